@@ -1,0 +1,310 @@
+"""Names, dimensions and CF attributes: one immutable table that every output passes through.
+
+References
+----------
+CF standard name table, version 93 (2026-03-17), https://cfconventions.org/.
+Wang et al. (2019), TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73 (the ten ocean classes).
+"""
+
+from collections.abc import Mapping
+from enum import IntFlag
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from xoceansar._version import __version__
+from xoceansar.errors import OceansarError
+
+__all__ = [
+    "CF_VERSION",
+    "CLASS_CODES",
+    "EMBEDDING",
+    "LINE",
+    "OCEAN_CLASS",
+    "OCEAN_CLASSES",
+    "SAMPLE",
+    "VARIABLES",
+    "VIGNETTE",
+    "Quality",
+    "annotate",
+    "class_attrs",
+    "history_line",
+    "product_attrs",
+    "quality_attrs",
+]
+
+CF_VERSION: Final = "CF-1.11"
+
+VIGNETTE: Final = "vignette"
+LINE: Final = "line"
+SAMPLE: Final = "sample"
+EMBEDDING: Final = "embedding"
+OCEAN_CLASS: Final = "ocean_class"
+
+#: Flag meanings of ``ocean_class``, in the order of the TenGeoP-SARwv folders F to O.
+OCEAN_CLASSES: Final = (
+    "pure_ocean_waves",
+    "wind_streaks",
+    "micro_convective_cells",
+    "rain_cells",
+    "biological_slicks",
+    "sea_ice",
+    "icebergs",
+    "low_wind_area",
+    "atmospheric_front",
+    "oceanic_front",
+)
+#: TenGeoP-SARwv folder letter of each class.
+CLASS_CODES: Final = tuple("FGHIJKLMNO")
+#: ``ocean_class`` of a vignette that could not be classified.
+CLASS_FILL: Final = -1
+
+
+class Quality(IntFlag):
+    """Bits of ``quality``; no bit set means nothing to report."""
+
+    NO_DATA = 1
+    BELOW_NOISE = 2
+    LAND = 4
+    SEA_ICE_HINT = 8
+    SATURATED = 16
+    CALIBRATION_SUSPECT = 32
+    UNREADABLE = 64
+    OUT_OF_DOMAIN = 128
+
+
+def _freeze(
+    table: Mapping[str, Mapping[str, Any]],
+) -> Mapping[str, Mapping[str, Any]]:
+    return MappingProxyType({k: MappingProxyType(dict(v)) for k, v in table.items()})
+
+
+_SIGMA0_NAME = "surface_backwards_scattering_coefficient_of_radar_wave"
+
+VARIABLES: Final = _freeze(
+    {
+        # images
+        "sigma0": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "calibrated, noise-corrected normalised radar cross section",
+            "units": "1",
+            "comment": "linear; may be slightly negative where the noise was subtracted",
+        },
+        "sigma0_raw": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "calibrated normalised radar cross section before noise removal",
+            "units": "1",
+            "comment": "linear",
+        },
+        "sigma0_db": {
+            "long_name": "calibrated, noise-corrected normalised radar cross section in decibel",
+            "units": "dB",
+        },
+        "nesz": {
+            "long_name": "noise-equivalent sigma zero",
+            "units": "1",
+            "comment": "linear",
+        },
+        # per vignette, from the product
+        "incidence": {
+            "standard_name": "angle_of_incidence",
+            "long_name": "incidence angle at the ellipsoid",
+            "units": "degree",
+        },
+        "longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the vignette centre",
+            "units": "degrees_east",
+            "valid_range": np.array([-180.0, 180.0]),
+        },
+        "latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the vignette centre",
+            "units": "degrees_north",
+        },
+        "corner_longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the vignette corners",
+            "units": "degrees_east",
+            "comment": "order: first line near range, first line far range, "
+            "last line far range, last line near range",
+        },
+        "corner_latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the vignette corners",
+            "units": "degrees_north",
+            "comment": "order: first line near range, first line far range, "
+            "last line far range, last line near range",
+        },
+        "time": {
+            "standard_name": "time",
+            "long_name": "UTC time of the vignette centre",
+        },
+        "ground_heading": {
+            "long_name": "heading of the satellite track on the ground, clockwise from north",
+            "units": "degree",
+        },
+        "pixel_spacing": {
+            "long_name": "ground spacing of the pixels in azimuth and in range",
+            "units": "m",
+        },
+        "beam": {"long_name": "wave mode beam: wv1 (near range) or wv2 (far range)"},
+        "polarisation": {"long_name": "transmit and receive polarisation"},
+        "platform": {"long_name": "satellite"},
+        "product": {"long_name": "name of the product that holds the vignette"},
+        "vignette_id": {
+            "cf_role": "timeseries_id",
+            "long_name": "annotation file stem of the vignette, unique in the archive",
+        },
+        "ipf_version": {"long_name": "version of the Sentinel-1 processor"},
+        "noise_scaling": {
+            "long_name": "factor applied to the noise vectors of the product",
+            "units": "1",
+            "comment": "1 except for IPF 2.90 and 2.91 (S-1 Mission Performance Centre)",
+        },
+        "no_data_fraction": {
+            "long_name": "fraction of the pixels without data",
+            "units": "1",
+        },
+        "below_noise_fraction": {
+            "long_name": "fraction of the pixels at or below the noise floor",
+            "units": "1",
+        },
+        # products
+        "embedding_vector": {
+            "long_name": "embedding of the vignette by the backbone",
+            "units": "1",
+        },
+        "sigma0_mean": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "mean of sigma0 over the part of the vignette that the model sees",
+            "units": "1",
+            "cell_methods": "line: sample: mean",
+        },
+        "valid_fraction": {
+            "long_name": "fraction of the pixels with data, over the part that the model sees",
+            "units": "1",
+        },
+        "swh": {
+            "standard_name": "sea_surface_wave_significant_height",
+            "long_name": "significant wave height",
+            "units": "m",
+        },
+        "wind_speed": {
+            "standard_name": "wind_speed",
+            "long_name": "equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_to_direction": {
+            "standard_name": "wind_to_direction",
+            "long_name": "direction to which the wind blows, clockwise from north",
+            "units": "degree",
+        },
+        "ocean_class": {"long_name": "dominant ocean phenomenon"},
+        "class_probability": {
+            "long_name": "probability of each ocean phenomenon",
+            "units": "1",
+        },
+        "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
+        "quality": {
+            "standard_name": "quality_flag",
+            "long_name": "what to know before using the vignette",
+        },
+    }
+)
+
+
+def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
+    """Give an array its name and attributes, replacing whatever it carried.
+
+    Parameters
+    ----------
+    data : DataArray
+        Any array; not modified, not loaded.
+    name : str
+        A key of `VARIABLES`.
+    **extra
+        Further attributes, which win over the table's.
+
+    Returns
+    -------
+    DataArray
+        The same data and coordinates under the name, with the table's attributes.
+
+    Raises
+    ------
+    OceansarError
+        If the table has no such name.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> annotate(xr.DataArray([1.2], dims="vignette"), "swh").attrs["units"]
+    'm'
+    """
+    try:
+        attrs = VARIABLES[name]
+    except KeyError:
+        raise OceansarError(
+            f"conventions.VARIABLES has no entry {name!r}; known: {sorted(VARIABLES)}."
+        ) from None
+    out = data.rename(name)
+    out.attrs = {**attrs, **extra}
+    return out
+
+
+def quality_attrs() -> dict[str, Any]:
+    """CF flag attributes of ``quality`` (masks of the dtype of the data, no units)."""
+    return {
+        **VARIABLES["quality"],
+        "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
+    }
+
+
+def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
+    """CF flag attributes of ``ocean_class`` for the given classes (int8 values 0, 1, ...)."""
+    return {
+        **VARIABLES["ocean_class"],
+        "flag_values": np.arange(len(classes), dtype=np.int8),
+        "flag_meanings": " ".join(classes),
+    }
+
+
+def history_line(action: str) -> str:
+    """One line of the ``history`` attribute: UTC time, package version, what was done."""
+    now = np.datetime64("now", "s")
+    return f"{now}Z xoceansar {__version__}: {action}"
+
+
+def product_attrs(
+    action: str, *, previous: Mapping[str, Any] | None = None, **extra: Any
+) -> dict[str, Any]:
+    """Attributes of a Dataset that leaves the package.
+
+    Parameters
+    ----------
+    action : str
+        What was done, for ``history``.
+    previous : mapping, optional
+        Attributes of the input; its ``history`` and its other entries are kept.
+    **extra
+        Further attributes, such as ``model`` and ``weights_sha256``.
+
+    Returns
+    -------
+    dict
+        ``Conventions``, ``history`` (newest line last), ``xoceansar_version`` and `extra`.
+    """
+    previous = dict(previous or {})
+    before = str(previous.pop("history", "")).strip()
+    line = history_line(action)
+    return {
+        **previous,
+        "Conventions": CF_VERSION,
+        "xoceansar_version": __version__,
+        **extra,
+        "history": f"{before}\n{line}" if before else line,
+    }

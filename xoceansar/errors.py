@@ -1,0 +1,73 @@
+"""Typed errors and warnings.
+
+Every leaf also inherits the builtin that a caller would catch, and every message says what was
+needed, what was found and what to type. This module imports nothing of the package.
+"""
+
+__all__ = [
+    "BundleError",
+    "ChunkingError",
+    "DimensionError",
+    "DomainError",
+    "MissingDependencyError",
+    "MissingVariableError",
+    "OceansarError",
+    "OceansarWarning",
+    "ProductError",
+    "UnitsError",
+    "UnsupportedProductError",
+    "VignetteError",
+    "WeightsMismatchError",
+]
+
+
+class OceansarError(Exception):
+    """Base of every error that xoceansar raises on purpose."""
+
+
+class MissingVariableError(OceansarError, ValueError):
+    """A variable or coordinate that the operation needs is absent."""
+
+
+class DimensionError(OceansarError, ValueError):
+    """The dimensions of the input do not have the expected names or sizes."""
+
+
+class UnitsError(OceansarError, ValueError):
+    """The physical quantity or its units are not the expected ones."""
+
+
+class ChunkingError(OceansarError, ValueError):
+    """An image axis is split over several Dask chunks."""
+
+
+class DomainError(OceansarError, ValueError):
+    """The input lies outside what the model was trained on (polarisation, spacing, size)."""
+
+
+class ProductError(OceansarError, ValueError):
+    """A product cannot be read: a file is missing, cut short or malformed."""
+
+
+class UnsupportedProductError(ProductError):
+    """The path is a product, and not one that this reader reads (OCN, RAW, IW, ...)."""
+
+
+class VignetteError(ProductError):
+    """One vignette of a product cannot be read; the message names it and the file."""
+
+
+class BundleError(OceansarError, ValueError):
+    """A model bundle is absent, incomplete or of an unknown format."""
+
+
+class WeightsMismatchError(OceansarError, RuntimeError):
+    """Weights do not fit the network or the head that they were meant for."""
+
+
+class MissingDependencyError(OceansarError, ImportError):
+    """An optional dependency is not installed; the message says how to install it."""
+
+
+class OceansarWarning(UserWarning):
+    """The result is right, and there is something to know about it."""
