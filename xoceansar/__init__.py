@@ -1,1 +1,51 @@
+"""Ocean measurements from Sentinel-1 Wave Mode, as an xarray accessor.
 
+Importing this package registers ``.oceansar`` on Datasets and DataArrays and loads none of the
+heavy libraries (torch, timm, xsar, rasterio, matplotlib, cartopy): each is imported where it is
+first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xoceansar import accessor as _accessor  # noqa: F401  registers .oceansar
+from xoceansar._version import __version__
+
+if TYPE_CHECKING:
+    from xoceansar import models, ops, plot, simulate, train
+    from xoceansar.io.archive import to_zarr
+    from xoceansar.io.wave_mode import open_wave_mode
+    from xoceansar.models.bundle import load_model
+
+__all__ = [
+    "__version__",
+    "load_model",
+    "models",
+    "open_wave_mode",
+    "ops",
+    "plot",
+    "simulate",
+    "to_zarr",
+    "train",
+]
+
+_LAZY = {
+    "open_wave_mode": "xoceansar.io.wave_mode",
+    "to_zarr": "xoceansar.io.archive",
+    "load_model": "xoceansar.models.bundle",
+}
+_SUBPACKAGES = frozenset({"io", "models", "ops", "plot", "sar", "simulate", "train"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"xoceansar.{name}")
+    raise AttributeError(f"module 'xoceansar' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too."""
+    return sorted(__all__)

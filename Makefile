@@ -1,0 +1,40 @@
+# Everything runs in .venv; each target sets up what it needs. Nothing but Python >= 3.11 is assumed.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: demo test test-all lint bench docs format clean
+
+demo: $(STAMP)
+	$(BIN)/xoceansar demo --to demo
+
+test: $(STAMP)
+	$(BIN)/pytest -q -n 2
+
+test-all: $(STAMP)
+	$(BIN)/pytest -q -n 2 -m "slow or not slow"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_docstrings.py
+	$(BIN)/python tools/check_environment.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# uv resolves with the override of pyproject.toml that keeps GDAL (declared by xsar, never imported) out.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade uv
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[all]' --group dev
+	touch $(STAMP)
+
+clean:
+	rm -rf .venv build dist demo

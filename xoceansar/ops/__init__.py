@@ -1,0 +1,12 @@
+"""Operations: xarray in, xarray out, lazy in, lazy out.
+
+Every operation takes a Dataset or DataArray first, so that ``obj.pipe(operation)`` works, assigns
+nothing into it and loads nothing. The accessor only gives these functions a shorter name.
+"""
+
+from xoceansar.ops.calibrate import calibrate
+from xoceansar.ops.embed import embed
+from xoceansar.ops.quality import quality
+from xoceansar.ops.retrieve import classify, retrieve, swh, wind
+
+__all__ = ["calibrate", "classify", "embed", "quality", "retrieve", "swh", "wind"]

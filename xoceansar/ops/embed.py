@@ -1,0 +1,180 @@
+"""Images to embeddings."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
+from xoceansar.errors import DimensionError, WeightsMismatchError
+from xoceansar.models.bundle import load_model
+from xoceansar.models.runtime import embed_block
+from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.layout import (
+    Quantity,
+    XarrayObject,
+    centre_incidence,
+    check_images,
+    find_embedding,
+    find_images,
+    in_domain,
+)
+
+__all__ = ["Model", "as_embedding", "as_handle", "embed", "model_attrs"]
+
+#: A model by name, by path, as a loaded handle, or None for the default bundle.
+Model = str | ModelHandle | None
+
+
+def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
+    """Embed each vignette by the model's frozen backbone.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images: ``sigma0`` (..., line, sample), linear, or ``sigma0_db``, with the
+        coordinate ``pixel_spacing`` in metres. An embedding is returned as it is.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    DataArray
+        ``embedding_vector`` (..., embedding), float32, with the coordinates of the input that
+        have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``. A vignette
+        with too little data, or outside the model's domain, is a row of NaN.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, UnitsError, ChunkingError
+        If the input is not calibrated images in the library's layout.
+    DomainError
+        If the pixel spacing or the image size is not the model's, or no vignette has its
+        polarisation.
+
+    Notes
+    -----
+    Lazy: with Dask input nothing is computed and no weight is read here; the chunks along
+    ``vignette`` stay.
+    """
+    handle = as_handle(model)
+    found = find_embedding(obj)
+    return _embed_images(obj, handle) if found is None else _checked(found, handle)
+
+
+def as_handle(model: Model) -> ModelHandle:
+    """Return the handle of a model given by name, path or handle (reads no weights)."""
+    return model if isinstance(model, ModelHandle) else load_model(model)
+
+
+def as_embedding(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
+    """Return the embedding of an input that may be one already."""
+    return embed(obj, model=handle)
+
+
+def model_attrs(handle: ModelHandle) -> dict[str, Any]:
+    """Provenance attributes of everything that a model makes."""
+    attrs: dict[str, Any] = {
+        "model": handle.name,
+        "weights_sha256": handle.weights_sha256,
+    }
+    if handle.simulated:
+        attrs["model_training"] = (
+            "simulated vignettes only; not a measurement of the real sea"
+        )
+    return attrs
+
+
+def _checked(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
+    made_by = vector.attrs.get("weights_sha256")
+    if made_by is not None and made_by != handle.weights_sha256:
+        raise WeightsMismatchError(
+            f"this embedding was made by model {vector.attrs.get('model')!r} (weights "
+            f"{str(made_by)[:12]}), and model {handle.name!r} has the weights "
+            f"{handle.weights_sha256[:12]}. Pass model={vector.attrs.get('model')!r}, or "
+            "embed the images again."
+        )
+    if vector.sizes[EMBEDDING] != handle.embedding_dim:
+        raise DimensionError(
+            f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; "
+            f"this one has {vector.sizes[EMBEDDING]}."
+        )
+    return vector
+
+
+def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
+    images, quantity = find_images(obj)
+    check_images(images, handle)
+    inside = in_domain(images, handle)
+    profile, core = _incidence_profile(images, handle)
+    width = handle.embedding_dim + 2
+    raw: xr.DataArray = xr.apply_ufunc(
+        _embed,
+        images,
+        profile,
+        kwargs={"handle": handle, "quantity": quantity},
+        input_core_dims=[[LINE, SAMPLE], core],
+        output_core_dims=[[EMBEDDING]],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {EMBEDDING: width}},
+        keep_attrs=True,
+    )
+    if inside is not None and not bool(inside.all()):
+        raw = raw.where(inside)
+    vector = annotate(
+        raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)
+    )
+    vector.attrs["history"] = history_line(f"embedded by {handle.name}")
+    extras = {
+        name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
+        for i, name in ((-2, "sigma0_mean"), (-1, "valid_fraction"))
+    }
+    vector = vector.assign_coords(extras)
+    incidence = centre_incidence(images)
+    if incidence is not None:
+        vector = vector.assign_coords(incidence=annotate(incidence, "incidence"))
+    return vector
+
+
+def _incidence_profile(
+    images: xr.DataArray, handle: ModelHandle
+) -> tuple[xr.DataArray, list[str]]:
+    """Return the incidence in the form that the model's input needs, and its core dims.
+
+    Only the GMF roughness needs the profile over range. Its two ends carry it: over one
+    vignette the incidence is linear in ground range to 0.01 degree, and the graph holds two
+    numbers for each vignette and not several hundred.
+    """
+    incidence = centre_incidence(images)
+    if incidence is None:
+        return xr.DataArray(np.nan), []
+    full = images.coords["incidence"].reset_coords(drop=True)
+    if handle.input.scale != "roughness" or SAMPLE not in full.dims:
+        return incidence, []
+    ends = full.mean(LINE) if LINE in full.dims else full
+    return ends.isel({SAMPLE: [0, -1]}).rename({SAMPLE: "end"}), ["end"]
+
+
+def _embed(
+    sigma0: npt.NDArray[np.floating],
+    incidence: npt.NDArray[np.floating],
+    *,
+    handle: ModelHandle,
+    quantity: Quantity,
+) -> npt.NDArray[np.float32]:
+    """Embed a block with any leading dims; a module-level name for Dask to call."""
+    leading = sigma0.shape[:-2]
+    images = sigma0.reshape(-1, *sigma0.shape[-2:])
+    ends = (
+        2 if handle.input.scale == "roughness" and incidence.shape[-1:] == (2,) else 0
+    )
+    if ends:
+        wide = np.broadcast_to(incidence, (*leading, 2)).reshape(-1, 2)
+        weight = np.linspace(0.0, 1.0, sigma0.shape[-1])
+        profile = wide[:, :1] * (1.0 - weight) + wide[:, 1:] * weight
+    else:
+        profile = np.broadcast_to(incidence, leading).reshape(-1)
+    out = embed_block(images, profile, handle=handle, quantity=quantity)
+    return out.reshape(*leading, out.shape[-1])

@@ -1,0 +1,235 @@
+"""What an input is: images or embeddings, which quantity, on which grid, within which domain.
+
+Every check here looks at names, dims, chunks and coordinates that are in memory; none loads a
+pixel.
+"""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
+from xoceansar.errors import (
+    ChunkingError,
+    DimensionError,
+    DomainError,
+    MissingVariableError,
+    UnitsError,
+)
+from xoceansar.models.spec import ModelHandle
+
+__all__ = [
+    "Quantity",
+    "XarrayObject",
+    "centre_incidence",
+    "check_images",
+    "find_embedding",
+    "find_images",
+    "in_domain",
+]
+
+XarrayObject: TypeAlias = xr.Dataset | xr.DataArray
+Quantity: TypeAlias = Literal["linear", "dB"]
+
+_LINEAR_UNITS = frozenset({"1", "", "m2/m2", "m2 m-2", "linear"})
+_RENAME = (
+    "Rename with, for example, ds.rename(y='line', x='sample'), or open the product "
+    "with xoceansar.open_wave_mode."
+)
+
+
+def find_embedding(obj: XarrayObject) -> xr.DataArray | None:
+    """Return the embedding that an object is or holds, None where it holds images.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A Dataset with ``embedding_vector`` and no image, or a DataArray with the dim
+        ``embedding``.
+
+    Returns
+    -------
+    DataArray or None
+        The embedding (..., embedding), as it is.
+    """
+    if isinstance(obj, xr.DataArray):
+        return obj if EMBEDDING in obj.dims else None
+    if "sigma0" in obj or "sigma0_db" in obj or "embedding_vector" not in obj:
+        return None
+    return obj["embedding_vector"]
+
+
+def find_images(obj: XarrayObject) -> tuple[xr.DataArray, Quantity]:
+    """Return the calibrated images of an object and their scale.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A Dataset with ``sigma0`` (linear) or ``sigma0_db``, or either of them alone.
+
+    Returns
+    -------
+    images : DataArray
+        (..., line, sample), not loaded.
+    quantity : {"linear", "dB"}
+        From the name and the ``units`` attribute.
+
+    Raises
+    ------
+    MissingVariableError
+        If a Dataset has neither variable.
+    DimensionError
+        If the images lack ``line`` or ``sample``.
+    UnitsError
+        If ``units`` is neither linear nor dB.
+    """
+    images = _named_images(obj) if isinstance(obj, xr.Dataset) else obj
+    absent = [dim for dim in (LINE, SAMPLE) if dim not in images.dims]
+    if absent:
+        raise DimensionError(
+            f"images with dims (..., 'line', 'sample') are needed; got "
+            f"{images.name!r} with dims {images.dims}. {_RENAME}"
+        )
+    return images, _quantity(images)
+
+
+def _named_images(ds: xr.Dataset) -> xr.DataArray:
+    for name in ("sigma0", "sigma0_db"):
+        if name in ds:
+            return ds[name]
+    hint = (
+        "It has digital_number: calibrate first, ds.oceansar.calibrate()."
+        if "digital_number" in ds
+        else "Open a product with xoceansar.open_wave_mode, or rename the variable that "
+        "holds linear sigma0 with ds.rename(name='sigma0')."
+    )
+    raise MissingVariableError(
+        "a Dataset with 'sigma0' (linear) or 'sigma0_db' is needed; found the variables "
+        f"{sorted(map(str, ds.data_vars))}. {hint}"
+    )
+
+
+def _quantity(images: xr.DataArray) -> Quantity:
+    units = images.attrs.get("units")
+    if units == "dB" or (units is None and images.name == "sigma0_db"):
+        return "dB"
+    if units is None or str(units) in _LINEAR_UNITS:
+        return "linear"
+    raise UnitsError(
+        f"sigma0 in linear units ('1') or in 'dB' is needed; {images.name!r} has units "
+        f"{units!r}. Set them with da.assign_attrs(units='1') or units='dB'."
+    )
+
+
+def check_images(images: xr.DataArray, handle: ModelHandle) -> None:
+    """Refuse images that the model cannot see as it was trained to.
+
+    Parameters
+    ----------
+    images : DataArray
+        (..., line, sample) with the scalar coordinate ``pixel_spacing`` in metres.
+    handle : ModelHandle
+        The model.
+
+    Raises
+    ------
+    ChunkingError
+        If ``line`` or ``sample`` is split over Dask chunks.
+    MissingVariableError
+        If ``pixel_spacing`` is absent.
+    DomainError
+        If the spacing differs from the model's by more than 2 %, or the image is smaller than
+        the model's input.
+    """
+    for dim in (LINE, SAMPLE):
+        if images.chunksizes and len(images.chunksizes.get(dim, (0,))) > 1:
+            raise ChunkingError(
+                f"each vignette must lie in one chunk; {dim!r} is split into "
+                f"{len(images.chunksizes[dim])} chunks. Use .chunk(line=-1, sample=-1)."
+            )
+    spec = handle.input
+    if "pixel_spacing" not in images.coords:
+        raise MissingVariableError(
+            f"model {handle.name!r} sees pixels of {spec.spacing:g} m, and the images do "
+            "not say how large theirs are: coordinate 'pixel_spacing' is absent. Add it "
+            f"with ds.assign_coords(pixel_spacing={spec.spacing})."
+        )
+    spacing = float(images.coords["pixel_spacing"])
+    if not abs(spacing - spec.spacing) <= 0.02 * spec.spacing:
+        raise DomainError(
+            f"model {handle.name!r} was trained at {spec.spacing:g} m per pixel; these "
+            f"images have {spacing:g} m. Open the product with "
+            f"open_wave_mode(..., spacing={spec.spacing:g})."
+        )
+    size = min(images.sizes[LINE], images.sizes[SAMPLE])
+    if size < spec.size:
+        raise DomainError(
+            f"model {handle.name!r} needs images of at least {spec.size} x {spec.size} "
+            f"pixels; got {images.sizes[LINE]} x {images.sizes[SAMPLE]}. Open the product "
+            f"with open_wave_mode(..., shape=({spec.size}, {spec.size}))."
+        )
+
+
+def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
+    """Return the incidence of each vignette, averaged over the image, or None if unknown.
+
+    Parameters
+    ----------
+    data : DataArray
+        Images or embeddings with a coordinate ``incidence`` in degrees, with or without
+        the image dims.
+
+    Returns
+    -------
+    DataArray or None
+        (...) without ``line`` and ``sample``.
+    """
+    if "incidence" not in data.coords:
+        return None
+    incidence = data.coords["incidence"].reset_coords(drop=True)
+    image_dims = [dim for dim in (LINE, SAMPLE) if dim in incidence.dims]
+    return incidence.mean(image_dims) if image_dims else incidence
+
+
+def in_domain(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
+    """Say which vignettes the model was trained for, by polarisation and beam.
+
+    Parameters
+    ----------
+    data : DataArray
+        Images or embeddings, with ``polarisation`` and ``beam`` where known.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray of bool or None
+        None where neither coordinate is there to tell.
+
+    Raises
+    ------
+    DomainError
+        If no vignette is inside: nothing could be returned but missing values.
+    """
+    inside: xr.DataArray | None = None
+    trained = {
+        "polarisation": handle.input.polarisations,
+        "beam": handle.input.beams,
+    }
+    for name, known in trained.items():
+        if name not in data.coords or not known:
+            continue
+        values = data.coords[name].reset_coords(drop=True)
+        good: npt.NDArray[np.bool_] = np.isin(values.values.astype(str), list(known))
+        if values.size and not good.any():
+            found = sorted(set(np.atleast_1d(values.values.astype(str))))
+            raise DomainError(
+                f"model {handle.name!r} was trained on {name} {list(known)}; every vignette "
+                f"here has {found}. Choose another model with model=..., see "
+                "xoceansar.load_model."
+            )
+        one = values.copy(data=good)
+        inside = one if inside is None else inside & one
+    return inside

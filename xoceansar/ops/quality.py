@@ -1,0 +1,114 @@
+"""Quality flags of vignettes, from the reader where it set them, else from the pixels."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import LINE, SAMPLE, Quality, quality_attrs
+from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
+
+__all__ = ["NO_DATA_LIMIT", "flag", "quality"]
+
+#: Share of pixels without data from which a vignette is flagged.
+NO_DATA_LIMIT: Final = 0.01
+#: Share of pixels at or below the noise floor from which a vignette is flagged.
+BELOW_NOISE_LIMIT: Final = 0.05
+
+
+def quality(obj: XarrayObject) -> xr.DataArray:
+    """Say what to know before using each vignette.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A Dataset from `xoceansar.open_wave_mode` (its own ``quality`` is returned), or
+        calibrated images or an embedding as for `xoceansar.ops.embed`.
+
+    Returns
+    -------
+    DataArray
+        ``quality`` (...) uint8, CF ``flag_masks``: no_data (1), below_noise (2), land (4),
+        sea_ice_hint (8), saturated (16), calibration_suspect (32), unreadable (64),
+        out_of_domain (128). Without a reader's flags only no_data and below_noise can be
+        told, from the pixels.
+
+    Notes
+    -----
+    Lazy: does not load data.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> image = xr.DataArray(
+    ...     np.full((2, 4, 4), 0.1), dims=("vignette", "line", "sample")
+    ... )
+    >>> image[1] = np.nan
+    >>> quality(image).values
+    array([0, 1], dtype=uint8)
+    """
+    if isinstance(obj, xr.Dataset) and "quality" in obj:
+        return obj["quality"]
+    embedding = find_embedding(obj)
+    if embedding is not None:
+        return _from_embedding(embedding)
+    images, quantity = find_images(obj)
+    flags: xr.DataArray = xr.apply_ufunc(
+        _from_pixels,
+        images,
+        kwargs={"floor": 0.0 if quantity == "linear" else -np.inf},
+        input_core_dims=[[LINE, SAMPLE]],
+        dask="parallelized",
+        output_dtypes=[np.uint8],
+        keep_attrs=True,
+    )
+    return _annotated(flags)
+
+
+def flag(flags: xr.DataArray, where: xr.DataArray, name: str) -> xr.DataArray:
+    """Return the flags with one more bit set where a condition holds.
+
+    Parameters
+    ----------
+    flags : DataArray of uint8
+        Flag masks; not modified.
+    where : DataArray of bool
+        The condition.
+    name : str
+        Name of a member of `xoceansar.conventions.Quality`.
+
+    Returns
+    -------
+    DataArray
+        New flags with the same attributes.
+    """
+    bit = np.uint8(Quality[name].value)
+    return _annotated((flags | where.astype(np.uint8) * bit).astype(np.uint8))
+
+
+def _annotated(flags: xr.DataArray) -> xr.DataArray:
+    out = flags.rename("quality")
+    out.attrs = quality_attrs()
+    return out
+
+
+def _from_embedding(embedding: xr.DataArray) -> xr.DataArray:
+    if "valid_fraction" in embedding.coords:
+        fraction = embedding.coords["valid_fraction"].drop_vars(
+            ["sigma0_mean", "valid_fraction"], errors="ignore"
+        )
+        bad = ~(fraction >= 1.0 - NO_DATA_LIMIT)
+    else:
+        bad = embedding.isnull().any("embedding")
+    return _annotated((bad * np.uint8(Quality.NO_DATA)).astype(np.uint8))
+
+
+def _from_pixels(
+    images: npt.NDArray[np.floating], *, floor: float
+) -> npt.NDArray[np.uint8]:
+    missing = (~np.isfinite(images)).mean(axis=(-2, -1)) > NO_DATA_LIMIT
+    with np.errstate(invalid="ignore"):
+        low = (images <= floor).mean(axis=(-2, -1)) > BELOW_NOISE_LIMIT
+    flags = missing * int(Quality.NO_DATA) + low * int(Quality.BELOW_NOISE)
+    return np.asarray(flags, dtype=np.uint8)

@@ -1,0 +1,288 @@
+"""Embeddings (or images) to wave height, wind and ocean class."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import (
+    CLASS_FILL,
+    EMBEDDING,
+    OCEAN_CLASS,
+    annotate,
+    class_attrs,
+    product_attrs,
+)
+from xoceansar.errors import BundleError, MissingVariableError
+from xoceansar.models.runtime import head_block
+from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
+from xoceansar.ops.layout import XarrayObject, centre_incidence, in_domain
+from xoceansar.ops.quality import flag, quality
+
+__all__ = ["classify", "retrieve", "swh", "wind"]
+
+_CLASS_DIM = "class"
+
+
+def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
+    """Retrieve the significant wave height of each vignette.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images as for `embed`, or an embedding made by the same model.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    DataArray
+        ``swh`` (...) in metres, CF ``sea_surface_wave_significant_height``; NaN for a vignette
+        without enough data or outside the model's domain.
+
+    Raises
+    ------
+    BundleError
+        If the model has no head for it.
+    MissingVariableError
+        If the head needs the incidence and the input has none.
+
+    Notes
+    -----
+    Lazy: does not load data. For several quantities at once use `retrieve`, which reads the
+    pixels once.
+    """
+    handle = as_handle(model)
+    return _value(as_embedding(obj, handle), handle, "swh")
+
+
+def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+    """Retrieve the wind of each vignette.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images as for `embed`, or an embedding made by the same model.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    Dataset
+        ``wind_speed`` (...) in m s-1 at 10 m height, equivalent neutral, and
+        ``wind_to_direction`` (...) in degrees where the model has a head for it.
+
+    Raises
+    ------
+    BundleError
+        If the model has no head for wind speed.
+    MissingVariableError
+        If a head needs the incidence and the input has none.
+
+    Notes
+    -----
+    Lazy: does not load data.
+    """
+    handle = as_handle(model)
+    embedding = as_embedding(obj, handle)
+    names = ["wind_speed"]
+    if "wind_to_direction" in _heads(handle):
+        names.append("wind_to_direction")
+    values = {name: _value(embedding, handle, name) for name in names}
+    return xr.Dataset(values, attrs=_attrs(obj, handle, "wind"))
+
+
+def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+    """Classify the dominant ocean phenomenon of each vignette.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images as for `embed`, or an embedding made by the same model.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    Dataset
+        ``ocean_class`` (...) int8 with CF ``flag_values`` and ``flag_meanings``, -1 where
+        missing; ``class_probability`` (..., class), with the class names as coordinate.
+
+    Raises
+    ------
+    BundleError
+        If the model has no head for it.
+
+    Notes
+    -----
+    Lazy: does not load data.
+
+    References
+    ----------
+    The ten classes of TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73.
+    """
+    handle = as_handle(model)
+    values = _classes(as_embedding(obj, handle), handle)
+    return xr.Dataset(values, attrs=_attrs(obj, handle, "classify"))
+
+
+def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+    """Retrieve all that the model has heads for, in one pass over the pixels.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images as for `embed`, or an embedding made by the same model.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    Dataset
+        One variable for each head (``swh``, ``wind_speed``, ``ocean_class``,
+        ``class_probability``, ...) and ``quality`` (uint8 flag masks), with the coordinates of
+        the input that have no image dims.
+
+    Raises
+    ------
+    DomainError, MissingVariableError, UnitsError, ChunkingError
+        As `embed`.
+
+    Notes
+    -----
+    Lazy: does not load data. The embedding is one node of the graph that all heads share.
+    """
+    handle = as_handle(model)
+    embedding = as_embedding(obj, handle)
+    values: dict[str, xr.DataArray] = {}
+    for name in _heads(handle):
+        if name == OCEAN_CLASS:
+            values |= _classes(embedding, handle)
+        else:
+            values[name] = _value(embedding, handle, name)
+    values["quality"] = _result_quality(obj, embedding, handle)
+    for value in values.values():
+        if value.name != "quality":
+            value.attrs["ancillary_variables"] = "quality"
+    return xr.Dataset(values, attrs=_attrs(obj, handle, "retrieve"))
+
+
+def _heads(handle: ModelHandle) -> Mapping[str, HeadSpec]:
+    return {head.target: head for head in handle.heads}
+
+
+def _head(handle: ModelHandle, target: str) -> HeadSpec:
+    try:
+        return _heads(handle)[target]
+    except KeyError:
+        raise BundleError(
+            f"model {handle.name!r} has no head for {target!r}; it has "
+            f"{sorted(_heads(handle))}. Choose another with model=..., or fit one."
+        ) from None
+
+
+def _value(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
+    head = _head(handle, target)
+    out = _apply(embedding, handle, head, 1).isel(output=0)
+    return annotate(out, target, units=head.units, **model_attrs(handle))
+
+
+def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataArray]:
+    head = _head(handle, OCEAN_CLASS)
+    probability = _apply(embedding, handle, head, len(head.classes))
+    probability = probability.rename(output=_CLASS_DIM)
+    winner: xr.DataArray = xr.apply_ufunc(
+        _most_likely,
+        probability,
+        input_core_dims=[[_CLASS_DIM]],
+        dask="parallelized",
+        output_dtypes=[np.int8],
+        keep_attrs=True,
+    )
+    ocean_class = winner.rename(OCEAN_CLASS)
+    ocean_class.attrs = {**class_attrs(head.classes), **model_attrs(handle)}
+    ocean_class.encoding = {"_FillValue": np.int8(CLASS_FILL)}
+    named = probability.assign_coords({_CLASS_DIM: list(head.classes)})
+    return {
+        OCEAN_CLASS: ocean_class,
+        "class_probability": annotate(
+            named, "class_probability", **model_attrs(handle)
+        ),
+    }
+
+
+def _apply(
+    embedding: xr.DataArray, handle: ModelHandle, head: HeadSpec, width: int
+) -> xr.DataArray:
+    level = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
+    incidence = centre_incidence(embedding)
+    if "incidence" in head.ancillary and incidence is None:
+        raise MissingVariableError(
+            f"head {head.name!r} of model {handle.name!r} needs the incidence angle, and "
+            "the input has no coordinate 'incidence' (degree). Add it with "
+            "ds.assign_coords(incidence=('vignette', values))."
+        )
+    if "sigma0_mean_db" in head.ancillary and "sigma0_mean" not in embedding.coords:
+        raise MissingVariableError(
+            f"head {head.name!r} of model {handle.name!r} needs the mean sigma0 beside the "
+            "embedding, and the coordinate 'sigma0_mean' (linear) is absent. Embed with "
+            ".oceansar.embed(), which adds it."
+        )
+    out: xr.DataArray = xr.apply_ufunc(
+        _apply_head,
+        embedding,
+        level.reset_coords(drop=True),
+        xr.DataArray(np.nan) if incidence is None else incidence,
+        kwargs={"handle": handle, "head": head},
+        input_core_dims=[[EMBEDDING], [], []],
+        output_core_dims=[["output"]],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {"output": width}},
+        keep_attrs=True,
+    )
+    return out
+
+
+def _apply_head(
+    embedding: npt.NDArray[np.floating],
+    sigma0_mean: npt.NDArray[np.floating],
+    incidence: npt.NDArray[np.floating],
+    *,
+    handle: ModelHandle,
+    head: HeadSpec,
+) -> npt.NDArray[np.float32]:
+    """Apply a head to a block with any leading dims; a module-level name for Dask."""
+    leading = embedding.shape[:-1]
+    out = head_block(
+        embedding.reshape(-1, embedding.shape[-1]),
+        np.broadcast_to(sigma0_mean, leading).reshape(-1),
+        np.broadcast_to(incidence, leading).reshape(-1),
+        handle=handle,
+        head=head,
+    )
+    return out.reshape(*leading, out.shape[-1])
+
+
+def _most_likely(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
+    missing = np.isnan(probability).any(axis=-1)
+    winner = np.where(np.isnan(probability), -np.inf, probability).argmax(axis=-1)
+    return np.where(missing, CLASS_FILL, winner).astype(np.int8)
+
+
+def _result_quality(
+    obj: XarrayObject, embedding: xr.DataArray, handle: ModelHandle
+) -> xr.DataArray:
+    flags = quality(obj)
+    inside = in_domain(embedding, handle)
+    return flags if inside is None else flag(flags, ~inside, "OUT_OF_DOMAIN")
+
+
+def _attrs(obj: XarrayObject, handle: ModelHandle, action: str) -> dict[str, Any]:
+    previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    return product_attrs(
+        f"{action} by {handle.name}", previous=previous, **model_attrs(handle)
+    )
