@@ -1,0 +1,101 @@
+"""Weights on disk: safetensors files known by their SHA-256. Nothing is ever unpickled."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import BundleError, WeightsMismatchError
+
+__all__ = ["StorageDtype", "encode_arrays", "read_arrays", "sha256_of", "write_file"]
+
+StorageDtype = Literal["float16", "float32"]
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def encode_arrays(
+    arrays: Mapping[str, npt.NDArray[Any]], dtype: StorageDtype = "float32"
+) -> bytes:
+    """Encode arrays as the content of a safetensors file.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        What to write, floating-point.
+    dtype : {"float32", "float16"}
+        Type in the file.
+
+    Returns
+    -------
+    bytes
+        The same for the same arrays, whatever their order.
+
+    Raises
+    ------
+    BundleError
+        If a value is not finite in that type.
+    """
+    save = require("safetensors.numpy", extra="models").save
+    stored = {n: np.asarray(arrays[n], dtype=dtype, order="C") for n in sorted(arrays)}
+    broken = [name for name, array in stored.items() if not np.isfinite(array).all()]
+    if broken:
+        raise BundleError(
+            f"the arrays {broken[:5]} hold values that are not finite as {dtype}. Check the "
+            "training, or store them as float32."
+        )
+    return bytes(save(stored, metadata={"format": "xoceansar"}))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, and the folder that holds it, replacing the file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:
+    """Read a safetensors file and check that it is the one that was written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Its recorded SHA-256.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+
+    Raises
+    ------
+    BundleError
+        If the file is absent.
+    WeightsMismatchError
+        If its content is not the recorded one.
+    """
+    load = require("safetensors.numpy", extra="models").load
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(
+            f"the weights {path} are missing from the bundle. Copy the whole folder, or "
+            "download the model again."
+        ) from None
+    found = sha256_of(content)
+    if found != sha256:
+        raise WeightsMismatchError(
+            f"{path} has the SHA-256 {found[:12]}..., and config.json records "
+            f"{sha256[:12]}...: the file was changed or cut short. Copy or download the "
+            "bundle again."
+        )
+    return {name: np.asarray(a, dtype=np.float32) for name, a in load(content).items()}

@@ -1,0 +1,330 @@
+"""Block functions that Dask calls, and the networks behind them: one load in each process.
+
+A block function takes arrays and a frozen handle, so that a graph holds no weights. torch is
+imported inside the functions; heads need none.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import (
+    DomainError,
+    OceansarError,
+    UnitsError,
+    WeightsMismatchError,
+)
+from xoceansar.models.bundle import warn_if_simulated
+from xoceansar.models.files import read_arrays
+from xoceansar.models.heads import Head, check_backbone, head_inputs, load_head
+from xoceansar.models.preprocess import Quantity, network_input
+from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.vit import build_network, load_state, pooled_features
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["clear_cache", "embed_block", "head_block"]
+
+Array = npt.NDArray[Any]
+
+#: Tokens for each call of the network: beyond 4 k a CPU runs out of cache (512 px: batch 16 is
+#: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.
+_TOKENS_PER_CALL: Final = {"cpu": 4096, "cuda": 65536}
+
+
+@dataclass(eq=False, slots=True)
+class _Network:
+    """A network on its device, ready to run."""
+
+    module: "torch.nn.Module"
+    device: "torch.device"
+    dtype: "torch.dtype"
+    batch: int
+
+
+_networks: dict[Any, _Network] = {}
+_heads: dict[HeadSpec, Head] = {}
+_load_lock = Lock()
+_device_locks: dict[str, Lock] = {}
+_threads_lock = Lock()
+_active_blocks = 0
+_thread_budget = 1
+
+
+def embed_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity = "linear",
+) -> npt.NDArray[np.float32]:
+    """Embed a block of vignettes.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (n, line, sample)
+        Calibrated, noise-corrected sigma0; NaN where there is no data.
+    incidence : ndarray (n,) or (n, sample)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model; its weights are read by the first call in the process.
+    quantity : {"linear", "dB"}
+        Whether `sigma0` is linear or in decibel.
+
+    Returns
+    -------
+    ndarray (n, embedding_dim + 2), float32
+        The embedding, then ``sigma0_mean`` (linear) and ``valid_fraction`` of the part that the
+        network sees. A vignette that cannot be used has only the last one; its neighbours are
+        not affected.
+
+    Raises
+    ------
+    DimensionError, DomainError
+        If the shapes do not match, or the image is smaller than the network's input.
+    UnitsError
+        If no vignette of the block looks like sigma0 in the declared quantity.
+    WeightsMismatchError
+        If the weights are not those of the handle, or the network gives another length.
+
+    Notes
+    -----
+    The result does not depend on how vignettes are put in blocks, up to 1e-5 in fp32.
+    """
+    out = np.full((len(sigma0), handle.embedding_dim + 2), np.nan, dtype=np.float32)
+    if not len(sigma0):
+        return out
+    network = _get_network(handle)
+    refused: UnitsError | None = None
+    with _share_of_threads(network) as rebalance:
+        for start in range(0, len(sigma0), network.batch):
+            part = slice(start, start + network.batch)
+            rebalance()
+            try:
+                _embed_part(
+                    sigma0[part], incidence[part], network, handle, quantity, out[part]
+                )
+            except UnitsError as error:
+                refused = error
+    if refused is not None and np.isnan(out[:, 0]).all():
+        raise refused
+    return out
+
+
+def _embed_part(
+    sigma0: Array,
+    incidence: Array,
+    network: _Network,
+    handle: ModelHandle,
+    quantity: Quantity,
+    out: Array,
+) -> None:
+    images, out[:, -2], out[:, -1] = network_input(
+        sigma0, incidence, spec=handle.input, quantity=quantity
+    )
+    usable = np.isfinite(out[:, -2])
+    if not usable.any():
+        return
+    features = _run(network, images[usable], handle)
+    if features.shape[1] != handle.embedding_dim:
+        raise WeightsMismatchError(
+            f"model {handle.name!r} declares embeddings of length {handle.embedding_dim} and "
+            f"its network gives {features.shape[1]}. Correct backbone.embedding_dim."
+        )
+    out[usable, :-2] = features
+
+
+def head_block(
+    embedding: Array,
+    sigma0_mean: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    head: HeadSpec | str,
+) -> npt.NDArray[np.float32]:
+    """Apply a head to a block of embeddings, without torch.
+
+    Parameters
+    ----------
+    embedding : ndarray (n, embedding_dim)
+        Embeddings made by the same model.
+    sigma0_mean : ndarray (n,)
+        Mean sigma0, linear.
+    incidence : ndarray (n,)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model.
+    head : HeadSpec or str
+        One of its heads, or its name or target.
+
+    Returns
+    -------
+    ndarray (n, K), float32
+        The target in its units (K = 1), or the probability of each class; NaN where an input of
+        the head is missing.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the head was fitted on another backbone or pooling, or the embedding has another
+        length.
+    """
+    spec = handle.head(head) if isinstance(head, str) else head
+    check_backbone(spec, handle.backbone)
+    if embedding.shape[1] != handle.embedding_dim:
+        raise WeightsMismatchError(
+            f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; got "
+            f"{embedding.shape[1]}. Embed the vignettes with this model."
+        )
+    return _get_head(spec, handle)(head_inputs(embedding, sigma0_mean, incidence, spec))
+
+
+def clear_cache() -> None:
+    """Forget the networks and heads of this process, and free their memory."""
+    with _load_lock:
+        _networks.clear()
+        _heads.clear()
+
+
+# Loading: functools.lru_cache is no once-guard (eight threads load eight times), a dict behind
+# a lock is.
+
+
+def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
+    with _load_lock:
+        if spec not in _heads:
+            warn_if_simulated(handle)
+            _heads[spec] = load_head(spec, Path(handle.path))
+        return _heads[spec]
+
+
+def _get_network(handle: ModelHandle) -> _Network:
+    device = _resolve_device(handle.device)
+    precision = _resolve_precision(handle.precision, device)
+    key = (handle.backbone, handle.input.size, device, precision)
+    with _load_lock:
+        if key not in _networks:
+            warn_if_simulated(handle)
+            _networks[key] = _load_network(handle, device, precision)
+        return _networks[key]
+
+
+def _load_network(handle: ModelHandle, device: str, precision: str) -> _Network:
+    torch = require("torch", extra="models")
+    path = Path(handle.path) / handle.backbone.file
+    state = read_arrays(path, handle.weights_sha256)
+    module = build_network(handle.backbone, handle.input.size)
+    load_state(module, state, str(path))
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    module = module.eval().requires_grad_(False).to(device=device, dtype=dtype)
+    tokens = _TOKENS_PER_CALL[device.split(":")[0]]
+    batch = max(1, tokens // handle.backbone.tokens(handle.input.size))
+    return _Network(module, torch.device(device), dtype, batch)
+
+
+@lru_cache
+def _resolve_device(device: str) -> str:
+    torch = require("torch", extra="models")
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DomainError(
+            f"device {device!r} was asked for and this process sees no CUDA device. Use "
+            "load_model(..., device='auto')."
+        )
+    return "cuda:0" if device == "cuda" else device
+
+
+@lru_cache
+def _resolve_precision(precision: str, device: str) -> str:
+    if precision != "auto":
+        return precision
+    return "bf16" if _computes_bf16_fast(device) else "fp32"
+
+
+def _computes_bf16_fast(device: str) -> bool:
+    torch = require("torch", extra="models")
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # without AMX a CPU emulates bf16, about five times slower than fp32
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.is_file() and " amx_bf16" in cpuinfo.read_text(encoding="utf-8")
+
+
+# Running
+
+
+def _run(network: _Network, images: Array, handle: ModelHandle) -> Array:
+    torch = require("torch", extra="models")
+
+    def forward(batch: Array) -> Array:
+        tensor = torch.from_numpy(batch)
+        if network.device.type == "cuda":
+            tensor = tensor.pin_memory().to(network.device, non_blocking=True)
+        features = pooled_features(
+            network.module, tensor.to(network.dtype), handle.backbone.pooling
+        )
+        return np.asarray(features.cpu().numpy())
+
+    with torch.inference_mode():
+        if network.device.type == "cpu":
+            return forward(images)
+        with _device_locks.setdefault(str(network.device), Lock()):
+            return _halving(forward, images, network)
+
+
+def _halving(
+    forward: Callable[[Array], Array], images: Array, network: _Network
+) -> Array:
+    """Run in batches, halved each time the device is out of memory."""
+    torch = require("torch", extra="models")
+    parts: list[Array] = []
+    start = 0
+    while start < len(images):
+        batch = images[start : start + network.batch]
+        try:
+            parts.append(forward(batch))
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(batch) == 1:
+                raise OceansarError(
+                    f"{network.device} has not the memory for one vignette: {error}. Free it, "
+                    "or use load_model(..., device='cpu')."
+                ) from error
+            network.batch = len(batch) // 2
+        else:
+            start += len(batch)
+    return np.concatenate(parts)
+
+
+@contextmanager
+def _share_of_threads(network: _Network) -> Iterator[Callable[[], None]]:
+    """Divide torch's threads among the blocks that run now; give the setting back at the end.
+
+    The setting belongs to the thread that makes it, and a new thread starts with the last one
+    made anywhere: so the first block to start records the user's, and each restores that.
+    """
+    global _active_blocks, _thread_budget
+    if network.device.type != "cpu":
+        yield lambda: None
+        return
+    torch = require("torch", extra="models")
+    with _threads_lock:
+        if _active_blocks == 0:
+            _thread_budget = torch.get_num_threads()
+        _active_blocks += 1
+    try:
+        yield lambda: torch.set_num_threads(max(1, _thread_budget // _active_blocks))
+    finally:
+        with _threads_lock:
+            _active_blocks -= 1
+            torch.set_num_threads(_thread_budget)

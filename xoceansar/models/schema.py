@@ -1,0 +1,217 @@
+"""``config.json`` of a bundle: strict reading, with messages that name the field, and writing."""
+
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import (
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from xoceansar.errors import BundleError
+from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
+
+__all__ = ["CONFIG", "SCHEMA_VERSION", "read_config", "write_config"]
+
+CONFIG: Final = "config.json"
+#: Raised when the meaning of a field changes; other versions are refused.
+SCHEMA_VERSION: Final = 1
+
+_TOP_LEVEL: Final = frozenset(
+    {"schema_version", "name", "simulated", "backbone", "input", "heads", "provenance"}
+)
+
+T = TypeVar("T")
+
+
+def _describe(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {list(get_args(kind))}"
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_describe(option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"a list of {_describe(get_args(kind)[0])}"
+    names = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+    }
+    return names.get(kind, "null" if kind is type(None) else "an object")
+
+
+def _is_scalar(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    """Turn a JSON value into the annotated type of a field, or say what is wrong with it."""
+    origin, options = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        for option in options:
+            try:
+                return _convert(value, option, where)
+            except BundleError:
+                continue
+    elif origin is Literal and value in options:
+        return value
+    elif origin is tuple and isinstance(value, list):
+        return tuple(
+            _convert(item, options[0], f"{where}[{i}]") for i, item in enumerate(value)
+        )
+    elif origin is dict and isinstance(value, dict):
+        return dict(value)
+    elif isinstance(kind, type) and origin is None and _is_scalar(value, kind):
+        return float(value) if kind is float else value
+    raise BundleError(f"{where} must be {_describe(kind)}; got {value!r}.")
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: frozenset[str], where: str) -> None:
+    for key in data:
+        if key not in known:
+            close = get_close_matches(key, known, n=1)
+            hint = (
+                f" Did you mean {close[0]!r}?" if close else f" Known: {sorted(known)}."
+            )
+            raise BundleError(f"{where} has an unknown field {key!r}.{hint}")
+
+
+def _read_object(kind: type[T], data: Any, where: str) -> T:
+    if not isinstance(data, Mapping):
+        raise BundleError(f"{where} must be an object; got {data!r}.")
+    declared = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    _refuse_unknown(data, frozenset(declared), where)
+    missing = [
+        name
+        for name, f in declared.items()
+        if name not in data and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise BundleError(f"{where} lacks the required field(s) {missing}.")
+    hints = get_type_hints(kind)
+    return kind(**{k: _convert(v, hints[k], f"{where}.{k}") for k, v in data.items()})
+
+
+def _check_identity(backbone: BackboneSpec, heads: tuple[HeadSpec, ...]) -> None:
+    files: list[tuple[str, BackboneSpec | HeadSpec]] = [("backbone", backbone)]
+    files += [(f"heads[{head.name!r}]", head) for head in heads]
+    for where, spec in files:
+        if len(spec.sha256) != 64:
+            raise BundleError(
+                f"{where}.sha256 must be the 64 hexadecimal digits of the file's SHA-256; "
+                f"got {spec.sha256!r}."
+            )
+        inside = Path(spec.file)
+        if (
+            not spec.file.endswith(".safetensors")
+            or inside.is_absolute()
+            or ".." in inside.parts
+        ):
+            raise BundleError(
+                f"{where}.file must be a .safetensors file inside the bundle; got {spec.file!r}."
+            )
+
+
+def read_config(folder: Path) -> ModelHandle:
+    """Read and check ``config.json`` of a bundle; weights are not touched.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the bundle.
+
+    Returns
+    -------
+    ModelHandle
+        With device and precision ``auto``.
+
+    Raises
+    ------
+    BundleError
+        If the file is absent, is not JSON, is of another schema version, or if a field is
+        missing, unknown or out of range; the message names the file and the field.
+    """
+    path = folder / CONFIG
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} is not a model bundle: it has no {CONFIG}. Write one with "
+            "xoceansar.models.write_bundle."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} is not valid JSON: {error}.") from error
+    try:
+        return _parse(data, folder)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+def _parse(data: Any, folder: Path) -> ModelHandle:
+    if not isinstance(data, dict):
+        raise BundleError(f"the file must hold an object; got {type(data).__name__}.")
+    version = data.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"schema_version must be {SCHEMA_VERSION}; got {version!r}. "
+            "A newer bundle needs a newer xoceansar."
+        )
+    _refuse_unknown(data, _TOP_LEVEL, "the file")
+    missing = sorted({"name", "backbone", "input"} - set(data))
+    if missing:
+        raise BundleError(f"the file lacks the required field(s) {missing}.")
+    backbone = _read_object(BackboneSpec, data["backbone"], "backbone")
+    listed = _convert(data.get("heads", []), tuple[dict[str, Any], ...], "heads")
+    heads = tuple(
+        _read_object(HeadSpec, h, f"heads[{i}]") for i, h in enumerate(listed)
+    )
+    _check_identity(backbone, heads)
+    return ModelHandle(
+        name=_convert(data["name"], str, "name"),
+        path=str(folder),
+        backbone=backbone,
+        input=_read_object(InputSpec, data["input"], "input"),
+        heads=heads,
+        simulated=_convert(data.get("simulated", False), bool, "simulated"),
+    )
+
+
+def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
+    """Write ``config.json`` in the folder of a bundle, replacing it in one step.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        What to write; its device and precision belong to the user and are left out.
+    provenance : mapping
+        How the model was made: any JSON values.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    folder = Path(handle.path)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "name": handle.name,
+        "simulated": handle.simulated,
+        "backbone": asdict(handle.backbone),
+        "input": asdict(handle.input),
+        "heads": [asdict(head) for head in handle.heads],
+        "provenance": dict(provenance),
+    }
+    partial = folder / f"{CONFIG}.partial"
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return partial.replace(folder / CONFIG)

@@ -1,0 +1,416 @@
+"""What a model bundle says about itself: frozen dataclasses, checked when they are made.
+
+A `ModelHandle` is a recipe of strings and numbers, never a network: it is what travels in a Dask
+graph. Nothing here imports torch or reads weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from xoceansar.errors import BundleError
+
+__all__ = [
+    "ANCILLARY",
+    "POOLINGS",
+    "Ancillary",
+    "BackboneSpec",
+    "HeadKind",
+    "HeadSpec",
+    "InputSpec",
+    "ModelHandle",
+    "Pooling",
+    "Precision",
+]
+
+Scale = Literal["dB", "linear", "roughness"]
+Centre = Literal["global", "beam", "vignette"]
+Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std"]
+HeadKind = Literal["linear", "logistic", "knn", "mlp"]
+Ancillary = Literal["sigma0_mean_db", "incidence"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+#: Every pooling, with the number of token vectors that it concatenates.
+POOLINGS: Final[Mapping[str, int]] = {
+    "cls": 1,
+    "mean": 1,
+    "cls+mean": 2,
+    "cls+mean+std": 3,
+}
+#: Every ancillary input of a head, in the only order in which heads stack them.
+ANCILLARY: Final[tuple[str, ...]] = get_args(Ancillary)
+
+#: Arguments of `timm.create_model` that other fields of the bundle decide.
+_DECIDED_ELSEWHERE: Final = (
+    "in_chans",
+    "img_size",
+    "num_classes",
+    "patch_size",
+    "pretrained",
+)
+
+
+def _require(condition: bool, where: str, needed: str, found: object) -> None:
+    if not condition:
+        raise BundleError(f"{where} must be {needed}; got {found!r}.")
+
+
+def _require_choice(value: object, where: str, choices: Any) -> None:
+    known = tuple(choices)
+    _require(value in known, where, f"one of {list(known)}", value)
+
+
+def _require_positive(value: object, where: str) -> None:
+    ok = isinstance(value, int | float) and 0 < value < float("inf")
+    _require(ok, where, "a positive number", value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """How a sigma0 image becomes the input of the network.
+
+    Parameters
+    ----------
+    scale : {"dB", "linear", "roughness"}
+        ``dB``: ``10 log10(sigma0)``. ``linear``: sigma0 as it is. ``roughness``:
+        ``10 log10(sigma0 / CMOD5.N(10 m/s, 45 deg, incidence))``.
+    size : int
+        Side of the square that the network sees, in pixels: a centre crop of the image.
+    centre : {"global", "beam", "vignette"}
+        Which mean is subtracted, in that scale: a constant, a constant per beam, or the
+        vignette's own (texture only; the level then goes to the heads).
+    mean : float or tuple of float, optional
+        The constant; one per entry of `beams` when `centre` is ``beam``; None when it is
+        ``vignette``.
+    std : float or tuple of float, optional
+        The divisor: a constant, one per entry of `beams`, or None for the vignette's own.
+    floor : float
+        Linear sigma0 below which pixels are raised before the logarithm.
+    relative_floor : float, optional
+        The same, as a fraction of the mean sigma0 of the vignette; the higher floor applies.
+    spacing : float
+        Ground spacing of the pixels, in metres.
+    polarisations, beams : tuple of str
+        What the model was trained on.
+    quantity : {"sigma0"}
+        The physical quantity.
+
+    Raises
+    ------
+    BundleError
+        If a value is out of its range; the message names the field.
+    """
+
+    scale: Scale
+    size: int
+    centre: Centre = "global"
+    mean: float | tuple[float, ...] | None = 0.0
+    std: float | tuple[float, ...] | None = 1.0
+    floor: float = 1e-4
+    relative_floor: float | None = None
+    spacing: float = 50.0
+    polarisations: tuple[str, ...] = ("VV",)
+    beams: tuple[str, ...] = ("wv1", "wv2")
+    quantity: Literal["sigma0"] = "sigma0"
+
+    def __post_init__(self) -> None:
+        _require_choice(self.quantity, "input.quantity", ["sigma0"])
+        _require_choice(self.scale, "input.scale", get_args(Scale))
+        _require_choice(self.centre, "input.centre", get_args(Centre))
+        _require_positive(self.size, "input.size")
+        _require_positive(self.spacing, "input.spacing")
+        _require_positive(self.floor, "input.floor")
+        if self.relative_floor is not None:
+            _require_positive(self.relative_floor, "input.relative_floor")
+        self._check_statistics()
+
+    def _check_statistics(self) -> None:
+        per_beam = f"one number per entry of beams {list(self.beams)}"
+        needed = {"global": "a number", "beam": per_beam, "vignette": "null"}[
+            self.centre
+        ]
+        found = self.mean
+        fits = {
+            "global": isinstance(found, int | float),
+            "beam": isinstance(found, tuple) and len(found) == len(self.beams),
+            "vignette": found is None,
+        }[self.centre]
+        where = f"input.mean, with centre {self.centre!r},"
+        _require(fits, where, needed, found)
+        values = self.std if isinstance(self.std, tuple) else (self.std,)
+        if isinstance(self.std, tuple):
+            _require(len(values) == len(self.beams), "input.std", per_beam, self.std)
+        for value in values:
+            if value is not None:
+                _require_positive(value, "input.std")
+
+    @property
+    def needs_beam(self) -> bool:
+        """Whether the constants depend on the beam of the vignette."""
+        return isinstance(self.mean, tuple) or isinstance(self.std, tuple)
+
+    @property
+    def needs_incidence(self) -> bool:
+        """Whether images without an incidence angle cannot be normalised."""
+        return self.needs_beam or self.scale == "roughness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneSpec:
+    """The network whose pooled tokens are the embedding.
+
+    Parameters
+    ----------
+    architecture : str
+        A name that `timm.create_model` knows.
+    embedding_dim : int
+        Length of the embedding: the width of the network times the vectors that `pooling`
+        concatenates.
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+        Which summary of the tokens is the embedding: the class token, or the mean and the
+        standard deviation of the patch tokens (registers left out), or several end to end.
+    patch_size : int, optional
+        Side of a patch in pixels; None for a convolutional network.
+    kwargs : mapping
+        Further arguments of `timm.create_model`. Not to be modified.
+    file : str
+        Name of the weights in the bundle.
+    sha256 : str
+        SHA-256 of that file: the identity of the weights; empty until they are written.
+    """
+
+    architecture: str
+    embedding_dim: int
+    pooling: Pooling
+    patch_size: int | None = 16
+    kwargs: dict[str, Any] = field(default_factory=dict, hash=False)
+    file: str = "backbone.safetensors"
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.architecture), "backbone.architecture", "a timm name", "")
+        _require_choice(self.pooling, "backbone.pooling", POOLINGS)
+        _require_positive(self.embedding_dim, "backbone.embedding_dim")
+        parts = POOLINGS[self.pooling]
+        _require(
+            self.embedding_dim % parts == 0,
+            f"backbone.embedding_dim, with pooling {self.pooling!r},",
+            f"a multiple of {parts}",
+            self.embedding_dim,
+        )
+        if self.patch_size is not None:
+            _require_positive(self.patch_size, "backbone.patch_size")
+        decided = sorted(set(self.kwargs) & set(_DECIDED_ELSEWHERE))
+        _require(not decided, "backbone.kwargs", f"without {decided}", self.kwargs)
+
+    @property
+    def width(self) -> int:
+        """Length of one token vector."""
+        return self.embedding_dim // POOLINGS[self.pooling]
+
+    def tokens(self, size: int) -> int:
+        """Patch tokens of a square image of `size` pixels (a convnet counts as patch 16)."""
+        return max(1, size // (self.patch_size or 16)) ** 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSpec:
+    """One head: what it predicts, from what, and which backbone it belongs to.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the bundle.
+    kind : {"linear", "logistic", "knn", "mlp"}
+        How it is applied (`xoceansar.models.heads`).
+    target : str
+        Variable that it gives, a name of `xoceansar.conventions.VARIABLES`.
+    units : str
+        Units of the target; ``1`` for classes.
+    classes : tuple of str
+        Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
+    ancillary : tuple of {"sigma0_mean_db", "incidence"}
+        Inputs beside the embedding, in the order of `ANCILLARY`.
+    pooling : str
+        Pooling of the backbone that it was fitted on.
+    backbone_sha256 : str
+        Weights of the backbone that it was fitted on.
+    lower_bound : float, optional
+        Physical minimum of the target: 0 for a wave height.
+    metrics : mapping
+        Scores from the fit. Not to be modified.
+    polarisations, beams : tuple of str
+        What it was fitted on; anything else is out of its domain.
+    file, sha256 : str
+        Its file in the bundle; empty until it is written.
+    """
+
+    name: str
+    kind: HeadKind
+    target: str
+    units: str
+    pooling: Pooling
+    backbone_sha256: str
+    classes: tuple[str, ...] = ()
+    ancillary: tuple[Ancillary, ...] = ()
+    lower_bound: float | None = None
+    metrics: dict[str, Any] = field(default_factory=dict, hash=False)
+    polarisations: tuple[str, ...] = ("VV",)
+    beams: tuple[str, ...] = ("wv1", "wv2")
+    file: str = ""
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"heads[{self.name!r}]"
+        _require(self.name.isidentifier(), f"{where}.name", "an identifier", self.name)
+        _require_choice(self.kind, f"{where}.kind", get_args(HeadKind))
+        _require_choice(self.pooling, f"{where}.pooling", POOLINGS)
+        _require(bool(self.target), f"{where}.target", "a variable", self.target)
+        in_order = tuple(a for a in ANCILLARY if a in self.ancillary)
+        _require(
+            self.ancillary == in_order,
+            f"{where}.ancillary",
+            f"a subset of {list(ANCILLARY)}, in that order",
+            self.ancillary,
+        )
+        if self.kind == "logistic" or self.classes:
+            _require(
+                len(self.classes) > 1, f"{where}.classes", "two or more", self.classes
+            )
+            _require(
+                self.kind != "linear", f"{where}.kind", "logistic, knn or mlp", "linear"
+            )
+            _require(
+                self.lower_bound is None,
+                f"{where}.lower_bound",
+                "null for a classifier",
+                self.lower_bound,
+            )
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it gives probabilities of classes."""
+        return bool(self.classes)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns that it gives: the classes of a classifier, or one."""
+        return len(self.classes) or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelHandle:
+    """A model, named and described, without its weights.
+
+    It is small, hashable and picklable: methods and Dask tasks carry it, and each process reads
+    the weights once, when it first needs them. Made by `load_model` and `write_bundle`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the bundle.
+    path : str
+        Folder of the bundle on this machine.
+    backbone : BackboneSpec
+        The network.
+    input : InputSpec
+        What it takes.
+    heads : tuple of HeadSpec
+        What can be retrieved.
+    simulated : bool
+        Whether it was trained on simulated vignettes only.
+    device : str
+        ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``; resolved where the
+        weights are loaded.
+    precision : {"auto", "bf16", "fp32"}
+        ``auto``: bf16 where the device computes it fast, else fp32.
+    """
+
+    name: str
+    path: str
+    backbone: BackboneSpec
+    input: InputSpec
+    heads: tuple[HeadSpec, ...] = ()
+    simulated: bool = False
+    device: str = "auto"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        _require_choice(self.precision, "precision", get_args(Precision))
+        known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
+        _require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)
+        names = [head.name for head in self.heads]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _require(not twice, "heads", "of different names", twice)
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the backbone's weights: the identity of every embedding made with it."""
+        return self.backbone.sha256
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding."""
+        return self.backbone.embedding_dim
+
+    @property
+    def card(self) -> str:
+        """The model card (README.md of the bundle); empty if there is none."""
+        readme = Path(self.path) / "README.md"
+        return readme.read_text(encoding="utf-8") if readme.is_file() else ""
+
+    def head(self, name: str) -> HeadSpec:
+        """Find a head by its name or, failing that, by the variable that it gives.
+
+        Parameters
+        ----------
+        name : str
+            Name of a head or of its target; the first match in the bundle's order.
+
+        Returns
+        -------
+        HeadSpec
+
+        Raises
+        ------
+        BundleError
+            If the bundle has none; the message lists what it has.
+        """
+        for matches in (
+            [head for head in self.heads if head.name == name],
+            [head for head in self.heads if name == head.target],
+        ):
+            if matches:
+                return matches[0]
+        known = {head.name: head.target for head in self.heads}
+        raise BundleError(
+            f"model {self.name!r} has no head for {name!r}; its heads give {known}. "
+            "Use another model (model=...), or fit a head with xoceansar.train.fit."
+        )
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        """Identify the results: everything but the place of the files."""
+        content = asdict(self)
+        del content["path"]
+        return ("xoceansar.ModelHandle", repr(content))
+
+    def __repr__(self) -> str:
+        size, spacing = self.input.size, self.input.spacing
+        lines = [
+            f"<ModelHandle {self.name}>",
+            f"  backbone   {self.backbone.architecture}, "
+            f"{self.backbone.pooling} -> {self.embedding_dim}, "
+            f"weights {self.weights_sha256[:12]}",
+            f"  input      sigma0 ({self.input.scale}), {size} x {size} px at {spacing:g} m, "
+            f"{'/'.join(self.input.polarisations)}, {'/'.join(self.input.beams)}",
+        ]
+        for head in self.heads:
+            units = f"{len(head.classes)} classes" if head.classes else head.units
+            lines.append(
+                f"  head       {head.name}: {head.target} [{units}], {head.kind}"
+            )
+        lines.append(f"  runs on    {self.device}, {self.precision}")
+        if self.simulated:
+            lines.append("  trained on simulated vignettes only")
+        return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""The network, built by timm, and the embedding that is pooled from its tokens.
+
+torch and timm are imported inside the functions.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import BundleError, WeightsMismatchError
+from xoceansar.models.spec import BackboneSpec, Pooling
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["build_network", "load_state", "pooled_features"]
+
+
+def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
+    """Build the network of a bundle, with fresh weights.
+
+    Parameters
+    ----------
+    backbone : BackboneSpec
+        The network: a vision transformer where it has a patch size, else a convnet.
+    size : int
+        Side of its input, in pixels.
+
+    Returns
+    -------
+    torch.nn.Module
+        One channel in, no classifier.
+
+    Raises
+    ------
+    BundleError
+        If timm does not know the architecture or its arguments, or the network lacks what the
+        pooling needs.
+    """
+    timm = require("timm", extra="models")
+    arguments: dict[str, Any] = {"in_chans": 1, "num_classes": 0, **backbone.kwargs}
+    if backbone.patch_size is not None:
+        arguments |= {"img_size": size, "patch_size": backbone.patch_size}
+    try:
+        network: torch.nn.Module = timm.create_model(
+            backbone.architecture, pretrained=False, **arguments
+        )
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise BundleError(
+            f"timm {timm.__version__} cannot build backbone.architecture "
+            f"{backbone.architecture!r} with {arguments}: {error}"
+        ) from error
+    _check_network(network, backbone)
+    return network
+
+
+def _check_network(network: Any, backbone: BackboneSpec) -> None:
+    if network.num_features != backbone.width:
+        raise BundleError(
+            f"{backbone.architecture!r} has tokens of length {network.num_features}; "
+            f"backbone.embedding_dim {backbone.embedding_dim} with pooling "
+            f"{backbone.pooling!r} needs {backbone.width}."
+        )
+    if "cls" in backbone.pooling and getattr(network, "cls_token", None) is None:
+        raise BundleError(
+            f"backbone.pooling {backbone.pooling!r} needs a class token, and "
+            f"{backbone.architecture!r} has none. Use 'mean'."
+        )
+    late_norm = getattr(network, "fc_norm", None)
+    if late_norm is not None and any(True for _ in late_norm.parameters()):
+        raise BundleError(
+            f"{backbone.architecture!r} normalises after its own pooling, which would leave "
+            "the tokens raw. Set backbone.kwargs to {'global_pool': 'token'} or "
+            "{'fc_norm': False}."
+        )
+
+
+def load_state(
+    network: "torch.nn.Module", state: Mapping[str, npt.NDArray[Any]], where: str
+) -> None:
+    """Give a network its weights: all of them, and nothing else.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    state : mapping of str to ndarray
+        Weights by name.
+    where : str
+        What the weights are, for the message.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If a weight is missing, unknown or of another shape; the message names the first ones.
+    """
+    torch = require("torch", extra="models")
+    own = network.state_dict()
+    missing = [name for name in own if name not in state]
+    unknown = [name for name in state if name not in own]
+    shapes = [
+        f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
+        for name in own
+        if name in state and tuple(state[name].shape) != tuple(own[name].shape)
+    ]
+    if missing or unknown or shapes:
+        raise WeightsMismatchError(
+            f"{where} does not fit the network: {len(own) - len(missing)} of {len(own)} weights "
+            f"found; missing {missing[:4]}, unknown {unknown[:4]}, other shape {shapes[:4]}."
+        )
+    tensors = {name: torch.from_numpy(state[name]).to(own[name].dtype) for name in own}
+    network.load_state_dict(tensors, strict=True)
+
+
+def pooled_features(
+    network: "torch.nn.Module", images: "torch.Tensor", pooling: Pooling
+) -> "torch.Tensor":
+    """Embed images: run the network and pool its last tokens.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From `build_network`.
+    images : Tensor (n, 1, size, size)
+        Network input.
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+        ``cls``: the class token. ``mean``, ``std``: over the patch tokens, without class and
+        register tokens. With ``+``, end to end.
+
+    Returns
+    -------
+    Tensor (n, embedding_dim), float32
+        Tokens are those after the network's last normalisation.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the network does not give one token for each patch.
+    """
+    concatenate = require("torch", extra="models").cat
+    model: Any = network
+    features = model.forward_features(images).float()
+    if (
+        features.ndim == 4
+    ):  # a convnet: (n, channels, height, width), and no class token
+        patches = features.flatten(2).transpose(1, 2)
+    else:
+        patches = features[:, model.num_prefix_tokens :]
+        expected = model.patch_embed.dynamic_feat_size(images.shape[-2:])
+        if patches.shape[1] != expected[0] * expected[1]:
+            raise WeightsMismatchError(
+                f"the network gives {patches.shape[1]} patch tokens for a grid of {expected}."
+            )
+    summaries = {
+        "cls": lambda: features[:, 0],
+        "mean": lambda: patches.mean(dim=1),
+        "std": lambda: patches.std(dim=1, correction=0),
+    }
+    parts = [summaries[name]() for name in pooling.split("+")]
+    pooled: torch.Tensor = concatenate(parts, dim=1)
+    return pooled
