@@ -208,6 +208,24 @@ VARIABLES: Final = _freeze(
             "units": "1",
         },
         "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
+        "iceberg_box": {
+            "long_name": "smallest box around each iceberg, as fractions of the image",
+            "units": "1",
+            "comment": "along edge: line_min, sample_min, line_max, sample_max",
+        },
+        "peak_wavelength": {
+            "long_name": "wavelength at the peak of the directional wave spectrum",
+            "units": "m",
+        },
+        "peak_to_direction": {
+            "long_name": "direction to which the waves of the spectral peak travel, "
+            "clockwise from north",
+            "units": "degree",
+        },
+        "azimuth_cutoff": {
+            "long_name": "shortest wavelength that the radar resolves along azimuth",
+            "units": "m",
+        },
         "quality": {
             "standard_name": "quality_flag",
             "long_name": "what to know before using the vignette",

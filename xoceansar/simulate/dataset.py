@@ -1,0 +1,386 @@
+"""Simulated vignettes in the layout of the reader, with their truth."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import (
+    LINE,
+    OCEAN_CLASSES,
+    SAMPLE,
+    VARIABLES,
+    VIGNETTE,
+    class_attrs,
+    product_attrs,
+    quality_attrs,
+)
+from xoceansar.errors import OceansarError
+from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
+from xoceansar.simulate.icebergs import MAX_ICEBERGS
+from xoceansar.simulate.orbit import acquisition, destination
+from xoceansar.simulate.scene import SIMULATOR_VERSION, Scene, range_profiles, scene
+
+__all__ = ["vignettes"]
+
+_SOURCE: Final = "simulated by xoceansar.simulate; not a measurement of the sea"
+_POLARISATION: Final = "VV"
+_IPF_VERSION: Final = "3.31"
+
+_DIMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sigma0": (VIGNETTE, LINE, SAMPLE),
+    "below_noise_fraction": (VIGNETTE,),
+    "swh": (VIGNETTE,),
+    "wind_speed": (VIGNETTE,),
+    "wind_to_direction": (VIGNETTE,),
+    "peak_wavelength": (VIGNETTE,),
+    "peak_to_direction": (VIGNETTE,),
+    "azimuth_cutoff": (VIGNETTE,),
+    "iceberg_box": (VIGNETTE, "iceberg", "edge"),
+    "iceberg_count": (VIGNETTE,),
+}
+_EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """Everything but the row number that determines a vignette."""
+
+    seed: int
+    classes: tuple[str, ...]
+    cumulative: tuple[float, ...]
+    beams: tuple[str, ...]
+    shape: tuple[int, int]
+    spacing: float
+    oversample: int
+
+    def stream(self, row: int, part: int) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self.seed, spawn_key=(0, row, part))
+
+    def environment(self, row: int) -> Environment:
+        """Draw class and environment of a row; the beams take turns."""
+        rng = np.random.default_rng(self.stream(row, 0))
+        name = self.classes[
+            int(np.searchsorted(self.cumulative, rng.random(), "right"))
+        ]
+        beam = self.beams[row % len(self.beams)]
+        return sample_environment(rng, ocean_class=name, beam=beam)
+
+    def simulate(self, row: int, environment: Environment) -> Scene:
+        return scene(
+            self.stream(row, 1),
+            environment=environment,
+            size=max(self.shape) * self.spacing,
+            spacing=self.spacing / self.oversample,
+        )
+
+
+def _row(recipe: _Recipe, row: int) -> dict[str, npt.NDArray[Any]]:
+    """Simulate one vignette: every variable of `_DIMS`."""
+    environment = recipe.environment(row)
+    length, width = (cells * recipe.spacing for cells in recipe.shape)
+    full = recipe.simulate(row, environment)
+    sigma0 = full.observe(
+        recipe.stream(row, 2), spacing=recipe.spacing, shape=recipe.shape
+    )
+    view = full.crop(length, width)
+    heading = acquisition(recipe.seed, row, environment.beam).ground_heading
+    truth = view.truth
+    boxes = _fractional_boxes(view, length, width)
+    scalars = {
+        "swh": truth["swh"],
+        "wind_speed": truth["wind_speed"],
+        "wind_to_direction": view.wind_to_direction(heading),
+        "peak_wavelength": truth["peak_wavelength"],
+        "peak_to_direction": (heading + 90 - truth["peak_direction"]) % 360,
+        "azimuth_cutoff": truth["azimuth_cutoff"],
+        "below_noise_fraction": float(np.mean(sigma0 <= 0)),
+    }
+    return {
+        **{name: np.float32(value) for name, value in scalars.items()},  # type: ignore[dict-item]
+        "sigma0": sigma0,
+        "iceberg_box": boxes,
+        "iceberg_count": np.int32(np.isfinite(boxes[:, 0]).sum()),  # type: ignore[dict-item]
+    }
+
+
+def _fractional_boxes(
+    view: Scene, length: float, width: float
+) -> npt.NDArray[np.float32]:
+    """Boxes as fractions of the image, clipped to it, NaN-padded; bergs outside are dropped."""
+    out = np.full((MAX_ICEBERGS, len(_EDGES)), np.nan, np.float32)
+    scale = np.array([length, width, length, width])
+    boxes = [np.clip(np.array(berg.box) / scale, 0, 1) for berg in view.icebergs]
+    seen = [box for box in boxes if box[2] > box[0] and box[3] > box[1]]
+    for i, box in enumerate(seen):
+        out[i] = box
+    return out
+
+
+def _block(recipe: _Recipe, rows: range, workers: int) -> dict[str, npt.NDArray[Any]]:
+    """Simulate some rows, stacked."""
+    out: dict[str, npt.NDArray[Any]] = {}
+
+    def one(position: int) -> None:
+        # Written in place as rows finish: two copies of the images never exist.
+        for name, value in _row(recipe, rows[position]).items():
+            if name not in out:
+                out.setdefault(name, np.empty((len(rows), *value.shape), value.dtype))
+            out[name][position] = value
+
+    if workers == 1 or len(rows) == 1:
+        for position in range(len(rows)):
+            one(position)
+    else:
+        one(0)  # compiles and fills the caches once
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, range(1, len(rows))))
+    return out
+
+
+def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
+    """Build the Dask arrays of `_DIMS`; nothing is simulated yet."""
+    import dask
+    import dask.array as da
+
+    sizes = {
+        LINE: recipe.shape[0],
+        SAMPLE: recipe.shape[1],
+        "iceberg": MAX_ICEBERGS,
+        "edge": len(_EDGES),
+    }
+    block, pick = dask.delayed(_block), dask.delayed(dict.__getitem__)
+    parts: dict[str, list[Any]] = {name: [] for name in _DIMS}
+    for start in range(0, n, chunks):
+        rows = range(start, min(start + chunks, n))
+        made = block(recipe, rows, 1)
+        for name, dims in _DIMS.items():
+            shape = (len(rows), *(sizes[d] for d in dims[1:]))
+            dtype = np.int32 if name == "iceberg_count" else np.float32
+            parts[name].append(da.from_delayed(pick(made, name), shape, dtype))
+    return {name: da.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _class_table(
+    classes: Sequence[str] | Mapping[str, float] | None,
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Check the classes; return their names and cumulative probabilities."""
+    if classes is None:
+        classes = OCEAN_CLASSES
+    if isinstance(classes, str):
+        classes = (classes,)
+    weights = (
+        dict(classes)
+        if isinstance(classes, Mapping)
+        else {name: 1.0 for name in dict.fromkeys(classes)}
+    )
+    unknown = sorted(set(weights) - set(OCEAN_CLASSES))
+    if unknown or not weights:
+        raise OceansarError(
+            f"classes must name some of {', '.join(OCEAN_CLASSES)}; "
+            f"got {', '.join(unknown) or 'none'}."
+        )
+    values = np.array(list(weights.values()), np.float64)
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+        raise OceansarError(
+            f"class probabilities must be non-negative with a positive sum; got {weights}."
+        )
+    cumulative = np.cumsum(values / values.sum())
+    cumulative[-1] = math.inf  # a draw just under 1 still finds a class
+    return tuple(weights), tuple(cumulative.tolist())
+
+
+def _recipe(
+    seed: int,
+    classes: Sequence[str] | Mapping[str, float] | None,
+    beams: Sequence[str] | None,
+    shape: tuple[int, int],
+    spacing: float,
+    oversample: int,
+) -> _Recipe:
+    names, cumulative = _class_table(classes)
+    chosen = (beams,) if isinstance(beams, str) else tuple(beams or BEAMS)
+    if not set(chosen) <= set(BEAMS):
+        raise OceansarError(f"beams must be among 'wv1' and 'wv2'; got {chosen}.")
+    if min(shape) < 2 or spacing <= 0 or oversample < 1:
+        raise OceansarError(
+            "shape must be at least (2, 2), spacing positive and oversample 1 or more; "
+            f"got shape {shape}, spacing {spacing}, oversample {oversample}."
+        )
+    return _Recipe(
+        int(seed), names, cumulative, chosen, (int(shape[0]), int(shape[1])), float(spacing), int(oversample)
+    )  # fmt: skip
+
+
+def vignettes(
+    n: int,
+    seed: int = 0,
+    *,
+    classes: Sequence[str] | Mapping[str, float] | None = None,
+    beams: Sequence[str] | None = None,
+    shape: tuple[int, int] = (384, 384),
+    spacing: float = 50.0,
+    oversample: int = 2,
+    chunks: int | None = None,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """Simulate vignettes with known truth, in the layout of `open_wave_mode`.
+
+    Parameters
+    ----------
+    n : int
+        Number of vignettes.
+    seed : int, default 0
+        Row i depends on (seed, i) and the parameters below alone: not on `n`, `chunks` or
+        `workers`.
+    classes : sequence of str or mapping of str to float, optional
+        Ocean classes to draw from, uniformly or with the given probabilities; all ten by
+        default.
+    beams : sequence of str, optional
+        Beams, which take turns; wv1 and wv2 by default.
+    shape : tuple of int, default (384, 384)
+        Lines and samples.
+    spacing : float, default 50
+        Pixel size, m.
+    oversample : int, default 2
+        Scenes are simulated at ``spacing / oversample`` and area-averaged.
+    chunks : int, optional
+        Vignettes per Dask chunk; without it the result is computed at once.
+    workers : int, optional
+        Threads of an eager run; as many as processors by default.
+
+    Returns
+    -------
+    Dataset
+        ``sigma0``, ``nesz`` (vignette, line, sample) and the other variables and coordinates of
+        `open_wave_mode`, with the truth: ``swh``, ``wind_speed``, ``wind_to_direction``,
+        ``peak_wavelength``, ``peak_to_direction``, ``azimuth_cutoff``, ``ocean_class``
+        (vignette), ``iceberg_box`` (vignette, iceberg, edge; fractions of the image, NaN
+        beyond ``iceberg_count``). Attribute ``simulated`` is 1.
+
+    Raises
+    ------
+    OceansarError
+        If an argument is out of its domain.
+    MissingDependencyError
+        If xsarsea is not installed.
+
+    Notes
+    -----
+    With `chunks`, nothing is simulated until computed; names, places, times and classes are
+    drawn at once. ``nesz`` is constant along lines: an eager one is a read-only view. Wind speed
+    is drawn independently of the class, within `WIND_RANGES`.
+
+    Examples
+    --------
+    >>> ds = vignettes(6, seed=1, chunks=2)
+    >>> ds.sigma0.shape
+    (6, 384, 384)
+    """
+    if n < 1:
+        raise OceansarError(f"n must be 1 or more; got {n}.")
+    if chunks is not None and chunks < 1:
+        raise OceansarError(f"chunks must be 1 or more; got {chunks}.")
+    recipe = _recipe(seed, classes, beams, shape, spacing, oversample)
+    if chunks is None:
+        arrays = _block(recipe, range(n), workers or len(os.sched_getaffinity(0)))
+    else:
+        arrays = _lazy(recipe, n, chunks)
+    environments = [recipe.environment(row) for row in range(n)]
+    profiles = _profiles(recipe, environments)
+    shape = (n, *recipe.shape)
+    nesz = np.broadcast_to(profiles[1][:, None, :], shape)
+    if chunks is not None:
+        import dask.array as da
+
+        whole = (chunks, *recipe.shape)
+        rows = da.from_array(profiles[1], chunks=(chunks, -1))[:, None, :]
+        nesz = da.broadcast_to(rows, shape, chunks=whole)
+    codes = [OCEAN_CLASSES.index(e.ocean_class) for e in environments]
+    dataset = xr.Dataset(
+        {
+            "sigma0": (_DIMS["sigma0"], arrays.pop("sigma0")),
+            "nesz": (_DIMS["sigma0"], nesz),
+            "quality": (VIGNETTE, np.zeros(n, np.uint8)),
+            "no_data_fraction": (VIGNETTE, np.zeros(n, np.float32)),
+            "ocean_class": (VIGNETTE, np.array(codes, np.int8)),
+            **{name: (_DIMS[name], array) for name, array in arrays.items()},
+        },
+        coords={
+            **_places(recipe, environments),
+            "incidence": ((VIGNETTE, SAMPLE), profiles[0]),
+            "edge": list(_EDGES),
+            "pixel_spacing": recipe.spacing,
+        },
+    )
+    return _described(dataset, recipe)
+
+
+def _profiles(
+    recipe: _Recipe, environments: Sequence[Environment]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Incidence and NESZ of every vignette (vignette, sample)."""
+    samples = recipe.shape[1]
+    x = (np.arange(samples) + 0.5 - samples / 2) * recipe.spacing
+    rows = [range_profiles(environment, x) for environment in environments]
+    return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
+
+
+def _places(recipe: _Recipe, environments: Sequence[Environment]) -> dict[str, Any]:
+    """Coordinates along vignette that say where, when and what a vignette is."""
+    n = len(environments)
+    at = [acquisition(recipe.seed, i, e.beam) for i, e in enumerate(environments)]
+    longitude = np.array([a.longitude for a in at])
+    latitude = np.array([a.latitude for a in at])
+    heading = np.array([a.ground_heading for a in at])
+    length, width = (cells * recipe.spacing for cells in recipe.shape)
+    # First line near, first line far, last line far, last line near.
+    along = 0.5 * length * np.array([-1.0, -1.0, 1.0, 1.0])
+    across = 0.5 * width * np.array([-1.0, 1.0, 1.0, -1.0])
+    corners = destination(
+        longitude[:, None],
+        latitude[:, None],
+        heading[:, None] + np.degrees(np.arctan2(across, along)),
+        np.hypot(along, across),
+    )
+    columns: dict[str, Any] = {
+        "vignette_id": np.array([a.vignette_id for a in at]),
+        "beam": np.array([e.beam for e in environments]),
+        "polarisation": np.full(n, _POLARISATION),
+        "platform": np.full(n, "S1A"),
+        "product": np.array([a.product for a in at]),
+        "ipf_version": np.full(n, _IPF_VERSION),
+        "time": np.array([a.time for a in at], "datetime64[ns]"),
+        "longitude": longitude,
+        "latitude": latitude,
+        "ground_heading": heading,
+        "noise_scaling": np.ones(n),
+    }
+    return {
+        **{name: (VIGNETTE, values) for name, values in columns.items()},
+        "corner_longitude": ((VIGNETTE, "corner"), corners[0]),
+        "corner_latitude": ((VIGNETTE, "corner"), corners[1]),
+    }
+
+
+def _described(dataset: xr.Dataset, recipe: _Recipe) -> xr.Dataset:
+    """Give every variable its attributes, and the Dataset its own."""
+    special = {"quality": quality_attrs(), "ocean_class": class_attrs()}
+    for name in (str(v) for v in dataset.variables if v != "edge"):
+        attrs = special.get(name) or VARIABLES[name]
+        dataset[name].attrs = dict(attrs)
+    dataset.attrs = product_attrs(
+        f"simulate.vignettes, seed {recipe.seed}",
+        source=_SOURCE,
+        simulated=1,
+        simulator_version=SIMULATOR_VERSION,
+        simulator_seed=recipe.seed,
+        simulator_spacing=recipe.spacing / recipe.oversample,
+    )
+    return dataset
