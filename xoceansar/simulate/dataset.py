@@ -103,10 +103,10 @@ def _row(recipe: _Recipe, row: int) -> dict[str, npt.NDArray[Any]]:
         "below_noise_fraction": float(np.mean(sigma0 <= 0)),
     }
     return {
-        **{name: np.float32(value) for name, value in scalars.items()},  # type: ignore[dict-item]
+        **{name: np.array(value, np.float32) for name, value in scalars.items()},
         "sigma0": sigma0,
         "iceberg_box": boxes,
-        "iceberg_count": np.int32(np.isfinite(boxes[:, 0]).sum()),  # type: ignore[dict-item]
+        "iceberg_count": np.array(np.isfinite(boxes[:, 0]).sum(), np.int32),
     }
 
 
@@ -146,8 +146,8 @@ def _block(recipe: _Recipe, rows: range, workers: int) -> dict[str, npt.NDArray[
 
 def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
     """Build the Dask arrays of `_DIMS`; nothing is simulated yet."""
-    import dask
     import dask.array as da
+    from dask.delayed import delayed
 
     sizes = {
         LINE: recipe.shape[0],
@@ -155,7 +155,7 @@ def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
         "iceberg": MAX_ICEBERGS,
         "edge": len(_EDGES),
     }
-    block, pick = dask.delayed(_block), dask.delayed(dict.__getitem__)
+    block, pick = delayed(_block, pure=True), delayed(dict.__getitem__, pure=True)
     parts: dict[str, list[Any]] = {name: [] for name in _DIMS}
     for start in range(0, n, chunks):
         rows = range(start, min(start + chunks, n))
@@ -163,8 +163,12 @@ def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
         for name, dims in _DIMS.items():
             shape = (len(rows), *(sizes[d] for d in dims[1:]))
             dtype = np.int32 if name == "iceberg_count" else np.float32
-            parts[name].append(da.from_delayed(pick(made, name), shape, dtype))
-    return {name: da.concatenate(arrays) for name, arrays in parts.items()}
+            part = da.from_delayed(pick(made, name), shape, dtype)  # type: ignore[no-untyped-call]
+            parts[name].append(part)
+    return {
+        name: da.concatenate(arrays)  # type: ignore[no-untyped-call]
+        for name, arrays in parts.items()
+    }
 
 
 def _class_table(
@@ -289,24 +293,53 @@ def vignettes(
         raise OceansarError(f"chunks must be 1 or more; got {chunks}.")
     recipe = _recipe(seed, classes, beams, shape, spacing, oversample)
     if chunks is None:
-        arrays = _block(recipe, range(n), workers or len(os.sched_getaffinity(0)))
+        arrays = _block(recipe, range(n), workers or _processors())
     else:
         arrays = _lazy(recipe, n, chunks)
     environments = [recipe.environment(row) for row in range(n)]
-    profiles = _profiles(recipe, environments)
+    dataset = _assembled(recipe, environments, arrays, chunks)
+    for name in (str(v) for v in dataset.variables if v != "edge"):
+        special = {"quality": quality_attrs, "ocean_class": class_attrs}.get(name)
+        dataset[name].attrs = special() if special else dict(VARIABLES[name])
+    dataset.attrs = product_attrs(
+        f"simulate.vignettes, seed {recipe.seed}",
+        source=_SOURCE,
+        simulated=1,
+        simulator_version=SIMULATOR_VERSION,
+        simulator_seed=recipe.seed,
+        simulator_spacing=recipe.spacing / recipe.oversample,
+    )
+    return dataset
+
+
+def _processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _assembled(
+    recipe: _Recipe,
+    environments: Sequence[Environment],
+    arrays: dict[str, Any],
+    chunks: int | None,
+) -> xr.Dataset:
+    """Put simulated arrays and what is known without simulation into one Dataset."""
+    n = len(environments)
+    incidence, nesz = _profiles(recipe, environments)
     shape = (n, *recipe.shape)
-    nesz = np.broadcast_to(profiles[1][:, None, :], shape)
+    noise: Any = np.broadcast_to(nesz[:, None, :], shape)
     if chunks is not None:
         import dask.array as da
 
-        whole = (chunks, *recipe.shape)
-        rows = da.from_array(profiles[1], chunks=(chunks, -1))[:, None, :]
-        nesz = da.broadcast_to(rows, shape, chunks=whole)
+        rows = da.from_array(nesz, chunks=(chunks, -1))  # type: ignore[no-untyped-call]
+        noise = da.broadcast_to(rows[:, None, :], shape, (chunks, *recipe.shape))  # type: ignore[no-untyped-call]
     codes = [OCEAN_CLASSES.index(e.ocean_class) for e in environments]
-    dataset = xr.Dataset(
+    return xr.Dataset(
         {
             "sigma0": (_DIMS["sigma0"], arrays.pop("sigma0")),
-            "nesz": (_DIMS["sigma0"], nesz),
+            "nesz": (_DIMS["sigma0"], noise),
             "quality": (VIGNETTE, np.zeros(n, np.uint8)),
             "no_data_fraction": (VIGNETTE, np.zeros(n, np.float32)),
             "ocean_class": (VIGNETTE, np.array(codes, np.int8)),
@@ -314,12 +347,11 @@ def vignettes(
         },
         coords={
             **_places(recipe, environments),
-            "incidence": ((VIGNETTE, SAMPLE), profiles[0]),
+            "incidence": ((VIGNETTE, SAMPLE), incidence),
             "edge": list(_EDGES),
             "pixel_spacing": recipe.spacing,
         },
     )
-    return _described(dataset, recipe)
 
 
 def _profiles(
@@ -367,20 +399,3 @@ def _places(recipe: _Recipe, environments: Sequence[Environment]) -> dict[str, A
         "corner_longitude": ((VIGNETTE, "corner"), corners[0]),
         "corner_latitude": ((VIGNETTE, "corner"), corners[1]),
     }
-
-
-def _described(dataset: xr.Dataset, recipe: _Recipe) -> xr.Dataset:
-    """Give every variable its attributes, and the Dataset its own."""
-    special = {"quality": quality_attrs(), "ocean_class": class_attrs()}
-    for name in (str(v) for v in dataset.variables if v != "edge"):
-        attrs = special.get(name) or VARIABLES[name]
-        dataset[name].attrs = dict(attrs)
-    dataset.attrs = product_attrs(
-        f"simulate.vignettes, seed {recipe.seed}",
-        source=_SOURCE,
-        simulated=1,
-        simulator_version=SIMULATOR_VERSION,
-        simulator_seed=recipe.seed,
-        simulator_spacing=recipe.spacing / recipe.oversample,
-    )
-    return dataset

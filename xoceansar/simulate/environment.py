@@ -190,7 +190,7 @@ def _draw_wind_speed(uniform: float, ocean_class: str) -> float:
     """Invert the truncated Weibull distribution."""
     low, high = (_wind_cdf(u) for u in WIND_RANGES[ocean_class])
     probability = low + uniform * (high - low)
-    return _WIND_SCALE * (-math.log1p(-probability)) ** (1.0 / _WIND_SHAPE)
+    return _WIND_SCALE * math.pow(-math.log1p(-probability), 1.0 / _WIND_SHAPE)
 
 
 def _draw_swell(rng: np.random.Generator) -> Swell:

@@ -2,10 +2,11 @@
 
 import math
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
+
+from xoceansar.simulate import kernels
 
 __all__ = ["Canvas", "mosaic"]
 
@@ -144,54 +145,6 @@ def mosaic(
     """
     seeds = canvas.rng.uniform(-0.1, 1.1, (count, 2)) * canvas.size
     seeds[:, 1] *= stretch
-    # Buckets of about one seed each.
-    side = 1.2 * canvas.size * math.sqrt(stretch / count)
-    origin = seeds.min(axis=0)
-    cell = ((seeds - origin) / side).astype(np.int32)
-    columns, rows = (int(v) + 1 for v in cell.max(axis=0))
-    key = cell[:, 1] * columns + cell[:, 0]
-    order = np.argsort(key, kind="stable").astype(np.int32)
-    start = np.searchsorted(key[order], np.arange(rows * columns + 1)).astype(np.int32)
-    return _two_nearest(  # type: ignore[no-any-return]
-        x, (y * np.float32(stretch)).astype(np.float32), seeds.astype(np.float32), order, start,
-        origin.astype(np.float32), np.float32(side), rows, columns,
-    )  # fmt: skip
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _two_nearest(x, y, seeds, order, start, origin, side, rows, columns):  # type: ignore[no-untyped-def]
-    """Search rings of buckets outwards until no closer seed can follow."""
-    n, m = x.shape
-    nearest, second = np.empty((n, m), np.int32), np.empty((n, m), np.int32)
-    edge = np.empty((n, m), np.float32)
-    for i in range(n):
-        for j in range(m):
-            column = min(max(int((x[i, j] - origin[0]) / side), 0), columns - 1)
-            row = min(max(int((y[i, j] - origin[1]) / side), 0), rows - 1)
-            d1 = d2 = np.float32(1e30)
-            s1 = s2 = -1
-            for ring in range(max(rows, columns) + 1):
-                if s2 >= 0 and (max(ring - 1, 0) * side) ** 2 > d2:
-                    break
-                for r in range(row - ring, row + ring + 1):
-                    if r < 0 or r >= rows:
-                        continue
-                    inside = abs(r - row) < ring
-                    step = 2 * ring if inside and ring > 0 else 1
-                    for c in range(column - ring, column + ring + 1, step):
-                        if c < 0 or c >= columns:
-                            continue
-                        for q in range(
-                            start[r * columns + c], start[r * columns + c + 1]
-                        ):
-                            s = order[q]
-                            d = (x[i, j] - seeds[s, 0]) ** 2 + (
-                                y[i, j] - seeds[s, 1]
-                            ) ** 2
-                            if d < d1:
-                                d2, s2, d1, s1 = d1, s1, d, s
-                            elif d < d2:
-                                d2, s2 = d, s
-            nearest[i, j], second[i, j] = s1, s2
-            edge[i, j] = math.sqrt(d2) - math.sqrt(d1)
-    return nearest, second, edge
+    side = 1.2 * canvas.size * math.sqrt(stretch / count)  # about one seed a bucket
+    stretched = (y * np.float32(stretch)).astype(np.float32)
+    return kernels.two_nearest(x, stretched, seeds.astype(np.float32), side)

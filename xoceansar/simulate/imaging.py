@@ -12,11 +12,11 @@ import math
 from functools import lru_cache
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from xoceansar.sar.gmf import cmod5n
+from xoceansar.simulate import kernels
 from xoceansar.simulate.waves import Surface
 
 __all__ = [
@@ -38,15 +38,16 @@ LOOK_TIMES: Final = (-0.206, 0.0, 0.206)
 SLC_RESOLUTION: Final = 5.0
 
 _EXPONENT: Final = 1.6  # of the harmonic sum in CMOD5
-_INCIDENCE: Final = (16.0, 0.2, 151)  # table: first, step (degrees), count
-_SPEED: Final = (0.0, 0.05, 1001)  # table: first, step (m/s), count
+#: Table of CMOD5.N: first incidence and step (degrees), first wind speed and step (m/s).
+_NODES: Final = (16.0, 0.2, 0.0, 0.05)
+_COUNTS: Final = (151, 1001)
 
 
 @lru_cache(maxsize=1)
 def _cmod5n_coefficients() -> npt.NDArray[np.float32]:
     """CMOD5.N as ``(C0 + C1 cos phi + C2 cos 2 phi)^1.6``, exactly, at each table node."""
-    incidence = _INCIDENCE[0] + _INCIDENCE[1] * np.arange(_INCIDENCE[2])
-    speed = _SPEED[0] + _SPEED[1] * np.arange(_SPEED[2])
+    incidence = _NODES[0] + _NODES[1] * np.arange(_COUNTS[0])
+    speed = _NODES[2] + _NODES[3] * np.arange(_COUNTS[1])
     speed[0] = 1e-3  # CMOD5.N is not defined at rest
     phi = np.array([0.0, 90.0, 180.0])[:, None, None]
     root = cmod5n(speed, phi, incidence[:, None]) ** (1 / _EXPONENT)
@@ -75,45 +76,10 @@ def cmod5n_field(speed: Image, phi: Image, incidence: Image) -> Image:
         Linear sigma0; within 0.01 dB of `sar.gmf.cmod5n` above 0.5 m/s.
     """
     out = np.empty_like(speed)
-    _interpolate(_cmod5n_coefficients(), speed, phi, incidence, out)
+    kernels.interpolate_harmonics(
+        _cmod5n_coefficients(), _NODES, _EXPONENT, speed, phi, incidence, out
+    )
     return out
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _interpolate(table, speed, phi, incidence, out):  # type: ignore[no-untyped-def]
-    for j in range(speed.shape[1]):
-        q = (incidence[j] - _INCIDENCE[0]) / _INCIDENCE[1]
-        q = min(max(q, 0.0), _INCIDENCE[2] - 1.001)
-        row = int(q)
-        q -= row
-        for i in range(speed.shape[0]):
-            p = min(max((speed[i, j] - _SPEED[0]) / _SPEED[1], 0.0), _SPEED[2] - 1.001)
-            cell = int(p)
-            p -= cell
-            c = (1 - q) * ((1 - p) * table[row, cell] + p * table[row, cell + 1])
-            c += q * ((1 - p) * table[row + 1, cell] + p * table[row + 1, cell + 1])
-            cosine = math.cos(phi[i, j])
-            root = c[0] + c[1] * cosine + c[2] * (2 * cosine * cosine - 1)
-            out[i, j] = root**_EXPONENT
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _resize(field, out):  # type: ignore[no-untyped-def]
-    rows, columns = field.shape
-    ny, nx = out.shape
-    for i in range(ny):
-        y = min(max((i + 0.5) * rows / ny - 0.5, 0.0), rows - 1.0)
-        i0 = min(int(y), max(rows - 2, 0))
-        i1 = min(i0 + 1, rows - 1)
-        v = np.float32(y - i0)
-        for j in range(nx):
-            x = min(max((j + 0.5) * columns / nx - 0.5, 0.0), columns - 1.0)
-            j0 = min(int(x), max(columns - 2, 0))
-            j1 = min(j0 + 1, columns - 1)
-            u = np.float32(x - j0)
-            top = field[i0, j0] + u * (field[i0, j1] - field[i0, j0])
-            low = field[i1, j0] + u * (field[i1, j1] - field[i1, j0])
-            out[i, j] = top + v * (low - top)
 
 
 def resize(field: Image, n: int) -> Image:
@@ -121,47 +87,8 @@ def resize(field: Image, n: int) -> Image:
     if field.shape == (n, n):
         return field
     out = np.empty((n, n), np.float32)
-    _resize(field, out)
+    kernels.interpolate_square(field, out)
     return out
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _splat(mean, modulation, velocity, calm, variance, shift, out):  # type: ignore[no-untyped-def]
-    """Move every facet along azimuth by ``-shift * velocity`` cells and deposit its power.
-
-    Two facets per cell, shared linearly between two cells, periodic: power is conserved.
-    Returns the mean of the modulation factor.
-    """
-    n, m = mean.shape
-    total = 0.0
-    row_y, row_s = np.empty(m, np.float32), np.empty(m, np.float32)
-    for i in range(n + 1):
-        source = i % n
-        for j in range(m):
-            w = calm[source, j]
-            factor = math.exp(
-                w * modulation[source, j] - np.float32(0.5) * w * w * variance
-            )
-            y = i - shift * velocity[source, j] * w
-            s = mean[source, j] * factor
-            if i < n:
-                total += factor
-                _deposit(out, n, j, y, np.float32(0.5) * s)
-            if i > 0:
-                half = np.float32(0.5)
-                _deposit(out, n, j, half * (row_y[j] + y), half * half * (row_s[j] + s))
-            row_y[j], row_s[j] = y, s
-    return total / (n * m)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
-def _deposit(out, n, j, y, power):  # type: ignore[no-untyped-def]
-    floor = math.floor(y)
-    weight = np.float32(y - floor)
-    i = int(floor) % n
-    out[i, j] += (np.float32(1) - weight) * power
-    i = i + 1 if i + 1 < n else 0
-    out[i, j] += weight * power
 
 
 def sar_looks(
@@ -202,22 +129,12 @@ def sar_looks(
         velocity, modulation = surface.radar_fields(incidence, time)
         variance = np.float32(modulation.var())
         out = np.zeros_like(mean)
-        level = _splat(mean, modulation, velocity, waviness, variance, shift, out)
+        level = kernels.splat(
+            mean, modulation, velocity, waviness, variance, shift, out
+        )
         out /= np.float32(level)
         looks.append(out)
     return looks
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _convolve_rows(image, kernel, out):  # type: ignore[no-untyped-def]
-    n, m = image.shape
-    radius = kernel.size // 2
-    for i in range(n):
-        for t in range(kernel.size):
-            source = (i + t - radius) % n
-            weight = kernel[t]
-            for j in range(m):
-                out[i, j] += weight * image[source, j]
 
 
 def smear_azimuth(image: Image, width: float) -> Image:
@@ -226,7 +143,7 @@ def smear_azimuth(image: Image, width: float) -> Image:
     offset = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (offset / max(width, 1e-3)) ** 2)
     out = np.zeros_like(image)
-    _convolve_rows(image, (kernel / kernel.sum()).astype(np.float32), out)
+    kernels.convolve_rows(image, (kernel / kernel.sum()).astype(np.float32), out)
     return out
 
 

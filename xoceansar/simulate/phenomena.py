@@ -78,11 +78,11 @@ def paint(environment: Environment, canvas: Canvas) -> Phenomenon:
 
 
 def _pure_ocean_waves(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Nothing but waves."""
+    """Leave the waves alone."""
 
 
 def _wind_streaks(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Roll vortices: long bands within 15 degrees of the wind."""
+    """Paint roll vortices: long bands within 15 degrees of the wind."""
     rng = canvas.rng
     wavelength = rng.uniform(900, 2500)
     angle = math.radians(env.wind_direction + rng.uniform(-15, 15))
@@ -91,7 +91,7 @@ def _wind_streaks(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
 
 
 def _micro_convective_cells(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Open cells: bright spots in a darker web."""
+    """Paint open cells: bright spots in a darker web."""
     rng = canvas.rng
     wavelength, stretch = rng.uniform(1200, 3600), rng.uniform(1, 1.8)
     angle = math.radians(env.wind_direction)
@@ -104,7 +104,7 @@ def _micro_convective_cells(sea: Phenomenon, env: Environment, canvas: Canvas) -
 
 
 def _rain_cells(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Downdraughts: outflow added to the wind as vectors, damped and splashed cores."""
+    """Paint downdraughts: outflow added to the wind as vectors, damped and splashed cores."""
     rng, angle = canvas.rng, math.radians(env.wind_direction)
     vx = sea.speed * math.cos(angle)
     vy = sea.speed * math.sin(angle)
@@ -129,14 +129,14 @@ def _rain_cells(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
 
 
 def _biological_slicks(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Films gathered in filaments by eddies: dark, with damped short waves."""
+    """Paint films gathered in filaments by eddies: dark, short waves damped."""
     rng = canvas.rng
     filaments = canvas.band(
         rng.uniform(1.5e3, 3e3), 0.3, rng.uniform(0, math.pi), rng.uniform(4, 9)
     )
     filaments = canvas.warp(filaments, 1500, 8e3)
-    width = rng.uniform(0.05, 0.12)
-    width = width * (1 + 0.6 * np.clip(canvas.turbulence(8e3), -1, 2))
+    mean_width = rng.uniform(0.05, 0.12)
+    width = mean_width * (1 + 0.6 * np.clip(canvas.turbulence(8e3), -1, 2))
     film = np.exp(-((filaments / np.maximum(width, 0.02)) ** 2))
     film *= np.clip(0.45 + 0.55 * canvas.band(7e3, 0.6), 0, 1)
     sea.decibel -= rng.uniform(6, 11) * film
@@ -144,15 +144,15 @@ def _biological_slicks(sea: Phenomenon, env: Environment, canvas: Canvas) -> Non
 
 
 def _sea_ice(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Three nested mosaics of floes with bright ridges and dark leads; waves nearly gone."""
+    """Paint three nested mosaics of floes with bright ridges and dark leads; waves nearly gone."""
     rng = canvas.rng
     x, y = (
         at + 110 * canvas.band(5000, 0.3) + 25 * canvas.band(700, 0.4)
         for at in (canvas.x, canvas.y)
     )
     stretch = rng.uniform(1, 1.8)
-    ice = rng.uniform(-17, -11) + (4 if env.beam == "wv1" else 0)
-    ice = ice + canvas.turbulence(4e3)
+    level = rng.uniform(-17, -11) + (4 if env.beam == "wv1" else 0)
+    ice: Field = level + canvas.turbulence(4e3)
     area = (canvas.size / 19.2e3) ** 2  # the seed counts are per 19.2 km square
     for (few, many), tone, ridge, width in (
         ((12, 35), 2.2, 8.0, 75),
@@ -171,17 +171,17 @@ def _sea_ice(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
 
 
 def _ridge_height(uniform: Field) -> Field:
-    """Half of the floe pairs carry a ridge, 15 % a lead (negative), the rest a faint seam."""
+    """Let half of the floe pairs carry a ridge, 15 % a lead (negative), the rest a faint seam."""
     seam = np.where(uniform > 0.85, -0.8, 0.15)
     return np.where(uniform < 0.5, 0.5 + uniform, seam).astype(np.float32)
 
 
 def _icebergs(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Open sea here: the bergs are targets, placed on the finer image grid."""
+    """Leave the sea open: bergs are targets, added on the finer image grid."""
 
 
 def _low_wind_area(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """Patches where the wind falls to 10 to 45 % of its value."""
+    """Paint patches where the wind falls to 10 to 45 % of its value."""
     rng = canvas.rng
     patch = canvas.band(9e3, 0.8) + 0.3 * canvas.turbulence(5e3)
     patch = canvas.warp(patch, 500, 5e3)
@@ -192,7 +192,7 @@ def _low_wind_area(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
 
 
 def _atmospheric_front(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """A step of wind speed and direction, a squall ridge, gusts on the strong side."""
+    """Paint a step of wind speed and direction, a ridge and gusts on it."""
     rng = canvas.rng
     distance = canvas.front()
     width = rng.uniform(120, 600)
@@ -206,7 +206,7 @@ def _atmospheric_front(sea: Phenomenon, env: Environment, canvas: Canvas) -> Non
 
 
 def _oceanic_front(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
-    """A thin bright or dark line where currents meet, and a small step across it."""
+    """Paint a thin bright or dark line where currents meet, a small step across."""
     rng = canvas.rng
     distance = canvas.front()
     width, sign = rng.uniform(60, 160), 1 if rng.random() < 0.5 else -1

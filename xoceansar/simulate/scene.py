@@ -251,7 +251,7 @@ def scene(
 
 
 def range_profiles(
-    env: Environment, x: npt.NDArray[np.float64]
+    env: Environment, x: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Incidence (degrees) and linear NESZ at ground range `x` from mid-swath, metres."""
     incidence = env.incidence + INCIDENCE_SLOPE * x

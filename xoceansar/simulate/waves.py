@@ -16,11 +16,12 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from xoceansar.errors import OceansarError
+from xoceansar.simulate import kernels
 from xoceansar.simulate.environment import GRAVITY, Environment, Swell
 
 __all__ = [
@@ -39,7 +40,6 @@ _SHORTEST: Final = 2.0  # m, waves that count for the unresolved variances
 _SURFACE_TENSION: Final = 370.0  # rad/m, Elfouhaily's k_m
 _MINIMUM_SPEED: Final = 0.23  # m/s, phase speed at k_m
 _CALM: Final = 1.0  # m/s; the wind raises no sea below
-_RELAXATION: Final = 0.5  # 1/s, of the hydrodynamic modulation
 
 
 def elfouhaily(
@@ -126,12 +126,14 @@ class Grid:
     @property
     def kx(self) -> npt.NDArray[np.float32]:
         """Wavenumbers along range of the half plane, rad/m (n // 2 + 1)."""
-        return (2 * np.pi * fft.rfftfreq(self.n, self.spacing)).astype(np.float32)
+        frequency: Array = fft.rfftfreq(self.n, self.spacing)
+        return (2 * np.pi * frequency).astype(np.float32)
 
     @property
     def ky(self) -> npt.NDArray[np.float32]:
         """Wavenumbers along azimuth, rad/m (n)."""
-        return (2 * np.pi * fft.fftfreq(self.n, self.spacing)).astype(np.float32)
+        frequency: Array = fft.fftfreq(self.n, self.spacing)
+        return (2 * np.pi * frequency).astype(np.float32)
 
     @property
     def cell(self) -> float:
@@ -142,41 +144,6 @@ class Grid:
     def band(self) -> tuple[float, float]:
         """Wavenumbers that the surface holds, rad/m: 1500 m to twice the spacing."""
         return 2 * math.pi / _LONGEST, math.pi / self.spacing
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add_density(plus, minus, kx, ky, radial, spread, low, high, cosine, sine, power):  # type: ignore[no-untyped-def]
-    """Add ``radial(k) * directional`` to both half planes; return the sum over the plane.
-
-    Directional: ``((1 + cos delta) / 2) ** power`` if power > 0, else Elfouhaily's half plane
-    with ``spread(k)``. Tables are uniform in k from low to high.
-    """
-    total = 0.0
-    scale = (radial.size - 1) / (high - low)
-    for i in range(ky.size):
-        for j in range(kx.size):
-            k = math.sqrt(kx[j] * kx[j] + ky[i] * ky[i])
-            if k <= low or k >= high:
-                continue
-            position = (k - low) * scale
-            cell = int(position)
-            weight = position - cell
-            value = radial[cell] * (1 - weight) + radial[cell + 1] * weight
-            along = (kx[j] * cosine + ky[i] * sine) / k
-            if power > 0:
-                forward = value * max(0.5 + 0.5 * along, 0.0) ** power
-                backward = value * max(0.5 - 0.5 * along, 0.0) ** power
-            else:
-                delta = spread[cell] * (1 - weight) + spread[cell + 1] * weight
-                value *= (1 + delta * (2 * along * along - 1)) / math.pi
-                forward = value if along > 0 else 0.0
-                backward = value if along < 0 else 0.0
-            plus[i, j] += forward
-            total += forward
-            if j > 0:
-                minus[i, j] += backward
-                total += backward
-    return total
 
 
 @dataclass(frozen=True)
@@ -239,7 +206,7 @@ class Surface:
             Relative change of the backscatter by tilt (Bragg, VV), range bunching and
             hydrodynamics, linear theory.
         """
-        velocity, modulation = _radar_spectra(
+        velocity, modulation = kernels.radar_spectra(
             self.plus, self.minus, self.grid.kx, self.grid.ky, incidence, time
         )
         n = self.grid.n
@@ -276,61 +243,25 @@ def _inverse(half: npt.NDArray[np.complex64], n: int) -> npt.NDArray[np.float32]
     return result
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _radar_spectra(plus, minus, kx, ky, incidence, time):  # type: ignore[no-untyped-def]
-    sine, cosine = math.sin(incidence), math.cos(incidence)
-    slope = 4 * cosine / sine / (1 + sine * sine) + cosine / sine
-    velocity = np.zeros(plus.shape, np.complex64)
-    modulation = np.zeros(plus.shape, np.complex64)
-    for i in range(ky.size):
-        for j in range(kx.size):
-            a, b = plus[i, j], minus[i, j]
-            if a == 0 and b == 0:
-                continue
-            k = math.sqrt(kx[j] * kx[j] + ky[i] * ky[i])
-            omega = math.sqrt(GRAVITY * k)
-            along = kx[j] / k
-            phase = complex(math.cos(omega * time), -math.sin(omega * time))
-            a, b = a * phase, b * phase
-            # along changes sign between k and -k; the vertical part and the square do not.
-            sideways, upright = omega * along * sine, omega * cosine
-            relaxed = omega * omega + _RELAXATION * _RELAXATION
-            hydro = 4.5 * k * omega * along * along / relaxed
-            real, imag = hydro * omega, -hydro * _RELAXATION
-            tilt = kx[j] * slope
-            fast_a, slow_a = (
-                a * complex(sideways, upright),
-                a * complex(real, imag + tilt),
-            )
-            fast_b = b * complex(-sideways, upright)
-            slow_b = b * complex(real, imag - tilt)
-            if j == 0:
-                velocity[i, j], modulation[i, j] = fast_a, slow_a
-            else:
-                velocity[i, j] = 0.5 * (fast_a + fast_b.conjugate())
-                modulation[i, j] = 0.5 * (slow_a + slow_b.conjugate())
-    return velocity, modulation
-
-
 def _density(
     lattice: Grid, environment: Environment
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
     """Fill both half planes of Psi; return them and the height variance."""
     shape = (lattice.n, lattice.n // 2 + 1)
     plus, minus = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    low, high = lattice.band
-    kx, ky = lattice.kx, lattice.ky
+    band, kx, ky = lattice.band, lattice.kx, lattice.ky
     # Ten nodes and more per cell of the wavenumber plane.
-    k = np.linspace(low, high, 10 * lattice.n)
+    k = np.linspace(*band, 10 * lattice.n)
     none = np.zeros(1)
     variance = 0.0
     for swell in environment.swells:
+        _check_resolved(swell, lattice)
         part_plus, part_minus = np.zeros_like(plus), np.zeros_like(minus)
         angle = math.radians(swell.direction)
         radial = jonswap(k, swell) / k
-        total = _add_density(
-            part_plus, part_minus, kx, ky, radial / radial.max(), none, low, high,
-            math.cos(angle), math.sin(angle), swell.spread,
+        total = kernels.add_density(
+            part_plus, part_minus, kx, ky, radial / radial.max(), none, band,
+            (math.cos(angle), math.sin(angle)), swell.spread,
         )  # fmt: skip
         wanted = (swell.height / 4) ** 2
         plus += part_plus * np.float32(wanted / (total * lattice.cell))
@@ -340,12 +271,22 @@ def _density(
     if wind > _CALM:
         angle = math.radians(environment.wind_direction)
         radial = environment.wind_sea_amplitude**2 * elfouhaily(k, wind, age) / k
-        total = _add_density(
-            plus, minus, kx, ky, radial, elfouhaily_spread(k, wind, age), low, high,
-            math.cos(angle), math.sin(angle), 0.0,
+        total = kernels.add_density(
+            plus, minus, kx, ky, radial, elfouhaily_spread(k, wind, age), band,
+            (math.cos(angle), math.sin(angle)), 0.0,
         )  # fmt: skip
         variance += total * lattice.cell
     return plus, minus, variance
+
+
+def _check_resolved(swell: Swell, lattice: Grid) -> None:
+    wavelength = GRAVITY * swell.period**2 / (2 * math.pi)
+    if not 2 * lattice.spacing < wavelength < _LONGEST:
+        raise OceansarError(
+            f"a swell of {swell.period:g} s is {wavelength:.0f} m long; the scene resolves "
+            f"{2 * lattice.spacing:g} to {_LONGEST:g} m. Pass a smaller spacing (larger "
+            "oversample), or another period."
+        )
 
 
 def _unresolved(lattice: Grid, environment: Environment) -> tuple[float, float]:
