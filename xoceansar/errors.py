@@ -14,6 +14,7 @@ __all__ = [
     "OceansarError",
     "OceansarWarning",
     "ProductError",
+    "TrainingError",
     "UnitsError",
     "UnsupportedProductError",
     "VignetteError",
@@ -63,6 +64,10 @@ class BundleError(OceansarError, ValueError):
 
 class WeightsMismatchError(OceansarError, RuntimeError):
     """Weights do not fit the network or the head that they were meant for."""
+
+
+class TrainingError(OceansarError, ValueError):
+    """A head or a backbone cannot be trained on the given sample."""
 
 
 class MissingDependencyError(OceansarError, ImportError):
