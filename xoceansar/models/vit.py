@@ -6,6 +6,7 @@ torch and timm are imported inside the functions.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
@@ -15,7 +16,14 @@ from xoceansar.models.spec import BackboneSpec, Pooling
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["build_network", "load_state", "pooled_features"]
+__all__ = [
+    "build_network",
+    "check_network",
+    "create_network",
+    "load_state",
+    "network_weights",
+    "pooled_features",
+]
 
 
 def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
@@ -39,24 +47,69 @@ def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
         If timm does not know the architecture or its arguments, or the network lacks what the
         pooling needs.
     """
-    timm = require("timm", extra="models")
-    arguments: dict[str, Any] = {"in_chans": 1, "num_classes": 0, **backbone.kwargs}
-    if backbone.patch_size is not None:
-        arguments |= {"img_size": size, "patch_size": backbone.patch_size}
-    try:
-        network: torch.nn.Module = timm.create_model(
-            backbone.architecture, pretrained=False, **arguments
-        )
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise BundleError(
-            f"timm {timm.__version__} cannot build backbone.architecture "
-            f"{backbone.architecture!r} with {arguments}: {error}"
-        ) from error
-    _check_network(network, backbone)
+    network = create_network(
+        backbone.architecture, size, backbone.patch_size, backbone.kwargs
+    )
+    check_network(network, backbone)
     return network
 
 
-def _check_network(network: Any, backbone: BackboneSpec) -> None:
+def create_network(
+    architecture: str, size: int, patch_size: int | None, kwargs: Mapping[str, Any]
+) -> "torch.nn.Module":
+    """Build a timm network of one channel and no classifier.
+
+    Parameters
+    ----------
+    architecture : str
+        Its name in timm.
+    size : int
+        Side of its input, in pixels; for vision transformers.
+    patch_size : int or None
+        Side of a patch; None for a convnet.
+    kwargs : mapping
+        Further arguments of `timm.create_model`.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    BundleError
+        If timm does not know the architecture or its arguments.
+    """
+    timm = require("timm", extra="models")
+    arguments: dict[str, Any] = {"in_chans": 1, "num_classes": 0, **kwargs}
+    if patch_size is not None:
+        arguments |= {"img_size": size, "patch_size": patch_size}
+    try:
+        network: torch.nn.Module = timm.create_model(
+            architecture, pretrained=False, **arguments
+        )
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise BundleError(
+            f"timm {timm.__version__} cannot build backbone.architecture {architecture!r} "
+            f"with {arguments}: {error}"
+        ) from error
+    return network
+
+
+def check_network(network: Any, backbone: BackboneSpec) -> None:
+    """Refuse a network that cannot give the embedding that a bundle declares.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From `create_network`.
+    backbone : BackboneSpec
+        What is declared.
+
+    Raises
+    ------
+    BundleError
+        If the width differs, the class token is missing, or the tokens are not normalised.
+    """
     if network.num_features != backbone.width:
         raise BundleError(
             f"{backbone.architecture!r} has tokens of length {network.num_features}; "
@@ -77,6 +130,26 @@ def _check_network(network: Any, backbone: BackboneSpec) -> None:
         )
 
 
+def network_weights(network: "torch.nn.Module") -> dict[str, npt.NDArray[Any]]:
+    """Weights of a network by name: its floating-point state, not its step counters.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        On any device, of any precision.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+        What `write_bundle` takes as ``backbone_state``.
+    """
+    return {
+        name: tensor.detach().float().cpu().numpy()
+        for name, tensor in network.state_dict().items()
+        if tensor.is_floating_point()
+    }
+
+
 def load_state(
     network: "torch.nn.Module", state: Mapping[str, npt.NDArray[Any]], where: str
 ) -> None:
@@ -87,7 +160,7 @@ def load_state(
     network : torch.nn.Module
         Changed in place.
     state : mapping of str to ndarray
-        Weights by name.
+        Weights by name, as `network_weights` gives them.
     where : str
         What the weights are, for the message.
 
@@ -97,21 +170,22 @@ def load_state(
         If a weight is missing, unknown or of another shape; the message names the first ones.
     """
     torch = require("torch", extra="models")
-    own = network.state_dict()
+    whole = network.state_dict()
+    own = {name: tuple(t.shape) for name, t in whole.items() if t.is_floating_point()}
     missing = [name for name in own if name not in state]
     unknown = [name for name in state if name not in own]
     shapes = [
-        f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
+        f"{name} {state[name].shape} for {own[name]}"
         for name in own
-        if name in state and tuple(state[name].shape) != tuple(own[name].shape)
+        if name in state and state[name].shape != own[name]
     ]
     if missing or unknown or shapes:
         raise WeightsMismatchError(
             f"{where} does not fit the network: {len(own) - len(missing)} of {len(own)} weights "
             f"found; missing {missing[:4]}, unknown {unknown[:4]}, other shape {shapes[:4]}."
         )
-    tensors = {name: torch.from_numpy(state[name]).to(own[name].dtype) for name in own}
-    network.load_state_dict(tensors, strict=True)
+    tensors = {name: torch.from_numpy(np.asarray(state[name])) for name in own}
+    network.load_state_dict({**whole, **tensors}, strict=True)
 
 
 def pooled_features(

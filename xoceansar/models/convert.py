@@ -1,0 +1,271 @@
+"""Foreign weights to bundles: every weight of the backbone is found, or nothing is converted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import WeightsMismatchError
+from xoceansar.models.checkpoint import (
+    Branch,
+    Family,
+    flatten,
+    locate_backbone,
+    read_checkpoint,
+)
+from xoceansar.models.layouts import patch_grid, to_timm
+from xoceansar.models.spec import POOLINGS, BackboneSpec, Pooling
+from xoceansar.models.vit import (
+    check_network,
+    create_network,
+    load_state,
+    network_weights,
+)
+
+__all__ = ["Conversion", "convert_checkpoint", "one_channel"]
+
+Array = npt.NDArray[Any]
+
+_FIRST_CONVOLUTION: Final[Mapping[Family, str]] = {
+    "vit": "patch_embed.proj",
+    "resnet": "conv1",
+    "lightly_resnet": "conv1",
+    "hf_resnet": "conv1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted backbone: what `write_bundle` needs, and what was done to get it.
+
+    Parameters
+    ----------
+    backbone : BackboneSpec
+        The network.
+    state : dict of str to ndarray
+        Its weights, float32.
+    branch : {"teacher", "student", "only"}
+        Which network of the checkpoint it is.
+    changes : tuple of str
+        What was done beside renaming, in words.
+    ignored : tuple of str
+        What else the checkpoint held.
+    mean, std : float or None
+        Normalisation that the one-channel input must have, where three channels with their own
+        were made one: the `mean` and `std` of the bundle's input, in the units of theirs.
+    """
+
+    backbone: BackboneSpec
+    state: dict[str, Array]
+    branch: Branch
+    changes: tuple[str, ...]
+    ignored: tuple[str, ...]
+    mean: float | None = None
+    std: float | None = None
+
+
+def convert_checkpoint(
+    source: str | Path | Mapping[str, Any],
+    *,
+    architecture: str,
+    size: int,
+    pooling: Pooling,
+    kwargs: Mapping[str, Any] | None = None,
+    branch: Branch | None = None,
+    prefix: str | None = None,
+    resize_positions: bool = False,
+    channel_mean: tuple[float, float, float] | None = None,
+    channel_std: tuple[float, float, float] | None = None,
+) -> Conversion:
+    """Convert a checkpoint of another library to a backbone of a bundle.
+
+    Parameters
+    ----------
+    source : str, Path or mapping
+        A ``.safetensors`` file, a file of `torch.save`, or a (nested) state dict.
+    architecture : str
+        The timm network of the same shape: ``resnet50`` for OceanSAR-1,
+        ``vit_small_patch16_224`` for DINO and OceanSAR-2, ``vit_small_patch14_reg4_dinov2``,
+        ``vit_small_patch16_dinov3`` and their sisters.
+    size : int
+        Side of the network's input, in pixels.
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+        Which vector is the embedding.
+    kwargs : mapping, optional
+        Further arguments of the timm network, as ``{"init_values": 1e-5}`` for LayerScale.
+    branch : {"teacher", "student", "only"}, optional
+        Which network of the file; the teacher where there is one.
+    prefix : str, optional
+        Where the backbone is in the file, for a framework that is not known.
+    resize_positions : bool
+        Whether positional embeddings of another grid are interpolated to this one (bicubic).
+    channel_mean, channel_std : tuple of float, optional
+        Normalisation of each channel of a network of three, to fold into its first layer.
+
+    Returns
+    -------
+    Conversion
+
+    Raises
+    ------
+    BundleError
+        If the file is unreadable, or holds Python objects: they are never loaded.
+    WeightsMismatchError
+        If a weight of the backbone is missing, unknown or of another shape, if the positions
+        need resizing, or if the flat parameters of FSDP are all there is.
+
+    Notes
+    -----
+    A network of three channels that were fed the same image becomes one of one channel with the
+    same output: its weights are summed over the channels, not averaged (`one_channel`).
+    """
+    flat = (
+        flatten(source)
+        if isinstance(source, Mapping)
+        else read_checkpoint(Path(source))
+    )
+    found = locate_backbone(flat, branch=branch, prefix=prefix)
+    patch_size = None
+    if found.family == "vit":
+        patch_size = int(found.state["patch_embed.proj.weight"].shape[-1])
+    network: Any = create_network(architecture, size, patch_size, kwargs or {})
+    backbone = BackboneSpec(
+        architecture=architecture,
+        embedding_dim=network.num_features * POOLINGS[pooling],
+        pooling=pooling,
+        patch_size=patch_size,
+        kwargs=dict(kwargs or {}),
+    )
+    check_network(network, backbone)
+    own = network_weights(network)
+    state = to_timm(found.state, found.family, own)
+    changes: list[str] = []
+    mean, std = _convert_channels(
+        state, _FIRST_CONVOLUTION[found.family], channel_mean, channel_std, changes
+    )
+    _convert_positions(state, own, resize_positions, changes)
+    state = {name: np.asarray(value, dtype=np.float32) for name, value in state.items()}
+    load_state(network, state, f"the {found.branch} at {found.prefix or 'top level'!r}")
+    return Conversion(
+        backbone, state, found.branch, tuple(changes), found.others, mean, std
+    )
+
+
+def one_channel(
+    weight: Array,
+    bias: Array | None,
+    *,
+    channel_mean: tuple[float, ...],
+    channel_std: tuple[float, ...],
+    mean: float,
+    std: float,
+) -> tuple[Array, Array | None]:
+    """Make one input channel of several that are fed the same image.
+
+    Parameters
+    ----------
+    weight : ndarray (out, channels, height, width)
+        Of a convolution without padding where the means differ from `mean`.
+    bias : ndarray (out,) or None
+        Its bias.
+    channel_mean, channel_std : tuple of float
+        Normalisation of each channel.
+    mean, std : float
+        Normalisation of the one channel.
+
+    Returns
+    -------
+    weight : ndarray (out, 1, height, width)
+    bias : ndarray (out,) or None
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the means differ and there is no bias to take the difference.
+
+    Notes
+    -----
+    With ``x = std z + mean`` the input is ``sum_c W_c (x - mean_c) / std_c``, so the new weight
+    is ``sum_c W_c std / std_c`` and ``sum_c W_c (mean - mean_c) / std_c`` goes to the bias.
+    """
+    scale = std / np.asarray(channel_std, dtype=np.float64)
+    shift = (mean - np.asarray(channel_mean, dtype=np.float64)) / np.asarray(
+        channel_std
+    )
+    summed = np.einsum("ocij,c->oij", weight, scale)[:, None]
+    if not shift.any():
+        return summed, bias
+    if bias is None:
+        raise WeightsMismatchError(
+            "the channels have different means and the first convolution has no bias to take "
+            "the difference (ResNet): the one-channel network cannot be equal. Give one mean "
+            "for all channels."
+        )
+    return summed, bias + np.einsum("ocij,c->o", weight, shift)
+
+
+def _convert_channels(
+    state: dict[str, Array],
+    layer: str,
+    channel_mean: tuple[float, ...] | None,
+    channel_std: tuple[float, ...] | None,
+    changes: list[str],
+) -> tuple[float | None, float | None]:
+    weight = state[f"{layer}.weight"]
+    channels = weight.shape[1]
+    if channels == 1:
+        return None, None
+    means, stds = channel_mean or (0.0,) * channels, channel_std or (1.0,) * channels
+    if not len(means) == len(stds) == channels:
+        raise WeightsMismatchError(
+            f"{layer} has {channels} channels; channel_mean and channel_std have "
+            f"{len(means)} and {len(stds)} values."
+        )
+    mean, std = float(np.mean(means)), float(np.mean(stds))
+    summed, bias = one_channel(
+        weight,
+        state.get(f"{layer}.bias"),
+        channel_mean=means,
+        channel_std=stds,
+        mean=mean,
+        std=std,
+    )
+    state[f"{layer}.weight"] = summed
+    if bias is not None:
+        state[f"{layer}.bias"] = bias
+    changes.append(f"{layer}: {channels} channels summed into one")
+    given = channel_mean is not None or channel_std is not None
+    return (mean, std) if given else (None, None)
+
+
+def _convert_positions(
+    state: dict[str, Array], own: Mapping[str, Array], resize: bool, changes: list[str]
+) -> None:
+    if "pos_embed" not in state or "pos_embed" not in own:
+        return
+    (old, has_class), (new, _) = (
+        patch_grid(state["pos_embed"]),
+        patch_grid(own["pos_embed"]),
+    )
+    if old == new:
+        return
+    if not resize:
+        raise WeightsMismatchError(
+            f"the checkpoint has positions for {old} x {old} patches and the network {new} x "
+            f"{new}. Convert with the size that it was trained with, or interpolate them with "
+            "resize_positions=True."
+        )
+    torch = require("torch", extra="models")
+    layers = require("timm.layers", extra="models")
+    resized = layers.resample_abs_pos_embed(
+        torch.from_numpy(np.asarray(state["pos_embed"], dtype=np.float32)),
+        new_size=[new, new],
+        old_size=[old, old],
+        num_prefix_tokens=int(has_class),
+    )
+    state["pos_embed"] = resized.numpy()
+    changes.append(f"pos_embed: {old} x {old} patches interpolated to {new} x {new}")

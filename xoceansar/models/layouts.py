@@ -1,0 +1,166 @@
+"""Names of weights in other libraries, turned into those of timm."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.errors import WeightsMismatchError
+from xoceansar.models.checkpoint import Family
+
+__all__ = ["patch_grid", "to_timm"]
+
+Array = npt.NDArray[Any]
+State = dict[str, Array]
+
+#: Parts of training and classifiers, which the embedding does not need.
+_NOT_BACKBONE: Final = re.compile(
+    r"(head|fc|classifier|dino_head|ibot_head|projection_head|local_cls_norm|rope_embed)\.|"
+    r"mask_token$|.*(num_batches_tracked|bias_mask|periods)$"
+)
+_LIGHTLY_STAGES: Final = {"0": "conv1", "1": "bn1"} | {
+    str(i + 3): f"layer{i}" for i in range(1, 5)
+}
+_HF_RESNET: Final = (
+    (r"^embedder\.embedder\.convolution", "conv1"),
+    (r"^embedder\.embedder\.normalization", "bn1"),
+    (r"shortcut\.convolution", "downsample.0"),
+    (r"shortcut\.normalization", "downsample.1"),
+)
+
+
+def to_timm(
+    state: Mapping[str, Array], family: Family, own: Mapping[str, Array]
+) -> State:
+    """Rename the weights of a backbone to those of a timm network.
+
+    Parameters
+    ----------
+    state : mapping of str to ndarray
+        Weights of the backbone, by their names there.
+    family : {"vit", "resnet", "lightly_resnet", "hf_resnet"}
+        Layout of those names.
+    own : mapping of str to ndarray
+        Weights of the timm network.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Heads and training buffers left out; nothing is checked against `own` yet.
+    """
+    kept = {n: v for n, v in state.items() if not _NOT_BACKBONE.match(n)}
+    if family == "lightly_resnet":
+        return {_from_lightly(name): value for name, value in kept.items()}
+    if family == "hf_resnet":
+        return {_from_transformers(name): value for name, value in kept.items()}
+    return _vit(kept, state, own) if family == "vit" else kept
+
+
+def _from_lightly(name: str) -> str:
+    stage, _, rest = name.partition(".")
+    return f"{_LIGHTLY_STAGES.get(stage, stage)}.{rest}"
+
+
+def _from_transformers(name: str) -> str:
+    for pattern, new in _HF_RESNET:
+        name = re.sub(pattern, new, name)
+    stage = re.match(r"encoder\.stages\.(\d)\.layers\.(\d+)\.(.*)", name)
+    if stage is None:
+        return name
+    inner = re.match(r"layer\.(\d)\.(convolution|normalization)\.(.*)", stage[3])
+    rest = stage[3]
+    if inner is not None:
+        kind = "conv" if inner[2] == "convolution" else "bn"
+        rest = f"{kind}{int(inner[1]) + 1}.{inner[3]}"
+    return f"layer{int(stage[1]) + 1}.{stage[2]}.{rest}"
+
+
+def _vit(kept: State, state: Mapping[str, Array], own: Mapping[str, Array]) -> State:
+    """DINOv2 and DINOv3 to timm: chunks of blocks, registers, LayerScale, gated MLP."""
+    gated = "blocks.0.mlp.fc1_g.weight" in own
+    renames = [
+        (
+            r"^blocks\.\d+\.(\d+)\.",
+            r"blocks.\1.",
+        ),  # blocks.<chunk>.<index>, index absolute
+        (r"^(register_tokens|storage_tokens)$", "reg_token"),
+        (r"\.mlp\.w12\.", ".mlp.fc1."),
+        (r"\.mlp\.w1\.", ".mlp.fc1_g."),
+        (r"\.mlp\.w2\.", ".mlp.fc1_x."),
+        (r"\.mlp\.w3\.", ".mlp.fc2."),
+    ]
+    if "blocks.0.gamma_1" in own:
+        renames.append((r"\.ls([12])\.gamma$", r".gamma_\1"))
+    out: State = {}
+    for original, value in kept.items():
+        name = original
+        for pattern, new in renames:
+            name = re.sub(pattern, new, name)
+        out[name] = value
+    if gated and "blocks.0.mlp.fc1.weight" in out:
+        raise WeightsMismatchError(
+            "the network has gated MLPs (SwiGLU) and the checkpoint plain ones; choose the "
+            "architecture without 'plus'."
+        )
+    if "pos_embed" in own and "pos_embed" in out:
+        _place_class_position(out, own)
+    _split_bias(out, own)
+    return out
+
+
+def _place_class_position(out: State, own: Mapping[str, Array]) -> None:
+    """Fold the class position into the class token where the network keeps patches' only."""
+    grid = own["pos_embed"].shape[1]
+    own_has_class = int(np.sqrt(grid)) ** 2 != grid
+    _, has_class = patch_grid(out["pos_embed"])
+    if has_class and not own_has_class:
+        out["cls_token"] = out["cls_token"] + out["pos_embed"][:, :1]
+        out["pos_embed"] = out["pos_embed"][:, 1:]
+
+
+def patch_grid(pos_embed: Array) -> tuple[int, bool]:
+    """Side of the patch grid of a positional embedding, and whether it holds the class token.
+
+    Parameters
+    ----------
+    pos_embed : ndarray (1, tokens, width)
+        Of a square grid.
+
+    Returns
+    -------
+    side : int
+        Patches along a side.
+    has_class : bool
+        Whether the first row belongs to the class token.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the grid is not square.
+    """
+    tokens = pos_embed.shape[1]
+    for extra in (0, 1):
+        side = round(np.sqrt(tokens - extra))
+        if side**2 == tokens - extra:
+            return side, bool(extra)
+    raise WeightsMismatchError(
+        f"pos_embed has {tokens} tokens, which is not a square grid."
+    )
+
+
+def _split_bias(out: State, own: Mapping[str, Array]) -> None:
+    """DINOv3 keeps one bias for query, key and value, with the key's masked to zero."""
+    if "blocks.0.attn.qkv.bias" in own:
+        return
+    for name in [name for name in out if name.endswith("attn.qkv.bias")]:
+        query, _, value = np.split(out.pop(name), 3)
+        block = name.removesuffix("qkv.bias")
+        if f"{block}q_bias" in own:
+            out[f"{block}q_bias"], out[f"{block}v_bias"] = query, value
+        elif query.any() or value.any():
+            raise WeightsMismatchError(
+                f"the checkpoint has a bias {name!r} that is not zero, and the network has "
+                "none. Choose the architecture with 'qkvb' in its name."
+            )
