@@ -1,8 +1,7 @@
 """Product annotation of a simulated vignette: every list of a real one, with consistent values.
 
-The geometry, times and processing parameters are those of the simulated acquisition. What the
-simulation has no counterpart of (instrument errors, calibration pulses) is written as nominal:
-zero counts, unit gains. Layout and number formats are those of a real stripmap SLC.
+Geometry, times and processing parameters are those of the simulated acquisition; the instrument
+is nominal (`safe_instrument`). Layout and number formats are those of a real stripmap SLC.
 
 References
 ----------
@@ -16,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.simulate.safe_geometry import SEMI_MAJOR, SEMI_MINOR
-from xoceansar.simulate.safe_image import IMAGING, LIGHT, Image, utc
+from xoceansar.simulate.safe_image import IMAGING, LIGHT, Image
+from xoceansar.simulate.safe_instrument import (
+    downlink,
+    noise_packets,
+    quality,
+    raw_data,
+    replicas,
+    statistics,
+)
 from xoceansar.simulate.safe_xml import (
     Content,
     Node,
@@ -39,34 +46,22 @@ _GRID_LINES, _GRID_SAMPLES = 4, 21
 _PATTERNS: Final = 20  # antenna patterns; with it the files have the real size
 _PATTERN_STEP: Final = 32  # samples
 
-#: Counters of the downlink, all zero here.
-_BIT_ERRORS: Final = (
-    *("SyncMarker", "DataTakeId", "EccNumber", "TestMode", "RxChannelId"),
-    *("InstrumentConfigId", "PacketCount", "PriCount", "SsbErrorFlag", "BaqMode"),
-    *("BaqBlockLength", "RangeDecimation", "RxGain", "TxRampRate"),
-    *("TxPulseStartFrequency", "Rank", "Pri", "Swst", "Swl", "Polarisation"),
-    *("TempComp", "ElevationBeamAddress", "AzimuthBeamAddress", "SasTestMode"),
-    *("CalType", "CalibrationBeamAddress", "CalMode", "TxPulseNumber", "SignalType"),
-    *("SwapFlag", "SwathNumber", "NumberOfQuads"),
-)
-_GAPS: Final = ("Downlink", "Instrument", "SsbError")
-
 
 def geolocation_pixels(lines: int, samples: int) -> tuple[Array, Array]:
-    """Lines and samples of the geolocation grid (and of the tie points of the image)."""
+    """Return lines and samples of the geolocation grid and of the image's tie points."""
     line = np.unique(np.linspace(0, lines - 1, _GRID_LINES).round())
     sample = np.unique(np.linspace(0, samples - 1, _GRID_SAMPLES).round())
     return line, sample
 
 
-def annotation_xml(image: Image, statistics: tuple[float, float]) -> bytes:
+def annotation_xml(image: Image, deviation: tuple[float, float]) -> bytes:
     """Write the product annotation.
 
     Parameters
     ----------
     image : Image
         The vignette.
-    statistics : tuple of float
+    deviation : tuple of float
         Standard deviation of the real and of the imaginary part of the pixels.
 
     Returns
@@ -76,10 +71,10 @@ def annotation_xml(image: Image, statistics: tuple[float, float]) -> bytes:
     """
     content: dict[str, Content] = {
         "adsHeader": image.header(),
-        "qualityInformation": _quality(image, statistics),
+        "qualityInformation": quality(image, deviation),
         "generalAnnotation": _general(image),
         "imageAnnotation": {
-            "imageInformation": _image_information(image, statistics),
+            "imageInformation": _image_information(image, deviation),
             "processingInformation": _processing(image),
         },
         "dopplerCentroid": _doppler(image),
@@ -96,83 +91,6 @@ def annotation_xml(image: Image, statistics: tuple[float, float]) -> bytes:
     return render("product", content)
 
 
-def _swath(image: Image) -> str:
-    return image.beam.upper()
-
-
-def _complex(real: float, imaginary: float) -> Content:
-    return {"re": single(real), "im": single(imaginary)}
-
-
-def _statistics(deviation: tuple[float, float]) -> dict[str, Content]:
-    return {
-        "outputDataMean": _complex(0.0, 0.0),
-        "outputDataStdDev": _complex(*deviation),
-    }
-
-
-def _quality(image: Image, statistics: tuple[float, float]) -> Content:
-    gaps: dict[str, Content] = {}
-    for name in _GAPS:
-        lower = name[0].lower() + name[1:]
-        gaps[f"num{name}InputDataGaps"] = "0"
-        signal = "InInputData" if name == "Downlink" else ""
-        gaps[f"{lower}Gaps{signal}SignificantFlag"] = "false"
-        gaps[f"num{name}InputMissingLines"] = "0"
-        gaps[f"{lower}MissingLinesSignificantFlag"] = "false"
-    gaps = {
-        key.replace("instrumentGaps", "instrumentGapsInInputData").replace(
-            "ssbErrorGaps", "ssbErrorGapsInInputData"
-        ): value
-        for key, value in gaps.items()
-    }
-    record: dict[str, Content] = {
-        "azimuthTime": image.start,
-        "downlinkQuality": {
-            "iInputDataMean": double(0.0),
-            "qInputDataMean": double(0.0),
-            "inputDataMeanOutsideNominalRangeFlag": "false",
-            "iInputDataStdDev": double(1.0),
-            "qInputDataStdDev": double(1.0),
-            "inputDataStDevOutsideNominalRangeFlag": "false",
-            **gaps,
-            "chirpSourceUsed": "Nominal",
-            "pgSourceUsed": "Extracted",
-            "rrfSpectrumUsed": "Extended Tapered",
-            "replicaReconstructionFailedFlag": "false",
-            "meanPgProductAmplitude": double(1.0),
-            "stdDevPgProductAmplitude": double(0.0),
-            "meanPgProductPhase": double(0.0),
-            "stdDevPgProductPhase": double(0.0),
-            "pgProductDerivationFailedFlag": "false",
-            "invalidDownlinkParamsFlag": "false",
-        },
-        "rawDataAnalysisQuality": {
-            "iBias": double(0.0),
-            "iBiasSignificanceFlag": "false",
-            "qBias": double(0.0),
-            "qBiasSignificanceFlag": "false",
-            "iqGainImbalance": double(1.0),
-            "iqGainSignificanceFlag": "false",
-            "iqQuadratureDeparture": double(0.0),
-            "iqQuadratureDepartureSignificanceFlag": "false",
-        },
-        "dopplerCentroidQuality": {
-            "dcMethod": "Data Analysis",
-            "dopplerCentroidUncertainFlag": "false",
-        },
-        "imageQuality": {
-            "imageStatistics": _statistics(statistics),
-            "outputDataMeanOutsideNominalRangeFlag": "false",
-            "outputDataStDevOutsideNominalRangeFlag": "false",
-        },
-    }
-    return {
-        "productQualityIndex": double(0.0),
-        "qualityDataList": listing("qualityData", [record]),
-    }
-
-
 def _general(image: Image) -> Content:
     rate = IMAGING[image.beam].sampling_rate
     heading = image.frame.track.heading(float(image.frame.time(image.frame.centre[0])))
@@ -186,74 +104,19 @@ def _general(image: Image) -> Content:
             "radarFrequency": double(_RADAR_FREQUENCY),
             "azimuthSteeringRate": double(0.0),
         },
-        "downlinkInformationList": listing("downlinkInformation", [_downlink(image)]),
+        "downlinkInformationList": listing("downlinkInformation", [downlink(image)]),
         "orbitList": listing("orbit", _orbits(image)),
         "attitudeList": listing("attitude", _attitudes(image)),
-        "rawDataAnalysisList": listing("rawDataAnalysis", [_raw_data(image)]),
-        "replicaInformationList": listing("replicaInformation", [_replicas(image)]),
-        "noiseList": listing("noise", _noise_packets(image)),
+        "rawDataAnalysisList": listing("rawDataAnalysis", [raw_data(image)]),
+        "replicaInformationList": listing("replicaInformation", [replicas(image)]),
+        "noiseList": listing("noise", noise_packets(image)),
         "terrainHeightList": listing("terrainHeight", _terrain(image)),
         "azimuthFmRateList": listing("azimuthFmRate", _fm_rates(image)),
     }
 
 
-def _downlink(image: Image) -> Content:
-    imaging = IMAGING[image.beam]
-    at = {"azimuthTime": image.start}
-    bandwidth = imaging.bandwidth
-    pulse = 45e-6
-    return {
-        "swath": _swath(image),
-        "azimuthTime": image.start,
-        "firstLineSensingTime": image.start,
-        "lastLineSensingTime": image.stop,
-        "prf": double(imaging.line_rate),
-        "bitErrorCount": {f"numErr{name}": "0" for name in _BIT_ERRORS}
-        | {"numIspHeaderErrors": "0"},
-        "downlinkValues": {
-            "pri": double(1 / imaging.line_rate),
-            "rank": "9",
-            "dataTakeId": str(image.datatake),
-            "eccNumber": "31",
-            "rxChannelId": "1",
-            "instrumentConfigId": "1",
-            "dataFormat": {
-                "baqBlockLength": "256",
-                "echoFormat": "FDBAQ",
-                "noiseFormat": "BAQ 5 Bit",
-                "calibrationFormat": "Decimation",
-                "meanBitRate": double(0.0),
-            },
-            "rangeDecimation": {
-                "decimationFilterBandwidth": double(bandwidth),
-                "samplingFrequencyAfterDecimation": double(imaging.sampling_rate),
-                "filterLength": "40",
-            },
-            "rxGain": double(0.0),
-            "txPulseLength": double(pulse),
-            "txPulseStartFrequency": double(-bandwidth / 2),
-            "txPulseRampRate": double(bandwidth / pulse),
-            "swathNumber": "10" if image.beam == "wv1" else "11",
-            "swlList": listing("swl", [at | {"value": double(3.3e-4)}]),
-            "swstList": listing("swst", [at | {"value": double(1e-4)}]),
-            "pointingStatusList": listing(
-                "pointingStatus",
-                [
-                    at
-                    | {
-                        "aocsOpMode": "Normal Pointing Mode",
-                        "rollErrorFlag": "false",
-                        "pitchErrorFlag": "false",
-                        "yawErrorFlag": "false",
-                    }
-                ],
-            ),
-        },
-    }
-
-
 def _seconds_around(image: Image, before: int, after: int, step: float) -> Array:
-    """Times on a regular clock from `before` steps before the vignette."""
+    """List the ticks of a regular clock from `before` steps before the vignette."""
     first = math.floor(float(image.frame.time(0)) / step)
     return step * np.arange(first - before, first + after, dtype=float)
 
@@ -270,7 +133,7 @@ def _orbits(image: Image) -> list[Content]:
         velocity = dict(zip("xyz", map(double, v), strict=True))
         records.append(
             {
-                "time": utc(image.epoch, t),
+                "time": image.acquisition.utc(t),
                 "frame": "Earth Fixed",
                 "position": position,
                 "velocity": velocity,
@@ -291,7 +154,7 @@ def _attitudes(image: Image) -> list[Content]:
         rate = -track.angular_speed * np.cross(down, forward)
         records.append(
             {
-                "time": utc(image.epoch, t),
+                "time": image.acquisition.utc(t),
                 "frame": "Earth Fixed",
                 **{f"q{i}": single(x) for i, x in enumerate(q)},
                 **{f"w{k}": double(x) for k, x in zip("xyz", rate, strict=True)},
@@ -318,78 +181,11 @@ def _quaternion(axes: Array) -> Array:
     return vector if vector[0] >= 0 else -vector
 
 
-def _raw_data(image: Image) -> Content:
-    support: dict[str, Content] = {}
-    for name, nominal in (("iBias", 0.0), ("qBias", 0.0), ("iqGain", 1.0)):
-        support[f"{name}UpperBound"] = double(nominal + 1e-3)
-        support[f"{name}LowerBound"] = double(nominal - 1e-3)
-    support["iqQuadratureDepartureUpperBound"] = double(1.0)
-    support["iqQuadratureDepartureLowerBound"] = double(-1.0)
-    support["iBiasUsedForCorrection"] = double(0.0)
-    support["qBiasUsedForCorrection"] = double(0.0)
-    support["iqGainImbalanceUsedForCorrection"] = double(1.0)
-    support["iqQuadratureDepartureUsedForCorrection"] = double(0.0)
-    return {
-        "azimuthTime": image.start,
-        "iBias": double(0.0),
-        "qBias": double(0.0),
-        "iqQuadratureDeparture": double(0.0),
-        "iqGainImbalance": double(1.0),
-        "support": support,
-    }
-
-
-def _replicas(image: Image) -> Content:
-    ramp = IMAGING[image.beam].bandwidth / 45e-6
-    replica: dict[str, Content] = {
-        "azimuthTime": image.start,
-        "crossCorrelationBandwidth": single(1.0),
-        "crossCorrelationPslr": single(-13.26),
-        "crossCorrelationIslr": single(-9.68),
-        "crossCorrelationPeakLocation": single(0.0),
-        "reconstructedReplicaValidFlag": "true",
-        "pgProductAmplitude": single(1.0),
-        "pgProductPhase": single(0.0),
-        "modelPgProductAmplitude": single(1.0),
-        "modelPgProductPhase": single(0.0),
-        "relativePgProductValidFlag": "true",
-        "absolutePgProductValidFlag": "true",
-        "internalTimeDelay": single(0.0),
-    }
-    return {
-        "swath": _swath(image),
-        "referenceReplica": {
-            "azimuthTime": image.start,
-            "chirpSource": "Nominal",
-            "pgSource": "Extracted",
-            "amplitudeCoefficients": values([1.0, 0.0, 0.0, 0.0], ".6e"),
-            "phaseCoefficients": values(
-                [0.0, -IMAGING[image.beam].bandwidth / 2, ramp / 2, 0.0], ".6e"
-            ),
-            "timeDelay": single(0.0),
-            "gain": _complex(1.0, 0.0),
-        },
-        "replicaList": listing(
-            "replica", [replica, replica | {"azimuthTime": image.stop}]
-        ),
-    }
-
-
-def _noise_packets(image: Image) -> list[Content]:
-    return [
-        {
-            "swath": _swath(image),
-            "azimuthTime": time,
-            "noisePowerCorrectionFactor": single(1.0),
-            "numberOfNoiseLines": "8",
-        }
-        for time in (image.start, image.stop)
-    ]
-
-
 def _terrain(image: Image) -> list[Content]:
     times = float(image.frame.time(0)) + 10.0 * np.arange(-1, 2)
-    return [{"azimuthTime": utc(image.epoch, t), "value": double(0.0)} for t in times]
+    return [
+        {"azimuthTime": image.acquisition.utc(t), "value": double(0.0)} for t in times
+    ]
 
 
 def _range_time(image: Image, sample: npt.ArrayLike) -> Array:
@@ -420,9 +216,9 @@ def _fm_rates(image: Image) -> list[Content]:
     ]
 
 
-def _image_information(image: Image, statistics: tuple[float, float]) -> Content:
+def _image_information(image: Image, deviation: tuple[float, float]) -> Content:
     frame = image.frame
-    node = utc(image.epoch, -frame.track.since_ascending_node)
+    node = image.acquisition.utc(-frame.track.since_ascending_node)
     return {
         "productFirstLineUtcTime": image.start,
         "productLastLineUtcTime": image.stop,
@@ -442,7 +238,7 @@ def _image_information(image: Image, statistics: tuple[float, float]) -> Content
         "numberOfLines": str(frame.lines),
         "zeroDopMinusAcqTime": double(0.0),
         "incidenceAngleMidSwath": double(float(frame.locate(*frame.centre).incidence)),
-        "imageStatistics": _statistics(statistics),
+        "imageStatistics": statistics(deviation),
     }
 
 
@@ -459,7 +255,7 @@ def _processing(image: Image) -> Content:
         }
 
     swath: dict[str, Content] = {
-        "swath": _swath(image),
+        "swath": image.beam.upper(),
         "rangeProcessing": band(IMAGING[image.beam].bandwidth),
         "azimuthProcessing": band(_AZIMUTH_BANDWIDTH),
         "processorScalingFactor": single(1.0),
@@ -488,7 +284,7 @@ def _processing(image: Image) -> Content:
             [
                 {
                     "azimuthTime": image.start,
-                    "swath": _swath(image),
+                    "swath": image.beam.upper(),
                     "numberOfInputSamples": str(image.frame.samples),
                     "numberOfInputLines": str(image.frame.lines),
                 }
@@ -546,8 +342,8 @@ def _antenna(image: Image) -> Content:
         "terrainHeight": double(0.0),
         "roll": double(float(seen.elevation.mean())),
     }
-    records = [
-        {"swath": _swath(image), "azimuthTime": image.utc(line)} | tables
+    records: list[Content] = [
+        {"swath": image.beam.upper(), "azimuthTime": image.utc(line), **tables}
         for line in np.linspace(0, frame.lines - 1, _PATTERNS)
     ]
     return {"antennaPatternList": listing("antennaPattern", records)}

@@ -3,14 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from xoceansar.simulate.safe_geometry import Frame, Track, mid_range
 from xoceansar.simulate.safe_xml import Content
 
-__all__ = ["IMAGING", "LIGHT", "SECONDS_BETWEEN", "Image", "Imaging", "frame_of", "utc"]
+__all__ = [
+    "IMAGING",
+    "LIGHT",
+    "PLATFORMS",
+    "SECONDS_BETWEEN",
+    "Acquisition",
+    "Image",
+    "Imaging",
+    "Platform",
+    "compact",
+    "frame_of",
+]
 
 #: From the start of one vignette to the start of the next: 100 km on the ground.
 SECONDS_BETWEEN: Final = 14.66
@@ -19,6 +30,25 @@ SECONDS_BETWEEN: Final = 14.66
 LIGHT: Final = 299792458.0
 
 _REFERENCE_FREQUENCY: Final = 37.53472224e6  # Hz, of the instrument's clock
+
+
+class Platform(NamedTuple):
+    """A satellite: designator, and the orbit and cycle at which its repeats start to count."""
+
+    designator: str
+    first_orbit: int
+    first_cycle: int
+
+
+#: Orbit offsets fit the numbers of real manifests; that of Sentinel-1D is not known here.
+PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
+    {
+        "S1A": Platform("2014-016A", 73, 15),
+        "S1B": Platform("2016-025A", 27, 7),
+        "S1C": Platform("2024-235A", 99, 4),
+        "S1D": Platform("0000-000A", 0, 1),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -89,11 +119,48 @@ def frame_of(
     return Frame(track, start, 1 / imaging.line_rate, near, spacing, lines, samples)
 
 
-def utc(epoch: np.datetime64, seconds: float) -> str:
-    """Format a time as ``2021-04-03T08:30:25.749829``."""
-    return str(
-        epoch.astype("datetime64[us]") + np.timedelta64(round(seconds * 1e6), "us")
-    )
+def compact(time: str) -> str:
+    """Write a time as in file names.
+
+    Examples
+    --------
+    >>> compact("2021-04-03T08:30:25.749829")
+    '20210403T083025'
+    """
+    return time[:19].replace("-", "").replace(":", "")
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the vignettes of a product share.
+
+    Attributes
+    ----------
+    platform : str
+        A key of `PLATFORMS`.
+    polarisation : {"VV", "HH"}
+        Transmit and receive.
+    ipf : float
+        Processor version.
+    epoch : datetime64
+        UTC of the track's time zero.
+    orbit, datatake : int
+        Absolute orbit and mission data take.
+    scale : float
+        Factor on lines and samples.
+    """
+
+    platform: str
+    polarisation: str
+    ipf: float
+    epoch: np.datetime64
+    orbit: int
+    datatake: int
+    scale: float
+
+    def utc(self, seconds: float) -> str:
+        """Format a time after the epoch as ``2021-04-03T08:30:25.749829``."""
+        return str(self.epoch + np.timedelta64(round(seconds * 1e6), "us"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,34 +175,18 @@ class Image:
         Wave-mode beam.
     frame : Frame
         The pixel grid.
-    epoch : datetime64
-        UTC of the track's time zero.
-    platform : str
-        ``S1A`` to ``S1D``.
-    polarisation : {"VV", "HH"}
-        Transmit and receive.
-    ipf : float
-        Processor version.
-    orbit, datatake : int
-        Absolute orbit and mission data take.
-    scale : float
-        Factor on lines and samples.
+    acquisition : Acquisition
+        What it shares with its neighbours.
     """
 
     number: int
     beam: str
     frame: Frame
-    epoch: np.datetime64
-    platform: str
-    polarisation: str
-    ipf: float
-    orbit: int
-    datatake: int
-    scale: float
+    acquisition: Acquisition
 
     def utc(self, line: float) -> str:
         """UTC of a line."""
-        return utc(self.epoch, float(self.frame.time(line)))
+        return self.acquisition.utc(float(self.frame.time(line)))
 
     @property
     def start(self) -> str:
@@ -150,30 +201,28 @@ class Image:
     @property
     def vector_spacing(self) -> float:
         """Lines between annotation vectors: a second, shrunk with the image."""
-        return self.scale / self.frame.line_interval
+        return self.acquisition.scale / self.frame.line_interval
 
     @property
     def stem(self) -> str:
         """Name of the vignette's files, without prefix and suffix."""
-        times = [
-            t[:19].replace("-", "").replace(":", "") for t in (self.start, self.stop)
-        ]
-        parts = [self.platform, self.beam, "slc", self.polarisation, *times]
-        return "-".join(
-            [*parts, f"{self.orbit:06d}", f"{self.datatake:06x}", f"{self.number:03d}"]
-        ).lower()
+        common = self.acquisition
+        parts = [common.platform, self.beam, "slc", common.polarisation]
+        parts += [compact(self.start), compact(self.stop), f"{common.orbit:06d}"]
+        parts += [f"{common.datatake:06x}", f"{self.number:03d}"]
+        return "-".join(parts).lower()
 
     def header(self) -> dict[str, Content]:
         """Return the ``adsHeader`` of the vignette's annotation files."""
         return {
-            "missionId": self.platform,
+            "missionId": self.acquisition.platform,
             "productType": "SLC",
-            "polarisation": self.polarisation,
+            "polarisation": self.acquisition.polarisation,
             "mode": "WV",
             "swath": self.beam.upper(),
             "startTime": self.start,
             "stopTime": self.stop,
-            "absoluteOrbitNumber": str(self.orbit),
-            "missionDataTakeId": str(self.datatake),
+            "absoluteOrbitNumber": str(self.acquisition.orbit),
+            "missionDataTakeId": str(self.acquisition.datatake),
             "imageNumber": f"{self.number:03d}",
         }

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.simulate.safe_image import Image
+from xoceansar.simulate.safe_pixels import pixel_cells
 from xoceansar.simulate.safe_xml import Content, Node, listing, render, single, values
+from xoceansar.simulate.scene import Scene
 
 __all__ = [
     "BETA_NOUGHT",
@@ -50,7 +52,7 @@ def lut_gain(incidence: Array) -> Array:
 
 
 def lut_samples(samples: int) -> npt.NDArray[np.int64]:
-    """Samples at which tables are given: about every 40th, and the last.
+    """List the samples at which tables are given: about every 40th, and the last.
 
     Examples
     --------
@@ -85,15 +87,15 @@ def calibration_xml(image: Image) -> bytes:
     return render("calibration", content)
 
 
-def noise_xml(image: Image, nesz: Array, *, legacy: bool) -> bytes:
+def noise_xml(image: Image, view: Scene, *, legacy: bool) -> bytes:
     """Write the noise annotation.
 
     Parameters
     ----------
     image : Image
         The vignette.
-    nesz : ndarray (samples)
-        Noise-equivalent sigma zero of every sample, linear.
+    view : Scene
+        Gives the noise-equivalent sigma zero.
     legacy : bool
         Whether to write ``noiseVectorList`` (before IPF 2.90: five vectors, the last beyond the
         end) or ``noiseRangeVectorList`` (since: three vectors, the last inside the image).
@@ -106,9 +108,12 @@ def noise_xml(image: Image, nesz: Array, *, legacy: bool) -> bytes:
     """
     at = lut_samples(image.frame.samples)
     excess = 0.0
-    if image.ipf in _INFLATED:
-        excess = NOISE_INFLATION_DB.get((image.platform, image.beam), 0.0)
-    power = nesz[at] * lut_gain(image.frame.incidence[at]) ** 2 * 10 ** (excess / 10)
+    if image.acquisition.ipf in _INFLATED:
+        beam = (image.acquisition.platform, image.beam)
+        excess = NOISE_INFLATION_DB.get(beam, 0.0)
+    _, columns = pixel_cells(view, image.frame)
+    nesz = np.interp(columns[at], np.arange(len(view.nesz)), view.nesz)
+    power = nesz * lut_gain(image.frame.incidence[at]) ** 2 * 10 ** (excess / 10)
     tag = "noise" if legacy else "noiseRange"
     tables: dict[str, Content] = {
         "pixel": values(at, "d"),

@@ -7,14 +7,13 @@ SAFE 1.3 core specification (PGSI-GSEG-EOPG-FS-05-0001); Sentinel-1 Product Spec
 """
 
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from xoceansar._version import __version__
 from xoceansar.simulate.safe_geometry import Frame
-from xoceansar.simulate.safe_image import Image, utc
+from xoceansar.simulate.safe_image import PLATFORMS, Image, compact
 from xoceansar.simulate.safe_xml import Content, Node, render, single
 
 __all__ = ["SOFTWARE", "DataFile", "manifest_xml", "product_name"]
@@ -41,15 +40,6 @@ _SCHEMAS: Final = {
     "s1ObjectTypesSchema": "s1-object-types.xsd",
     "s1Level1MeasurementSchema": "s1-level-1-measurement.xsd",
 }
-#: International designator; orbit and cycle at which the 175-orbit repeat starts to count.
-_PLATFORMS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
-    {
-        "S1A": ("2014-016A", 73, 15),
-        "S1B": ("2016-025A", 27, 7),
-        "S1C": ("2024-235A", 99, 4),
-        "S1D": ("0000-000A", 0, 1),
-    }
-)
 _REPEAT: Final = 175  # orbits
 
 
@@ -90,13 +80,12 @@ class DataFile:
 
 def product_name(first: Image, last: Image, manifest: bytes) -> str:
     """Name the product; the last four digits are the CRC-16 of the manifest, as in real ones."""
-    times = [t[:19].replace("-", "").replace(":", "") for t in (first.start, last.stop)]
-    mode = f"{first.platform}_WV_SLC__1SS{first.polarisation[0]}"
+    common = first.acquisition
+    kind = f"{common.platform}_WV_SLC__1SS{common.polarisation[0]}"
+    times = f"{compact(first.start)}_{compact(last.stop)}"
     unique = binascii.crc_hqx(manifest, 0xFFFF)
-    return (
-        f"{mode}_{times[0]}_{times[1]}_{first.orbit:06d}_{first.datatake:06X}"
-        f"_{unique:04X}.SAFE"
-    )
+    numbers = f"{common.orbit:06d}_{common.datatake:06X}_{unique:04X}"
+    return f"{kind}_{times}_{numbers}.SAFE"
 
 
 def manifest_xml(images: Sequence[Image], files: Sequence[DataFile]) -> bytes:
@@ -222,14 +211,18 @@ def _processing(images: Sequence[Image]) -> Content:
             "organisation": "xoceansar",
             "site": "none",
         },
-        {"safe:software": Node({"name": SOFTWARE, "version": f"{first.ipf:06.2f}"})},
+        {
+            "safe:software": Node(
+                {"name": SOFTWARE, "version": f"{first.acquisition.ipf:06.2f}"}
+            )
+        },
     )
     auxiliary = [
         (
             "safe:resource",
             Node(
                 {
-                    "name": f"{first.platform}_AUX_{role}_SIMULATED.SAFE",
+                    "name": f"{first.acquisition.platform}_AUX_{role}_SIMULATED.SAFE",
                     "role": f"AUX_{role}",
                 }
             ),
@@ -257,9 +250,9 @@ def _platform(image: Image) -> Content:
     swaths += [("s1sarl1:swath", name) for name in ("WV1", "WV2")]
     return {
         "safe:platform": {
-            "safe:nssdcIdentifier": _PLATFORMS[image.platform][0],
+            "safe:nssdcIdentifier": PLATFORMS[image.acquisition.platform].designator,
             "safe:familyName": "SENTINEL-1",
-            "safe:number": image.platform[2],
+            "safe:number": image.acquisition.platform[2],
             "safe:instrument": {
                 "safe:familyName": Node(
                     {"abbreviation": "SAR"}, "Synthetic Aperture Radar"
@@ -271,26 +264,25 @@ def _platform(image: Image) -> Content:
 
 
 def _orbit(image: Image) -> Content:
-    _, offset, first_cycle = _PLATFORMS[image.platform]
-    cycle, relative = divmod(image.orbit - offset, _REPEAT)
+    common = image.acquisition
+    platform = PLATFORMS[common.platform]
+    cycle, relative = divmod(common.orbit - platform.first_orbit, _REPEAT)
     track = image.frame.track
     ascending = abs(track.heading(0.0)) < 90
     return {
         "safe:orbitReference": [
-            ("safe:orbitNumber", Node({"type": "start"}, str(image.orbit))),
-            ("safe:orbitNumber", Node({"type": "stop"}, str(image.orbit))),
+            ("safe:orbitNumber", Node({"type": "start"}, str(common.orbit))),
+            ("safe:orbitNumber", Node({"type": "stop"}, str(common.orbit))),
             ("safe:relativeOrbitNumber", Node({"type": "start"}, str(relative + 1))),
             ("safe:relativeOrbitNumber", Node({"type": "stop"}, str(relative + 1))),
-            ("safe:cycleNumber", str(cycle + first_cycle)),
+            ("safe:cycleNumber", str(cycle + platform.first_cycle)),
             ("safe:phaseIdentifier", "1"),
             (
                 "safe:extension",
                 {
                     "s1:orbitProperties": {
                         "s1:pass": "ASCENDING" if ascending else "DESCENDING",
-                        "s1:ascendingNodeTime": utc(
-                            image.epoch, -track.since_ascending_node
-                        ),
+                        "s1:ascendingNodeTime": common.utc(-track.since_ascending_node),
                     }
                 },
             ),
@@ -303,8 +295,8 @@ def _general(image: Image) -> Content:
     return {
         tag("standAloneProductInformation"): {
             tag("instrumentConfigurationID"): "1",
-            tag("missionDataTakeID"): str(image.datatake),
-            tag("transmitterReceiverPolarisation"): image.polarisation,
+            tag("missionDataTakeID"): str(image.acquisition.datatake),
+            tag("transmitterReceiverPolarisation"): image.acquisition.polarisation,
             tag("productClass"): "S",
             tag("productClassDescription"): "SAR Standard L1 Product",
             tag("productComposition"): "Individual",

@@ -5,17 +5,17 @@ A document is a tag and its content: text, a mapping of tags to contents, a sequ
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
+import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Content", "Node", "double", "flag", "listing", "render", "single", "values"]
 
-Content: TypeAlias = (
-    "str | Node | Mapping[str, Content] | Sequence[tuple[str, Content]]"
-)
+Children: TypeAlias = "Mapping[str, Content] | Sequence[tuple[str, Content]]"
+Content: TypeAlias = "str | Node | Children"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Node:
     """Content with attributes."""
 
     attributes: Mapping[str, str]
-    content: Content = field(default=())
+    content: "str | Children" = ()
 
 
 def double(value: float) -> str:
@@ -43,8 +43,6 @@ def flag(value: bool) -> str:
 
 def values(array: npt.ArrayLike, form: str) -> Node:
     """Write an array as its values in one text, with their number as ``count``."""
-    import numpy as np
-
     flat = np.ravel(array).tolist()
     return Node({"count": str(len(flat))}, " ".join([format(v, form) for v in flat]))
 
@@ -78,16 +76,21 @@ def _lines(tag: str, content: Content, indent: str) -> Iterator[str]:
     start = tag
     if isinstance(content, Node):
         start += "".join(f" {k}={quoteattr(v)}" for k, v in content.attributes.items())
-        content = content.content
-    if isinstance(content, str):
-        text = escape(content)
-        yield f"{indent}<{start}>{text}</{tag}>" if text else f"{indent}<{start}/>"
-        return
-    pairs = content.items() if isinstance(content, Mapping) else content
-    if not pairs:
+        yield from _element(start, tag, content.content, indent)
+    else:
+        yield from _element(start, tag, content, indent)
+
+
+def _element(
+    start: str, tag: str, content: "Children | str", indent: str
+) -> Iterator[str]:
+    if not content:
         yield f"{indent}<{start}/>"
-        return
-    yield f"{indent}<{start}>"
-    for child, inner in pairs:
-        yield from _lines(child, inner, indent + "  ")
-    yield f"{indent}</{tag}>"
+    elif isinstance(content, str):
+        yield f"{indent}<{start}>{escape(content)}</{tag}>"
+    else:
+        yield f"{indent}<{start}>"
+        pairs = content.items() if isinstance(content, Mapping) else content
+        for child, inner in pairs:
+            yield from _lines(child, inner, indent + "  ")
+        yield f"{indent}</{tag}>"
