@@ -22,6 +22,7 @@ from xoceansar.conventions import (
     quality_attrs,
 )
 from xoceansar.errors import OceansarError
+from xoceansar.sar.quality import pixel_flags
 from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
 from xoceansar.simulate.icebergs import MAX_ICEBERGS
 from xoceansar.simulate.orbit import acquisition, destination
@@ -31,10 +32,12 @@ __all__ = ["vignettes"]
 
 _SOURCE: Final = "simulated by xoceansar.simulate; not a measurement of the sea"
 _POLARISATION: Final = "VV"
-_IPF_VERSION: Final = "3.31"
+_IPF_VERSION: Final = "003.31"
 
 _DIMS: Final[Mapping[str, tuple[str, ...]]] = {
     "sigma0": (VIGNETTE, LINE, SAMPLE),
+    "quality": (VIGNETTE,),
+    "no_data_fraction": (VIGNETTE,),
     "below_noise_fraction": (VIGNETTE,),
     "swh": (VIGNETTE,),
     "wind_speed": (VIGNETTE,),
@@ -44,6 +47,10 @@ _DIMS: Final[Mapping[str, tuple[str, ...]]] = {
     "azimuth_cutoff": (VIGNETTE,),
     "iceberg_box": (VIGNETTE, "iceberg", "edge"),
     "iceberg_count": (VIGNETTE,),
+}
+_DTYPES: Final[Mapping[str, type[np.generic]]] = {
+    "quality": np.uint8,
+    "iceberg_count": np.int32,
 }
 _EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
 
@@ -100,11 +107,14 @@ def _row(recipe: _Recipe, row: int) -> dict[str, npt.NDArray[Any]]:
         "peak_wavelength": truth["peak_wavelength"],
         "peak_to_direction": (heading + 90 - truth["peak_direction"]) % 360,
         "azimuth_cutoff": truth["azimuth_cutoff"],
-        "below_noise_fraction": float(np.mean(sigma0 <= 0)),
     }
+    flags, missing, below = pixel_flags(sigma0, saturated=0.0)
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
         "sigma0": sigma0,
+        "quality": np.array(flags, np.uint8),
+        "no_data_fraction": np.array(missing),
+        "below_noise_fraction": np.array(below),
         "iceberg_box": boxes,
         "iceberg_count": np.array(np.isfinite(boxes[:, 0]).sum(), np.int32),
     }
@@ -162,7 +172,7 @@ def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
         made = block(recipe, rows, 1)
         for name, dims in _DIMS.items():
             shape = (len(rows), *(sizes[d] for d in dims[1:]))
-            dtype = np.int32 if name == "iceberg_count" else np.float32
+            dtype = _DTYPES.get(name, np.float32)
             part = da.from_delayed(pick(made, name), shape, dtype)  # type: ignore[no-untyped-call]
             parts[name].append(part)
     return {
@@ -340,8 +350,6 @@ def _assembled(
         {
             "sigma0": (_DIMS["sigma0"], arrays.pop("sigma0")),
             "nesz": (_DIMS["sigma0"], noise),
-            "quality": (VIGNETTE, np.zeros(n, np.uint8)),
-            "no_data_fraction": (VIGNETTE, np.zeros(n, np.float32)),
             "ocean_class": (VIGNETTE, np.array(codes, np.int8)),
             **{name: (_DIMS[name], array) for name, array in arrays.items()},
         },

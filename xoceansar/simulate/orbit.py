@@ -52,7 +52,7 @@ class Acquisition:
     longitude, latitude : float
         Of the centre, degrees.
     ground_heading : float
-        Of the satellite track, degrees clockwise from north.
+        Of the satellite track, degrees clockwise from north, [0, 360).
     vignette_id, product : str
         Names in the style of Sentinel-1.
     """
@@ -162,7 +162,7 @@ def acquisition(seed: int, row: int, beam: str) -> Acquisition:
         time=centre,
         longitude=float(x),
         latitude=float(y),
-        ground_heading=heading,
+        ground_heading=heading % 360.0,
         vignette_id=stem,
         product=product,
     )
