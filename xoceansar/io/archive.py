@@ -1,0 +1,195 @@
+"""Write Datasets as Zarr stores that plain ``xr.open_zarr`` reads, with fixed encodings.
+
+The encodings are decided here, from the values and the CF attributes alone: what a Dataset
+remembers of the file it came from (chunks, compressors, fill values) never reaches the store.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+
+from xoceansar.conventions import CLASS_FILL, VIGNETTE
+from xoceansar.errors import OceansarError, ProductError
+
+__all__ = ["to_zarr"]
+
+_TIME_UNITS: Final = "nanoseconds since 1970-01-01"
+#: The integer that NaT is in memory.
+_NAT: Final = np.int64(np.iinfo(np.int64).min)
+#: Refuses what is no string instead of writing its repr.
+_STRING: Final = np.dtypes.StringDType(coerce=False)
+#: Uncompressed bytes of a Zarr chunk: eight vignettes of 384 x 384, or all of a result.
+_CHUNK_BYTES: Final = 5 << 20
+
+
+def to_zarr(
+    obj: xr.Dataset | xr.DataArray,
+    path: str | Path,
+    *,
+    mode: Literal["w-", "w"] = "w-",
+) -> Path:
+    """Write a Dataset as a Zarr store, format 3.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images, embeddings or results; a DataArray becomes the one variable of its name. Not
+        modified.
+    path : str or Path
+        Folder of the store.
+    mode : {"w-", "w"}, default "w-"
+        "w-" refuses a path that exists; "w" replaces a store, even the one that `obj` is lazily
+        read from.
+
+    Returns
+    -------
+    Path
+        `path`. Open it with ``xr.open_zarr(path)``.
+
+    Raises
+    ------
+    ProductError
+        If the path exists and may not be replaced: with "w-" always, with "w" where it is no
+        Zarr store.
+    OceansarError
+        If a DataArray has no name.
+
+    Notes
+    -----
+    Computes lazy data, all variables in one pass. The store appears under its name when it is
+    whole: until then it is written beside it.
+
+    Encodings, whatever the input remembers: times are int64 nanoseconds since 1970-01-01; flags
+    (``flag_values``) keep the dtype of their values, with the fill value -1, so that a missing
+    class is never class 0; strings are of variable length; chunks hold about 5 MiB along
+    ``vignette`` and whole images. Metadata is consolidated, which is what ``xr.open_zarr`` looks for
+    first; a reader that does not know it (Zarr format 3 leaves it open) opens the store too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> ds = xr.Dataset({"swh": ("vignette", np.array([1.5, 2.0], np.float32))})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     xr.open_zarr(to_zarr(ds, folder + "/result.zarr")).swh.values
+    array([1.5, 2. ], dtype=float32)
+    """
+    target = Path(path).expanduser()
+    _check_target(target, mode)
+    ds = _as_dataset(obj)
+    encoding = {name: _encoding(ds[name]) for name in ds.variables}
+    ready = _prepared(ds, encoding)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
+    ) as temporary:
+        draft = Path(temporary, "store")
+        ready.to_zarr(draft, zarr_format=3, consolidated=False, encoding=encoding)
+        _consolidate(draft)
+        if target.exists():
+            target.rename(Path(temporary, "replaced"))
+        draft.rename(target)
+    return target
+
+
+def _check_target(target: Path, mode: str) -> None:
+    if mode not in ("w-", "w"):
+        raise OceansarError(f"mode must be 'w-' or 'w'; got {mode!r}.")
+    if not target.exists():
+        return
+    if mode == "w-":
+        raise ProductError(
+            f"{target} exists already. Choose another path, or replace it with mode='w'."
+        )
+    if not any((target / name).is_file() for name in ("zarr.json", ".zgroup")):
+        raise ProductError(
+            f"{target} exists and is not a Zarr store, so it is not replaced. "
+            "Choose another path."
+        )
+
+
+def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    if isinstance(obj, xr.Dataset):
+        return obj
+    if obj.name is None:
+        raise OceansarError(
+            "a DataArray needs a name to be written. Give it one with da.rename('name')."
+        )
+    return obj.to_dataset()
+
+
+def _consolidate(store: Path) -> None:
+    import zarr
+
+    with warnings.catch_warnings():
+        # The choice is ours and documented; without it every xr.open_zarr would warn.
+        warnings.filterwarnings(
+            "ignore", message="Consolidated metadata is currently not"
+        )
+        zarr.consolidate_metadata(str(store))
+
+
+def _prepared(ds: xr.Dataset, encoding: dict[Hashable, dict[str, Any]]) -> xr.Dataset:
+    """Return the Dataset with what the encodings need: plain strings, matching Dask chunks."""
+    out = ds.drop_encoding()
+    replaced = {}
+    for name, variable in out.variables.items():
+        new = variable
+        if variable.dtype.kind in "UO":
+            # Of fixed width, strings have no specification in Zarr format 3; as objects,
+            # lazy ones would be loaded to find their type.
+            new = new.astype(_STRING)
+        elif variable.dtype.kind == "M":
+            # xarray encodes coarser times that hold NaT through floats, and loses them.
+            new = new.astype("datetime64[ns]")
+        if variable.chunks is not None:
+            chunks = encoding[name]["chunks"]
+            new = new.chunk(dict(zip(variable.dims, chunks, strict=True)))
+        replaced[name] = new
+    data = {name: v for name, v in replaced.items() if name in out.data_vars}
+    coords = {name: v for name, v in replaced.items() if name in out.coords}
+    return xr.Dataset(data, coords, out.attrs)
+
+
+def _encoding(array: xr.DataArray) -> dict[str, Any]:
+    """Decide how a variable is stored."""
+    encoding: dict[str, Any] = {}
+    if array.ndim:
+        encoding["chunks"] = _chunks(array)
+    fill: Any = None
+    if array.dtype.kind == "M":
+        fill = _NAT
+        encoding |= {"units": _TIME_UNITS, "calendar": "proleptic_gregorian"}
+        encoding["dtype"] = fill.dtype
+    elif (flags := _flag_dtype(array)) is not None:
+        fill = flags.type(CLASS_FILL)
+        encoding["dtype"] = flags
+    elif array.dtype.kind == "f":
+        fill = array.dtype.type(np.nan)
+    if fill is not None:
+        # The first says what is missing; the second is what Zarr returns where nothing was written.
+        encoding |= {"_FillValue": fill, "fill_value": fill}
+    return encoding
+
+
+def _flag_dtype(array: xr.DataArray) -> np.dtype[np.signedinteger[Any]] | None:
+    """Dtype of CF flag values; decoded flags with missing ones are floats."""
+    if "flag_values" not in array.attrs or array.dtype.kind not in "if":
+        return None
+    dtype = np.asarray(array.attrs["flag_values"]).dtype
+    # JSON keeps no dtype: flag values that were read from a store are Python integers.
+    return np.dtype(np.int8) if dtype == np.int64 else dtype
+
+
+def _chunks(array: xr.DataArray) -> tuple[int, ...]:
+    sizes = dict(zip(array.dims, (max(n, 1) for n in array.shape), strict=True))
+    if VIGNETTE in sizes:
+        itemsize = array.dtype.itemsize if array.dtype.kind not in "OUT" else 64
+        row = itemsize * int(np.prod([n for d, n in sizes.items() if d != VIGNETTE]))
+        rows = max(_CHUNK_BYTES // row, 1)
+        sizes[VIGNETTE] = min(rows, sizes[VIGNETTE])
+    return tuple(sizes.values())
