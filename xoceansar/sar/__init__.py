@@ -1,0 +1,1 @@
+"""Physics of the radar image, in numpy: calibration, resampling, geometry, wind, quality."""

@@ -1,0 +1,32 @@
+"""Readers of Sentinel-1 Wave Mode products, and archives of what was made of them.
+
+Importing this package loads no reader: each name is imported on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xoceansar.io.archive import to_zarr
+    from xoceansar.io.backend import OceansarBackendEntrypoint
+    from xoceansar.io.wave_mode import open_wave_mode
+
+__all__ = ["OceansarBackendEntrypoint", "open_wave_mode", "to_zarr"]
+
+_LAZY = {
+    "OceansarBackendEntrypoint": "xoceansar.io.backend",
+    "open_wave_mode": "xoceansar.io.wave_mode",
+    "to_zarr": "xoceansar.io.archive",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'xoceansar.io' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too."""
+    return sorted(__all__)

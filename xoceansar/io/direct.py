@@ -1,0 +1,67 @@
+"""The direct reader: pixels mapped from the file into one fused calibration pass."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xoceansar.errors import ProductError, VignetteError
+from xoceansar.io.grid import VignetteGrid
+from xoceansar.io.pixels import read_numbers
+from xoceansar.io.source import Source, Tables, require_file
+from xoceansar.sar.calibrate import amplitude_table, noise_table
+
+if TYPE_CHECKING:
+    from xoceansar.sar.resample import Averages
+
+__all__ = ["read_averages"]
+
+
+def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averages":
+    """Read, calibrate and resample the pixels of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    grid : VignetteGrid
+        Its output grid.
+    tables : Tables
+        Its calibration and noise; without calibration the squared digital numbers are
+        averaged, without noise the NESZ is missing.
+
+    Returns
+    -------
+    Averages
+        ``sigma0_raw``, ``nesz`` and the shares of missing and saturated samples.
+
+    Raises
+    ------
+    VignetteError
+        If the measurement file is absent, cut short or of another size.
+    """
+    from xoceansar.sar.resample import area_weights, average_power
+
+    path = require_file(source, "measurement")
+    note = grid.annotation
+    try:
+        numbers = read_numbers(source.store, path, note.lines, note.samples)
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+    rows = area_weights(grid.line_edges_in, grid.edges_out(0))
+    columns = area_weights(grid.sample_edges_in, grid.edges_out(1))
+    if tables.amplitude is None:
+        amplitude = np.zeros(1), np.ones((1, note.samples))
+    else:
+        amplitude = amplitude_table(tables.amplitude, note.samples)
+    if tables.noise is None:
+        shape = (rows.first.size, 1)
+        noise = np.ones(shape), np.full((1, note.samples), np.nan)
+    else:
+        noise = noise_table(
+            tables.noise.along_range,
+            tables.noise.along_azimuth,
+            note.samples,
+            rows.matrix(),
+            source.noise_scaling,
+        )
+    return average_power(numbers, rows, columns, amplitude, noise)

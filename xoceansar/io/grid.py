@@ -1,0 +1,122 @@
+"""The ground grid onto which a vignette is resampled, and where its cells lie."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.io.annotation import Annotation
+from xoceansar.sar.geometry import ground_edges
+
+__all__ = ["GridSpec", "VignetteGrid"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GridSpec:
+    """Size of the output.
+
+    Parameters
+    ----------
+    spacing : float
+        Metres between pixels, in azimuth and in ground range.
+    shape : tuple of int
+        Number of pixels in azimuth and in range.
+    """
+
+    spacing: float
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class VignetteGrid:
+    """The grid of one vignette: exactly `spacing` metres, about the middle of the image.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Size, spacings and geolocation of the image.
+    spec : GridSpec
+        Size of the output.
+    """
+
+    annotation: Annotation
+    spec: GridSpec
+
+    @cached_property
+    def line_edges_in(self) -> Array:
+        """Edges of the image's lines in metres from the middle of the image."""
+        lines = self.annotation.lines
+        return (np.arange(lines + 1) - lines / 2) * self.annotation.azimuth_spacing
+
+    @cached_property
+    def sample_edges_in(self) -> Array:
+        """Edges of the image's samples in ground metres from the middle of the image."""
+        note = self.annotation
+        middle = (note.lines - 1) / 2
+        incidence = note.grid.incidence_at(middle, np.arange(note.samples))
+        return ground_edges(note.range_spacing, incidence)
+
+    def edges_out(self, axis: int) -> Array:
+        """Edges of the output pixels along an axis, in metres from the middle."""
+        size = self.spec.shape[axis]
+        return (np.arange(size + 1) - size / 2) * self.spec.spacing
+
+    def lines_at(self, azimuth: npt.ArrayLike) -> Array:
+        """Line coordinate (pixel centres are whole) at metres from the middle."""
+        step = self.annotation.azimuth_spacing
+        return np.asarray(azimuth) / step + (self.annotation.lines - 1) / 2
+
+    def samples_at(self, ground_range: npt.ArrayLike) -> Array:
+        """Sample coordinate (pixel centres are whole) at ground metres from the middle.
+
+        Beyond the image, the spacing of its last samples goes on.
+        """
+        edges = self.sample_edges_in
+        at = np.asarray(ground_range, float)
+        index = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, edges.size - 2)
+        part = (at - edges[index]) / (edges[index + 1] - edges[index])
+        return np.asarray(index + part - 0.5)
+
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude of the middle of the grid, degrees."""
+        line, sample = self.lines_at(0.0), self.samples_at(0.0)
+        longitude, latitude = self.annotation.grid.locate(line, sample)
+        return float(longitude), float(latitude)
+
+    @cached_property
+    def heading(self) -> float:
+        """Heading of the track on the ground at the middle, degrees from north."""
+        return self.annotation.grid.heading_at(
+            float(self.lines_at(0.0)), float(self.samples_at(0.0))
+        )
+
+    @cached_property
+    def incidence(self) -> npt.NDArray[np.float32]:
+        """Incidence angle at the middle of each output column, degrees."""
+        edges = self.edges_out(1)
+        samples = self.samples_at((edges[:-1] + edges[1:]) / 2)
+        middle = float(self.lines_at(0.0))
+        return self.annotation.grid.incidence_at(middle, samples).astype(np.float32)
+
+    @cached_property
+    def corners(self) -> tuple[Array, Array]:
+        """Longitude and latitude of the outer corners, degrees.
+
+        In order: first line near range, first line far range, last line far range, last line
+        near range.
+        """
+        rows, columns = self.edges_out(0), self.edges_out(1)
+        line = self.lines_at(rows[[0, 0, -1, -1]])
+        sample = self.samples_at(columns[[0, -1, -1, 0]])
+        return self.annotation.grid.locate(line, sample)
+
+    def points(self, count: int) -> tuple[Array, Array]:
+        """Longitude and latitude of a regular lattice of points over the grid, degrees."""
+        rows, columns = self.edges_out(0), self.edges_out(1)
+        line = self.lines_at(np.linspace(rows[0], rows[-1], count))
+        sample = self.samples_at(np.linspace(columns[0], columns[-1], count))
+        return self.annotation.grid.locate(line[:, None], sample[None, :])

@@ -1,0 +1,166 @@
+"""Names of Sentinel-1 products and of the files in them.
+
+References
+----------
+Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 3.4 (naming convention).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, Literal
+
+import numpy as np
+
+__all__ = ["ProductName", "Role", "VignetteName", "parse_file", "parse_product"]
+
+Role = Literal["annotation", "calibration", "noise", "measurement"]
+
+_PRODUCT: Final = re.compile(
+    r"(?P<platform>S1[A-Z])_(?P<mode>[A-Z0-9]{2})_(?P<kind>[A-Z0-9]{3})[A-Z_]_"
+    r"(?P<level>[0-9])[A-Z]{3}_\d{8}T\d{6}_",
+    re.IGNORECASE,
+)
+_STEM: Final = re.compile(
+    r"(?P<platform>s1[a-z])-(?P<beam>wv[12])-slc-(?P<polarisation>[vh]{2})-"
+    r"(?P<start>\d{8}t\d{6})-(?P<stop>\d{8}t\d{6})-"
+    r"(?P<orbit>\d{6})-(?P<datatake>[0-9a-f]{6})-(?P<number>\d{3})",
+    re.IGNORECASE,
+)
+_ROLES: Final[dict[tuple[str, str], Role]] = {
+    ("", ".xml"): "annotation",
+    ("calibration-", ".xml"): "calibration",
+    ("noise-", ".xml"): "noise",
+    ("", ".tiff"): "measurement",
+    ("", ".tif"): "measurement",
+}
+
+
+@dataclass(frozen=True)
+class ProductName:
+    """What the name of a product says.
+
+    Parameters
+    ----------
+    platform : str
+        ``S1A``.
+    mode : str
+        ``WV``, ``IW``, ``EW``, ``S1`` to ``S6``.
+    kind : str
+        ``SLC``, ``GRD``, ``RAW`` or ``OCN``.
+    """
+
+    platform: str
+    mode: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class VignetteName:
+    """What the file stem of a vignette says.
+
+    Parameters
+    ----------
+    stem : str
+        The stem in lower case: the unique identifier of the vignette.
+    """
+
+    stem: str
+
+    def _field(self, name: str) -> str:
+        found = _STEM.fullmatch(self.stem)
+        if found is None:
+            raise ValueError(f"{self.stem!r} is not the stem of a Wave Mode SLC file")
+        return found[name]
+
+    @property
+    def platform(self) -> str:
+        """``S1A``."""
+        return self._field("platform").upper()
+
+    @property
+    def beam(self) -> str:
+        """``wv1`` or ``wv2``."""
+        return self._field("beam")
+
+    @property
+    def polarisation(self) -> str:
+        """``VV`` or ``HH``."""
+        return self._field("polarisation").upper()
+
+    @property
+    def number(self) -> int:
+        """Number of the image in the product, from 1."""
+        return int(self._field("number"))
+
+    @property
+    def start(self) -> np.datetime64:
+        """First line, UTC, to the second."""
+        return _time(self._field("start"))
+
+    @property
+    def stop(self) -> np.datetime64:
+        """Last line, UTC, to the second."""
+        return _time(self._field("stop"))
+
+
+def _time(text: str) -> np.datetime64:
+    date, clock = text[:8], text[9:]
+    return np.datetime64(
+        f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}", "ns"
+    )
+
+
+def parse_product(name: str) -> ProductName | None:
+    """Read the name of a product, with or without ``.SAFE``; None if it is no such name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the folder or archive, without its parents.
+
+    Returns
+    -------
+    ProductName or None
+        In upper case.
+
+    Examples
+    --------
+    >>> parse_product(
+    ...     "S1A_WV_OCN__2SSV_20210403T083025_20210403T084452_026300_0_D.SAFE"
+    ... )
+    ProductName(platform='S1A', mode='WV', kind='OCN')
+    """
+    found = _PRODUCT.match(name)
+    if found is None:
+        return None
+    return ProductName(*(found[k].upper() for k in ("platform", "mode", "kind")))
+
+
+def parse_file(path: str) -> tuple[Role, VignetteName] | None:
+    """Say which part of which vignette a file is; None for any other file of a product.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file in the product.
+
+    Returns
+    -------
+    tuple of (role, VignetteName) or None
+        None for quick-looks, schemas, radio-frequency-interference files and the like.
+
+    Examples
+    --------
+    >>> stem = "s1a-wv1-slc-vv-20210403t083025-20210403t083028-026300-032390-001"
+    >>> parse_file(f"./annotation/calibration/noise-{stem}.xml")[0]
+    'noise'
+    >>> parse_file(f"./annotation/rfi/rfi-{stem}.xml")
+    """
+    file = PurePosixPath(path)
+    stem, suffix = file.stem.lower(), file.suffix.lower()
+    found = _STEM.search(stem)
+    if found is None or found.end() != len(stem):
+        return None
+    role = _ROLES.get((stem[: found.start()], suffix))
+    return None if role is None else (role, VignetteName(stem[found.start() :]))

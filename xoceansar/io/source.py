@@ -1,0 +1,201 @@
+"""One vignette to read: what a task carries, and what it loads of the annotations."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xoceansar.errors import ProductError, VignetteError
+from xoceansar.io.annotation import (
+    Annotation,
+    Noise,
+    parse_annotation,
+    parse_calibration,
+    parse_noise,
+)
+from xoceansar.io.grid import GridSpec
+from xoceansar.io.names import Role
+from xoceansar.io.product import VignetteFiles
+from xoceansar.io.store import Store
+from xoceansar.sar.calibrate import Vectors
+
+__all__ = ["Options", "Reader", "Source", "Tables", "load_annotation", "load_tables"]
+
+Reader = Literal["direct", "xsar"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read; the same for every vignette of a call.
+
+    Parameters
+    ----------
+    reader : {"direct", "xsar"}
+        Who calibrates.
+    grid : GridSpec
+        Size of the output.
+    raises : bool
+        Whether a vignette that cannot be read stops the call.
+    uncalibrated : bool
+        Whether to go on without a calibration or noise file.
+    land : bool
+        Whether to look up land.
+    """
+
+    reader: Reader
+    grid: GridSpec
+    raises: bool
+    uncalibrated: bool
+    land: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """A vignette by its files.
+
+    Parameters
+    ----------
+    store : Store
+        The product's files.
+    files : VignetteFiles
+        Those of the vignette.
+    noise_scaling : float
+        Factor of the noise vectors.
+    readable : bool
+        False where opening already found, and reported, that it cannot be read.
+    """
+
+    store: Store
+    files: VignetteFiles
+    noise_scaling: float
+    readable: bool = True
+
+    @property
+    def vignette(self) -> str:
+        """Identifier of the vignette."""
+        return self.files.name.stem
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Calibration and noise of a vignette; None where the file is missing and may be.
+
+    Parameters
+    ----------
+    amplitude : Vectors or None
+        Calibration.
+    noise : Noise or None
+        Thermal noise.
+    """
+
+    amplitude: Vectors | None
+    noise: Noise | None
+
+
+def load_annotation(source: Source) -> Annotation:
+    """Read the product annotation of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+
+    Returns
+    -------
+    Annotation
+        Its values.
+
+    Raises
+    ------
+    VignetteError
+        If the file is absent or unusable.
+    """
+    path = require_file(source, "annotation")
+    try:
+        data = source.store.read(path)
+        return parse_annotation(data, source.files.name, source.store.where(path))
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+
+
+def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
+    """Read the calibration and noise files of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    uncalibrated : bool
+        Whether either file may be absent.
+
+    Returns
+    -------
+    Tables
+        Their vectors.
+
+    Raises
+    ------
+    VignetteError
+        If a file is unusable, or absent and may not be.
+    """
+    name, store = source.files.name, source.store
+    found: dict[Role, bytes | None] = {}
+    for role in ("calibration", "noise"):
+        if uncalibrated and store.size(source.files.path(role)) is None:
+            found[role] = None
+        else:
+            path = require_file(source, role)
+            found[role] = _read(source, path)
+    try:
+        calibration, noise = found["calibration"], found["noise"]
+        return Tables(
+            amplitude=None
+            if calibration is None
+            else parse_calibration(
+                calibration, name, store.where(source.files.path("calibration"))
+            ),
+            noise=None
+            if noise is None
+            else parse_noise(noise, name, store.where(source.files.path("noise"))),
+        )
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+
+
+def require_file(source: Source, role: Role) -> str:
+    """Return the path of a file that the vignette cannot do without.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    role : {"annotation", "calibration", "noise", "measurement"}
+        Which file.
+
+    Returns
+    -------
+    str
+        Path in the product.
+
+    Raises
+    ------
+    VignetteError
+        If it is absent: names the vignette, the file and the remedy.
+    """
+    path = source.files.path(role)
+    if source.store.size(path) is not None:
+        return path
+    hint = (
+        ", or pass uncalibrated=True to go on without it"
+        if role in ("calibration", "noise")
+        else ", or leave the vignette out with vignettes=..."
+    )
+    raise VignetteError(
+        f"vignette {source.vignette}: its {role} file {source.store.where(path)} is "
+        f"missing. Download the product again{hint}."
+    )
+
+
+def _read(source: Source, path: str) -> bytes:
+    try:
+        return source.store.read(path)
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error

@@ -1,0 +1,391 @@
+"""Open Sentinel-1 Wave Mode SLC products as one lazy Dataset of calibrated vignettes."""
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from dask.base import tokenize
+
+from xoceansar.conventions import (
+    LINE,
+    SAMPLE,
+    VIGNETTE,
+    annotate,
+    product_attrs,
+    quality_attrs,
+)
+from xoceansar.errors import ChunkingError, DimensionError, ProductError, VignetteError
+from xoceansar.io.block import FIELDS, read_block, warn
+from xoceansar.io.grid import GridSpec, VignetteGrid
+from xoceansar.io.product import Paths, Product, VignetteFiles, discover, expand
+from xoceansar.io.source import Options, Reader, Source, load_annotation, require_file
+from xoceansar.sar.calibrate import noise_scaling
+from xoceansar.sar.land import available as land_available
+
+__all__ = ["open_wave_mode"]
+
+Chunks = int | Mapping[str, int]
+Selection = int | slice | str | Iterable[int] | Iterable[str]
+Beam = Literal["wv1", "wv2"]
+
+_CORNER: Final = "corner"
+_STRINGS: Final = (
+    "vignette_id",
+    "beam",
+    "polarisation",
+    "platform",
+    "product",
+    "ipf_version",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A vignette that was opened: where to read it, and its coordinates."""
+
+    source: Source
+    coords: dict[str, Any]
+
+
+def open_wave_mode(
+    paths: Paths,
+    *,
+    reader: Reader = "direct",
+    spacing: float = 50.0,
+    shape: tuple[int, int] = (384, 384),
+    vignettes: Selection | None = None,
+    beam: Beam | None = None,
+    chunks: Chunks = 8,
+    on_error: Literal["flag", "raise"] = "flag",
+    uncalibrated: bool = False,
+) -> xr.Dataset:
+    """Open Wave Mode SLC products, calibrated and on a common ground grid.
+
+    Parameters
+    ----------
+    paths : str, path-like or iterable of them
+        A ``.SAFE`` folder, its ``manifest.safe``, a zip archive of it (stored or deflated;
+        read in place), several of these, or a glob pattern.
+    reader : {"direct", "xsar"}, optional
+        Who calibrates. ``direct`` parses the XML that it needs and maps the pixels into one
+        pass; ``xsar`` runs xsar's own calibration, some 50 times slower, to the same numbers.
+    spacing : float, optional
+        Metres between pixels, in azimuth and in ground range.
+    shape : tuple of int, optional
+        Number of pixels in azimuth and in range. The default, 19.2 km, fits both beams.
+    vignettes : int, slice, str or iterable of int or str, optional
+        Which vignettes: indices in order of time, or identifiers. All by default.
+    beam : {"wv1", "wv2"}, optional
+        Keep one beam; `vignettes` then counts in what remains.
+    chunks : int or mapping, optional
+        Vignettes in each Dask chunk, as a number or as ``{"vignette": n}``.
+    on_error : {"flag", "raise"}, optional
+        What to do with a vignette that cannot be read: make its rows missing, set
+        ``unreadable`` in its quality and warn; or raise. A file found damaged only when its
+        pixels are read raises then.
+    uncalibrated : bool, optional
+        Whether to keep a vignette whose calibration or noise file is missing: without noise
+        removal, or as squared digital numbers. Its quality says ``calibration_suspect``.
+
+    Returns
+    -------
+    Dataset
+        Dims (vignette, line, sample, corner), sorted by time. Lazy: ``sigma0``, ``nesz``
+        (vignette, line, sample) float32, linear; ``quality`` (vignette) flag masks;
+        ``no_data_fraction``, ``below_noise_fraction`` (vignette). In memory, along vignette:
+        ``vignette_id``, ``time``, ``longitude``, ``latitude``, ``beam``, ``polarisation``,
+        ``platform``, ``product``, ``ipf_version``, ``ground_heading``, ``noise_scaling``,
+        ``incidence`` (vignette, sample), ``corner_longitude`` and ``corner_latitude``
+        (vignette, corner); and ``pixel_spacing``.
+
+    Raises
+    ------
+    ProductError
+        If a path is no product, or a product that is cut short; or `vignettes` matches
+        nothing.
+    UnsupportedProductError
+        If a product is not Wave Mode SLC (OCN, RAW, IW, ...).
+    VignetteError
+        With ``on_error="raise"``, if a vignette cannot be read.
+    ChunkingError, DimensionError
+        If `chunks`, `shape` or `spacing` makes no sense.
+
+    Notes
+    -----
+    Opening reads the manifest and one annotation of each vignette, and no pixel. One task of
+    each chunk reads the pixels of its vignettes once, for all variables. With the look-up
+    tables A (bilinear) and eta (extended by its nearest vector), and area weights w,
+
+    sigma0 = sum(w abs(DN)**2 / A**2) - sum(w eta / A**2).
+
+    Negative values, below the noise floor, are kept. The noise of IPF 2.90 and 2.91 is
+    rescaled (``noise_scaling``); a product that the processor denoised is not denoised again.
+
+    References
+    ----------
+    Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
+
+    Examples
+    --------
+    >>> import xoceansar
+    >>> ds = xoceansar.open_wave_mode("S1A_WV_SLC__1SSV_....SAFE")  # doctest: +SKIP
+    >>> ds = xoceansar.open_wave_mode("2021/*.zip", beam="wv2")  # doctest: +SKIP
+    """
+    options = Options(
+        reader=_one_of("reader", reader, ("direct", "xsar")),
+        grid=_grid_spec(spacing, shape),
+        raises=_one_of("on_error", on_error, ("flag", "raise")) == "raise",
+        uncalibrated=bool(uncalibrated),
+        land=land_available(),
+    )
+    if beam is not None:
+        _one_of("beam", beam, ("wv1", "wv2"))
+    size = _chunk_size(chunks)
+    products = [discover(path) for path in expand(paths)]
+    chosen = _select(_listed(products), beam, vignettes)
+    if not options.land:
+        warn(
+            "land cannot be flagged: roaring-landmask is not installed. Install it with: "
+            "pip install roaring-landmask"
+        )
+    opened = [_open(product, files, options) for product, files in chosen]
+    opened.sort(key=lambda one: one.coords["time"])
+    return _dataset(opened, options, size)
+
+
+def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise ProductError(f"{argument}={value!r} is not one of {list(allowed)}.")
+    return value
+
+
+def _grid_spec(spacing: float, shape: tuple[int, int]) -> GridSpec:
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:
+        sizes = ()
+    if len(sizes) != 2 or min(sizes) < 1 or not 0 < spacing < np.inf:
+        raise DimensionError(
+            f"two positive whole numbers and a positive spacing are needed; got "
+            f"shape={shape!r}, spacing={spacing!r}. Try shape=(384, 384), spacing=50."
+        )
+    return GridSpec(float(spacing), (sizes[0], sizes[1]))
+
+
+def _chunk_size(chunks: Chunks) -> int:
+    asked = dict(chunks) if isinstance(chunks, Mapping) else {VIGNETTE: chunks}
+    unknown = sorted(set(asked) - {VIGNETTE})
+    size = asked.get(VIGNETTE, 8)
+    if unknown or not isinstance(size, int) or size < 1:
+        raise ChunkingError(
+            f"chunks is a positive number of vignettes, or {{'vignette': n}}: lines and "
+            f"samples of a vignette stay together. Got {chunks!r}."
+        )
+    return size
+
+
+def _listed(products: list[Product]) -> list[tuple[Product, VignetteFiles]]:
+    """Every vignette once, in order of time."""
+    seen: dict[str, tuple[Product, VignetteFiles]] = {}
+    repeated: dict[str, str] = {}
+    for product in products:
+        for files in product.vignettes:
+            stem = files.name.stem
+            first = seen.setdefault(stem, (product, files))
+            if first[0] is not product:
+                repeated[product.store.where("")] = first[0].store.where("")
+    for again, first_place in repeated.items():
+        warn(
+            f"{again} holds vignettes that {first_place} has too; each is taken once, from "
+            "the first. Give each product once."
+        )
+    return sorted(seen.values(), key=lambda one: one[1].name.start)
+
+
+def _select(
+    listed: list[tuple[Product, VignetteFiles]],
+    beam: Beam | None,
+    vignettes: Selection | None,
+) -> list[tuple[Product, VignetteFiles]]:
+    if beam is not None:
+        listed = [one for one in listed if one[1].name.beam == beam]
+    if vignettes is None:
+        return listed
+    if isinstance(vignettes, slice):
+        return listed[vignettes]
+    asked: list[Any] = (
+        [vignettes]
+        if isinstance(vignettes, str) or not isinstance(vignettes, Iterable)
+        else list(vignettes)
+    )
+    places = {files.name.stem: k for k, (_, files) in enumerate(listed)}
+    picked = []
+    for item in asked:
+        place = places.get(item.lower()) if isinstance(item, str) else _index(item)
+        if place is None or not -len(listed) <= place < len(listed):
+            raise ProductError(
+                f"vignettes={item!r} is none of the {len(listed)} vignettes"
+                f"{'' if beam is None else f' of beam {beam}'}. Give indices below "
+                f"{len(listed)} or identifiers such as {next(iter(places), 'none')!r}."
+            )
+        picked.append(place % len(listed))
+    return [listed[k] for k in sorted(set(picked))]
+
+
+def _index(item: Any) -> int | None:
+    try:
+        return operator.index(item)
+    except TypeError:
+        return None
+
+
+def _open(product: Product, files: VignetteFiles, options: Options) -> _Opened:
+    """Read the annotation of a vignette, and see that its other files are there."""
+    name = files.name
+    source = Source(
+        product.store,
+        files,
+        noise_scaling(product.ipf_version, name.platform, name.beam),
+    )
+    known = {
+        "vignette_id": name.stem,
+        "beam": name.beam,
+        "polarisation": name.polarisation,
+        "platform": name.platform,
+        "product": product.name,
+        "ipf_version": product.ipf_version,
+        "noise_scaling": source.noise_scaling,
+    }
+    try:
+        located = _located(source, options)
+    except VignetteError as error:
+        if options.raises:
+            raise
+        warn(f"{error} Its rows are missing and its quality says 'unreadable'.")
+        source = replace(source, readable=False)
+        located = _nowhere(source, options)
+    return _Opened(source, known | located)
+
+
+def _located(source: Source, options: Options) -> dict[str, Any]:
+    note = load_annotation(source)
+    require_file(source, "measurement")
+    if not options.uncalibrated:
+        require_file(source, "calibration")
+        require_file(source, "noise")
+    grid = VignetteGrid(note, options.grid)
+    longitude, latitude = grid.centre
+    corners = grid.corners
+    return {
+        "time": note.first_line + (note.last_line - note.first_line) // 2,
+        "longitude": longitude,
+        "latitude": latitude,
+        "ground_heading": grid.heading,
+        "incidence": grid.incidence,
+        "corner_longitude": corners[0],
+        "corner_latitude": corners[1],
+    }
+
+
+def _nowhere(source: Source, options: Options) -> dict[str, Any]:
+    """Coordinates of a vignette of which only the name is known."""
+    name = source.files.name
+    return {
+        "time": name.start + (name.stop - name.start) // 2,
+        "longitude": np.nan,
+        "latitude": np.nan,
+        "ground_heading": np.nan,
+        "incidence": np.full(options.grid.shape[1], np.nan, np.float32),
+        "corner_longitude": np.full(4, np.nan),
+        "corner_latitude": np.full(4, np.nan),
+    }
+
+
+def _dataset(opened: Sequence[_Opened], options: Options, size: int) -> xr.Dataset:
+    arrays = _lazy([one.source for one in opened], options, size)
+    variables = {
+        name: annotate(
+            xr.DataArray(
+                array, dims=(VIGNETTE, LINE, SAMPLE) if FIELDS[name][1] else (VIGNETTE,)
+            ),
+            name,
+        )
+        for name, array in arrays.items()
+    }
+    variables["quality"].attrs = quality_attrs()
+    return xr.Dataset(
+        variables,
+        coords=_coords(opened, options),
+        attrs=product_attrs(
+            f"open_wave_mode, reader {options.reader}",
+            title="Sentinel-1 Wave Mode vignettes",
+            source="Sentinel-1 Wave Mode SLC (Copernicus Sentinel data)",
+            reader=options.reader,
+        ),
+    )
+
+
+def _coords(opened: Sequence[_Opened], options: Options) -> dict[str, xr.DataArray]:
+    count = len(opened)
+    kinds: dict[str, tuple[Any, tuple[str, ...], tuple[int, ...]]] = {
+        **{name: (np.str_, (), ()) for name in _STRINGS},
+        "time": ("datetime64[ns]", (), ()),
+        "longitude": (np.float64, (), ()),
+        "latitude": (np.float64, (), ()),
+        "ground_heading": (np.float64, (), ()),
+        "noise_scaling": (np.float64, (), ()),
+        "incidence": (np.float32, (SAMPLE,), (options.grid.shape[1],)),
+        "corner_longitude": (np.float64, (_CORNER,), (4,)),
+        "corner_latitude": (np.float64, (_CORNER,), (4,)),
+    }
+    coords = {}
+    for name, (dtype, dims, sizes) in kinds.items():
+        values: npt.NDArray[Any] = np.array(
+            [one.coords[name] for one in opened], dtype=dtype
+        ).reshape(count, *sizes)
+        coords[name] = annotate(xr.DataArray(values, dims=(VIGNETTE, *dims)), name)
+    coords["pixel_spacing"] = annotate(
+        xr.DataArray(options.grid.spacing), "pixel_spacing"
+    )
+    return coords
+
+
+def _lazy(sources: list[Source], options: Options, size: int) -> dict[str, da.Array]:
+    """One reading task for each chunk, and one that takes each variable out of it."""
+    boxes = np.empty(len(sources), dtype=object)
+    boxes[:] = sources
+    chunks = da.from_array(boxes, chunks=size)
+    read = chunks.map_blocks(
+        _read_box, options=options, dtype=object, meta=np.empty(0, object)
+    )
+    arrays = {}
+    for name, (dtype, image) in FIELDS.items():
+        sizes = options.grid.shape if image else ()
+        arrays[name] = read.map_blocks(
+            _take,
+            name=f"{name}-{tokenize(read.name, name)}",
+            field=name,
+            dtype=dtype,
+            meta=np.empty((0,) * (1 + len(sizes)), dtype),
+            new_axis=[1, 2] if image else None,
+            chunks=(read.chunks[0], *((n,) for n in sizes)),
+        )
+    return arrays
+
+
+def _read_box(sources: npt.NDArray[Any], options: Options) -> npt.NDArray[Any]:
+    """Read a chunk; its dict of arrays travels in an array of one object."""
+    box = np.empty(1, dtype=object)
+    box[0] = read_block(list(sources), options)
+    return box
+
+
+def _take(box: npt.NDArray[Any], field: str) -> npt.NDArray[Any]:
+    """Take one variable out of what was read."""
+    found: npt.NDArray[Any] = box[0][field]
+    return found

@@ -1,0 +1,275 @@
+"""Where a vignette lies: geolocation, heading, ground range, footprint.
+
+Positions are interpolated as unit vectors, so that the 180 degree meridian and the poles are
+places like any other.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "GeolocationGrid",
+    "footprint",
+    "from_unit_vector",
+    "ground_edges",
+    "mean_position",
+    "unit_vector",
+]
+
+Array = npt.NDArray[np.float64]
+
+#: First eccentricity squared of WGS 84.
+_E2: Final = 6.69437999014e-3
+#: Width in degrees under which a piece of footprint beyond the 180 degree meridian is a rounding.
+_SLIVER: Final = 1e-3
+
+
+def unit_vector(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Array:
+    """Turn positions into unit vectors.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like (...)
+        Degrees.
+
+    Returns
+    -------
+    ndarray (..., 3)
+        Normals of the ellipsoid.
+    """
+    lon, lat = np.radians(longitude), np.radians(latitude)
+    xyz = np.broadcast_arrays(
+        np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+    )
+    return np.stack(xyz, axis=-1)
+
+
+def from_unit_vector(vector: Array) -> tuple[Array, Array]:
+    """Turn vectors into positions.
+
+    Parameters
+    ----------
+    vector : ndarray (..., 3)
+        Of any length.
+
+    Returns
+    -------
+    longitude, latitude : ndarray (...)
+        Degrees, longitude in [-180, 180].
+    """
+    x, y, z = np.moveaxis(vector, -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def mean_position(
+    longitude: npt.ArrayLike, latitude: npt.ArrayLike
+) -> tuple[float, float]:
+    """Average positions on the sphere.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like
+        Degrees.
+
+    Returns
+    -------
+    longitude, latitude : float
+        Degrees, longitude in [-180, 180].
+
+    Examples
+    --------
+    >>> mean_position([179.9, -179.9], [0.0, 0.0])
+    (180.0, 0.0)
+    """
+    vectors = unit_vector(longitude, latitude).reshape(-1, 3)
+    lon, lat = from_unit_vector(vectors.mean(axis=0))
+    return float(lon), float(lat)
+
+
+@dataclass(frozen=True, eq=False)
+class GeolocationGrid:
+    """Geolocation of an image on a coarse grid of its pixels.
+
+    Parameters
+    ----------
+    line : ndarray (n,)
+        Image lines of the grid, ascending, at least two.
+    sample : ndarray (m,)
+        Image samples of the grid, ascending, at least two.
+    longitude, latitude, incidence : ndarray (n, m)
+        Degrees.
+    """
+
+    line: Array
+    sample: Array
+    longitude: Array
+    latitude: Array
+    incidence: Array
+
+    def locate(self, line: npt.ArrayLike, sample: npt.ArrayLike) -> tuple[Array, Array]:
+        """Interpolate the position of pixels.
+
+        Parameters
+        ----------
+        line, sample : array_like
+            Image coordinates, broadcast together; pixel centres are whole numbers. The grid
+            is continued linearly beyond its edges.
+
+        Returns
+        -------
+        longitude, latitude : ndarray
+            Degrees, longitude in [-180, 180].
+        """
+        vectors = unit_vector(self.longitude, self.latitude)
+        return from_unit_vector(self._interpolate(vectors, line, sample))
+
+    def incidence_at(self, line: npt.ArrayLike, sample: npt.ArrayLike) -> Array:
+        """Interpolate the incidence angle of pixels.
+
+        Parameters
+        ----------
+        line, sample : array_like
+            Image coordinates, broadcast together.
+
+        Returns
+        -------
+        ndarray
+            Degrees.
+        """
+        return self._interpolate(self.incidence[..., None], line, sample)[..., 0]
+
+    def heading_at(self, line: float, sample: float) -> float:
+        """Direction in which the lines follow each other on the ground.
+
+        Parameters
+        ----------
+        line, sample : float
+            Image coordinates.
+
+        Returns
+        -------
+        float
+            Degrees clockwise from north, in [0, 360).
+
+        Notes
+        -----
+        The step between two lines is taken as a difference of ellipsoid normals, and its
+        north component is scaled by the ratio of the meridian to the prime-vertical radius.
+        """
+        step = (self.line[-1] - self.line[0]) / 4
+        lon, lat = self.locate([line - step, line, line + step], sample)
+        before, _, after = unit_vector(lon, lat)
+        lam, phi = np.radians(lon[1]), np.radians(lat[1])
+        east = np.array([-np.sin(lam), np.cos(lam), 0.0])
+        north = np.array(
+            [-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)]
+        )
+        flattening = (1 - _E2) / (1 - _E2 * np.sin(phi) ** 2)
+        move = after - before
+        heading = np.degrees(np.arctan2(move @ east, move @ north * flattening))
+        return float(heading % 360.0)
+
+    def _interpolate(
+        self, table: Array, line: npt.ArrayLike, sample: npt.ArrayLike
+    ) -> Array:
+        rows, columns = np.broadcast_arrays(
+            np.asarray(line, float), np.asarray(sample, float)
+        )
+        i, u = _cell(self.line, rows)
+        j, v = _cell(self.sample, columns)
+        u, v = u[..., None], v[..., None]
+        near = (1 - v) * table[i, j] + v * table[i, j + 1]
+        far = (1 - v) * table[i + 1, j] + v * table[i + 1, j + 1]
+        out: Array = (1 - u) * near + u * far
+        return out
+
+
+def _cell(nodes: Array, at: Array) -> tuple[npt.NDArray[np.intp], Array]:
+    """Cell of each coordinate, the outermost continued, and the place in it."""
+    index = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, nodes.size - 2)
+    return index, (at - nodes[index]) / (nodes[index + 1] - nodes[index])
+
+
+def ground_edges(range_spacing: float, incidence: Array) -> Array:
+    """Ground-range positions of the edges of the samples, from the middle of the image.
+
+    Parameters
+    ----------
+    range_spacing : float
+        Slant-range spacing in metres.
+    incidence : ndarray (n,)
+        Incidence angle at each sample, degrees.
+
+    Returns
+    -------
+    ndarray (n + 1,)
+        Metres, ascending, zero at the edge coordinate n / 2.
+
+    Notes
+    -----
+    A step dr in slant range covers dr / sin(incidence) on the ground; the incidence changes
+    by about one degree across a vignette, hence the spacing by up to 6 %.
+    """
+    edges = np.concatenate(
+        [[0.0], np.cumsum(range_spacing / np.sin(np.radians(incidence)))]
+    )
+    middle = np.interp(incidence.size / 2, np.arange(edges.size), edges)
+    return np.asarray(edges - middle)
+
+
+def footprint(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> dict[str, Any]:
+    """Outline of a vignette as a GeoJSON MultiPolygon, cut at the 180 degree meridian.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like (4,)
+        Corners in order, degrees.
+
+    Returns
+    -------
+    dict
+        ``{"type": "MultiPolygon", "coordinates": [...]}`` with one polygon, or two where the
+        vignette crosses the meridian; longitudes in [-180, 180], rings closed and
+        counter-clockwise. ``shapely.geometry.shape`` reads it.
+
+    Notes
+    -----
+    A part beyond the meridian that is narrower than 0.001 degree is rounding and is dropped.
+    A bounding box west > east, as GeoJSON has it (RFC 7946, section 5.2), means a crossing.
+    """
+    lon = np.asarray(longitude, float)
+    lat = np.asarray(latitude, float)
+    # Continue the longitudes from the first corner: a vignette is far narrower than 180 degrees.
+    lon = lon[0] + (lon - lon[0] + 180.0) % 360.0 - 180.0
+    middle = np.round(lon.mean() / 360.0) * 360.0
+    lon = lon - middle
+    ring = np.column_stack([lon, lat])
+    if _signed_area(ring) < 0:
+        ring = ring[::-1]
+    parts = []
+    for shift in (0.0, -360.0, 360.0):
+        part = _clip(_clip(ring + np.array([shift, 0.0]), 180.0, -1.0), -180.0, 1.0)
+        if len(part) >= 3 and np.ptp(part[:, 0]) > _SLIVER:
+            parts.append([np.vstack([part, part[:1]]).tolist()])
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _signed_area(ring: Array) -> float:
+    x, y = ring.T
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+
+
+def _clip(ring: Array, limit: float, side: float) -> Array:
+    """Part of a convex ring on one side of a meridian (Sutherland and Hodgman, 1974)."""
+    out: list[Array] = []
+    for start, stop in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        a, b = side * (start[0] - limit), side * (stop[0] - limit)
+        if a >= 0:
+            out.append(start)
+        if a * b < 0:
+            crossing = start + (stop - start) * (a / (a - b))
+            out.append(np.array([limit, crossing[1]]))
+    return np.array(out).reshape(-1, 2)

@@ -1,0 +1,70 @@
+"""Land in a vignette, by the GSHHG coastline on a raster of a quarter of a minute of arc.
+
+The raster comes with the optional package roaring-landmask. It takes about a second and 400 MB
+to load, once in each process, on the first vignette that is read.
+"""
+
+from importlib.util import find_spec
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+
+__all__ = ["available", "land_fraction"]
+
+_LOCK: Final = Lock()
+_LOADED: Final[list[Any]] = []
+#: Just inside the last row of the raster, which ends at the poles.
+_POLE: Final = 90.0 - 1e-6
+
+
+def available() -> bool:
+    """Say whether the land mask is installed, without loading it.
+
+    Returns
+    -------
+    bool
+        Whether roaring-landmask can be imported.
+    """
+    return find_spec("roaring_landmask") is not None
+
+
+def land_fraction(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> float:
+    """Share of points that lie on land.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like
+        Degrees; any longitude, in either convention.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 0 where no position is finite.
+
+    Raises
+    ------
+    MissingDependencyError
+        If roaring-landmask is not installed.
+    """
+    lon = np.asarray(longitude, float).ravel()
+    lat = np.asarray(latitude, float).ravel()
+    known = np.isfinite(lon) & np.isfinite(lat)
+    if not known.any():
+        return 0.0
+    lon = (lon[known] + 180.0) % 360.0 - 180.0
+    lat = np.clip(lat[known], -_POLE, _POLE)
+    return float(np.mean(_mask().contains_many(lon, lat)))
+
+
+def _mask() -> Any:
+    """Return the one mask of this process."""
+    with _LOCK:
+        if not _LOADED:
+            module = require("roaring_landmask", extra="plot")
+            # The raster alone: the polygons that refine it need 1.3 GB more.
+            _LOADED.append(module.RoaringMask.new(module.LandmaskProvider.Gshhg))
+        return _LOADED[0]

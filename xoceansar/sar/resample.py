@@ -1,0 +1,326 @@
+"""Area-weighted resampling of intensity in one pass over the digital numbers.
+
+Intensity is averaged, never amplitude or decibel: only the mean of the power keeps the power.
+This module compiles with numba and is imported where pixels are read, not before.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+__all__ = ["SATURATED", "Averages", "AxisWeights", "area_weights", "average_power"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.float32]
+
+#: Magnitude of the in-phase or quadrature part from which a sample is saturated (int16).
+SATURATED: Final = 32767
+
+
+@dataclass(frozen=True, eq=False)
+class AxisWeights:
+    """Which input cells make each output cell along one axis, and with what weight.
+
+    Parameters
+    ----------
+    first : ndarray of int64 (n,)
+        First input cell of each output cell.
+    offset : ndarray of int64 (n + 1,)
+        Where the weights of each output cell begin in `weight`.
+    weight : ndarray of float32
+        Weights, those of one output cell summing to one; none where nothing overlaps.
+    coverage : ndarray of float64 (n,)
+        Share of each output cell that the input covers.
+    size : int
+        Number of input cells.
+    """
+
+    first: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    weight: Image
+    coverage: Array
+    size: int
+
+    def matrix(self) -> "csr_array":
+        """Return the weights as a sparse matrix (output cells, input cells)."""
+        from scipy.sparse import csr_array
+
+        count = np.diff(self.offset)
+        return csr_array(
+            (self.weight.astype(float), _ragged(self.first, count), self.offset),
+            shape=(self.first.size, self.size),
+        )
+
+    def span(self) -> tuple[int, int]:
+        """First input cell that is used, and one past the last."""
+        used = np.diff(self.offset) > 0
+        if not used.any():
+            return 0, 0
+        last = (self.first + np.diff(self.offset))[used].max()
+        return int(self.first[used].min()), int(last)
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """What one pass over the digital numbers gives, on the output grid.
+
+    Parameters
+    ----------
+    sigma0_raw, nesz : ndarray of float32 (line, sample)
+        Linear means over the part of each pixel that the image covers.
+    missing : ndarray of float32 (line, sample)
+        Share of each pixel that is outside the image or exactly zero in it.
+    saturated : float
+        Share of the samples read that are saturated.
+    """
+
+    sigma0_raw: Image
+    nesz: Image
+    missing: Image
+    saturated: float
+
+
+def area_weights(edges_in: Array, edges_out: Array) -> AxisWeights:
+    """Overlap of the cells of two axes.
+
+    Parameters
+    ----------
+    edges_in : ndarray (m + 1,)
+        Edges of the input cells, ascending.
+    edges_out : ndarray (n + 1,)
+        Edges of the output cells, ascending, in the same unit.
+
+    Returns
+    -------
+    AxisWeights
+        Each overlap over the total overlap of its output cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w = area_weights(np.arange(5.0), np.array([0.5, 2.5, 6.5]))
+    >>> w.weight.tolist(), w.coverage.tolist()
+    ([0.25, 0.5, 0.25, 0.3333333432674408, 0.6666666865348816], [1.0, 0.375])
+    """
+    size = edges_in.size - 1
+    low, high = edges_out[:-1], edges_out[1:]
+    first = np.clip(np.searchsorted(edges_in, low, side="right") - 1, 0, size)
+    stop = np.clip(np.searchsorted(edges_in, high, side="left"), first, size)
+    count = stop - first
+    cell = _ragged(first, count)
+    overlap = np.minimum(edges_in[cell + 1], high.repeat(count)) - np.maximum(
+        edges_in[cell], low.repeat(count)
+    )
+    offset = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    total = np.bincount(
+        np.arange(low.size).repeat(count), weights=overlap, minlength=low.size
+    )
+    weight = (overlap / total.repeat(count)).astype(np.float32)
+    return AxisWeights(
+        first.astype(np.int64), offset, weight, total / (high - low), size
+    )
+
+
+def _ragged(first: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return first[k], first[k] + 1, ... count[k] numbers for each k, one after the other."""
+    start = np.cumsum(count) - count
+    index = np.arange(int(count.sum()), dtype=np.int64)
+    return np.asarray(index + (first - start).repeat(count), dtype=np.int64)
+
+
+def average_power(
+    numbers: npt.NDArray[np.int16],
+    rows: AxisWeights,
+    columns: AxisWeights,
+    amplitude: tuple[Array, Array],
+    noise: tuple[Array, Array],
+) -> Averages:
+    """Calibrate and average digital numbers, reading each once.
+
+    Parameters
+    ----------
+    numbers : ndarray of int16 (line, 2 * sample)
+        In-phase and quadrature parts, interleaved, C-contiguous.
+    rows, columns : AxisWeights
+        Weights in azimuth and in range.
+    amplitude : tuple of ndarray
+        Lines (k,) of the calibration vectors, ascending, and their values A (k, sample).
+    noise : tuple of ndarray
+        Share (row, j) of each noise vector in each output row, and the noise power of the
+        vectors (j, sample), in the unit of the squared digital numbers.
+
+    Returns
+    -------
+    Averages
+        With I = re**2 + im**2 and area weights w,
+        sigma0_raw = sum(w I / A**2) and nesz = sum(w noise / A**2).
+
+    Notes
+    -----
+    A is linear between the calibration vectors and taken at the middle of each output row: it
+    changes by less than 0.01 dB over the dozen lines of a row.
+    """
+    shape = (rows.first.size, columns.first.size)
+    begin, end = columns.span()
+    lines, table = amplitude
+    middle = _row_middle(rows)
+    share, power = noise
+    raw = np.full(shape, np.nan, np.float32)
+    nesz = np.full(shape, np.nan, np.float32)
+    zero = np.zeros(shape, np.float32)
+    peak = np.zeros(max(end - begin, 1), np.float32)
+    _accumulate(
+        numbers,
+        begin,
+        end,
+        rows.first,
+        rows.offset,
+        rows.weight,
+        columns.first - begin,
+        columns.offset,
+        columns.weight,
+        *_bracket(lines, middle),
+        np.ascontiguousarray(table[:, begin:end], np.float32),
+        np.ascontiguousarray(share, np.float32),
+        np.ascontiguousarray(power[:, begin:end], np.float32),
+        raw,
+        nesz,
+        zero,
+        peak,
+    )
+    first, last = rows.span()
+    read = max((last - first) * (end - begin), 1)
+    # Every line has at least half of its weight in one row, so a row under this power holds no
+    # saturated sample; only very bright ones need a second look.
+    clipped = 0
+    if first < last and peak.max() >= 0.49 * SATURATED**2 * _usual_weight(rows):
+        clipped = _count_saturated(numbers, first, last, begin, end)
+    covered = rows.coverage[:, None] * columns.coverage[None, :]
+    missing = (1.0 - covered * (1.0 - zero)).astype(np.float32)
+    return Averages(raw, nesz, missing, clipped / read)
+
+
+def _row_middle(rows: AxisWeights) -> Array:
+    count = np.diff(rows.offset)
+    line = _ragged(rows.first, count).astype(float)
+    return np.bincount(
+        np.arange(count.size).repeat(count),
+        weights=line * rows.weight,
+        minlength=count.size,
+    )
+
+
+def _usual_weight(rows: AxisWeights) -> float:
+    begin = rows.offset[:-1][np.diff(rows.offset) > 0]
+    return float(np.maximum.reduceat(rows.weight, begin).min())
+
+
+def _bracket(lines: Array, at: Array) -> tuple[npt.NDArray[np.int64], Image]:
+    """Vector before each row and the weight of the next one; the ends are extended."""
+    if lines.size == 1:
+        return np.zeros(at.size, np.int64), np.zeros(at.size, np.float32)
+    index = np.clip(np.searchsorted(lines, at, side="right") - 1, 0, lines.size - 2)
+    part = (at - lines[index]) / (lines[index + 1] - lines[index])
+    return index.astype(np.int64), np.clip(part, 0.0, 1.0).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})  # type: ignore[untyped-decorator]
+def _add_line(line, weight, power, empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add one line to the row buffers.
+
+    One multiply-add per sample over contiguous memory, which the compiler vectorises; float32
+    holds a square of int16 to 1e-7, and cannot overflow as int32 does for two parts of -32768.
+    """
+    none = np.float32(0.0)
+    for s in range(power.size):
+        re = np.float32(line[2 * s])
+        im = np.float32(line[2 * s + 1])
+        p = re * re + im * im
+        power[s] += weight * p
+        empty[s] += weight if p == none else none
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})  # type: ignore[untyped-decorator]
+def _accumulate(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
+    numbers,  # noqa: ANN001
+    begin,  # noqa: ANN001
+    end,  # noqa: ANN001
+    row_first,  # noqa: ANN001
+    row_offset,  # noqa: ANN001
+    row_weight,  # noqa: ANN001
+    col_first,  # noqa: ANN001
+    col_offset,  # noqa: ANN001
+    col_weight,  # noqa: ANN001
+    vector,  # noqa: ANN001
+    part,  # noqa: ANN001
+    amplitude,  # noqa: ANN001
+    share,  # noqa: ANN001
+    noise,  # noqa: ANN001
+    raw,  # noqa: ANN001
+    nesz,  # noqa: ANN001
+    zero,  # noqa: ANN001
+    peak,  # noqa: ANN001
+):
+    """Sum lines into a row buffer, then samples into pixels."""
+    width = end - begin
+    power = np.empty(width, np.float32)
+    gain = np.empty(width, np.float32)
+    floor = np.empty(width, np.float32)
+    empty = np.empty(width, np.float32)
+    none = np.float32(0.0)
+    one = np.float32(1.0)
+    for i in range(row_first.size):
+        if row_offset[i] == row_offset[i + 1]:
+            continue
+        power[:] = none
+        empty[:] = none
+        for k in range(row_offset[i], row_offset[i + 1]):
+            line = numbers[row_first[i] + k - row_offset[i], 2 * begin : 2 * end]
+            _add_line(line, row_weight[k], power, empty)
+        v = vector[i]
+        after = min(v + 1, amplitude.shape[0] - 1)
+        u = part[i]
+        for s in range(width):
+            peak[s] = max(peak[s], power[s])
+            a = (one - u) * amplitude[v, s] + u * amplitude[after, s]
+            gain[s] = one / (a * a)
+            power[s] *= gain[s]
+            floor[s] = none
+        for j in range(share.shape[1]):
+            if share[i, j] != none:
+                for s in range(width):
+                    floor[s] += share[i, j] * noise[j, s] * gain[s]
+        for c in range(col_first.size):
+            if col_offset[c] == col_offset[c + 1]:
+                continue
+            total_raw = none
+            total_nesz = none
+            total_zero = none
+            for k in range(col_offset[c], col_offset[c + 1]):
+                s = col_first[c] + k - col_offset[c]
+                w = col_weight[k]
+                total_raw += w * power[s]
+                total_nesz += w * floor[s]
+                total_zero += w * empty[s]
+            raw[i, c] = total_raw
+            nesz[i, c] = total_nesz
+            zero[i, c] = total_zero
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_saturated(numbers, first, last, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count the samples of a window with a saturated part."""
+    count = 0
+    for line in range(first, last):
+        for s in range(begin, end):
+            re = np.int32(numbers[line, 2 * s])
+            im = np.int32(numbers[line, 2 * s + 1])
+            if abs(re) >= 32767 or abs(im) >= 32767:
+                count += 1
+    return count
