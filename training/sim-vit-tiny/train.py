@@ -27,6 +27,8 @@ from torch.nn import functional as F
 
 from xoceansar import simulate
 from xoceansar.evaluate import hand_features
+from xoceansar.models.preprocess import network_input
+from xoceansar.models.spec import InputSpec
 
 HERE = Path(__file__).parent
 CACHE = HERE / "cache"
@@ -106,12 +108,17 @@ class Data:
         return self.hand[:, 0] * (10 / math.log(10))
 
 
-def texture(images: np.ndarray, spec: dict[str, Any]) -> torch.Tensor:
-    """Return the network input (n, 1, 384, 384) as the input spec says."""
-    mean = images.mean(axis=(1, 2), keepdims=True)
-    db = 10 * np.log10(np.maximum(images, spec["relative_floor"] * mean))
-    db -= db.mean(axis=(1, 2), keepdims=True)
-    return torch.from_numpy(db / spec["std"]).float()[:, None]
+def input_spec(config: dict[str, Any]) -> InputSpec:
+    """Return the input contract of the bundle."""
+    return InputSpec(mean=None, **config["input"])
+
+
+def network_images(
+    data: Data, rows: np.ndarray, spec: InputSpec
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Return the network input (n, 1, 384, 384) and the mean sigma0, as at inference."""
+    images, mean, _ = network_input(data.images[rows], data.incidence[rows], spec=spec)
+    return torch.from_numpy(images), mean
 
 
 # ------------------------------------------------------------------------ backbone
@@ -219,7 +226,7 @@ def batches(data: Data, size: int, rng: np.random.Generator) -> Iterator[np.ndar
 
 def train_backbone(config: dict[str, Any]) -> None:
     """Train, and write the moving average of the weights."""
-    opt, spec = config["optimisation"], config["input"]
+    opt, spec = config["optimisation"], input_spec(config)
     torch.manual_seed(opt["seed"])
     rng = np.random.default_rng(opt["seed"])
     data, valid = Data("train"), Data("validation")
@@ -238,7 +245,7 @@ def train_backbone(config: dict[str, Any]) -> None:
     ):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, opt)
-        x = augment(texture(data.images[rows], spec), rng)
+        x = augment(network_images(data, rows, spec)[0], rng)
         keep = torch.rand(len(rows), 576).argsort(1)[:, : opt["tokens"]]
         local = local_spectra(x)
         if local_mean is None:
@@ -324,7 +331,7 @@ def standardiser(values: np.ndarray) -> Any:
 def check(
     student: Student,
     data: Data,
-    spec: dict[str, Any],
+    spec: InputSpec,
     level: Any,
     target: Any,
     tokens: int,
@@ -335,9 +342,8 @@ def check(
     for first in range(0, len(data), 50):
         rows = np.arange(first, min(first + 50, len(data)))
         keep = torch.rand(len(rows), 576).argsort(1)[:, :tokens]
-        out = student(
-            texture(data.images[rows], spec), keep, level(side_inputs(data, rows))
-        )
+        x, _ = network_images(data, rows, spec)
+        out = student(x, keep, level(side_inputs(data, rows)))
         values.append(out[0])
         classes.append(out[1].argmax(1))
     student.train()

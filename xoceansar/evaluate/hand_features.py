@@ -110,7 +110,8 @@ def _contrasts(relative: Array) -> list[float]:
 def _block_mean(image: Array, factor: int) -> Array:
     lines, samples = (n // factor for n in image.shape)
     cut = image[: lines * factor, : samples * factor]
-    return cut.reshape(lines, factor, samples, factor).mean(axis=(1, 3))
+    blocks = cut.reshape(lines, factor, samples, factor)
+    return np.asarray(blocks.mean(axis=(1, 3)))
 
 
 def _band_powers(relative: Array, spacing: float) -> Array:

@@ -68,6 +68,8 @@ def _image_line(data: xr.DataArray, quantity: str) -> str:
 def _values_line(data: xr.DataArray, name: str) -> str:
     if name not in data.coords:
         return f"  {name:<12} unknown"
+    if data.coords[name].chunks:
+        return f"  {name:<12} lazy"
     values, counts = np.unique(
         np.atleast_1d(data.coords[name].values).astype(str), return_counts=True
     )
@@ -79,6 +81,8 @@ def _range_line(data: xr.DataArray, name: str) -> str:
     needed = "  (needed by heads that use it)" if name == "incidence" else ""
     if name not in data.coords:
         return f"  {name:<12} unknown{needed}"
+    if data.coords[name].chunks:
+        return f"  {name:<12} lazy"
     values = np.atleast_1d(data.coords[name].values).ravel()
     values = values[~np.isnat(values) if name == "time" else np.isfinite(values)]
     if not values.size:

@@ -121,7 +121,7 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         dask_gufunc_kwargs={"output_sizes": {EMBEDDING: width}},
         keep_attrs=True,
     )
-    if inside is not None and not bool(inside.all()):
+    if inside is not None and (inside.chunks or not bool(inside.all())):
         raw = raw.where(inside)
     vector = annotate(
         raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)

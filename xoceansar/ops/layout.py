@@ -7,7 +7,6 @@ pixel.
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
@@ -188,7 +187,7 @@ def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
     """
     if "incidence" not in data.coords:
         return None
-    incidence = data.coords["incidence"].reset_coords(drop=True)
+    incidence: xr.DataArray = data.coords["incidence"].reset_coords(drop=True)
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in incidence.dims]
     return incidence.mean(image_dims) if image_dims else incidence
 
@@ -212,6 +211,10 @@ def in_domain(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
     ------
     DomainError
         If no vignette is inside: nothing could be returned but missing values.
+
+    Notes
+    -----
+    Lazy coordinates (``ds.chunk`` makes them) give a lazy answer, and no error.
     """
     inside: xr.DataArray | None = None
     trained = {
@@ -222,14 +225,13 @@ def in_domain(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
         if name not in data.coords or not known:
             continue
         values = data.coords[name].reset_coords(drop=True)
-        good: npt.NDArray[np.bool_] = np.isin(values.values.astype(str), list(known))
-        if values.size and not good.any():
-            found = sorted(set(np.atleast_1d(values.values.astype(str))))
+        good = values.isin(list(known))
+        if good.chunks is None and good.size and not good.any():
+            found = sorted(set(map(str, np.atleast_1d(values.values))))
             raise DomainError(
                 f"model {handle.name!r} was trained on {name} {list(known)}; every vignette "
                 f"here has {found}. Choose another model with model=..., see "
                 "xoceansar.load_model."
             )
-        one = values.copy(data=good)
-        inside = one if inside is None else inside & one
+        inside = good if inside is None else inside & good
     return inside

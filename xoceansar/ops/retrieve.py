@@ -1,6 +1,5 @@
 """Embeddings (or images) to wave height, wind and ocean class."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from xoceansar.conventions import (
     class_attrs,
     product_attrs,
 )
-from xoceansar.errors import BundleError, MissingVariableError
+from xoceansar.errors import MissingVariableError
 from xoceansar.models.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
@@ -89,7 +88,7 @@ def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     handle = as_handle(model)
     embedding = as_embedding(obj, handle)
     names = ["wind_speed"]
-    if "wind_to_direction" in _heads(handle):
+    if any(head.target == "wind_to_direction" for head in handle.heads):
         names.append("wind_to_direction")
     values = {name: _value(embedding, handle, name) for name in names}
     return xr.Dataset(values, attrs=_attrs(obj, handle, "wind"))
@@ -158,7 +157,7 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     handle = as_handle(model)
     embedding = as_embedding(obj, handle)
     values: dict[str, xr.DataArray] = {}
-    for name in _heads(handle):
+    for name in dict.fromkeys(head.target for head in handle.heads):
         if name == OCEAN_CLASS:
             values |= _classes(embedding, handle)
         else:
@@ -170,28 +169,14 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     return xr.Dataset(values, attrs=_attrs(obj, handle, "retrieve"))
 
 
-def _heads(handle: ModelHandle) -> Mapping[str, HeadSpec]:
-    return {head.target: head for head in handle.heads}
-
-
-def _head(handle: ModelHandle, target: str) -> HeadSpec:
-    try:
-        return _heads(handle)[target]
-    except KeyError:
-        raise BundleError(
-            f"model {handle.name!r} has no head for {target!r}; it has "
-            f"{sorted(_heads(handle))}. Choose another with model=..., or fit one."
-        ) from None
-
-
 def _value(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
-    head = _head(handle, target)
+    head = handle.head(target)
     out = _apply(embedding, handle, head, 1).isel(output=0)
     return annotate(out, target, units=head.units, **model_attrs(handle))
 
 
 def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataArray]:
-    head = _head(handle, OCEAN_CLASS)
+    head = handle.head(OCEAN_CLASS)
     probability = _apply(embedding, handle, head, len(head.classes))
     probability = probability.rename(output=_CLASS_DIM)
     winner: xr.DataArray = xr.apply_ufunc(

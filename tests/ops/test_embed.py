@@ -1,0 +1,201 @@
+import pickle
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xoceansar as xos
+from tests.conftest import write_tiny_model
+from xoceansar import errors
+from xoceansar.ops import embed, retrieve, swh
+
+
+def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
+    images, tiny_model, no_compute
+):
+    lazy = images.assign(sigma0=images.sigma0.chunk(vignette=4))
+    emb = lazy.oceansar.embed(model=tiny_model)
+    assert emb.name == "embedding_vector"
+    assert emb.dims == ("vignette", "embedding")
+    assert emb.dtype == np.float32
+    assert emb.chunks == ((4, 2), (72,))
+    assert emb.attrs["weights_sha256"] == tiny_model.weights_sha256
+    assert {"time", "longitude", "beam", "sigma0_mean", "incidence"} <= set(emb.coords)
+    assert emb.coords["incidence"].dims == ("vignette",)
+    np.testing.assert_allclose(emb.incidence, [23.8, 36.8] * 3, atol=1e-4)
+
+
+def test_level_beside_the_embedding_is_the_mean_of_what_the_model_sees(
+    images, tiny_model
+):
+    emb = embed(images, model=tiny_model)
+    crop = images.sigma0[:, 4:68, 4:68]
+    np.testing.assert_allclose(
+        emb.sigma0_mean, crop.mean(("line", "sample")), rtol=1e-5
+    )
+    assert emb.sigma0_mean.attrs["units"] == "1"
+    assert (emb.valid_fraction == 1).all()
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 6])
+def test_chunks_do_not_change_values(images, tiny_model, chunk):
+    whole = embed(images, model=tiny_model)
+    parts = embed(images.chunk(vignette=chunk), model=tiny_model)
+    assert parts.chunks is not None
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+def test_the_order_of_vignettes_does_not_matter(images, tiny_model):
+    order = [3, 0, 5, 1, 4, 2]
+    np.testing.assert_allclose(
+        embed(images.isel(vignette=order), model=tiny_model),
+        embed(images, model=tiny_model).isel(vignette=order),
+        atol=1e-5,
+    )
+
+
+def test_linear_and_db_images_give_the_same_embedding(images, tiny_model):
+    db = (10 * np.log10(images.sigma0)).assign_attrs(units="dB")
+    as_dataset = images.drop_vars("sigma0").assign(sigma0_db=db.drop_attrs())
+    reference = embed(images.sigma0, model=tiny_model)
+    np.testing.assert_allclose(embed(db, model=tiny_model), reference, atol=1e-4)
+    np.testing.assert_allclose(
+        embed(as_dataset, model=tiny_model), reference, atol=1e-4
+    )
+
+
+def test_one_image_and_two_leading_dims_work(images, tiny_model):
+    reference = embed(images, model=tiny_model)
+    one = embed(images.isel(vignette=2), model=tiny_model)
+    assert one.dims == ("embedding",)
+    np.testing.assert_allclose(one, reference[2], atol=1e-5)
+    grid = images.sigma0.coarsen(vignette=3).construct(vignette=("row", "column"))
+    two = embed(grid, model=tiny_model)
+    assert two.dims == ("row", "column", "embedding")
+    np.testing.assert_allclose(
+        two.stack(v=("row", "column")).transpose("v", ...), reference, atol=1e-5
+    )
+
+
+def test_one_bad_vignette_is_missing_and_harms_no_neighbour(images, tiny_model):
+    reference = embed(images, model=tiny_model)
+    bad = images.copy(deep=True)
+    bad["sigma0"][1] = np.nan
+    bad["sigma0"][4] = 0.0
+    bad["sigma0"][2, :40] = np.nan
+    emb = embed(bad.chunk(vignette=3), model=tiny_model).compute()
+    assert np.isnan(emb[[1, 4, 2]]).all()
+    np.testing.assert_allclose(emb[[0, 3, 5]], reference[[0, 3, 5]], atol=1e-5)
+    result = retrieve(bad, model=tiny_model)
+    assert np.isnan(result.swh[[1, 2, 4]]).all()
+    assert result.ocean_class.values[[1, 2, 4]].tolist() == [-1, -1, -1]
+    assert (result.ocean_class[[0, 3, 5]] >= 0).all()
+    assert result.quality.values.tolist() == [0, 1, 1, 0, 2, 0]
+
+
+def test_nothing_is_kept_on_the_object(images, tiny_model):
+    before = images.copy(deep=True)
+    size = len(pickle.dumps(images))
+    first = images.oceansar.swh(model=tiny_model)
+    # xarray keeps the accessor itself with the object: a reference, and no more
+    assert len(pickle.dumps(images)) < size + 200
+    xr.testing.assert_identical(images, before)
+    xr.testing.assert_allclose(images.copy().oceansar.swh(model=tiny_model), first)
+
+
+@pytest.mark.parametrize("keep", [True, False, "default"])
+def test_attributes_do_not_depend_on_xarray_options(images, tiny_model, keep):
+    with xr.set_options(keep_attrs=keep):
+        out = swh(images, model=tiny_model)
+    assert out.attrs["units"] == "m"
+    assert out.attrs["standard_name"] == "sea_surface_wave_significant_height"
+    assert "long_name" in out.attrs
+    assert out.attrs["long_name"] != "as read"
+
+
+class TestRefused:
+    def test_split_images(self, images, tiny_model):
+        with pytest.raises(errors.ChunkingError, match=r"chunk\(line=-1, sample=-1\)"):
+            embed(images.chunk(line=36), model=tiny_model)
+
+    def test_other_spacing(self, images, tiny_model):
+        with pytest.raises(errors.DomainError, match=r"50 m per pixel.*100 m"):
+            embed(images.assign_coords(pixel_spacing=100.0), model=tiny_model)
+
+    def test_unknown_spacing(self, images, tiny_model):
+        with pytest.raises(errors.MissingVariableError, match="assign_coords"):
+            embed(images.drop_vars("pixel_spacing"), model=tiny_model)
+
+    def test_small_images(self, images, tiny_model):
+        with pytest.raises(errors.DomainError, match="64 x 64"):
+            embed(images.isel(line=slice(50)), model=tiny_model)
+
+    def test_units(self, images, tiny_model):
+        with pytest.raises(errors.UnitsError, match="'K'"):
+            embed(images.sigma0.assign_attrs(units="K"), model=tiny_model)
+
+    def test_bytes_of_a_quicklook(self, images, tiny_model):
+        quicklook = (images.sigma0 * 255).clip(0, 255).astype("uint8")
+        with pytest.raises(errors.UnitsError, match="alibrate"):
+            embed(quicklook, model=tiny_model)
+
+    def test_db_passed_as_linear(self, images, tiny_model):
+        db = 10 * np.log10(images.sigma0)
+        with pytest.raises(errors.UnitsError, match="dB"):
+            embed(db.assign_attrs(units="1"), model=tiny_model)
+
+    def test_no_images(self, images, tiny_model):
+        with pytest.raises(errors.MissingVariableError, match="open_wave_mode"):
+            embed(images.drop_vars("sigma0"), model=tiny_model)
+
+    def test_other_dims(self, images, tiny_model):
+        with pytest.raises(errors.DimensionError, match="rename"):
+            embed(images.sigma0.rename(line="y"), model=tiny_model)
+
+    def test_every_vignette_of_another_polarisation(self, images, tiny_model):
+        hh = images.assign_coords(polarisation=("vignette", ["HH"] * 6))
+        with pytest.raises(errors.DomainError, match=r"\['VV'\].*\['HH'\]"):
+            embed(hh, model=tiny_model)
+
+    def test_embedding_of_another_model(self, images, tiny_model, tmp_path):
+        other = write_tiny_model(tmp_path / "other", seed=1)
+        emb = embed(images, model=other)
+        with pytest.raises(errors.WeightsMismatchError, match="tiny-dB-1"):
+            swh(emb, model=tiny_model)
+
+    def test_missing_incidence_for_a_head_that_needs_it(self, images, tiny_model):
+        with pytest.raises(errors.MissingVariableError, match="incidence"):
+            images.drop_vars("incidence").oceansar.wind(model=tiny_model)
+
+    def test_unknown_model(self, images):
+        with pytest.raises(errors.BundleError, match="no-such-model"):
+            embed(images, model="no-such-model")
+
+
+def test_some_vignettes_of_another_polarisation_are_missing_and_flagged(
+    images, tiny_model
+):
+    mixed = images.assign_coords(
+        polarisation=("vignette", ["VV", "HH", "VV", "VV", "HH", "VV"])
+    )
+    result = retrieve(mixed.chunk(vignette=2), model=tiny_model).compute()
+    hh = np.array([False, True, False, False, True, False])
+    assert (np.isnan(result.swh.values) == hh).all()
+    assert (result.quality.values == np.where(hh, 128, 0)).all()
+    np.testing.assert_allclose(
+        result.swh[~hh], retrieve(images, model=tiny_model).swh[~hh], atol=1e-5
+    )
+
+
+def test_roughness_needs_and_uses_the_incidence_profile(images, tmp_path):
+    model = write_tiny_model(tmp_path / "rough", scale="roughness")
+    with_profile = embed(images, model=model)
+    flat = images.assign_coords(incidence=images.incidence.mean("sample"))
+    assert float(abs(with_profile - embed(flat, model=model)).max()) > 1e-3
+    np.testing.assert_allclose(
+        embed(images.chunk(vignette=2), model=model), with_profile, atol=1e-5
+    )
+
+
+def test_public_names_are_the_operations():
+    assert xos.ops.embed is embed

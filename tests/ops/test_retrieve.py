@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+
+from xoceansar.conventions import OCEAN_CLASSES
+from xoceansar.models.runtime import clear_cache
+from xoceansar.ops import classify, embed, retrieve, swh, wind
+
+
+def test_all_in_one_lazily(images, tiny_model, no_compute):
+    result = retrieve(images.chunk(vignette=2), model=tiny_model)
+    assert set(result.data_vars) == {
+        "swh",
+        "wind_speed",
+        "ocean_class",
+        "class_probability",
+        "quality",
+    }
+    assert all(value.chunks is not None for value in result.data_vars.values())
+    assert result.attrs["Conventions"] == "CF-1.11"
+    assert result.attrs["history"].startswith("read\n")
+    assert result.swh.attrs["ancillary_variables"] == "quality"
+
+
+def test_lazy_and_in_memory_agree_with_the_single_methods(images, tiny_model):
+    result = retrieve(images.chunk(vignette=4), model=tiny_model).compute()
+    np.testing.assert_allclose(result.swh, swh(images, model=tiny_model), atol=1e-5)
+    np.testing.assert_allclose(
+        result.wind_speed, wind(images, model=tiny_model).wind_speed, atol=1e-4
+    )
+    classes = classify(images, model=tiny_model)
+    np.testing.assert_array_equal(result.ocean_class, classes.ocean_class)
+    np.testing.assert_allclose(
+        result.class_probability, classes.class_probability, atol=1e-5
+    )
+
+
+def test_an_embedding_serves_as_well_as_the_images(images, tiny_model):
+    emb = embed(images, model=tiny_model)
+    xr.testing.assert_allclose(
+        emb.oceansar.retrieve(model=tiny_model)[["swh", "wind_speed", "ocean_class"]],
+        images.oceansar.retrieve(model=tiny_model)[
+            ["swh", "wind_speed", "ocean_class"]
+        ],
+    )
+    stored = emb.to_dataset()
+    np.testing.assert_array_equal(
+        stored.oceansar.swh(model=tiny_model), emb.oceansar.swh(model=tiny_model)
+    )
+
+
+def test_linear_head_is_its_equation(images, tiny_model):
+    from xoceansar.models.files import read_arrays
+
+    emb = embed(images, model=tiny_model)
+    head = tiny_model.head("wind_speed")
+    arrays = read_arrays(Path(tiny_model.path) / head.file, head.sha256)
+    inputs = np.column_stack([emb, 10 * np.log10(emb.sigma0_mean), emb.incidence])
+    expected = (inputs @ arrays["weight"] + arrays["bias"])[:, 0]
+    np.testing.assert_allclose(
+        wind(images, model=tiny_model).wind_speed, expected, rtol=1e-4
+    )
+
+
+def test_class_is_the_most_probable_with_cf_flags(images, tiny_model):
+    result = classify(images, model=tiny_model)
+    np.testing.assert_allclose(result.class_probability.sum("class"), 1, atol=1e-5)
+    np.testing.assert_array_equal(
+        result.ocean_class, result.class_probability.argmax("class")
+    )
+    attrs = result.ocean_class.attrs
+    assert result.ocean_class.dtype == attrs["flag_values"].dtype == np.int8
+    assert attrs["flag_meanings"].split() == list(OCEAN_CLASSES)
+    assert "units" not in attrs
+    assert result.ocean_class.encoding["_FillValue"].dtype == np.int8
+    assert result["class"].values.tolist() == list(OCEAN_CLASSES)
+
+
+def test_pixels_are_read_once(images, tiny_model):
+    reads = []
+
+    def read(block):
+        reads.append(block.shape)
+        return block
+
+    source = images.sigma0.chunk(vignette=2)
+    counted = source.copy(data=source.data.map_blocks(read, dtype=source.dtype))
+    reads.clear()
+    with dask.config.set(scheduler="synchronous"):
+        retrieve(counted, model=tiny_model).compute()
+    # sigma0 feeds the embedding and the quality flags of the same task graph
+    assert len(reads) == 3
+
+
+def test_weights_are_read_once_in_a_process(images, tiny_model, monkeypatch):
+    import xoceansar.models.runtime as runtime
+
+    loads = []
+    original = runtime._load_network
+    monkeypatch.setattr(
+        runtime, "_load_network", lambda *a: loads.append(1) or original(*a)
+    )
+    clear_cache()
+    lazy = retrieve(images.chunk(vignette=1), model=tiny_model)
+    assert loads == []
+    lazy.compute(scheduler="threads", num_workers=4)
+    assert loads == [1]
+
+
+@pytest.mark.parametrize("method", ["embed", "swh", "wind", "classify", "retrieve"])
+def test_no_vignettes_give_no_rows(images, tiny_model, method):
+    empty = images.isel(vignette=slice(0))
+    out = getattr(empty.oceansar, method)(model=tiny_model)
+    assert out.sizes["vignette"] == 0

@@ -1,0 +1,93 @@
+import importlib
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xoceansar as xos
+from xoceansar import accessor, ops
+
+HEAVY = ("torch", "timm", "xsar", "rasterio", "matplotlib", "cartopy", "numba")
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import sys, xoceansar;print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name", ["embed", "swh", "wind", "classify", "retrieve", "quality", "calibrate"]
+)
+@pytest.mark.parametrize("cls", [accessor.OceansarDataset, accessor.OceansarDataArray])
+def test_methods_have_the_signature_of_their_functions(cls, name):
+    if name == "calibrate" and cls is accessor.OceansarDataArray:
+        pytest.skip("digital numbers and tables are several variables")
+    method = inspect.signature(getattr(cls, name))
+    function = inspect.signature(getattr(ops, name))
+    assert list(method.parameters)[1:] == list(function.parameters)[1:]
+    assert [p.default for p in method.parameters.values()][1:] == [
+        p.default for p in function.parameters.values()
+    ][1:]
+
+
+@pytest.mark.parametrize("name", ["embed", "swh", "wind", "classify"])
+def test_dataset_and_dataarray_give_the_same(images, tiny_model, name):
+    from_dataset = getattr(images.oceansar, name)(model=tiny_model)
+    from_array = getattr(images.sigma0.oceansar, name)(model=tiny_model)
+    assert type(from_dataset) is type(from_array)
+    if isinstance(from_dataset, xr.Dataset):
+        xr.testing.assert_equal(from_dataset, from_array)
+    else:
+        np.testing.assert_array_equal(from_dataset, from_array)
+
+
+def test_repr_says_what_was_understood(images, no_compute):
+    text = repr(images.assign(sigma0=images.sigma0.chunk(vignette=2)).oceansar)
+    for part in (
+        "sigma0 (linear), 6 vignettes of 72 x 72 pixels of 50 m, lazy",
+        "wv1 (3), wv2 (3)",
+        "VV (6)",
+        "2021-04-03 08:30:25 to 2021-04-03 08:31:39",
+        "-30.00 to -28.00",
+    ):
+        assert part in text
+
+
+def test_repr_loads_no_lazy_coordinate(images, no_compute):
+    text = repr(images.chunk(vignette=2).oceansar)
+    assert "beam         lazy" in text
+    assert "time         lazy" in text
+
+
+def test_repr_says_what_is_missing(images):
+    text = repr(images.drop_vars(["sigma0"]).oceansar)
+    assert "no images" in text
+    assert "open_wave_mode" in text
+    bare = images.drop_vars(["pixel_spacing", "incidence", "beam"])
+    text = repr(bare.oceansar)
+    assert "unknown spacing" in text
+    assert "incidence    unknown" in text
+    assert "beam         unknown" in text
+
+
+def test_repr_of_an_embedding(images, tiny_model):
+    text = repr(images.oceansar.embed(model=tiny_model).oceansar)
+    assert "72 values for each of 6 vignettes, by model 'tiny-dB-0'" in text
+
+
+@pytest.mark.filterwarnings("error")
+def test_reloading_is_quiet():
+    with pytest.warns(xr.core.extensions.AccessorRegistrationWarning):
+        importlib.reload(accessor)
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = xos.no_such_name
+    assert "open_wave_mode" in dir(xos)
