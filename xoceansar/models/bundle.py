@@ -191,7 +191,7 @@ def warn_if_simulated(handle: ModelHandle, *, stacklevel: int = 2) -> None:
     handle : ModelHandle
         The model about to be used.
     stacklevel : int
-        As in `warnings.warn`, counted from the caller.
+        As if the caller had called `warnings.warn`: 1 is the caller itself.
     """
     global _warned
     with _warned_lock:

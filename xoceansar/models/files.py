@@ -44,7 +44,8 @@ def encode_arrays(
         If a value is not finite in that type.
     """
     save = require("safetensors.numpy", extra="models").save
-    stored = {n: np.asarray(arrays[n], dtype=dtype, order="C") for n in sorted(arrays)}
+    with np.errstate(over="ignore"):  # refused below, by name
+        stored = {n: np.asarray(arrays[n], dtype, order="C") for n in sorted(arrays)}
     broken = [name for name, array in stored.items() if not np.isfinite(array).all()]
     if broken:
         raise BundleError(

@@ -40,6 +40,8 @@ Array = npt.NDArray[Any]
 #: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.
 _TOKENS_PER_CALL: Final = {"cpu": 4096, "cuda": 65536}
 
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
 
 @dataclass(eq=False, slots=True)
 class _Network:
@@ -202,7 +204,7 @@ def clear_cache() -> None:
 def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
     with _load_lock:
         if spec not in _heads:
-            warn_if_simulated(handle)
+            warn_if_simulated(handle, stacklevel=3)
             _heads[spec] = load_head(spec, Path(handle.path))
         return _heads[spec]
 
@@ -213,7 +215,7 @@ def _get_network(handle: ModelHandle) -> _Network:
     key = (handle.backbone, handle.input.size, device, precision)
     with _load_lock:
         if key not in _networks:
-            warn_if_simulated(handle)
+            warn_if_simulated(handle, stacklevel=3)
             _networks[key] = _load_network(handle, device, precision)
         return _networks[key]
 
@@ -256,8 +258,7 @@ def _computes_bf16_fast(device: str) -> bool:
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # without AMX a CPU emulates bf16, about five times slower than fp32
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.is_file() and " amx_bf16" in cpuinfo.read_text(encoding="utf-8")
+    return _CPUINFO.is_file() and " amx_bf16" in _CPUINFO.read_text(encoding="utf-8")
 
 
 # Running
