@@ -49,7 +49,8 @@ class VignetteGrid:
     def line_edges_in(self) -> Array:
         """Edges of the image's lines in metres from the middle of the image."""
         lines = self.annotation.lines
-        return (np.arange(lines + 1) - lines / 2) * self.annotation.azimuth_spacing
+        step = self.annotation.azimuth_spacing
+        return np.asarray((np.arange(lines + 1) - lines / 2) * step)
 
     @cached_property
     def sample_edges_in(self) -> Array:
@@ -62,7 +63,7 @@ class VignetteGrid:
     def edges_out(self, axis: int) -> Array:
         """Edges of the output pixels along an axis, in metres from the middle."""
         size = self.spec.shape[axis]
-        return (np.arange(size + 1) - size / 2) * self.spec.spacing
+        return np.asarray((np.arange(size + 1) - size / 2) * self.spec.spacing)
 
     def lines_at(self, azimuth: npt.ArrayLike) -> Array:
         """Line coordinate (pixel centres are whole) at metres from the middle."""

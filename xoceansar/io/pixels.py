@@ -8,7 +8,7 @@ TIFF Revision 6.0 (Adobe, 1992); BigTIFF (https://www.awaresystems.be/imaging/ti
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class _Layout:
 
     lines: int
     samples: int
-    order: str
+    order: Literal["<", ">"]
     offsets: npt.NDArray[np.int64]
     strip_lines: int
     plain: bool
@@ -91,7 +91,8 @@ def read_numbers(store: Store, path: str, lines: int, samples: int) -> Numbers:
 
 def _layout(data: Bytes, where: str) -> _Layout:
     magic = data[:4].tobytes()
-    order = {b"II": "<", b"MM": ">"}.get(magic[:2])
+    orders: dict[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
+    order = orders.get(magic[:2])
     if order is None or len(magic) < 4:
         raise ProductError(f"{where} is not a TIFF file. Download the product again.")
     tags = _tags(data, order, big=struct.unpack(order + "H", magic[2:])[0] == 43)

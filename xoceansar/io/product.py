@@ -114,8 +114,8 @@ def expand(paths: Paths) -> list[str]:
     ProductError
         If nothing matches.
     """
-    single = isinstance(paths, str | os.PathLike)
-    given = [paths] if single else list(paths)  # type: ignore[list-item, arg-type]
+    given: list[str | os.PathLike[str]]
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[str] = []
     for item in given:
         path = os.path.expanduser(os.fspath(item))

@@ -232,7 +232,11 @@ def _map(path: Path) -> Bytes:
 
 def _inflate(data: Bytes, member: zipfile.ZipInfo, where: str) -> Bytes:
     try:
-        plain = zlib.decompress(data, -zlib.MAX_WBITS, member.file_size or 1)
+        plain = zlib.decompress(
+            memoryview(data),  # type: ignore[arg-type]  # numpy arrays are buffers
+            -zlib.MAX_WBITS,
+            member.file_size or 1,
+        )
     except zlib.error as error:
         raise ProductError(
             f"{where} does not decompress ({error}). Download the archive again."

@@ -359,7 +359,7 @@ def _lazy(sources: list[Source], options: Options, size: int) -> dict[str, da.Ar
     """One reading task for each chunk, and one that takes each variable out of it."""
     boxes = np.empty(len(sources), dtype=object)
     boxes[:] = sources
-    chunks = da.from_array(boxes, chunks=size)
+    chunks = da.from_array(boxes, chunks=size)  # type: ignore[no-untyped-call]
     read = chunks.map_blocks(
         _read_box, options=options, dtype=object, meta=np.empty(0, object)
     )

@@ -46,7 +46,7 @@ def parse_xml(data: bytes, where: str) -> etree._Element:
                 f"{where} is not well-formed XML ({error.msg}). Download the product again."
             ) from error
         # The bytes of another encoding, such as UTF-16, do not show the marks.
-        declared = bool(root.getroottree().docinfo.doctype)
+        declared = bool(getattr(root.getroottree().docinfo, "doctype", ""))
     if declared:
         raise ProductError(
             f"{where} declares a document type or entities, which no Sentinel-1 product "

@@ -18,6 +18,7 @@ __all__ = ["SATURATED", "Averages", "AxisWeights", "area_weights", "average_powe
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
+Index = npt.NDArray[np.int64]
 
 #: Magnitude of the in-phase or quadrature part from which a sample is saturated (int16).
 SATURATED: Final = 32767
@@ -41,8 +42,8 @@ class AxisWeights:
         Number of input cells.
     """
 
-    first: npt.NDArray[np.int64]
-    offset: npt.NDArray[np.int64]
+    first: Index
+    offset: Index
     weight: Image
     coverage: Array
     size: int
@@ -127,7 +128,7 @@ def area_weights(edges_in: Array, edges_out: Array) -> AxisWeights:
     )
 
 
-def _ragged(first: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _ragged(first: npt.NDArray[Any], count: npt.NDArray[Any]) -> Index:
     """Return first[k], first[k] + 1, ... count[k] numbers for each k, one after the other."""
     start = np.cumsum(count) - count
     index = np.arange(int(count.sum()), dtype=np.int64)
@@ -209,11 +210,9 @@ def average_power(
 def _row_middle(rows: AxisWeights) -> Array:
     count = np.diff(rows.offset)
     line = _ragged(rows.first, count).astype(float)
-    return np.bincount(
-        np.arange(count.size).repeat(count),
-        weights=line * rows.weight,
-        minlength=count.size,
-    )
+    owner = np.arange(count.size).repeat(count)
+    middle = np.bincount(owner, weights=line * rows.weight, minlength=count.size)
+    return np.asarray(middle, float)
 
 
 def _usual_weight(rows: AxisWeights) -> float:
@@ -221,7 +220,7 @@ def _usual_weight(rows: AxisWeights) -> float:
     return float(np.maximum.reduceat(rows.weight, begin).min())
 
 
-def _bracket(lines: Array, at: Array) -> tuple[npt.NDArray[np.int64], Image]:
+def _bracket(lines: Array, at: Array) -> tuple[Index, Image]:
     """Vector before each row and the weight of the next one; the ends are extended."""
     if lines.size == 1:
         return np.zeros(at.size, np.int64), np.zeros(at.size, np.float32)
@@ -230,8 +229,10 @@ def _bracket(lines: Array, at: Array) -> tuple[npt.NDArray[np.int64], Image]:
     return index.astype(np.int64), np.clip(part, 0.0, 1.0).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})  # type: ignore[untyped-decorator]
-def _add_line(line, weight, power, empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+def _add_line(
+    line: npt.NDArray[np.int16], weight: np.float32, power: Image, empty: Image
+) -> None:
     """Add one line to the row buffers.
 
     One multiply-add per sample over contiguous memory, which the compiler vectorises; float32
@@ -246,27 +247,39 @@ def _add_line(line, weight, power, empty):  # type: ignore[no-untyped-def]  # no
         empty[s] += weight if p == none else none
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})  # type: ignore[untyped-decorator]
-def _accumulate(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
-    numbers,  # noqa: ANN001
-    begin,  # noqa: ANN001
-    end,  # noqa: ANN001
-    row_first,  # noqa: ANN001
-    row_offset,  # noqa: ANN001
-    row_weight,  # noqa: ANN001
-    col_first,  # noqa: ANN001
-    col_offset,  # noqa: ANN001
-    col_weight,  # noqa: ANN001
-    vector,  # noqa: ANN001
-    part,  # noqa: ANN001
-    amplitude,  # noqa: ANN001
-    share,  # noqa: ANN001
-    noise,  # noqa: ANN001
-    raw,  # noqa: ANN001
-    nesz,  # noqa: ANN001
-    zero,  # noqa: ANN001
-    peak,  # noqa: ANN001
-):
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+def _reduce(row: Image, first: Index, offset: Index, weight: Image, out: Image) -> None:
+    """Average the samples of a row into pixels; pixels that nothing covers stay."""
+    for c in range(first.size):
+        if offset[c] == offset[c + 1]:
+            continue
+        total = np.float32(0.0)
+        for k in range(offset[c], offset[c + 1]):
+            total += weight[k] * row[first[c] + k - offset[c]]
+        out[c] = total
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+def _accumulate(
+    numbers: npt.NDArray[np.int16],
+    begin: int,
+    end: int,
+    row_first: Index,
+    row_offset: Index,
+    row_weight: Image,
+    col_first: Index,
+    col_offset: Index,
+    col_weight: Image,
+    vector: Index,
+    part: Image,
+    amplitude: Image,
+    share: Image,
+    noise: Image,
+    raw: Image,
+    nesz: Image,
+    zero: Image,
+    peak: Image,
+) -> None:
     """Sum lines into a row buffer, then samples into pixels."""
     width = end - begin
     power = np.empty(width, np.float32)
@@ -296,25 +309,15 @@ def _accumulate(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
             if share[i, j] != none:
                 for s in range(width):
                     floor[s] += share[i, j] * noise[j, s] * gain[s]
-        for c in range(col_first.size):
-            if col_offset[c] == col_offset[c + 1]:
-                continue
-            total_raw = none
-            total_nesz = none
-            total_zero = none
-            for k in range(col_offset[c], col_offset[c + 1]):
-                s = col_first[c] + k - col_offset[c]
-                w = col_weight[k]
-                total_raw += w * power[s]
-                total_nesz += w * floor[s]
-                total_zero += w * empty[s]
-            raw[i, c] = total_raw
-            nesz[i, c] = total_nesz
-            zero[i, c] = total_zero
+        _reduce(power, col_first, col_offset, col_weight, raw[i])
+        _reduce(floor, col_first, col_offset, col_weight, nesz[i])
+        _reduce(empty, col_first, col_offset, col_weight, zero[i])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count_saturated(numbers, first, last, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@numba.njit(cache=True, nogil=True)
+def _count_saturated(
+    numbers: npt.NDArray[np.int16], first: int, last: int, begin: int, end: int
+) -> int:
     """Count the samples of a window with a saturated part."""
     count = 0
     for line in range(first, last):
