@@ -16,6 +16,7 @@ from xoceansar.ops.layout import (
     XarrayObject,
     centre_incidence,
     check_images,
+    chunk_like,
     find_embedding,
     find_images,
     in_domain,
@@ -112,7 +113,7 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     raw: xr.DataArray = xr.apply_ufunc(
         _embed,
         images,
-        profile,
+        chunk_like(profile, images),
         kwargs={"handle": handle, "quantity": quantity},
         input_core_dims=[[LINE, SAMPLE], core],
         output_core_dims=[[EMBEDDING]],
@@ -122,7 +123,7 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         keep_attrs=True,
     )
     if inside is not None and (inside.chunks or not bool(inside.all())):
-        raw = raw.where(inside)
+        raw = raw.where(chunk_like(inside, raw))
     vector = annotate(
         raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)
     )

@@ -24,6 +24,7 @@ __all__ = [
     "XarrayObject",
     "centre_incidence",
     "check_images",
+    "chunk_like",
     "find_embedding",
     "find_images",
     "in_domain",
@@ -190,6 +191,32 @@ def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
     incidence: xr.DataArray = data.coords["incidence"].reset_coords(drop=True)
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in incidence.dims]
     return incidence.mean(image_dims) if image_dims else incidence
+
+
+def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
+    """Chunk small values as a lazy reference is chunked, where they share dims.
+
+    Parameters
+    ----------
+    values : DataArray
+        One value or a few for each vignette.
+    reference : DataArray
+        Images or embeddings.
+
+    Returns
+    -------
+    DataArray
+        The same values; as they were where the reference is in memory.
+
+    Notes
+    -----
+    Dask would do the same by its general rechunking, which for 10,000 vignettes takes most of the
+    time of building a graph.
+    """
+    if not reference.chunksizes or values.chunks is not None:
+        return values
+    shared = {d: c for d, c in reference.chunksizes.items() if d in values.dims}
+    return values.chunk(shared) if shared else values
 
 
 def in_domain(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:

@@ -18,7 +18,12 @@ from xoceansar.errors import MissingVariableError
 from xoceansar.models.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
-from xoceansar.ops.layout import XarrayObject, centre_incidence, in_domain
+from xoceansar.ops.layout import (
+    XarrayObject,
+    centre_incidence,
+    chunk_like,
+    in_domain,
+)
 from xoceansar.ops.quality import flag, quality
 
 __all__ = ["classify", "retrieve", "swh", "wind"]
@@ -220,7 +225,7 @@ def _apply(
         _apply_head,
         embedding,
         level.reset_coords(drop=True),
-        xr.DataArray(np.nan) if incidence is None else incidence,
+        xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
         kwargs={"handle": handle, "head": head},
         input_core_dims=[[EMBEDDING], [], []],
         output_core_dims=[["output"]],
@@ -263,7 +268,11 @@ def _result_quality(
 ) -> xr.DataArray:
     flags = quality(obj)
     inside = in_domain(embedding, handle)
-    return flags if inside is None else flag(flags, ~inside, "OUT_OF_DOMAIN")
+    return (
+        flags
+        if inside is None
+        else flag(flags, chunk_like(~inside, flags), "OUT_OF_DOMAIN")
+    )
 
 
 def _attrs(obj: XarrayObject, handle: ModelHandle, action: str) -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""Fit the heads on the frozen backbone, score them beside the baselines, write the bundle."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from train import CACHE, HERE, SETS, Data, input_spec
+
+from xoceansar import models
+from xoceansar.conventions import OCEAN_CLASSES
+from xoceansar.models import BackboneSpec, Head, HeadSpec, ModelHandle
+from xoceansar.models.bundle import BUNDLES
+from xoceansar.models.heads import head_inputs
+from xoceansar.models.runtime import embed_block
+from xoceansar.train.fit import fit_logistic, fit_mlp, fit_ridge
+
+NAME = "sim-vit-tiny"
+BOTH = ("sigma0_mean_db", "incidence")
+#: target -> (units, physical minimum, whether the sea must be open)
+TARGETS = {"swh": ("m", 0.0), "wind_speed": ("m s-1", 0.0)}
+
+
+def fit_heads(config: dict[str, Any]) -> None:
+    """Write the bundle, the baselines and the scores."""
+    data = {name: Data(name) for name in SETS}
+    backbone = BackboneSpec(
+        architecture=config["backbone"]["architecture"],
+        embedding_dim=576,
+        pooling=config["backbone"]["pooling"],
+    )
+    weights = torch.load(CACHE / "backbone.pt", weights_only=True)
+    arguments: dict[str, Any] = {
+        "name": NAME,
+        "backbone": backbone,
+        "backbone_state": {key: value.numpy() for key, value in weights.items()},
+        "input": input_spec(config),
+        "simulated": True,
+        "dtype": "float16",
+        "provenance": {"script": "training/sim-vit-tiny/train.py", "config": config},
+    }
+    handle = models.write_bundle(BUNDLES / NAME, **arguments)
+    embedded = {name: embed(data[name], handle) for name in SETS}
+    heads, scores = choose_heads(data, embedded, handle, config["heads"])
+    scores |= baselines(data)
+    card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
+    models.write_bundle(BUNDLES / NAME, heads=heads, card=card, **arguments)
+    (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    print(table(scores))
+
+
+def embed(data: Data, handle: ModelHandle) -> np.ndarray:
+    """Embed a set through the function that Dask calls; keep the result in the cache."""
+    path = CACHE / f"{Path(data.images.filename).stem}_{handle.weights_sha256[:12]}.npy"
+    if not path.exists():
+        parts = [
+            embed_block(
+                data.images[i : i + 64], data.incidence[i : i + 64], handle=handle
+            )
+            for i in range(0, len(data), 64)
+        ]
+        np.save(path, np.concatenate(parts))
+    return np.load(path)
+
+
+def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
+    """Describe a head: of the bundle, or of a baseline that has no backbone."""
+    classes = OCEAN_CLASSES if target == "ocean_class" else ()
+    units, low = TARGETS.get(target, ("1", None))
+    return HeadSpec(
+        name=target,
+        kind=kind,
+        target=target,
+        units=units,
+        classes=classes,
+        ancillary=BOTH if handle else (),
+        lower_bound=low,
+        pooling=handle.backbone.pooling if handle else "cls",
+        backbone_sha256=handle.weights_sha256 if handle else "",
+    )
+
+
+def truth(data: Data, target: str) -> np.ndarray:
+    """Truth of a set; NaN where it is not asked for (waves and wind under ice)."""
+    if target == "ocean_class":
+        return data.classes
+    values = data.swh if target == "swh" else data.wind
+    return np.where(data.sea, values, np.nan)
+
+
+def choose_heads(
+    data: dict[str, Data],
+    embedded: dict[str, np.ndarray],
+    handle: ModelHandle,
+    config: dict[str, Any],
+) -> tuple[list[Head], dict[str, Any]]:
+    """Fit a linear head and a perceptron for each target; keep the better on validation."""
+    chosen: list[Head] = []
+    scores: dict[str, dict[str, float]] = {"linear heads": {}, "shipped heads": {}}
+    for target in (*TARGETS, "ocean_class"):
+        linear = "logistic" if target == "ocean_class" else "linear"
+        candidates = []
+        for kind in (linear, "mlp"):
+            spec = spec_of(target, kind, handle)
+            train = embedded["train"]
+            fit = {"linear": fit_ridge, "logistic": fit_logistic}.get(kind, fit_mlp)
+            extra = (
+                {
+                    "hidden": (config["mlp_hidden"],) * 2,
+                    "seed": config["mlp_seed"],
+                    "dropout": config["mlp_dropout"],
+                    "weight_decay": config["mlp_weight_decay"],
+                }
+                if kind == "mlp"
+                else {}
+            )
+            head = fit(
+                train[:, :-2],
+                truth(data["train"], target),
+                spec,
+                sigma0_mean=train[:, -2],
+                incidence=data["train"].incidence,
+                **extra,
+            )
+            candidates.append(head)
+        by_validation = [
+            score(head, data["validation"], embedded["validation"])
+            for head in candidates
+        ]
+        print(target, dict(zip((linear, "mlp"), by_validation, strict=True)))
+        pick = np.argmax if target == "ocean_class" else np.argmin
+        best = candidates[int(pick(by_validation))]
+        chosen.append(best)
+        test = data["test"], embedded["test"]
+        scores["linear heads"][target] = score(candidates[0], *test)
+        scores["shipped heads"][target] = score(best, *test)
+    return chosen, scores
+
+
+def score(head: Head, data: Data, embedded: np.ndarray) -> float:
+    """RMSE, or accuracy, of a head on a set."""
+    inputs = head_inputs(embedded[:, :-2], embedded[:, -2], data.incidence, head.spec)
+    return measure(head(inputs), data, head.spec.target)
+
+
+def measure(out: np.ndarray, data: Data, target: str) -> float:
+    """RMSE over the open sea, or accuracy over all."""
+    if target == "ocean_class":
+        return float((out.argmax(1) == data.classes).mean())
+    error = out[:, 0] - truth(data, target)
+    return float(np.sqrt(np.nanmean(error**2)))
+
+
+def baselines(data: dict[str, Data]) -> dict[str, Any]:
+    """Fit ridge and logistic on the level alone and on the hand features; keep the numbers."""
+
+    def level(d: Data) -> np.ndarray:
+        return np.c_[d.mean_db, d.wv1]
+
+    def hand(d: Data) -> np.ndarray:
+        return d.hand
+
+    scores: dict[str, Any] = {}
+    kept: dict[str, np.ndarray] = {}
+    for name, inputs in (("mean sigma0 and beam", level), ("68 hand features", hand)):
+        scores[name] = {}
+        for target in (*TARGETS, "ocean_class"):
+            kind = "logistic" if target == "ocean_class" else "linear"
+            fit = fit_logistic if kind == "logistic" else fit_ridge
+            x = inputs(data["train"]).astype(np.float32)
+            head = fit(x, truth(data["train"], target), spec_of(target, kind, None))
+            out = head(inputs(data["test"]).astype(np.float32))
+            scores[name][target] = measure(out, data["test"], target)
+            key = f"{'level' if inputs is level else 'hand'}/{target}"
+            kept |= {f"{key}/{k}": v for k, v in head.arrays.items()}
+    spread = {t: float(np.nanstd(truth(data["test"], t))) for t in TARGETS}
+    largest = np.bincount(data["test"].classes).max() / len(data["test"])
+    scores["no image (mean of the set, largest class)"] = {
+        **spread,
+        "ocean_class": float(largest),
+    }
+    np.savez_compressed(HERE / "baselines.npz", **kept)
+    return scores
+
+
+def table(scores: dict[str, Any]) -> str:
+    """Markdown table of the scores on the test set."""
+    lines = [
+        "| on simulated vignettes unseen in training | SWH RMSE (m) | wind RMSE (m/s) | class accuracy |",
+        "|---|---|---|---|",
+    ]
+    for name, row in scores.items():
+        lines.append(
+            f"| {name} | {row['swh']:.2f} | {row['wind_speed']:.2f} | {row['ocean_class']:.3f} |"
+        )
+    return "\n".join(lines)
