@@ -27,8 +27,12 @@ def vignettes(n: int, size: int = 36, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="session")
 def tiny_state() -> dict[str, np.ndarray]:
     """Weights of the tiny network, random and seeded, every one of them different from zero."""
+    import torch
+
     from xoceansar.models.vit import build_network, network_weights
 
+    # on a busy machine the barriers between threads cost more than sums this small
+    torch.set_num_threads(1)
     rng = np.random.default_rng(7)
     shapes = network_weights(build_network(TINY, TINY_INPUT.size))
     return {
