@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from xoceansar.errors import OceansarError
+from xoceansar.errors import DomainError, OceansarError
 from xoceansar.simulate.safe_annotation import annotation_xml, geolocation_pixels
 from xoceansar.simulate.safe_geometry import Frame, Track, track_over
 from xoceansar.simulate.safe_image import (
@@ -30,16 +30,12 @@ from xoceansar.simulate.safe_manifest import (
     manifest_xml,
     product_name,
 )
-from xoceansar.simulate.safe_pixels import (
-    digital_numbers,
-    in_polarisation,
-    polarisation_ratio,
-)
+from xoceansar.simulate.safe_pixels import digital_numbers, in_polarisation
 from xoceansar.simulate.safe_tiff import TiePoints, write_tiff
 from xoceansar.simulate.safe_truth import truth_path, vignette_truth, write_truth
 from xoceansar.simulate.scene import Scene, scene
 
-__all__ = ["polarisation_ratio", "truth_path", "write_safe"]
+__all__ = ["truth_path", "write_safe"]
 
 _FIRST_RANGE_DIALECT: Final = 2.90
 _DEFAULT_COUNT: Final = 8
@@ -90,7 +86,7 @@ def write_safe(
     platform : {"S1A", "S1B", "S1C", "S1D"}, default "S1A"
         Satellite.
     polarisation : {"VV", "HH"}, default "VV"
-        HH is the VV scene over `polarisation_ratio`.
+        HH is the VV scene over the polarisation ratio of Mouche et al. (2005).
     ipf : str or float, default "003.71"
         Processor version. It decides the noise dialect, and for 2.90 and 2.91 of S1A and S1B
         the excess of the noise tables by 36.8 to 39.3 dB.
@@ -138,6 +134,7 @@ def write_safe(
     References
     ----------
     Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
+    Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251.
     """
     version = _version(ipf)
     dialect = noise or ("range" if version >= _FIRST_RANGE_DIALECT else "legacy")
@@ -223,7 +220,10 @@ def _write(folder: Path, draft: Path, order: _Order, views: Iterable[Scene]) -> 
         frame = _frame(order, view, number, track)
         track = frame.track
         image = Image(number, view.environment.beam, frame, order.acquisition)
-        files += _write_vignette(draft, order, image, view)
+        try:
+            files += _write_vignette(draft, order, image, view)
+        except DomainError as error:
+            raise DomainError(f"vignette {number}: {error}") from error
         images.append(image)
         sigma0 = in_polarisation(view, order.acquisition.polarisation)
         truths.append(vignette_truth(image, view, sigma0))

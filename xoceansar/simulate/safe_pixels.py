@@ -35,40 +35,60 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _BLOCK: Final = 128  # lines per random stream; part of what a seed means
 _LARGEST: Final = 32767.0
 
+#: A, B (per degree) and C of the polarisation ratio, upwind, crosswind and downwind.
+_RATIO: Final = (
+    (0.00650704, 0.128983, 0.992839),
+    (0.00782194, 0.121405, 0.992839),
+    (0.00598416, 0.140952, 0.992885),
+)
 
-def polarisation_ratio(incidence: npt.ArrayLike) -> _Array:
+
+def polarisation_ratio(incidence: npt.ArrayLike, phi: npt.ArrayLike) -> _Array:
     """Compute the ratio of VV to HH backscatter of the sea, linear.
 
     Parameters
     ----------
     incidence : array_like
         Degrees.
+    phi : array_like
+        Wind direction from the look direction, degrees, 0 where the wind blows towards the
+        radar; broadcast against `incidence`.
 
     Returns
     -------
     ndarray
-        ``0.00650704 exp(0.128983 theta) + 0.992839``.
+        ``c0 + c1 cos(phi) + c2 cos(2 phi)`` through ``A exp(B theta) + C`` upwind, crosswind and
+        downwind.
 
     References
     ----------
-    Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251: the ratio that depends on
-    incidence alone.
+    Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251.
 
     Examples
     --------
-    >>> polarisation_ratio([23.8, 36.8]).round(3)
-    array([1.133, 1.743])
+    >>> polarisation_ratio([23.8, 36.8], 0.0).round(3)
+    array([1.133, 1.742])
     """
     theta = np.asarray(incidence, dtype=float)
-    result: _Array = 0.00650704 * np.exp(0.128983 * theta) + 0.992839
+    up, cross, down = (a * np.exp(b * theta) + c for a, b, c in _RATIO)
+    angle = np.radians(np.asarray(phi, dtype=float))
+    mean, first, second = up + down + 2 * cross, up - down, up + down - 2 * cross
+    result: _Array = (
+        mean / 4 + first / 2 * np.cos(angle) + second / 4 * np.cos(2 * angle)
+    )
     return result
 
 
 def in_polarisation(view: Scene, polarisation: str) -> _Single:
-    """Return the backscatter of a scene in VV, or in HH by `polarisation_ratio`."""
+    """Return the backscatter of a scene in VV, or in HH by `polarisation_ratio`.
+
+    The ratio of the sea under the mean wind serves for everything in the scene, ice included.
+    """
     if polarisation == "VV":
         return view.sigma0
-    return np.asarray(view.sigma0 / polarisation_ratio(view.incidence), np.float32)
+    phi = view.truth["wind_direction"] + 180.0
+    ratio = polarisation_ratio(view.incidence, phi)
+    return np.asarray(view.sigma0 / ratio, np.float32)
 
 
 def pixel_cells(view: Scene, frame: Frame) -> tuple[_Array, _Array]:
