@@ -161,7 +161,7 @@ def azimuth_cutoff(image: Real, spacing: float) -> float:
 
     References
     ----------
-    Kerbaol et al. (1998), https://doi.org/10.1029/98JC00579.
+    Kerbaol, Chapron and Vachon (1998), J. Geophys. Res. 103 (C4), 7833-7846.
     """
     pixels = np.asarray(image, np.float64)
     flat = pixels / ndimage.gaussian_filter(pixels, 800 / spacing, mode="wrap") - 1

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from xoceansar.simulate.dataset import vignettes
     from xoceansar.simulate.environment import Environment
     from xoceansar.simulate.safe import write_safe
-    from xoceansar.simulate.scene import Scene, scene
+    from xoceansar.simulate.scenes import Scene, scene
 
 __all__ = ["Environment", "Scene", "scene", "vignettes", "write_safe"]
 
 _HOMES = {
     "Environment": "environment",
-    "Scene": "scene",
-    "scene": "scene",
+    "Scene": "scenes",
+    "scene": "scenes",
     "vignettes": "dataset",
     "write_safe": "safe",
 }

@@ -26,7 +26,7 @@ from xoceansar.sar.quality import pixel_flags
 from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
 from xoceansar.simulate.icebergs import MAX_ICEBERGS
 from xoceansar.simulate.orbit import acquisition, destination
-from xoceansar.simulate.scene import SIMULATOR_VERSION, Scene, range_profiles, scene
+from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene, range_profiles, scene
 
 __all__ = ["vignettes"]
 
@@ -297,6 +297,8 @@ def vignettes(
     >>> ds.sigma0.shape
     (6, 384, 384)
     """
+    if seed < 0:
+        raise OceansarError(f"seed must be 0 or more; got {seed}.")
     if n < 1:
         raise OceansarError(f"n must be 1 or more; got {n}.")
     if chunks is not None and chunks < 1:

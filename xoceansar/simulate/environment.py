@@ -214,7 +214,7 @@ def sample_environment(
     Parameters
     ----------
     rng : Generator
-        Source of chance; the order of the draws is part of `scene.SIMULATOR_VERSION`.
+        Source of chance; the order of the draws is part of `scenes.SIMULATOR_VERSION`.
     ocean_class : str, optional
         Fix the phenomenon; uniform over the ten otherwise.
     beam : {"wv1", "wv2"}, optional

@@ -155,7 +155,7 @@ def acquisition(seed: int, row: int, beam: str) -> Acquisition:
     stem = f"s1a-{beam}-slc-vv-{times}-{orbit:06d}-{datatake[:6]}-{position + 1:03d}"
     product = (
         f"S1A_WV_SLC__1SSV_{_compact(start)}_{_compact(stop)}_{orbit:06d}_"
-        f"{datatake[:6].upper()}_{datatake[4:].upper()}"
+        f"{datatake[:6].upper()}_{datatake[4:].upper()}.SAFE"
     )
     centre = begin + (end - begin) // 2
     return Acquisition(
