@@ -171,8 +171,7 @@ def test_knn_finds_the_neighbours():
     np.testing.assert_allclose(votes(inputs(spec)).sum(1), 1, rtol=1e-5)
 
 
-def test_mlp_learns_what_a_line_cannot_and_stops_early():
-    torch = pytest.importorskip("torch")
+def test_mlp_learns_what_a_line_cannot_and_stops_early(torch):
     target = 2.5 + np.abs(FEATURES[:, 0] - 3)
     state = torch.random.get_rng_state()
     recipe = {"hidden": (32, 32), "learning_rate": 5e-3, "dropout": 0.0}
@@ -191,8 +190,7 @@ def test_mlp_learns_what_a_line_cannot_and_stops_early():
     assert not np.array_equal(same.arrays["weight0"], other.arrays["weight0"])
 
 
-def test_mlp_in_numpy_is_the_network_that_was_trained():
-    torch = pytest.importorskip("torch")
+def test_mlp_in_numpy_is_the_network_that_was_trained(torch):
     from xoceansar.train import mlp
 
     head = fit_mlp(FEATURES, SWH, MLP, hidden=(16, 8), epochs=2)
@@ -219,8 +217,7 @@ def test_mlp_in_numpy_is_the_network_that_was_trained():
     np.testing.assert_allclose(head(inputs(MLP)), expected, atol=1e-5)
 
 
-def test_mlp_classifies():
-    pytest.importorskip("torch")
+def test_mlp_classifies(torch):
     spec = replace(LOGISTIC, kind="mlp")
     head = fit_mlp(
         FEATURES, CLASSES, spec, hidden=(32, 32), epochs=60, learning_rate=5e-3
