@@ -14,7 +14,7 @@ from _report import report
 
 from xoceansar.simulate.environment import Environment
 from xoceansar.simulate.safe import write_safe
-from xoceansar.simulate.scene import Scene
+from xoceansar.simulate.scenes import Scene
 
 REAL = Path(__file__).parents[2] / "shared/data/safe"
 PRODUCT = "S1B_WV_SLC__1SSV_20210403T083025_20210403T084452_026300_032390_D542.SAFE"

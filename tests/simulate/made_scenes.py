@@ -3,7 +3,7 @@
 import numpy as np
 
 from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.scene import Scene
+from xoceansar.simulate.scenes import Scene
 
 INCIDENCE = {"wv1": 23.8, "wv2": 36.8}
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import DomainError
-from xoceansar.simulate.safe_geometry import (
+from xoceansar.simulate._safe.geometry import (
     SEMI_MAJOR,
     SEMI_MINOR,
     locate,
     mid_range,
     track_over,
 )
-from xoceansar.simulate.safe_image import SECONDS_BETWEEN, frame_of
+from xoceansar.simulate._safe.image import SECONDS_BETWEEN, frame_of
 
 PLACES = {
     "longitude": st.floats(-180, 180),

@@ -7,12 +7,12 @@ import pytest
 from lxml import etree
 
 from tests.simulate.made_scenes import INCIDENCE, made_scene
+from xoceansar.simulate._safe.annotation import annotation_xml
+from xoceansar.simulate._safe.geometry import track_over
+from xoceansar.simulate._safe.image import Acquisition, Image, frame_of
+from xoceansar.simulate._safe.luts import calibration_xml, noise_xml
+from xoceansar.simulate._safe.xml import Node, listing, render, values
 from xoceansar.simulate.safe import write_safe
-from xoceansar.simulate.safe_annotation import annotation_xml
-from xoceansar.simulate.safe_geometry import track_over
-from xoceansar.simulate.safe_image import Acquisition, Image, frame_of
-from xoceansar.simulate.safe_luts import calibration_xml, noise_xml
-from xoceansar.simulate.safe_xml import Node, listing, render, values
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "safe"
 

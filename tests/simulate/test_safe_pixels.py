@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.simulate.made_scenes import made_scene
 from xoceansar.errors import DomainError
-from xoceansar.simulate.safe_geometry import track_over
-from xoceansar.simulate.safe_image import frame_of
-from xoceansar.simulate.safe_luts import lut_gain
-from xoceansar.simulate.safe_pixels import (
+from xoceansar.simulate._safe.geometry import track_over
+from xoceansar.simulate._safe.image import frame_of
+from xoceansar.simulate._safe.luts import lut_gain
+from xoceansar.simulate._safe.pixels import (
     digital_numbers,
     in_polarisation,
     pixel_cells,

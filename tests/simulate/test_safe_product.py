@@ -14,8 +14,8 @@ from lxml import etree
 from tests.simulate.made_scenes import made_scene
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import DomainError, OceansarError
+from xoceansar.simulate._safe.pixels import polarisation_ratio
 from xoceansar.simulate.safe import truth_path, write_safe
-from xoceansar.simulate.safe_pixels import polarisation_ratio
 
 BEAMS = ("wv1", "wv2", "wv1")
 #: S-1 Mission Performance Centre, as xsar applies them, dB.
@@ -305,9 +305,16 @@ def test_truth_averages_the_interpolated_field(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "ipf", ["2.53", "002.72", 2.84, "002.90", 2.91, 3.1, "003.31", 3.4]
+    ("platform", "ipf"),
+    [
+        *[
+            ("S1A", v)
+            for v in ("2.53", "002.72", 2.84, "002.90", 2.91, 3.1, "003.31", 3.4)
+        ],
+        *[("S1B", v) for v in (2.84, "2.90", 2.91, 3.31)],
+        ("S1C", 2.9),
+    ],
 )
-@pytest.mark.parametrize("platform", ["S1A", "S1B", "S1C"])
 def test_noise_follows_the_processor_version(tmp_path, ipf, platform):
     views = [made_scene(beam, nesz_db=-24.0) for beam in ("wv1", "wv2")]
     product = write_safe(tmp_path, scenes=views, scale=0.02, ipf=ipf, platform=platform)
@@ -465,7 +472,9 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         ({"noise": "new"}, "noise must be one of range, legacy"),
         ({"scale": 0}, "scale must be between 0.02 and 1"),
         ({"scale": float("nan")}, "scale must be between 0.02 and 1"),
-        ({"start": "yesterday"}, "start must be a time such as"),
+        ({"start": "yesterday"}, "start must be a time in UTC such as"),
+        ({"start": "2021-13-03T08:30:25"}, "start must be a time in UTC such as"),
+        ({"start": "2021-04-03T08:30:25+02:00"}, "start must be a time in UTC"),
         ({"n": 0, "scenes": None}, "1 to 999 vignettes; got 0"),
         ({"scenes": []}, "1 to 999 vignettes; got 0"),
         ({"n": 2}, "n is 2 and there are 1 scenes"),
@@ -483,7 +492,7 @@ def test_simulated_scenes_by_default(tmp_path):
     product = write_safe(tmp_path, 2, seed=5, scale=0.05)
     truth = xr.open_dataset(truth_path(product), engine="scipy")
     assert truth.sizes["vignette"] == 2
-    from xoceansar.simulate.scene import scene
+    from xoceansar.simulate.scenes import scene
 
     made = scene(6, beam="wv2", size=21_600)
     assert float(truth.swh[1]) == made.truth["swh"]

@@ -13,9 +13,9 @@ from typing import Final, Literal
 import numpy as np
 
 from xoceansar.errors import DomainError, OceansarError
-from xoceansar.simulate.safe_annotation import annotation_xml, geolocation_pixels
-from xoceansar.simulate.safe_geometry import Frame, Track, track_over
-from xoceansar.simulate.safe_image import (
+from xoceansar.simulate._safe.annotation import annotation_xml, geolocation_pixels
+from xoceansar.simulate._safe.geometry import Frame, Track, track_over
+from xoceansar.simulate._safe.image import (
     IMAGING,
     PLATFORMS,
     SECONDS_BETWEEN,
@@ -23,17 +23,17 @@ from xoceansar.simulate.safe_image import (
     Image,
     frame_of,
 )
-from xoceansar.simulate.safe_luts import calibration_xml, lut_gain, noise_xml
-from xoceansar.simulate.safe_manifest import (
+from xoceansar.simulate._safe.luts import calibration_xml, lut_gain, noise_xml
+from xoceansar.simulate._safe.manifest import (
     SOFTWARE,
     DataFile,
     manifest_xml,
     product_name,
 )
-from xoceansar.simulate.safe_pixels import digital_numbers, in_polarisation
-from xoceansar.simulate.safe_tiff import TiePoints, write_tiff
-from xoceansar.simulate.safe_truth import truth_path, vignette_truth, write_truth
-from xoceansar.simulate.scene import Scene, scene
+from xoceansar.simulate._safe.pixels import digital_numbers, in_polarisation
+from xoceansar.simulate._safe.tiff import TiePoints, write_tiff
+from xoceansar.simulate._safe.truth import truth_path, vignette_truth, write_truth
+from xoceansar.simulate.scenes import Scene, scene
 
 __all__ = ["truth_path", "write_safe"]
 
@@ -179,11 +179,11 @@ def _version(ipf: str | float) -> float:
 
 def _time(start: str) -> np.datetime64:
     text = str(start)
-    if re.match(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", text):
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?", text):
         with contextlib.suppress(ValueError):
             return np.datetime64(text, "us")
     raise OceansarError(
-        f"start must be a time such as '2021-04-03T08:30:25'; got {start!r}."
+        f"start must be a time in UTC such as '2021-04-03T08:30:25'; got {start!r}."
     )
 
 
@@ -227,9 +227,7 @@ def _write(folder: Path, draft: Path, order: _Order, views: Iterable[Scene]) -> 
         images.append(image)
         sigma0 = in_polarisation(view, order.acquisition.polarisation)
         truths.append(vignette_truth(image, view, sigma0))
-    files.sort(
-        key=lambda file: not file.kind
-    )  # measurements last, as in real manifests
+    files.sort(key=lambda file: not file.kind)  # measurements last, as in real ones
     manifest = manifest_xml(images, files)
     (draft / "manifest.safe").write_bytes(manifest)
     # The name ends with a checksum of the manifest, which holds those of all files: what has

@@ -13,15 +13,19 @@ TIFF 6.0 (Adobe, 1992); GeoTIFF 1.1 (OGC 19-008r4); Sentinel-1 Product Specifica
 import hashlib
 import struct
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["TiePoints", "write_tiff"]
 
-_SHORT: Final = 3
-_FORMATS: Final = {2: "s", _SHORT: "H", 4: "I", 12: "d"}
+_ASCII, _SHORT, _LONG, _DOUBLE = 2, 3, 4, 12
+_DTYPES: Final = {_ASCII: "S1", _SHORT: "<u2", _LONG: "<u4", _DOUBLE: "<f8"}
+_STRIP_OFFSETS: Final = 273
+
+#: Number, type and values of a tag.
+_Tag: TypeAlias = tuple[int, int, bytes | list[int] | npt.NDArray[np.generic]]
 
 # Directory version 1.1.0; model geographic, raster pixel-is-area, WGS84, degrees.
 _GEO_KEYS: Final = [
@@ -87,22 +91,26 @@ def write_tiff(
         axis=-1,
     )
     counts = np.full(lines, 4 * samples)
-    tags: list[tuple[int, int, bytes | list[int] | npt.NDArray[np.generic]]] = [
-        (256, 4, [samples]),  # ImageWidth
-        (257, 4, [lines]),  # ImageLength
+    tags: list[_Tag] = [
+        (256, _LONG, [samples]),  # ImageWidth
+        (257, _LONG, [lines]),  # ImageLength
         (258, _SHORT, [32]),  # BitsPerSample
         (259, _SHORT, [1]),  # Compression: none
         (262, _SHORT, [1]),  # PhotometricInterpretation: black is zero
-        (270, 2, description.encode("ascii") + b"\0"),  # ImageDescription
-        (273, 4, np.cumsum(counts) - counts),  # StripOffsets, from the first line
+        (270, _ASCII, description.encode("ascii") + b"\0"),  # ImageDescription
+        (
+            _STRIP_OFFSETS,
+            _LONG,
+            np.cumsum(counts) - counts,
+        ),  # from the end of the header
         (277, _SHORT, [1]),  # SamplesPerPixel
         (278, _SHORT, [1]),  # RowsPerStrip
-        (279, 4, counts),  # StripByteCounts
+        (279, _LONG, counts),  # StripByteCounts
         (284, _SHORT, [1]),  # PlanarConfiguration
-        (305, 2, software.encode("ascii") + b"\0"),  # Software
-        (306, 2, created.encode("ascii") + b"\0"),  # DateTime
+        (305, _ASCII, software.encode("ascii") + b"\0"),  # Software
+        (306, _ASCII, created.encode("ascii") + b"\0"),  # DateTime
         (339, _SHORT, [5]),  # SampleFormat: complex integer
-        (33922, 12, points.ravel()),  # ModelTiepointTag
+        (33922, _DOUBLE, points.ravel()),  # ModelTiepointTag
         (34735, _SHORT, _GEO_KEYS),  # GeoKeyDirectoryTag
     ]
     header = _header(tags)
@@ -115,33 +123,26 @@ def write_tiff(
     return len(header) + len(body), digest.hexdigest()
 
 
-def _header(
-    tags: list[tuple[int, int, bytes | list[int] | npt.NDArray[np.generic]]],
-) -> bytes:
-    """Lay out the directory and its values; strip offsets start where the header ends."""
+def _header(tags: list[_Tag]) -> bytes:
+    """Lay out the directory, then the values that do not fit into it, on even offsets."""
+    payloads = [_pack(kind, value) for _, kind, value in tags]
     first = 8 + 2 + 12 * len(tags) + 4
-    payloads = {tag: _pack(kind, value) for tag, kind, value in tags}
-    outside = [payload for payload in payloads.values() if len(payload) > 4]
-    size = first + sum(len(payload) + len(payload) % 2 for payload in outside)
-    directory = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
-    extra = b""
-    for tag, kind, value in tags:
-        payload = payloads[tag]
-        if tag == 273:
+    size = first + sum(len(p) + len(p) % 2 for p in payloads if len(p) > 4)
+    directory, beyond = struct.pack("<2sHIH", b"II", 42, 8, len(tags)), b""
+    for (tag, kind, value), payload in zip(tags, payloads, strict=True):
+        if tag == _STRIP_OFFSETS:
             payload = _pack(kind, np.asarray(value) + size)
-        count = len(payload) // struct.calcsize(f"<{_FORMATS[kind]}")
+        count = len(payload) // np.dtype(_DTYPES[kind]).itemsize
         directory += struct.pack("<HHI", tag, kind, count)
         if len(payload) <= 4:
             directory += payload.ljust(4, b"\0")
         else:
-            directory += struct.pack("<I", first + len(extra))
-            extra += payload + b"\0" * (len(payload) % 2)
-    return directory + b"\0\0\0\0" + extra
+            directory += struct.pack("<I", first + len(beyond))
+            beyond += payload + b"\0" * (len(payload) % 2)
+    return directory + b"\0\0\0\0" + beyond
 
 
 def _pack(kind: int, value: bytes | list[int] | npt.NDArray[np.generic]) -> bytes:
     if isinstance(value, bytes):
         return value
-    return np.asarray(
-        value, dtype=f"<{'f8' if kind == 12 else f'u{kind}' if kind == 4 else 'u2'}"
-    ).tobytes()
+    return np.asarray(value, dtype=_DTYPES[kind]).tobytes()

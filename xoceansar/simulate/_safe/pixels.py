@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import DomainError
+from xoceansar.simulate._safe.geometry import Frame
 from xoceansar.simulate.imaging import SLC_RESOLUTION
-from xoceansar.simulate.safe_geometry import Frame
-from xoceansar.simulate.scene import Scene
+from xoceansar.simulate.scenes import Scene
 
 __all__ = [
     "digital_numbers",

@@ -15,10 +15,10 @@ from xoceansar.conventions import (
     annotate,
     class_attrs,
 )
-from xoceansar.simulate.safe_image import Image
-from xoceansar.simulate.safe_manifest import SOFTWARE
-from xoceansar.simulate.safe_pixels import pixel_cells
-from xoceansar.simulate.scene import SIMULATOR_VERSION, Scene
+from xoceansar.simulate._safe.image import Image
+from xoceansar.simulate._safe.manifest import SOFTWARE
+from xoceansar.simulate._safe.pixels import pixel_cells
+from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene
 
 __all__ = ["truth_path", "vignette_truth", "write_truth"]
 

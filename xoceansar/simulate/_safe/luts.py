@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar.simulate.safe_image import Image
-from xoceansar.simulate.safe_pixels import pixel_cells
-from xoceansar.simulate.safe_xml import Content, Node, listing, render, single, values
-from xoceansar.simulate.scene import Scene
+from xoceansar.simulate._safe.image import Image
+from xoceansar.simulate._safe.pixels import pixel_cells
+from xoceansar.simulate._safe.xml import Content, Node, listing, render, single, values
+from xoceansar.simulate.scenes import Scene
 
 __all__ = [
     "BETA_NOUGHT",

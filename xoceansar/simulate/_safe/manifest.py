@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from xoceansar._version import __version__
-from xoceansar.simulate.safe_geometry import Frame
-from xoceansar.simulate.safe_image import PLATFORMS, Image, compact
-from xoceansar.simulate.safe_xml import Content, Node, render, single
+from xoceansar.simulate._safe.geometry import Frame
+from xoceansar.simulate._safe.image import PLATFORMS, Image, compact
+from xoceansar.simulate._safe.xml import Content, Node, render, single
 
 __all__ = ["SOFTWARE", "DataFile", "manifest_xml", "product_name"]
 

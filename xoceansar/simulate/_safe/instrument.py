@@ -10,8 +10,8 @@ Sentinel-1 Product Specification (S1-RS-MDA-52-7441), sections 6.2.2 and 6.2.3.
 
 from typing import Final
 
-from xoceansar.simulate.safe_image import IMAGING, Image
-from xoceansar.simulate.safe_xml import Content, double, listing, single, values
+from xoceansar.simulate._safe.image import IMAGING, Image
+from xoceansar.simulate._safe.xml import Content, double, listing, single, values
 
 __all__ = [
     "complex_pair",

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from xoceansar.simulate.safe_geometry import Frame, Track, mid_range
-from xoceansar.simulate.safe_xml import Content
+from xoceansar.simulate._safe.geometry import Frame, Track, mid_range
+from xoceansar.simulate._safe.xml import Content
 
 __all__ = [
     "IMAGING",

@@ -1,7 +1,7 @@
 """Product annotation of a simulated vignette: every list of a real one, with consistent values.
 
 Geometry, times and processing parameters are those of the simulated acquisition; the instrument
-is nominal (`safe_instrument`). Layout and number formats are those of a real stripmap SLC.
+is nominal (`instrument`). Layout and number formats are those of a real stripmap SLC.
 
 References
 ----------
@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar.simulate.safe_geometry import SEMI_MAJOR, SEMI_MINOR
-from xoceansar.simulate.safe_image import IMAGING, LIGHT, Image
-from xoceansar.simulate.safe_instrument import (
+from xoceansar.simulate._safe.geometry import SEMI_MAJOR, SEMI_MINOR
+from xoceansar.simulate._safe.image import IMAGING, LIGHT, Image
+from xoceansar.simulate._safe.instrument import (
     downlink,
     noise_packets,
     quality,
@@ -24,7 +24,7 @@ from xoceansar.simulate.safe_instrument import (
     replicas,
     statistics,
 )
-from xoceansar.simulate.safe_xml import (
+from xoceansar.simulate._safe.xml import (
     Content,
     Node,
     double,

@@ -1,0 +1,1 @@
+"""The SAFE format of wave-mode products, a module for each of its files."""
