@@ -112,9 +112,8 @@ def dominant_wave(
 
     Notes
     -----
-    Centre of mass of the squared smoothed amplitude within 45 degrees and a factor 1.6 in
-    wavenumber of its peak: high powers find the peak rather than the mean (Young, 1995). The
-    sign of the summed phase says which way the waves go.
+    Centre of mass of the fourth power of the smoothed amplitude within 45 degrees and a factor
+    1.6 in wavenumber of its peak: high powers find the peak, not the mean (Young, 1995). The sign of the summed phase says which way the waves go.
 
     References
     ----------
@@ -129,7 +128,7 @@ def dominant_wave(
     peak = math.hypot(px, py)
     along = (kx[None, :] * px + ky[:, None] * py) / (peak * np.maximum(k, 1e-12))
     near = band & (along > math.cos(math.pi / 4)) & (k > peak / 1.6) & (k < peak * 1.6)
-    weight = np.where(near, smooth**2, 0.0)
+    weight = np.where(near, smooth**4, 0.0)
     total = weight.sum()
     mx, my = (weight * kx[None, :]).sum() / total, (weight * ky[:, None]).sum() / total
     if np.sum(np.where(near, spectrum.imag, 0.0)) < 0:
