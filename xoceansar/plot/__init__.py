@@ -1,0 +1,10 @@
+"""Maps and quick-looks with matplotlib and cartopy, drawn without a display and without a network.
+
+Importing this package loads neither; the functions do.
+"""
+
+from xoceansar.plot._style import CLASS_COLOURS
+from xoceansar.plot.maps import map
+from xoceansar.plot.vignettes import vignettes
+
+__all__ = ["CLASS_COLOURS", "map", "vignettes"]
