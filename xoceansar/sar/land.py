@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 
-__all__ = ["available", "land_fraction"]
+__all__ = ["available", "is_land", "land_fraction"]
 
 _LOCK: Final = Lock()
 _LOADED: Final[list[Any]] = []
@@ -30,6 +30,32 @@ def available() -> bool:
         Whether roaring-landmask can be imported.
     """
     return find_spec("roaring_landmask") is not None
+
+
+def is_land(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Say which points lie on land.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like
+        Degrees, of one shape; any longitude, in either convention.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the same shape; False where a position is not finite.
+
+    Raises
+    ------
+    MissingDependencyError
+        If roaring-landmask is not installed.
+    """
+    lon, lat = np.asarray(longitude, float), np.asarray(latitude, float)
+    known = np.isfinite(lon) & np.isfinite(lat)
+    east = (np.where(known, lon, 0.0) + 180.0) % 360.0 - 180.0
+    north = np.clip(np.where(known, lat, 0.0), -_POLE, _POLE)
+    found = _mask().contains_many(east.ravel(), north.ravel())
+    return np.asarray(found, bool).reshape(known.shape) & known
 
 
 def land_fraction(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> float:
@@ -50,14 +76,9 @@ def land_fraction(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> float:
     MissingDependencyError
         If roaring-landmask is not installed.
     """
-    lon = np.asarray(longitude, float).ravel()
-    lat = np.asarray(latitude, float).ravel()
+    lon, lat = np.asarray(longitude, float), np.asarray(latitude, float)
     known = np.isfinite(lon) & np.isfinite(lat)
-    if not known.any():
-        return 0.0
-    lon = (lon[known] + 180.0) % 360.0 - 180.0
-    lat = np.clip(lat[known], -_POLE, _POLE)
-    return float(np.mean(_mask().contains_many(lon, lat)))
+    return float(is_land(lon[known], lat[known]).mean()) if known.any() else 0.0
 
 
 def _mask() -> Any:
