@@ -1,5 +1,6 @@
 import argparse
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -184,7 +185,7 @@ def test_objects_in_a_checkpoint_are_never_made(tmp_path, tiny_state):
     torch.save({"model": tensors(tiny_state), "extra": Malicious(marker)}, file)
     with pytest.raises(BundleError, match=r"Python objects.*open.*state_dict\(\)"):
         convert_checkpoint(file, **VIT)
-    file.write_bytes(pickle.dumps(Malicious(marker)))
+    file.write_bytes(pickle.dumps(Malicious(marker), protocol=2))
     with pytest.raises(BundleError):
         convert_checkpoint(file, **VIT)
     assert not marker.exists()
@@ -199,6 +200,19 @@ def test_old_namespace_is_refused_and_numpy_numbers_are_not(tmp_path, tiny_state
         {"model": tensors(tiny_state), "best": np.float64(75.5), "n": np.int64(3)}, file
     )
     assert convert_checkpoint(file, **VIT).backbone == TINY
+
+
+def test_numpy_numbers_of_before_numpy_2_are_read(tmp_path, tiny_state):
+    new, old = tmp_path / "new.pth", tmp_path / "old.pth"
+    torch.save({"model": tensors(tiny_state), "best": np.float64(75.5)}, new)
+    with zipfile.ZipFile(new) as source, zipfile.ZipFile(old, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith("data.pkl"):
+                content = content.replace(b"numpy._core.", b"numpy.core.")
+                assert b"numpy.core.multiarray" in content
+            target.writestr(name, content)
+    assert convert_checkpoint(old, **VIT).backbone == TINY
 
 
 def test_unreadable_files_are_refused(tmp_path):

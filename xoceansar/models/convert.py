@@ -191,6 +191,19 @@ def one_channel(
     -----
     With ``x = std z + mean`` the input is ``sum_c W_c (x - mean_c) / std_c``, so the new weight
     is ``sum_c W_c std / std_c`` and ``sum_c W_c (mean - mean_c) / std_c`` goes to the bias.
+
+    Examples
+    --------
+    >>> weight, _ = one_channel(
+    ...     np.ones((1, 3, 1, 1)),
+    ...     None,
+    ...     channel_mean=(0.5, 0.5, 0.5),
+    ...     channel_std=(0.25, 0.25, 0.5),
+    ...     mean=0.5,
+    ...     std=0.25,
+    ... )
+    >>> weight.ravel().tolist()
+    [2.5]
     """
     scale = std / np.asarray(channel_std, dtype=np.float64)
     shift = (mean - np.asarray(channel_mean, dtype=np.float64)) / np.asarray(

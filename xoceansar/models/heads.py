@@ -128,6 +128,24 @@ class Head:
     ------
     BundleError
         If an array is absent, has the wrong shape or is not finite; the message names it.
+
+    Examples
+    --------
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="linear",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="cls",
+    ...     backbone_sha256="0" * 64,
+    ...     lower_bound=0.0,
+    ... )
+    >>> one = np.ones(1, dtype=np.float32)
+    >>> head = Head(
+    ...     spec, {"mean": one, "std": one, "weight": one[:, None], "bias": one}
+    ... )
+    >>> head(np.array([[2.5], [-4.0]])).tolist()
+    [[2.5], [0.0]]
     """
 
     spec: HeadSpec

@@ -45,6 +45,11 @@ def beam_of(incidence: Array) -> Array:
     -------
     ndarray (n,) of str
         ``wv1`` below 30 degrees, ``wv2`` from there on, empty where the incidence is NaN.
+
+    Examples
+    --------
+    >>> beam_of(np.array([23.8, 36.8])).tolist()
+    ['wv1', 'wv2']
     """
     mean = incidence if incidence.ndim == 1 else incidence.mean(axis=1)
     beams = np.where(mean < _BEAM_BOUNDARY, "wv1", "wv2")
@@ -97,6 +102,14 @@ def network_input(
     With `x` the image in the scale of `spec`, the input is ``(x - mean) / std``. Linear and
     decibel images of the same vignette give the same input, except where the noise-corrected
     value is negative: linear sigma0 raises it to the floor, decibel cannot carry it and has NaN.
+
+    Examples
+    --------
+    >>> spec = InputSpec(scale="dB", size=2, mean=-10.0, std=5.0)
+    >>> sigma0 = np.array([[[1.0, 0.1], [0.1, 0.01]]])
+    >>> images, mean, fraction = network_input(sigma0, np.array([23.8]), spec=spec)
+    >>> images[0, 0].round(3).tolist()
+    [[2.0, 0.0], [0.0, -2.0]]
     """
     _check_shapes(sigma0, incidence)
     crop = _centre_crop(sigma0, spec.size)
