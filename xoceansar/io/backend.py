@@ -60,7 +60,9 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         Returns
         -------
         Dataset
-            Lazy, as `xoceansar.open_wave_mode` returns it.
+            As `xoceansar.open_wave_mode` returns it. As for every engine, give
+            ``chunks={}`` to `xarray.open_dataset` to keep the Dask arrays; without it the
+            variables are read on first use.
         """
         ds = open_wave_mode(
             filename_or_obj,
@@ -73,6 +75,9 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             on_error=on_error,
             uncalibrated=uncalibrated,
         )
+        # What chunks={} keeps; without it xarray would join all vignettes in one chunk.
+        for variable in ds.data_vars.values():
+            variable.encoding["preferred_chunks"] = dict(variable.chunksizes)
         dropped = (
             [drop_variables] if isinstance(drop_variables, str) else drop_variables
         )

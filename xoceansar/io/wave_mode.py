@@ -261,23 +261,27 @@ def _open(product: Product, files: VignetteFiles, options: Options) -> _Opened:
         "ipf_version": product.ipf_version,
         "noise_scaling": source.noise_scaling,
     }
+    located = _nowhere(source, options)
     try:
         located = _located(source, options)
+        _require_files(source, options)
     except VignetteError as error:
         if options.raises:
             raise
         warn(f"{error} Its rows are missing and its quality says 'unreadable'.")
         source = replace(source, readable=False)
-        located = _nowhere(source, options)
     return _Opened(source, known | located)
 
 
-def _located(source: Source, options: Options) -> dict[str, Any]:
-    note = load_annotation(source)
+def _require_files(source: Source, options: Options) -> None:
     require_file(source, "measurement")
     if not options.uncalibrated:
         require_file(source, "calibration")
         require_file(source, "noise")
+
+
+def _located(source: Source, options: Options) -> dict[str, Any]:
+    note = load_annotation(source)
     grid = VignetteGrid(note, options.grid)
     longitude, latitude = grid.centre
     corners = grid.corners
