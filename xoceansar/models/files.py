@@ -17,7 +17,18 @@ StorageDtype = Literal["float16", "float32"]
 
 
 def sha256_of(content: bytes) -> str:
-    """Return the SHA-256 of some bytes, as 64 hexadecimal digits."""
+    """Identify some bytes.
+
+    Parameters
+    ----------
+    content : bytes
+        Of a file.
+
+    Returns
+    -------
+    str
+        Their SHA-256, as 64 hexadecimal digits.
+    """
     return hashlib.sha256(content).hexdigest()
 
 
@@ -56,7 +67,15 @@ def encode_arrays(
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, and the folder that holds it, replacing the file in one step."""
+    """Write a file, and the folder that holds it, replacing the file in one step.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes
+        What it holds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)

@@ -228,14 +228,14 @@ class HeadSpec:
         Variable that it gives, a name of `xoceansar.conventions.VARIABLES`.
     units : str
         Units of the target; ``1`` for classes.
-    classes : tuple of str
-        Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
-    ancillary : tuple of {"sigma0_mean_db", "incidence"}
-        Inputs beside the embedding, in the order of `ANCILLARY`.
     pooling : str
         Pooling of the backbone that it was fitted on.
     backbone_sha256 : str
         Weights of the backbone that it was fitted on.
+    classes : tuple of str
+        Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
+    ancillary : tuple of {"sigma0_mean_db", "incidence"}
+        Inputs beside the embedding, in the order of `ANCILLARY`.
     lower_bound : float, optional
         Physical minimum of the target: 0 for a wave height.
     metrics : mapping

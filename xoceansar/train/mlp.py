@@ -52,10 +52,10 @@ def train(
 
     Parameters
     ----------
-    x, x_held_out : ndarray (n, inputs), float32
-        Standardised inputs.
-    y, y_held_out : ndarray (n,)
-        Standardised targets, or class indices.
+    x, y : ndarray (n, inputs) float32, and (n,)
+        Standardised inputs; standardised targets, or class indices.
+    x_held_out, y_held_out : ndarray
+        The same, of the rows that decide when to stop.
     recipe : Recipe
         How.
 
