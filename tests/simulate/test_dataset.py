@@ -12,6 +12,7 @@ from xoceansar.errors import OceansarError
 from xoceansar.simulate import vignettes
 from xoceansar.simulate.icebergs import MAX_ICEBERGS
 from xoceansar.simulate.orbit import EARTH_RADIUS, acquisition, destination
+from xoceansar.simulate.recipe import make_recipe
 
 SMALL = {"shape": (48, 40), "spacing": 100.0}
 
@@ -242,9 +243,7 @@ def test_corners_go_round_from_first_line_near(made):
 def test_wind_is_not_a_function_of_the_class():
     """Open-sea classes of the same range have the same wind on average."""
     lazy = vignettes(3000, chunks=3000, classes=["pure_ocean_waves", "sea_ice"])
-    from xoceansar.simulate.dataset import _recipe
-
-    recipe = _recipe(0, ["pure_ocean_waves", "sea_ice"], None, (384, 384), 50.0, 2)
+    recipe = make_recipe(0, ["pure_ocean_waves", "sea_ice"], None, (384, 384), 50.0, 2)
     wind = np.array([recipe.environment(i).wind_speed for i in range(3000)])
     ice = lazy.ocean_class.values == 5
     assert abs(wind[ice].mean() - wind[~ice].mean()) < 0.4

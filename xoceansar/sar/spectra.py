@@ -49,7 +49,7 @@ def significant_wave_height(
     >>> k, phi = np.linspace(0.01, 0.11, 101), np.arange(0, 360, 10)
     >>> flat = np.full((36, 101), 10.0)
     >>> float(significant_wave_height(flat, k, phi).round(2))
-    2.46
+    2.47
     """
     density = np.asarray(spectrum, np.float64)
     k = np.asarray(wavenumber, np.float64)

@@ -1,10 +1,8 @@
 """Simulated vignettes in the layout of the reader, with their truth."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,10 +21,11 @@ from xoceansar.conventions import (
 )
 from xoceansar.errors import OceansarError
 from xoceansar.sar.quality import pixel_flags
-from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
+from xoceansar.simulate.environment import Environment
 from xoceansar.simulate.icebergs import MAX_ICEBERGS
 from xoceansar.simulate.orbit import acquisition, destination
-from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene, range_profiles, scene
+from xoceansar.simulate.recipe import Recipe, make_recipe
+from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene, range_profiles
 
 __all__ = ["vignettes"]
 
@@ -55,40 +54,7 @@ _DTYPES: Final[Mapping[str, type[np.generic]]] = {
 _EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """Everything but the row number that determines a vignette."""
-
-    seed: int
-    classes: tuple[str, ...]
-    cumulative: tuple[float, ...]
-    beams: tuple[str, ...]
-    shape: tuple[int, int]
-    spacing: float
-    oversample: int
-
-    def stream(self, row: int, part: int) -> np.random.SeedSequence:
-        return np.random.SeedSequence(self.seed, spawn_key=(0, row, part))
-
-    def environment(self, row: int) -> Environment:
-        """Draw class and environment of a row; the beams take turns."""
-        rng = np.random.default_rng(self.stream(row, 0))
-        name = self.classes[
-            int(np.searchsorted(self.cumulative, rng.random(), "right"))
-        ]
-        beam = self.beams[row % len(self.beams)]
-        return sample_environment(rng, ocean_class=name, beam=beam)
-
-    def simulate(self, row: int, environment: Environment) -> Scene:
-        return scene(
-            self.stream(row, 1),
-            environment=environment,
-            size=max(self.shape) * self.spacing,
-            spacing=self.spacing / self.oversample,
-        )
-
-
-def _row(recipe: _Recipe, row: int) -> dict[str, npt.NDArray[Any]]:
+def _row(recipe: Recipe, row: int) -> dict[str, npt.NDArray[Any]]:
     """Simulate one vignette: every variable of `_DIMS`."""
     environment = recipe.environment(row)
     length, width = (cells * recipe.spacing for cells in recipe.shape)
@@ -133,7 +99,7 @@ def _fractional_boxes(
     return out
 
 
-def _block(recipe: _Recipe, rows: range, workers: int) -> dict[str, npt.NDArray[Any]]:
+def _block(recipe: Recipe, rows: range, workers: int) -> dict[str, npt.NDArray[Any]]:
     """Simulate some rows, stacked."""
     out: dict[str, npt.NDArray[Any]] = {}
 
@@ -154,7 +120,7 @@ def _block(recipe: _Recipe, rows: range, workers: int) -> dict[str, npt.NDArray[
     return out
 
 
-def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
+def _lazy(recipe: Recipe, n: int, chunks: int) -> dict[str, Any]:
     """Build the Dask arrays of `_DIMS`; nothing is simulated yet."""
     import dask.array as da
     from dask.delayed import delayed
@@ -179,57 +145,6 @@ def _lazy(recipe: _Recipe, n: int, chunks: int) -> dict[str, Any]:
         name: da.concatenate(arrays)  # type: ignore[no-untyped-call]
         for name, arrays in parts.items()
     }
-
-
-def _class_table(
-    classes: Sequence[str] | Mapping[str, float] | None,
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Check the classes; return their names and cumulative probabilities."""
-    if classes is None:
-        classes = OCEAN_CLASSES
-    if isinstance(classes, str):
-        classes = (classes,)
-    weights = (
-        dict(classes)
-        if isinstance(classes, Mapping)
-        else {name: 1.0 for name in dict.fromkeys(classes)}
-    )
-    unknown = sorted(set(weights) - set(OCEAN_CLASSES))
-    if unknown or not weights:
-        raise OceansarError(
-            f"classes must name some of {', '.join(OCEAN_CLASSES)}; "
-            f"got {', '.join(unknown) or 'none'}."
-        )
-    values = np.array(list(weights.values()), np.float64)
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise OceansarError(
-            f"class probabilities must be non-negative with a positive sum; got {weights}."
-        )
-    cumulative = np.cumsum(values / values.sum())
-    cumulative[-1] = math.inf  # a draw just under 1 still finds a class
-    return tuple(weights), tuple(cumulative.tolist())
-
-
-def _recipe(
-    seed: int,
-    classes: Sequence[str] | Mapping[str, float] | None,
-    beams: Sequence[str] | None,
-    shape: tuple[int, int],
-    spacing: float,
-    oversample: int,
-) -> _Recipe:
-    names, cumulative = _class_table(classes)
-    chosen = (beams,) if isinstance(beams, str) else tuple(beams or BEAMS)
-    if not set(chosen) <= set(BEAMS):
-        raise OceansarError(f"beams must be among 'wv1' and 'wv2'; got {chosen}.")
-    if min(shape) < 2 or spacing <= 0 or oversample < 1:
-        raise OceansarError(
-            "shape must be at least (2, 2), spacing positive and oversample 1 or more; "
-            f"got shape {shape}, spacing {spacing}, oversample {oversample}."
-        )
-    return _Recipe(
-        int(seed), names, cumulative, chosen, (int(shape[0]), int(shape[1])), float(spacing), int(oversample)
-    )  # fmt: skip
 
 
 def vignettes(
@@ -297,13 +212,11 @@ def vignettes(
     >>> ds.sigma0.shape
     (6, 384, 384)
     """
-    if seed < 0:
-        raise OceansarError(f"seed must be 0 or more; got {seed}.")
     if n < 1:
         raise OceansarError(f"n must be 1 or more; got {n}.")
     if chunks is not None and chunks < 1:
         raise OceansarError(f"chunks must be 1 or more; got {chunks}.")
-    recipe = _recipe(seed, classes, beams, shape, spacing, oversample)
+    recipe = make_recipe(seed, classes, beams, shape, spacing, oversample)
     if chunks is None:
         arrays = _block(recipe, range(n), workers or _processors())
     else:
@@ -332,7 +245,7 @@ def _processors() -> int:
 
 
 def _assembled(
-    recipe: _Recipe,
+    recipe: Recipe,
     environments: Sequence[Environment],
     arrays: dict[str, Any],
     chunks: int | None,
@@ -365,7 +278,7 @@ def _assembled(
 
 
 def _profiles(
-    recipe: _Recipe, environments: Sequence[Environment]
+    recipe: Recipe, environments: Sequence[Environment]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Incidence and NESZ of every vignette (vignette, sample)."""
     samples = recipe.shape[1]
@@ -374,7 +287,7 @@ def _profiles(
     return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
 
 
-def _places(recipe: _Recipe, environments: Sequence[Environment]) -> dict[str, Any]:
+def _places(recipe: Recipe, environments: Sequence[Environment]) -> dict[str, Any]:
     """Coordinates along vignette that say where, when and what a vignette is."""
     n = len(environments)
     at = [acquisition(recipe.seed, i, e.beam) for i, e in enumerate(environments)]

@@ -32,7 +32,7 @@ GRAVITY: Final = 9.81
 class Beam:
     """Geometry and noise of a wave-mode beam.
 
-    Attributes
+    Parameters
     ----------
     incidence : float
         Incidence at mid-swath, degrees.
@@ -88,7 +88,7 @@ _WIND_SCALE, _WIND_SHAPE = 9.0, 2.2  # Weibull, m/s
 class Swell:
     """A swell system with a JONSWAP spectrum.
 
-    Attributes
+    Parameters
     ----------
     height : float
         Significant height, m.
@@ -113,7 +113,7 @@ class Swell:
 class Environment:
     """Everything that determines a scene, apart from chance.
 
-    Attributes
+    Parameters
     ----------
     ocean_class : str
         One of `conventions.OCEAN_CLASSES`.

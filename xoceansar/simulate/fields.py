@@ -42,7 +42,18 @@ class Canvas:
         self._ky = (2 * np.pi * fft.fftfreq(n, spacing)).astype(np.float32)[:, None]
 
     def constant(self, value: float) -> Field:
-        """Fill a field with one value."""
+        """Fill a field with one value.
+
+        Parameters
+        ----------
+        value : float
+            The value.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            The field.
+        """
         return np.full((self.n, self.n), value, np.float32)
 
     def _coloured(self, amplitude: Field) -> Field:
@@ -61,6 +72,11 @@ class Canvas:
         ----------
         outer : float
             Outer scale, m. Scales under 400 m are smoothed.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            Of zero mean and unit standard deviation.
         """
         square = self._kx**2 + self._ky**2
         k0 = np.float32((2 * math.pi / outer) ** 2)
@@ -86,6 +102,11 @@ class Canvas:
             Direction along which structures are stretched, radians.
         elongation : float
             How much longer than wide they are.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            Of zero mean and unit standard deviation.
         """
         c, s = np.float32(math.cos(direction)), np.float32(math.sin(direction))
         along, across = self._kx * c + self._ky * s, self._ky * c - self._kx * s
@@ -95,7 +116,22 @@ class Canvas:
         return self._coloured(np.exp(np.float32(-0.25) * ring**2) / np.sqrt(k))
 
     def warp(self, field: Field, amplitude: float, wavelength: float) -> Field:
-        """Displace a field by a random smooth flow of `amplitude` metres."""
+        """Displace a field by a random smooth flow.
+
+        Parameters
+        ----------
+        field : ndarray of float32 (n, n)
+            The field, periodic.
+        amplitude : float
+            Standard deviation of the displacement along each axis, m.
+        wavelength : float
+            Typical scale of the flow, m.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            The displaced field.
+        """
         rows = self.y + amplitude * self.band(wavelength, 0.5)
         columns = self.x + amplitude * self.band(wavelength, 0.5)
         at = np.stack([rows, columns]) / np.float32(self.spacing) - np.float32(0.5)
@@ -103,7 +139,13 @@ class Canvas:
         return out
 
     def front(self) -> Field:
-        """Draw a meandering line; return the distance to it, m, signed by the side."""
+        """Draw a meandering line across the canvas.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            Distance to the line, m, negative on one side; not periodic.
+        """
         rng, angle = self.rng, self.rng.uniform(0, 2 * math.pi)
         x, y = self.x - self.size / 2, self.y - self.size / 2
         distance = x * math.cos(angle) + y * math.sin(angle)

@@ -21,7 +21,7 @@ _CONTRAST: Final = 4.0  # dB above the sea at least, so that the berg can be see
 class Iceberg:
     """One iceberg.
 
-    Attributes
+    Parameters
     ----------
     box : tuple of float
         ``(azimuth_min, range_min, azimuth_max, range_max)``, m from the corner of the scene.

@@ -83,7 +83,20 @@ def cmod5n_field(speed: Image, phi: Image, incidence: Image) -> Image:
 
 
 def resize(field: Image, n: int) -> Image:
-    """Interpolate a square field to n x n cells of the same area, bilinear, edges held."""
+    """Interpolate a square field to another number of cells over the same area.
+
+    Parameters
+    ----------
+    field : ndarray of float32 (m, m)
+        The field.
+    n : int
+        Cells along a side of the result.
+
+    Returns
+    -------
+    ndarray of float32 (n, n)
+        Bilinear between cell centres, constant beyond the outermost.
+    """
     if field.shape == (n, n):
         return field
     out = np.empty((n, n), np.float32)
@@ -138,7 +151,20 @@ def sar_looks(
 
 
 def smear_azimuth(image: Image, width: float) -> Image:
-    """Blur along azimuth by a Gaussian of standard deviation `width` cells, periodic."""
+    """Blur along azimuth by a Gaussian.
+
+    Parameters
+    ----------
+    image : ndarray of float32 (ny, nx)
+        Axis 0 azimuth, periodic.
+    width : float
+        Standard deviation, cells.
+
+    Returns
+    -------
+    ndarray of float32 (ny, nx)
+        The blurred image, of the same sum.
+    """
     radius = min(max(1, math.ceil(4 * width)), image.shape[0] // 2 - 1)
     offset = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (offset / max(width, 1e-3)) ** 2)
@@ -176,7 +202,20 @@ def speckled(
 
 
 def block_mean(image: Image, factor: int) -> Image:
-    """Average over blocks of factor x factor pixels."""
+    """Average over square blocks.
+
+    Parameters
+    ----------
+    image : ndarray of float32 (ny, nx)
+        Both sizes divisible by the factor.
+    factor : int
+        Pixels along a side of a block.
+
+    Returns
+    -------
+    ndarray of float32 (ny / factor, nx / factor)
+        Block means.
+    """
     if factor == 1:
         return image
     ny, nx = image.shape[0] // factor, image.shape[1] // factor

@@ -45,7 +45,7 @@ _OCEANS: Final = (
 class Acquisition:
     """Place, time and names of one vignette.
 
-    Attributes
+    Parameters
     ----------
     time : datetime64[ns]
         UTC of the centre.

@@ -29,7 +29,7 @@ Field = npt.NDArray[np.float32]
 class Phenomenon:
     """What a phenomenon does to the sea, on the canvas.
 
-    Attributes
+    Parameters
     ----------
     speed : ndarray (n, n)
         Wind speed, m/s.

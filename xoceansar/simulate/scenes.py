@@ -42,7 +42,7 @@ _NESZ_EDGE: Final = (
 class Scene:
     """A speckle-free, noise-free scene.
 
-    Attributes
+    Parameters
     ----------
     environment : Environment
         What it was made from.
@@ -78,11 +78,26 @@ class Scene:
         ----------
         ground_heading : float
             Heading of the satellite track, degrees clockwise from north.
+
+        Returns
+        -------
+        float
+            In [0, 360).
         """
         return to_compass(self.truth["wind_direction"], ground_heading)
 
     def crop(self, length: float, width: float) -> "Scene":
-        """Cut out the central `length` (azimuth) by `width` (range) metres.
+        """Cut out the centre.
+
+        Parameters
+        ----------
+        length, width : float
+            Size along azimuth and along ground range, m.
+
+        Returns
+        -------
+        Scene
+            The same truth; boxes of icebergs moved along, and kept where they lie outside.
 
         Raises
         ------
@@ -253,7 +268,22 @@ def scene(
 def range_profiles(
     env: Environment, x: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Incidence (degrees) and linear NESZ at ground range `x` from mid-swath, metres."""
+    """Compute incidence and noise along ground range.
+
+    Parameters
+    ----------
+    env : Environment
+        Beam, and incidence at mid-swath.
+    x : ndarray
+        Ground range from mid-swath, m.
+
+    Returns
+    -------
+    incidence : ndarray of float32
+        Degrees.
+    nesz : ndarray of float32
+        Noise-equivalent sigma zero, linear.
+    """
     incidence = env.incidence + INCIDENCE_SLOPE * x
     nesz_db = BEAMS[env.beam].nesz_db + _NESZ_EDGE * (x / 10e3) ** 2
     return incidence.astype(np.float32), (10 ** (nesz_db / 10)).astype(np.float32)

@@ -91,6 +91,20 @@ def elfouhaily_spread(
     """Compute Elfouhaily's Delta(k) of the spreading ``(1 + Delta cos 2 delta) / pi``.
 
     The spreading holds for ``|delta| < 90`` degrees: no wave runs against the wind.
+
+    Parameters
+    ----------
+    k : ndarray
+        Wavenumber, rad/m.
+    wind_speed : float
+        Wind speed at 10 m, m/s.
+    inverse_wave_age : float
+        Omega_c.
+
+    Returns
+    -------
+    ndarray
+        Delta, between 0 and 1.
     """
     peak = GRAVITY / wind_speed**2 * inverse_wave_age**2
     friction = _friction_velocity(wind_speed)
@@ -104,7 +118,20 @@ def elfouhaily_spread(
 
 
 def jonswap(k: Array, swell: Swell) -> npt.NDArray[np.float64]:
-    """Compute the shape of the omnidirectional JONSWAP spectrum S(k), not normalised."""
+    """Compute the shape of the omnidirectional JONSWAP spectrum.
+
+    Parameters
+    ----------
+    k : ndarray
+        Wavenumber, rad/m.
+    swell : Swell
+        Its peak period and peakedness.
+
+    Returns
+    -------
+    ndarray
+        S(k) up to a factor.
+    """
     peak = 1.0 / swell.period
     frequency = np.sqrt(GRAVITY * k) / (2 * math.pi)
     width = np.where(frequency <= peak, 0.07, 0.09)
@@ -118,7 +145,15 @@ def jonswap(k: Array, swell: Swell) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Grid:
-    """A square periodic grid of ``n`` cells of ``spacing`` metres; ``n`` is even."""
+    """A square periodic grid.
+
+    Parameters
+    ----------
+    n : int
+        Cells along a side, even.
+    spacing : float
+        Size of a cell, m.
+    """
 
     n: int
     spacing: float
@@ -150,7 +185,7 @@ class Grid:
 class Surface:
     """One realisation of the sea surface.
 
-    Attributes
+    Parameters
     ----------
     grid : Grid
         The grid it is periodic on.
@@ -181,7 +216,13 @@ class Surface:
         return 4 * math.sqrt(self.height_variance + self.unresolved_height)
 
     def elevation(self) -> npt.NDArray[np.float32]:
-        """Compute the resolved surface elevation, metres (n, n)."""
+        """Compute the elevation of the resolved waves.
+
+        Returns
+        -------
+        ndarray of float32 (n, n)
+            Metres.
+        """
         half = 0.5 * (self.plus + np.conj(self.minus))
         half[:, 0] *= 2
         return _inverse(half, self.grid.n)
@@ -213,19 +254,37 @@ class Surface:
         return _inverse(velocity, n), _inverse(modulation, n)
 
     def velocity_variance(self, incidence: float) -> float:
-        """Compute the line-of-sight velocity variance of all waves, (m/s)^2."""
-        density, speed = self.grid, self.unresolved_speed
-        kx, ky = density.kx, density.ky[:, None]
+        """Compute the variance of the line-of-sight velocity of all waves.
+
+        Parameters
+        ----------
+        incidence : float
+            Radians.
+
+        Returns
+        -------
+        float
+            (m/s)^2, expected; resolved and unresolved waves.
+        """
+        kx, ky = self.grid.kx, self.grid.ky[:, None]
         k = np.hypot(kx, ky)
         along = np.divide(kx, k, out=np.zeros_like(k), where=k > 0)
         line = (along * math.sin(incidence)) ** 2 + math.cos(incidence) ** 2
         both = self.density_plus + self.density_minus
         resolved = float(np.sum(both * GRAVITY * k * line, dtype=np.float64))
         isotropic = 0.5 * math.sin(incidence) ** 2 + math.cos(incidence) ** 2
-        return resolved * self.grid.cell + speed * isotropic
+        return resolved * self.grid.cell + self.unresolved_speed * isotropic
 
     def peak(self) -> tuple[float, float]:
-        """Find the peak of the directional spectrum: wavelength (m) and direction (degrees)."""
+        """Find the peak of the directional spectrum.
+
+        Returns
+        -------
+        wavelength : float
+            Metres.
+        direction : float
+            Direction the waves travel to, degrees, scene frame.
+        """
         behind = self.density_minus.max() > self.density_plus.max()
         density = self.density_minus if behind else self.density_plus
         i, j = np.unravel_index(int(np.argmax(density)), density.shape)
