@@ -170,7 +170,7 @@ class GeolocationGrid:
         flattening = (1 - _E2) / (1 - _E2 * np.sin(phi) ** 2)
         move = after - before
         heading = np.degrees(np.arctan2(move @ east, move @ north * flattening))
-        return float(heading % 360.0)
+        return float(heading % 360.0 % 360.0)  # a tiny negative angle rounds up to 360
 
     def _interpolate(
         self, table: Array, line: npt.ArrayLike, sample: npt.ArrayLike

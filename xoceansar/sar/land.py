@@ -54,8 +54,9 @@ def is_land(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> npt.NDArray[np
     known = np.isfinite(lon) & np.isfinite(lat)
     east = (np.where(known, lon, 0.0) + 180.0) % 360.0 - 180.0
     north = np.clip(np.where(known, lat, 0.0), -_POLE, _POLE)
-    found = _mask().contains_many(east.ravel(), north.ravel())
-    return np.asarray(found, bool).reshape(known.shape) & known
+    found = np.asarray(_mask().contains_many(east.ravel(), north.ravel()), bool)
+    inside: npt.NDArray[np.bool_] = found.reshape(known.shape) & known
+    return inside
 
 
 def land_fraction(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> float:
