@@ -85,6 +85,7 @@ def test_compass_of_the_look_and_of_the_flight(direction, heading):
     [
         ({"ocean_class": "swell"}, "pure_ocean_waves"),
         ({"beam": "iw1"}, "wv1"),
+        ({"incidence": 60.0}, "between 17 and 45"),
         ({"wind_speed": -1.0}, "between 0 and 40"),
         ({"wind_speed": math.nan}, "between 0 and 40"),
     ],

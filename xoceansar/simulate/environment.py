@@ -153,6 +153,10 @@ class Environment:
                 f"beam must be 'wv1' or 'wv2'; got {self.beam!r}. "
                 "The simulator knows the two wave-mode beams of Sentinel-1."
             )
+        if not 17.0 <= self.incidence <= 45.0:
+            raise OceansarError(
+                f"incidence must be between 17 and 45 degrees; got {self.incidence}."
+            )
         if not 0.0 <= self.wind_speed <= 40.0:
             raise OceansarError(
                 f"wind_speed must be between 0 and 40 m/s; got {self.wind_speed}."
