@@ -1,0 +1,102 @@
+"""The demonstration: the whole way from a product to a map, on a simulated sea whose truth is known."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xoceansar.cli import tables
+from xoceansar.cli.figures import save, use_files
+from xoceansar.cli.products import with_footprints
+from xoceansar.cli.shell import Steps, out
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["demo"]
+
+
+def demo(
+    to: Annotated[
+        Path, typer.Option(help="Folder of what is made.", metavar="FOLDER")
+    ] = Path("demo"),
+    n: Annotated[
+        int, typer.Option("--n", help="Number of vignettes.", min=1, max=32)
+    ] = 8,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same sea.")] = 4,
+    scale: Annotated[
+        float,
+        typer.Option(
+            help="1 for the real size; less is quicker, and too small to retrieve."
+        ),
+    ] = 1.0,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
+    ] = None,
+) -> None:
+    """Simulate a product, read it, retrieve, compare with the truth, draw: everything in one go.
+
+    [bold]Examples[/bold]
+
+      xoceansar demo
+      xoceansar demo --to somewhere --n 4 --seed 1
+
+    Makes a Wave Mode product in the real format and of the real size (100 MB a
+    vignette), and beside it results.zarr, map.png, world.png and vignettes.png.
+    The sea is simulated: the errors in the table are no statement about the
+    real one.
+    """
+    import xoceansar as xos
+    from xoceansar.simulate.safe import truth_path, write_safe
+
+    handle = xos.load_model(model)
+    steps = Steps()
+    with steps.step(f"simulate a product of {n} vignettes"):
+        product = write_safe(to, n=n, seed=seed, scale=scale)
+    with steps.step("open it"):
+        ds = xos.open_wave_mode(product)
+    with steps.step("read, calibrate and retrieve"):
+        result = with_footprints(ds.oceansar.retrieve(model=handle), ds).compute()
+        xos.to_zarr(result, to / "results.zarr", mode="w")
+    truth = _truth(truth_path(product), result)
+    with steps.step("draw maps and quick-looks"):
+        _draw(ds, result, truth, to)
+
+    table, summary = tables.compare(result, truth)
+    out.print(table)
+    out.print(summary, markup=False)
+    out.print(
+        "All of this is simulated: product, truth, and the sea that the model was trained on.",
+        style="yellow",
+    )
+    out.print(steps.table())
+    for name in (product.name, "results.zarr", "map.png", "world.png", "vignettes.png"):
+        out.print(f"written: {to / name}", highlight=False, soft_wrap=True)
+
+
+def _truth(path: Path, result: "xr.Dataset") -> "xr.Dataset":
+    """Read the truth, in the order of the result."""
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="scipy", mask_and_scale=False) as file:
+        truth = file.load()
+    rows = {str(name): i for i, name in enumerate(truth["vignette_id"].values)}
+    return truth.isel(
+        vignette=[rows[str(name)] for name in result["vignette_id"].values]
+    )
+
+
+def _draw(
+    ds: "xr.Dataset", result: "xr.Dataset", truth: "xr.Dataset", to: Path
+) -> None:
+    from xoceansar import plot
+
+    use_files()
+    shown = result.assign_attrs(
+        simulated=1
+    )  # which the format of a product does not say
+    save(plot.map(shown, "swh").figure, to / "map.png")
+    save(plot.map(shown, "swh", extent="global").figure, to / "world.png")
+    images = shown.assign(sigma0=ds["sigma0"])
+    save(plot.vignettes(images, truth=truth), to / "vignettes.png")

@@ -1,0 +1,195 @@
+"""Commands on products: look inside, retrieve, simulate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from xoceansar.cli import tables
+from xoceansar.cli.shell import dask_progress, out, working
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["open_", "read_result", "retrieve", "simulate", "with_footprints"]
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="A .SAFE folder, its manifest.safe, a .zip of it, several, or a quoted glob.",
+    ),
+]
+Beam = Annotated[
+    Literal["wv1", "wv2"] | None,
+    typer.Option(help="Keep one beam: wv1 (24 degrees incidence) or wv2 (37 degrees)."),
+]
+
+#: Vignettes listed without --all.
+_ROWS: Final = 24
+_CORNERS: Final = ("corner_longitude", "corner_latitude")
+
+
+def open_(
+    paths: Paths,
+    beam: Beam = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every vignette.")
+    ] = False,
+) -> None:
+    """Say what is in products, without reading a pixel.
+
+    [bold]Examples[/bold]
+
+      xoceansar open S1A_WV_SLC__1SSV_20210403T083025_....SAFE
+      xoceansar open archive/2021/*.zip --beam wv2 --all
+
+    The # is what [bold]open_wave_mode(path, vignettes=...)[/bold] takes in Python.
+    """
+    ds = _opened(paths, beam)
+    out.print(repr(ds.oceansar), markup=False, highlight=False, soft_wrap=True)
+    most = ds.sizes["vignette"] if everything else _ROWS
+    out.print(tables.vignette_table(ds, most=most))
+
+
+def retrieve(
+    paths: Paths,
+    to: Annotated[
+        Path,
+        typer.Option(
+            help="Zarr store to write; xarray.open_zarr reads it.", metavar="OUT.zarr"
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
+    ] = None,
+    beam: Beam = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the store if it exists.")
+    ] = False,
+) -> None:
+    """Retrieve wave height, wind and ocean class, and write them as a Zarr store.
+
+    [bold]Examples[/bold]
+
+      xoceansar retrieve PRODUCT.SAFE --to result.zarr
+      xoceansar retrieve 'archive/2021/*.SAFE' --beam wv2 --to wv2.zarr
+
+    Afterwards:
+
+      xoceansar map result.zarr --variable swh --to map.png
+      python -c "import xarray as xr; print(xr.open_zarr('result.zarr'))"
+
+    A vignette that cannot be read is a row of missing values, and quality says
+    why.
+    """
+    from xoceansar import ops, to_zarr
+    from xoceansar.models.bundle import load_model
+
+    handle = load_model(model)
+    ds = _opened(paths, beam)
+    result = with_footprints(ops.retrieve(ds, model=handle), ds)
+    with dask_progress(f"retrieving {ds.sizes['vignette']} vignettes"):
+        to_zarr(result, to, mode="w" if overwrite else "w-")
+    out.print(tables.summarise(read_result(to).load()))
+    out.print(f"model {handle.name}; written to {to}", highlight=False, soft_wrap=True)
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Where the .SAFE folder is made.")],
+    n: Annotated[int, typer.Option("--n", help="Number of vignettes.")] = 8,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same sea.")] = 0,
+    scale: Annotated[
+        float,
+        typer.Option(
+            help="1 for the real size (100 MB each), less for a corner of it."
+        ),
+    ] = 1.0,
+    ipf: Annotated[
+        str,
+        typer.Option(help="Processor version: decides the dialect of the noise files."),
+    ] = "003.71",
+    platform: Annotated[
+        Literal["S1A", "S1B", "S1C", "S1D"], typer.Option(help="Satellite.")
+    ] = "S1A",
+    polarisation: Annotated[
+        Literal["VV", "HH"], typer.Option(help="Polarisation.")
+    ] = "VV",
+) -> None:
+    """Simulate a Wave Mode product in the real format, with known truth beside it.
+
+    [bold]Examples[/bold]
+
+      xoceansar simulate products/ --n 8
+      xoceansar simulate products/ --n 2 --ipf 2.91 --scale 0.2 --seed 7
+
+    The truth (wave height, wind, class) is in PRODUCT.truth.nc. All of it is
+    simulated: it looks like the sea, and is no measurement of it.
+    """
+    from xoceansar.simulate.safe import truth_path, write_safe
+
+    with working(f"simulating {n} vignettes"):
+        product = write_safe(
+            folder, n=n, seed=seed, scale=scale, ipf=ipf, platform=platform,
+            polarisation=polarisation,
+        )  # fmt: skip
+    for line in (f"product: {product}", f"truth:   {truth_path(product)}"):
+        out.print(line, highlight=False, soft_wrap=True)
+    out.print(f"look inside: xoceansar open {product}", highlight=False, soft_wrap=True)
+
+
+def _opened(paths: list[str], beam: Literal["wv1", "wv2"] | None) -> "xr.Dataset":
+    from xoceansar import open_wave_mode
+
+    with working("reading annotation"):
+        return open_wave_mode(paths if len(paths) > 1 else paths[0], beam=beam)
+
+
+def with_footprints(result: "xr.Dataset", ds: "xr.Dataset") -> "xr.Dataset":
+    """Keep the corners of the vignettes, which no image carries, for the maps of a result.
+
+    Parameters
+    ----------
+    result : Dataset
+        As returned by `xoceansar.ops.retrieve`.
+    ds : Dataset
+        What it was retrieved from.
+
+    Returns
+    -------
+    Dataset
+        `result` with ``corner_longitude`` and ``corner_latitude``.
+    """
+    return result.assign_coords({name: ds[name] for name in _CORNERS})
+
+
+def read_result(path: Path) -> "xr.Dataset":
+    """Open a store that `retrieve` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The Zarr store.
+
+    Returns
+    -------
+    Dataset
+        Its variables, lazy.
+
+    Raises
+    ------
+    ProductError
+        If there is no Zarr store.
+    """
+    import xarray as xr
+
+    from xoceansar.errors import ProductError
+
+    if not (path / "zarr.json").is_file() and not (path / ".zgroup").is_file():
+        raise ProductError(
+            f"{path} is not a Zarr store. Make one with: xoceansar retrieve PRODUCT.SAFE "
+            f"--to {path}"
+        )
+    result: xr.Dataset = xr.open_zarr(path)
+    return result

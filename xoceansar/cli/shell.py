@@ -1,0 +1,166 @@
+"""What all commands share: consoles, errors and warnings in words, a progress bar, step times."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from xoceansar.errors import OceansarError, OceansarWarning
+
+if TYPE_CHECKING:
+    from dask.callbacks import Callback
+
+__all__ = ["OceansarGroup", "Steps", "dask_progress", "err", "out", "working"]
+
+#: Results.
+out = Console()
+#: Progress, warnings and errors: a pipe sees none of them.
+err = Console(stderr=True)
+
+
+class OceansarGroup(TyperGroup):
+    """Commands whose expected errors are one red message and the exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, with errors and warnings of this package in words."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", OceansarWarning)
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except (OceansarError, FileNotFoundError) as error:
+                err.print(Text(f"Error: {error}", style="bold red"), soft_wrap=True)
+                ctx.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print this package's warnings; those of others are not the user's business here."""
+    del filename, lineno, file, line
+    if issubclass(category, OceansarWarning):
+        err.print(Text(f"Note: {message}", style="yellow"), soft_wrap=True)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Show a spinner beside a text while something runs.
+
+    Parameters
+    ----------
+    text : str
+        What is being done.
+
+    Yields
+    ------
+    None
+        While it is being done.
+    """
+    with err.status(text):
+        yield
+
+
+@contextmanager
+def dask_progress(text: str) -> Iterator[None]:
+    """Show a bar of the Dask tasks that are computed inside.
+
+    Parameters
+    ----------
+    text : str
+        What is being computed.
+
+    Yields
+    ------
+    None
+        While it is being computed.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("tasks"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar, _callback(bar, bar.add_task(text, total=None)):
+        yield
+
+
+def _callback(bar: Progress, task: Any) -> "Callback":
+    from dask.callbacks import Callback
+
+    def start_state(dsk: Any, state: dict[str, Any]) -> None:
+        total = sum(len(state[key]) for key in ("ready", "waiting", "running"))
+        bar.update(task, total=total, completed=0)
+
+    def posttask(*_: Any) -> None:
+        bar.advance(task)
+
+    return Callback(start_state=start_state, posttask=posttask)  # type: ignore[no-untyped-call]
+
+
+@dataclass
+class Steps:
+    """Times of the steps of a command.
+
+    Parameters
+    ----------
+    seconds : dict of str to float
+        Duration of each step so far.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step, with a spinner.
+
+        Parameters
+        ----------
+        name : str
+            What is being done.
+
+        Yields
+        ------
+        None
+            While it is being done.
+        """
+        start = time.perf_counter()
+        with working(f"{name} ..."):
+            yield
+        self.seconds[name] = time.perf_counter() - start
+
+    def table(self) -> Table:
+        """Return the times as a table with their sum."""
+        table = Table(
+            "step", title="Time", title_justify="left", box=None, show_footer=True
+        )
+        table.columns[0].footer = "total"
+        table.add_column(
+            "seconds", justify="right", footer=f"{sum(self.seconds.values()):.1f}"
+        )
+        for name, seconds in self.seconds.items():
+            table.add_row(name, f"{seconds:.1f}")
+        return table

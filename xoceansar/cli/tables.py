@@ -1,0 +1,193 @@
+"""Tables on the terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["compare", "summarise", "vignette_table"]
+
+_TITLE: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
+
+
+def vignette_table(ds: "xr.Dataset", *, most: int) -> Table:
+    """List the vignettes of a Dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With the coordinates of `xoceansar.open_wave_mode`.
+    most : int
+        Rows at most; the caption counts those left out.
+
+    Returns
+    -------
+    Table
+        One row for each vignette.
+    """
+    n = ds.sizes["vignette"]
+    caption = None if n <= most else f"... and {n - most} more: --all lists them"
+    table = Table(
+        title=f"{n} vignettes", caption=caption, caption_justify="left", **_TITLE
+    )
+    for name in (
+        "#",
+        "beam",
+        "pol",
+        "time (UTC)",
+        "latitude",
+        "longitude",
+        "incidence",
+        "IPF",
+    ):
+        numeric = name in ("#", "latitude", "longitude", "incidence")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for i in range(min(n, most)):
+        row = ds.isel(vignette=i)
+        table.add_row(
+            str(i),
+            _text(row, "beam"),
+            _text(row, "polarisation"),
+            _text(row, "time")[:19].replace("T", " "),
+            _number(row, "latitude", ".2f"),
+            _number(row, "longitude", ".2f"),
+            _number(row, "incidence", ".1f"),
+            _text(row, "ipf_version"),
+        )
+    return table
+
+
+def _text(row: "xr.Dataset", name: str) -> str:
+    return str(row[name].values) if name in row.variables else ""
+
+
+def _number(row: "xr.Dataset", name: str, form: str) -> str:
+    return format(float(row[name].mean()), form) if name in row.variables else ""
+
+
+def summarise(result: "xr.Dataset") -> Table:
+    """Sum up what was retrieved.
+
+    Parameters
+    ----------
+    result : Dataset
+        As returned by `xoceansar.ops.retrieve`, in memory.
+
+    Returns
+    -------
+    Table
+        Range of each number, count of each class and of each quality flag.
+    """
+    n = result.sizes["vignette"]
+    table = Table("quantity", "result", title=f"Retrieved from {n} vignettes", **_TITLE)
+    for name, data in result.data_vars.items():
+        if data.dims != ("vignette",):
+            continue
+        kind = "flag_values" in data.attrs, "flag_masks" in data.attrs
+        if kind[0]:
+            table.add_row(str(name), _class_counts(data))
+        elif kind[1]:
+            table.add_row(str(name), _flag_counts(data))
+        else:
+            table.add_row(str(name), _spread(data))
+    return table
+
+
+def _spread(data: "xr.DataArray") -> str:
+    valid = data.dropna("vignette")
+    missing = data.size - valid.size
+    text = "none"
+    if valid.size:
+        units = data.attrs.get("units", "")
+        low, middle, high = (float(v) for v in valid.quantile([0, 0.5, 1]))
+        text = f"median {middle:.2f}, {low:.2f} to {high:.2f} {units}".rstrip(" 1")
+    return text + (f"; {missing} missing" if missing else "")
+
+
+def _class_counts(data: "xr.DataArray") -> str:
+    names = str(data.attrs["flag_meanings"]).split()
+    values = [int(v) for v in data.attrs["flag_values"]]
+    counts = {n: int((data == v).sum()) for n, v in zip(names, values, strict=True)}
+    parts = [f"{n.replace('_', ' ')} {c}" for n, c in counts.items() if c]
+    missing = data.size - sum(counts.values())
+    return ", ".join(parts + ([f"missing {missing}"] if missing else []))
+
+
+def _flag_counts(data: "xr.DataArray") -> str:
+    names = str(data.attrs["flag_meanings"]).split()
+    masks = [int(v) for v in data.attrs["flag_masks"]]
+    counts = {n: int(((data & m) > 0).sum()) for n, m in zip(names, masks, strict=True)}
+    clean = int((data == 0).sum())
+    parts = [f"{n.replace('_', ' ')} {c}" for n, c in counts.items() if c]
+    return ", ".join([f"nothing to report {clean}", *parts])
+
+
+def compare(result: "xr.Dataset", truth: "xr.Dataset") -> tuple[Table, str]:
+    """Set what was retrieved beside the truth.
+
+    Parameters
+    ----------
+    result : Dataset
+        ``swh``, ``wind_speed`` and ``ocean_class`` along vignette, in memory.
+    truth : Dataset
+        The same, known, in the same order.
+
+    Returns
+    -------
+    table : Table
+        One row for each vignette.
+    summary : str
+        Root mean square errors and the share of right classes, with the number behind each.
+    """
+    table = Table(title="Retrieved beside the truth of the simulation", **_TITLE)
+    table.add_column("#", justify="right")
+    table.add_column("beam")
+    for name in ("SWH (m)", "true", "wind (m/s)", "true"):
+        table.add_column(name, justify="right", style="dim" if name == "true" else None)
+    table.add_column("class")
+    table.add_column("true", style="dim")
+    found, known = (
+        _class_names(result["ocean_class"]),
+        _class_names(truth["ocean_class"]),
+    )
+    for i in range(result.sizes["vignette"]):
+        right = found[i] == known[i]
+        table.add_row(
+            str(i),
+            _text(result.isel(vignette=i), "beam"),
+            *(
+                f"{float(ds[name][i]):.2f}"
+                for name in ("swh", "wind_speed")
+                for ds in (result, truth)
+            ),
+            f"[green]{found[i]}[/green]" if right else f"[red]{found[i]}[/red]",
+            known[i],
+        )
+    hits = sum(a == b for a, b in zip(found, known, strict=True))
+    lines = [
+        _rmse(result["swh"], truth["swh"], "SWH", "m"),
+        _rmse(result["wind_speed"], truth["wind_speed"], "wind speed", "m/s"),
+        f"class: {hits} of {len(known)} right",
+    ]
+    return table, "\n".join(lines)
+
+
+def _class_names(data: "xr.DataArray") -> list[str]:
+    names = [n.replace("_", " ") for n in str(data.attrs["flag_meanings"]).split()]
+    values = [float(v) for v in data.attrs["flag_values"]]
+    table = dict(zip(values, names, strict=True))
+    return [table.get(float(v), "missing") for v in data.values]
+
+
+def _rmse(found: "xr.DataArray", true: "xr.DataArray", name: str, unit: str) -> str:
+    error = (found - true.values).dropna("vignette")
+    if not error.size:
+        return f"{name}: none retrieved"
+    rmse, bias = float((error**2).mean() ** 0.5), float(error.mean())
+    spread = float(true.std())
+    return (
+        f"{name}: RMSE {rmse:.2f} {unit}, bias {bias:+.2f} {unit}, over {error.size} vignettes "
+        f"(the truth itself varies by {spread:.2f} {unit})"
+    )
