@@ -4,6 +4,10 @@ Every leaf also inherits the builtin that a caller would catch, and every messag
 needed, what was found and what to type. This module imports nothing of the package.
 """
 
+import sys
+import warnings
+from typing import Final
+
 __all__ = [
     "BundleError",
     "ChunkingError",
@@ -19,7 +23,10 @@ __all__ = [
     "UnsupportedProductError",
     "VignetteError",
     "WeightsMismatchError",
+    "warn",
 ]
+
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 class OceansarError(Exception):
@@ -76,3 +83,26 @@ class MissingDependencyError(OceansarError, ImportError):
 
 class OceansarWarning(UserWarning):
     """The result is right, and there is something to know about it."""
+
+
+def warn(message: str) -> None:
+    """Issue an `OceansarWarning` at the line of the caller's own code.
+
+    Parameters
+    ----------
+    message : str
+        What to know, and what to do about it.
+
+    Notes
+    -----
+    The number of frames between that line and this one differs between a function, its accessor
+    method and a Dask task, so it is counted and not given.
+    """
+    level, frame = 1, sys._getframe()
+    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, OceansarWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")

@@ -317,11 +317,11 @@ def test_simulated_models_warn_once_in_a_process(monkeypatch, tmp_path):
     with pytest.warns(
         OceansarWarning, match="not measurements of the real sea"
     ) as caught:
-        bundle.warn_if_simulated(simulated, stacklevel=1)
+        bundle.warn_if_simulated(simulated)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        bundle.warn_if_simulated(simulated, stacklevel=1)
+        bundle.warn_if_simulated(simulated)
 
 
 def test_config_survives_another_round(tmp_path):

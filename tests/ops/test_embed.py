@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,11 @@ class TestRefused:
         with pytest.raises(errors.MissingVariableError, match="incidence"):
             images.drop_vars("incidence").oceansar.wind(model=tiny_model)
 
+    def test_missing_incidence_for_an_input_that_needs_it(self, images, tmp_path):
+        model = write_tiny_model(tmp_path / "rough", scale="roughness")
+        with pytest.raises(errors.MissingVariableError, match="incidence"):
+            embed(images.drop_vars("incidence"), model=model)
+
     def test_unknown_model(self, images):
         with pytest.raises(errors.BundleError, match="no-such-model"):
             embed(images, model="no-such-model")
@@ -185,6 +191,32 @@ def test_some_vignettes_of_another_polarisation_are_missing_and_flagged(
     np.testing.assert_allclose(
         result.swh[~hh], retrieve(images, model=tiny_model).swh[~hh], atol=1e-5
     )
+
+
+def test_a_block_that_the_reader_flagged_does_not_stop_the_run(images, tiny_model):
+    negative = images.copy(deep=True)
+    negative["sigma0"][:2] = -10.0 * images.sigma0[:2] - 9.0
+    with pytest.raises(errors.UnitsError, match="IPF"):
+        embed(negative.sigma0.chunk(vignette=2), model=tiny_model).compute()
+    flags = np.array([32, 32, 0, 0, 0, 0], np.uint8)
+    read = negative.assign(quality=("vignette", flags))
+    result = retrieve(read.chunk(vignette=2), model=tiny_model).compute()
+    assert np.isnan(result.swh[:2]).all()
+    assert result.quality.values.tolist() == flags.tolist()
+    expected = retrieve(images, model=tiny_model).swh[2:]
+    np.testing.assert_allclose(result.swh[2:], expected, atol=1e-5)
+
+
+def test_the_user_is_warned_of_a_simulated_model_when_the_graph_is_built(
+    images, tiny_model, monkeypatch, no_compute
+):
+    monkeypatch.setattr("xoceansar.models.bundle._warned", False)
+    model = replace(tiny_model, simulated=True)
+    lazy = images.assign(sigma0=images.sigma0.chunk())
+    with pytest.warns(errors.OceansarWarning, match="not measurements") as caught:
+        emb = lazy.oceansar.embed(model=model)
+    assert caught[0].filename == __file__
+    assert "not a measurement" in emb.attrs["model_training"]
 
 
 def test_roughness_needs_and_uses_the_incidence_profile(images, tmp_path):

@@ -1,6 +1,5 @@
 """Read a chunk of vignettes: what each Dask task runs."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.conventions import Quality
-from xoceansar.errors import OceansarWarning, VignetteError
+from xoceansar.errors import VignetteError, warn
 from xoceansar.io.annotation import Annotation
 from xoceansar.io.grid import VignetteGrid
 from xoceansar.io.source import Options, Source, Tables, load_annotation, load_tables
@@ -146,14 +145,3 @@ def _unreadable(options: Options) -> _Row:
         no_data_fraction=np.float32(1.0),
         below_noise_fraction=np.float32(0.0),
     )
-
-
-def warn(message: str) -> None:
-    """Warn of something that the result says too.
-
-    Parameters
-    ----------
-    message : str
-        Which vignette, what, and what to do.
-    """
-    warnings.warn(message, OceansarWarning, stacklevel=2)

@@ -19,8 +19,14 @@ from xoceansar.conventions import (
     product_attrs,
     quality_attrs,
 )
-from xoceansar.errors import ChunkingError, DimensionError, ProductError, VignetteError
-from xoceansar.io.block import FIELDS, read_block, warn
+from xoceansar.errors import (
+    ChunkingError,
+    DimensionError,
+    ProductError,
+    VignetteError,
+    warn,
+)
+from xoceansar.io.block import FIELDS, read_block
 from xoceansar.io.grid import GridSpec, VignetteGrid
 from xoceansar.io.product import Paths, Product, VignetteFiles, discover, expand
 from xoceansar.io.source import Options, Reader, Source, load_annotation, require_file

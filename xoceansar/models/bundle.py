@@ -1,7 +1,6 @@
 """Model bundles: find one by name, path or Hub repository, and write one."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
-from xoceansar.errors import BundleError, OceansarWarning
+from xoceansar.errors import BundleError, warn
 from xoceansar.models.files import StorageDtype, encode_arrays, sha256_of, write_file
 from xoceansar.models.heads import Head, check_backbone, save_head
 from xoceansar.models.hub import download
@@ -183,24 +182,20 @@ def write_bundle(
     return handle
 
 
-def warn_if_simulated(handle: ModelHandle, *, stacklevel: int = 2) -> None:
+def warn_if_simulated(handle: ModelHandle) -> None:
     """Say once in a process that a model has seen simulated vignettes only.
 
     Parameters
     ----------
     handle : ModelHandle
         The model about to be used.
-    stacklevel : int
-        As if the caller had called `warnings.warn`: 1 is the caller itself.
     """
     global _warned
     with _warned_lock:
         if _warned or not handle.simulated:
             return
         _warned = True
-    warnings.warn(
+    warn(
         f"model {handle.name!r} was trained on simulated vignettes only: its numbers are not "
-        "measurements of the real sea.",
-        OceansarWarning,
-        stacklevel=stacklevel + 1,
+        "measurements of the real sea."
     )

@@ -204,7 +204,7 @@ def clear_cache() -> None:
 def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
     with _load_lock:
         if spec not in _heads:
-            warn_if_simulated(handle, stacklevel=3)
+            warn_if_simulated(handle)
             _heads[spec] = load_head(spec, Path(handle.path))
         return _heads[spec]
 
@@ -215,7 +215,7 @@ def _get_network(handle: ModelHandle) -> _Network:
     key = (handle.backbone, handle.input.size, device, precision)
     with _load_lock:
         if key not in _networks:
-            warn_if_simulated(handle, stacklevel=3)
+            warn_if_simulated(handle)
             _networks[key] = _load_network(handle, device, precision)
         return _networks[key]
 

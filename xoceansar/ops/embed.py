@@ -7,8 +7,13 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
-from xoceansar.errors import DimensionError, WeightsMismatchError
-from xoceansar.models.bundle import load_model
+from xoceansar.errors import (
+    DimensionError,
+    MissingVariableError,
+    UnitsError,
+    WeightsMismatchError,
+)
+from xoceansar.models.bundle import load_model, warn_if_simulated
 from xoceansar.models.runtime import embed_block
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.layout import (
@@ -107,6 +112,8 @@ def _checked(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
 def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     images, quantity = find_images(obj)
     check_images(images, handle)
+    # here, and not where the weights are read: a worker's warning reaches nobody
+    warn_if_simulated(handle)
     inside = in_domain(images, handle)
     profile, core = _incidence_profile(images, handle)
     width = handle.embedding_dim + 2
@@ -114,7 +121,11 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         _embed,
         images,
         chunk_like(profile, images),
-        kwargs={"handle": handle, "quantity": quantity},
+        kwargs={
+            "handle": handle,
+            "quantity": quantity,
+            "flagged": isinstance(obj, xr.Dataset) and "quality" in obj,
+        },
         input_core_dims=[[LINE, SAMPLE], core],
         output_core_dims=[[EMBEDDING]],
         dask="parallelized",
@@ -150,6 +161,12 @@ def _incidence_profile(
     """
     incidence = centre_incidence(images)
     if incidence is None:
+        if handle.input.needs_incidence:
+            raise MissingVariableError(
+                f"the input of model {handle.name!r} depends on the incidence angle, and the "
+                "images have no coordinate 'incidence' (degree). Add it with "
+                "ds.assign_coords(incidence=('vignette', values))."
+            )
         return xr.DataArray(np.nan), []
     full = images.coords["incidence"].reset_coords(drop=True)
     if handle.input.scale != "roughness" or SAMPLE not in full.dims:
@@ -164,8 +181,13 @@ def _embed(
     *,
     handle: ModelHandle,
     quantity: Quantity,
+    flagged: bool,
 ) -> npt.NDArray[np.float32]:
-    """Embed a block with any leading dims; a module-level name for Dask to call."""
+    """Embed a block with any leading dims; a module-level name for Dask to call.
+
+    A block that does not look like sigma0 at all is an error of the caller's units, unless a
+    reader calibrated it and has flagged it: then its rows are missing and the run goes on.
+    """
     leading = sigma0.shape[:-2]
     images = sigma0.reshape(-1, *sigma0.shape[-2:])
     ends = (
@@ -177,5 +199,10 @@ def _embed(
         profile = wide[:, :1] * (1.0 - weight) + wide[:, 1:] * weight
     else:
         profile = np.broadcast_to(incidence, leading).reshape(-1)
-    out = embed_block(images, profile, handle=handle, quantity=quantity)
+    try:
+        out = embed_block(images, profile, handle=handle, quantity=quantity)
+    except UnitsError:
+        if not flagged:
+            raise
+        out = np.full((len(images), handle.embedding_dim + 2), np.nan, np.float32)
     return out.reshape(*leading, out.shape[-1])

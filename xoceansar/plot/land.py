@@ -8,7 +8,6 @@ References
 Wessel and Smith (1996), GSHHG, https://doi.org/10.1029/96JB00104.
 """
 
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
-from xoceansar.errors import MissingDependencyError, OceansarWarning
+from xoceansar.errors import MissingDependencyError, warn
 from xoceansar.plot._style import COAST, LAND
 from xoceansar.sar.land import is_land
 
@@ -53,7 +52,7 @@ def draw_land(ax: "GeoAxes", *, pixels: int = 1000) -> bool:
     try:
         land = land_fraction(ax.projection, extent, shape)
     except MissingDependencyError as error:
-        warnings.warn(f"the map has no land: {error}", OceansarWarning, stacklevel=3)
+        warn(f"the map has no land: {error}")
         return False
     colors = require("matplotlib.colors", extra="plot")
     image = np.empty((*shape, 4), np.float32)
