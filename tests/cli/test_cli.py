@@ -248,8 +248,8 @@ def test_comparison_is_right_about_errors():
     )
     assert table.row_count == 3
     lines = summary.splitlines()
-    assert lines[0].startswith("SWH: RMSE 0.71 m, bias +0.50 m, over 2 vignettes")
-    assert lines[1].startswith("wind speed: RMSE 2.12 m/s, bias +1.50 m/s, over 2")
+    assert lines[0].startswith("SWH: RMSE 0.71 m, bias +0.50 m (2 vignettes")
+    assert lines[1].startswith("wind speed: RMSE 2.12 m/s, bias +1.50 m/s (2 vignettes")
     assert lines[2] == "class: 1 of 3 right"
 
 

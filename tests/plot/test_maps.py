@@ -49,7 +49,7 @@ def marks(ax, kind=PathCollection):
 
 
 def texts(ax):
-    words = [t.get_text() for t in ax.findobj(mpl.text.Text)]
+    words = [t.get_text() for t in ax.figure.findobj(mpl.text.Text)]
     return [w for a in ax.figure.axes for w in (a.get_xlabel(), a.get_ylabel())] + words
 
 
@@ -226,6 +226,7 @@ def test_offline_with_an_empty_cache(tmp_path, monkeypatch, ds):
     monkeypatch.setitem(cartopy.config, "pre_existing_data_dir", tmp_path / "none")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", module="cmocean")  # as it is imported
         plot.map(ds, "swh").figure.savefig(tmp_path / "map.png")
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
     assert (tmp_path / "map.png").stat().st_size > 10_000
@@ -270,6 +271,7 @@ def test_axes_of_the_caller_keep_their_extent(ds):
     before = ax.get_extent()
     size = figure.get_size_inches().tolist()
     assert draw(ds, "swh", ax=ax) is ax
+    assert any("Simulated sea" in t.get_text() for t in ax.texts)
     np.testing.assert_allclose(ax.get_extent(), before)
     assert figure.get_size_inches().tolist() == size
     draw(ds, "swh", ax=ax, extent=(-40, -20, 10, 40))

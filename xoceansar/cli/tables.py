@@ -188,6 +188,6 @@ def _rmse(found: "xr.DataArray", true: "xr.DataArray", name: str, unit: str) -> 
     rmse, bias = float((error**2).mean() ** 0.5), float(error.mean())
     spread = float(true.std())
     return (
-        f"{name}: RMSE {rmse:.2f} {unit}, bias {bias:+.2f} {unit}, over {error.size} vignettes "
-        f"(the truth itself varies by {spread:.2f} {unit})"
+        f"{name}: RMSE {rmse:.2f} {unit}, bias {bias:+.2f} {unit} ({error.size} vignettes; "
+        f"the truth varies by {spread:.2f} {unit})"
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 __all__ = [
+    "CAUTION",
     "CLASS_COLOURS",
     "COAST",
     "INK",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 INK: Final = "#222222"
+#: What must not be overlooked.
+CAUTION: Final = "#9c1c1c"
 SEA: Final = "#f6f9fb"
 LAND: Final = "#d9d5cd"
 COAST: Final = "#8b867c"

@@ -1,7 +1,7 @@
 """Maps of one value or category for each vignette."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from xoceansar.plot._frame import (
     zoom,
 )
 from xoceansar.plot._marks import colouring, draw_globe, draw_key, draw_marks
-from xoceansar.plot._style import INK, SEA, sentence
+from xoceansar.plot._style import CAUTION, INK, SEA, sentence
 from xoceansar.plot._values import Values, read_values
 from xoceansar.plot.land import draw_land
 
@@ -32,6 +32,7 @@ __all__ = ["map"]
 Extent = tuple[float, float, float, float] | Literal["global"]
 
 _WIDTH: Final = 7.2  # inches
+_FOOT: Final = 0.2  # inches, for what must be said of simulated data
 #: Least and greatest width over height of a regional map.
 _ASPECT: Final = (0.85, 2.0)
 #: Maps narrower than this are given a globe that says where they are, degrees.
@@ -107,9 +108,10 @@ def map(
     """
     values = read_values(obj, variable)
     region = _region(extent, values)
+    own = ax is None
     if ax is None:
         ax = _new_axes(projection or choose_projection(region), region)
-        _fit_figure(ax, with_legend=bool(values.categories))
+        _fit_figure(ax, values)
     else:
         _check_axes(ax)
         if extent is not None:
@@ -119,7 +121,8 @@ def map(
         draw_land(ax)
     marks = draw_marks(ax, values, colouring(values, cmap, vmin, vmax), footprints)
     draw_key(ax, marks, values)
-    _words(ax, values, title)
+    _headline(ax, values, title)
+    _caution(ax, values.provenance, own=own)
     if locator or (locator is None and region.east - region.west < _LOCAL):
         draw_globe(ax, values, region.middle, (region.south + region.north) / 2)
     return ax
@@ -159,15 +162,17 @@ def _new_axes(projection: "Projection", region: Region) -> "GeoAxes":
     return ax
 
 
-def _fit_figure(ax: "GeoAxes", *, with_legend: bool) -> None:
+def _fit_figure(ax: "GeoAxes", values: Values) -> None:
     """Make the figure as high as the map in it, with its words and colour bar."""
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
     if is_flat(ax):
-        beside, below = 0.5, 1.75
+        beside, below = 0.5, 1.65
     else:
-        beside, below = (2.6 if with_legend else 1.4), 0.95
-    height = (_WIDTH - beside) * (north - south) / (east - west) + below
+        beside, below = (2.6 if values.categories else 1.4), 0.95
+    foot = _FOOT if values.provenance else 0.0
+    height = (_WIDTH - beside) * (north - south) / (east - west) + below + foot
     ax.figure.set_size_inches(_WIDTH, height)
+    ax.figure.get_layout_engine().set(rect=(0, foot / height, 1, 1 - foot / height))
 
 
 def _graticule(ax: "GeoAxes") -> None:
@@ -193,16 +198,25 @@ def _graticule(ax: "GeoAxes") -> None:
     lines.xlabel_style = lines.ylabel_style = {"size": 7.5, "color": INK}
 
 
-def _words(ax: "GeoAxes", values: Values, title: str | None) -> None:
+def _headline(ax: "GeoAxes", values: Values, title: str | None) -> None:
     heading = sentence(values.label.partition(" (")[0]) if title is None else title
     ax.set_title(heading, loc="left", fontsize=11, color=INK, fontweight="bold", pad=18)
     ax.annotate(
         values.period, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points",
         fontsize=8, color=INK, va="bottom", annotation_clip=False,
     )  # fmt: skip
-    if values.provenance:
-        ax.annotate(
-            values.provenance, (0, 0), (5, 5), xycoords="axes fraction",
-            textcoords="offset points", fontsize=7, style="italic", color="#9c1c1c", zorder=10,
-            bbox={"boxstyle": "square,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8},
-        )  # fmt: skip
+
+
+def _caution(ax: "GeoAxes", text: str, *, own: bool) -> None:
+    """Say what is simulated: below the map in a figure of ours, else inside the map."""
+    if not text:
+        return
+    words: dict[str, Any] = {"fontsize": 7, "style": "italic", "color": CAUTION}
+    if own:
+        width, height = ax.figure.get_size_inches()
+        ax.figure.text(0.08 / width, 0.06 / height, text, **words)
+        return
+    ax.annotate(
+        text, (0, 0), (5, 5), xycoords="axes fraction", textcoords="offset points", zorder=10,
+        bbox={"boxstyle": "square,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8}, **words,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from xoceansar._optional import require
 from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.layout import find_images
-from xoceansar.plot._style import INK, NO_DATA, provenance
+from xoceansar.plot._style import CAUTION, INK, NO_DATA, provenance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -238,13 +238,13 @@ def _north(ax: "Axes", heading: float) -> None:
     halo = [effects.withStroke(**_HALO)]
     x, y = -np.sin(np.radians(heading)), np.cos(np.radians(heading))
     ax.annotate(
-        "", (0.9 + 0.055 * x, 0.88 + 0.055 * y), (0.9 - 0.055 * x, 0.88 - 0.055 * y),
+        "", (0.89 + 0.055 * x, 0.86 + 0.055 * y), (0.89 - 0.055 * x, 0.86 - 0.055 * y),
         xycoords="axes fraction", textcoords="axes fraction",
         arrowprops={"arrowstyle": "-|>,head_width=0.2,head_length=0.35", "color": "white",
                     "lw": 1.2, "shrinkA": 0, "shrinkB": 0, "path_effects": halo},
     )  # fmt: skip
     ax.text(
-        0.9 - 0.1 * x, 0.88 - 0.1 * y, "N", transform=ax.transAxes, ha="center", va="center",
+        0.89 - 0.1 * x, 0.86 - 0.1 * y, "N", transform=ax.transAxes, ha="center", va="center",
         color="white", fontsize=6.5, path_effects=halo,
     )  # fmt: skip
 
@@ -324,7 +324,7 @@ def _flags(ax: "Axes", one: xr.Dataset) -> None:
     ]
     ax.text(
         0.03, 0.97, ", ".join(raised), transform=ax.transAxes, va="top", fontsize=6.5,
-        color="white", bbox={"boxstyle": "square,pad=0.25", "fc": "#9c1c1c", "ec": "none"},
+        color="white", bbox={"boxstyle": "square,pad=0.25", "fc": CAUTION, "ec": "none"},
     )  # fmt: skip
 
 
@@ -337,7 +337,7 @@ def _footer(
     low, high = percentile
     texts = [
         (f"grey: sigma0 from percentile {low:g} to {high:g} of each image", INK),
-        (provenance(data.attrs, *(data[name].attrs for name in names)), "#9c1c1c"),
+        (provenance(data.attrs, *(data[name].attrs for name in names)), CAUTION),
     ]
     for (text, colour), y in zip(texts, (0.02, 0.16), strict=True):
         figure.text(
