@@ -15,7 +15,7 @@ from lxml import etree
 
 from xoceansar.errors import ProductError
 from xoceansar.io.names import VignetteName
-from xoceansar.io.xml import floats, integers, parse_xml, text
+from xoceansar.io.xml import floats, integers, parse_xml, text, texts
 from xoceansar.sar.calibrate import AzimuthNoise, Vectors
 from xoceansar.sar.geometry import GeolocationGrid
 
@@ -224,11 +224,11 @@ def _time(value: str) -> np.datetime64:
 
 
 def _grid(root: etree._Element) -> GeolocationGrid:
-    points = root.findall(_GRID)
     fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle")
-    values = np.array(
-        [[float(text(point, field)) for field in fields] for point in points]
-    ).reshape(-1, len(fields))
+    columns = [list(map(float, texts(root, f"{_GRID}/{field}"))) for field in fields]
+    if len({len(column) for column in columns}) != 1:
+        raise ValueError("a point of the geolocation grid lacks a value")
+    values = np.array(columns).T
     if not np.isfinite(values).all():
         raise ValueError("the geolocation grid has values that are not numbers")
     line, sample = np.unique(values[:, 0]), np.unique(values[:, 1])

@@ -8,7 +8,7 @@ from lxml import etree
 
 from xoceansar.errors import ProductError
 
-__all__ = ["attribute", "floats", "integers", "parse_xml", "text"]
+__all__ = ["attribute", "floats", "integers", "parse_xml", "text", "texts"]
 
 _MARKS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 
@@ -61,6 +61,12 @@ def text(root: etree._Element, path: str) -> str:
     if found is None or not found.strip():
         raise ValueError(f"<{path}> is absent or empty")
     return found.strip()
+
+
+def texts(root: etree._Element, path: str) -> list[str]:
+    """Texts of all elements at a path, many times faster than one by one."""
+    found = root.xpath(f"{path}/text()", smart_strings=False)
+    return [str(value) for value in found] if isinstance(found, list) else []
 
 
 def attribute(root: etree._Element, path: str) -> list[str]:

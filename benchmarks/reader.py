@@ -1,0 +1,144 @@
+"""Speed and memory of the direct reader beside xsar's own route, on a vignette of real size."""
+
+import contextlib
+import io
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from _products import flat_product
+from _report import report
+
+from xoceansar import open_wave_mode
+from xoceansar.io.annotation import Annotation
+from xoceansar.io.block import read_block
+from xoceansar.io.direct import read_averages
+from xoceansar.io.grid import GridSpec, VignetteGrid
+from xoceansar.io.pixels import read_numbers
+from xoceansar.io.product import discover
+from xoceansar.io.source import Options, Source, load_annotation, load_tables
+
+#: Pixels averaged by xsar's route to some 50 m: 12 lines of 4.13 m, 13 samples of 3.65 m.
+COARSE = {"line": 12, "sample": 13}
+
+
+def best(action: Callable[[], object], repeats: int) -> float:
+    """Shortest of some runs: the one that the rest of the machine disturbed least."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def with_xsar(product: Path) -> np.ndarray:
+    """Full-resolution sigma0, then coarsened: the route of xsar's documentation."""
+    import xsar
+
+    image = xsar.Sentinel1Dataset(
+        f"SENTINEL1_DS:{product}:WV_001", chunks={"line": 480, "sample": 6000}
+    )
+    image.add_high_resolution_variables(skip_variables=["ground_heading"])
+    image.apply_calibration_and_denoising()
+    return image.dataset.sigma0.coarsen(COARSE, boundary="trim").mean().values
+
+
+def directly(product: Path) -> np.ndarray:
+    return open_wave_mode(product, vignettes=0).sigma0.values
+
+
+def copy_time(source: Source, note: Annotation) -> float:
+    """Seconds to copy the samples of a vignette from memory to memory."""
+    path = source.files.path("measurement")
+    numbers = read_numbers(source.store, path, note.lines, note.samples)
+    target = np.empty_like(numbers)
+    return best(lambda: np.copyto(target, numbers), 7)
+
+
+def speed(product: Path) -> None:
+    found = discover(str(product))
+    source = Source(found.store, found.vignettes[0], 1.0)
+    note = load_annotation(source)
+    grid = VignetteGrid(note, GridSpec(50.0, (384, 384)))
+    tables = load_tables(source, uncalibrated=False)
+    directly(product)  # compiles, loads the land mask, brings the file into memory
+    copy = copy_time(source, note)
+    pixels = best(lambda: read_averages(source, grid, tables), 7)
+    direct = best(lambda: directly(product), 7)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with_xsar(product)
+        xsar = best(lambda: with_xsar(product), 2)
+    ratio = xsar / direct
+    report("reader.xsar", xsar, "s from file to sigma0", "", None)
+    report("reader.direct", direct, "s from file to sigma0", "", None)
+    report("reader.speed", ratio, "times xsar's route", ">= 25", ratio >= 25)
+    passes = pixels / copy
+    report("reader.pass", passes, "copies of the samples", "<= 6", passes <= 6)
+
+
+def memory(product: Path, small: Path) -> None:
+    """Peak above the level before, in a fresh process whose libraries are loaded."""
+    done = subprocess.run(
+        [sys.executable, __file__, "memory", str(product), str(small)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    extra = float(done.stdout)
+    report("reader.memory", extra, "MB above before, at most", "< 200", extra < 200)
+
+
+def status(field: str) -> float:
+    """Memory of this process in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise KeyError(field)
+
+
+def measure_memory(product: str, small: str) -> None:
+    open_wave_mode(small, shape=(36, 36)).load()
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before = status("VmRSS")
+    open_wave_mode(product, vignettes=0).load()
+    print(status("VmHWM") - before)
+
+
+def opening(folder: str) -> None:
+    many = flat_product(folder, ["wv1", "wv2"] * 90, scale=0.02)
+    before = status("VmRSS")
+    each = best(lambda: open_wave_mode(many), 3) / 180
+    growth = status("VmRSS") - before
+    report("reader.open", 1e3 * each, "ms per vignette", "", None)
+    report(
+        "reader.open_memory", growth, "MB for 3 x 180 vignettes", "< 50", growth < 50
+    )
+    found = discover(str(many))
+    options = Options("direct", GridSpec(50.0, (8, 8)), False, False, False)
+    sources = [Source(found.store, files, 1.0) for files in found.vignettes[:60]]
+    read_block(sources[:1], options)
+    each = best(lambda: read_block(sources, options), 3) / 60
+    report("reader.annotations", 1e3 * each, "ms per vignette to parse", "", None)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        small = flat_product(f"{folder}/small", ["wv1"], scale=0.1)
+        product = flat_product(f"{folder}/full", ["wv1"])
+        speed(product)
+        memory(product, small)
+        opening(f"{folder}/many")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["memory"]:
+        measure_memory(*sys.argv[2:])
+    else:
+        main()
