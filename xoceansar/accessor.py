@@ -5,7 +5,7 @@ object, so that copies, pickles and assigned variables can never make them stale
 """
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import xarray as xr
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["OceansarDataArray", "OceansarDataset", "PlotMethods"]
+
+T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
 
 
 class PlotMethods:
@@ -33,20 +35,149 @@ class PlotMethods:
         self._obj = obj
 
     def map(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
-        """Draw one value for each vignette on a map; see `xoceansar.plot.map`."""
+        """Draw one value for each vignette on a map.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset.
+        **kwargs
+            As in `xoceansar.plot.map`.
+
+        Returns
+        -------
+        GeoAxes
+            The map. Loads the values.
+        """
         from xoceansar import plot
 
         return plot.map(self._obj, variable, **kwargs)
 
     def vignettes(self, **kwargs: Any) -> "Figure":
-        """Draw the images with their labels; see `xoceansar.plot.vignettes`."""
+        """Draw the images, with what is known of each.
+
+        Parameters
+        ----------
+        **kwargs
+            As in `xoceansar.plot.vignettes`.
+
+        Returns
+        -------
+        Figure
+            The quick-looks. Loads the images.
+        """
         from xoceansar import plot
 
         return plot.vignettes(self._obj, **kwargs)
 
 
+class _Measurements(Generic[T_Object]):
+    """What can be measured on images and on embeddings alike."""
+
+    def __init__(self, obj: T_Object) -> None:
+        self._obj: T_Object = obj
+
+    def __repr__(self) -> str:
+        return describe(self._obj)
+
+    @property
+    def plot(self) -> PlotMethods:
+        """Maps and quick-looks."""
+        return PlotMethods(self._obj)
+
+    def embed(self, *, model: Model = None) -> xr.DataArray:
+        """Embed each vignette by the frozen backbone.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+
+        Returns
+        -------
+        DataArray
+            ``embedding_vector`` (vignette, embedding), float32. Lazy; see
+            `xoceansar.ops.embed`.
+        """
+        return ops.embed(self._obj, model=model)
+
+    def swh(self, *, model: Model = None) -> xr.DataArray:
+        """Retrieve the significant wave height.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+
+        Returns
+        -------
+        DataArray
+            ``swh`` (vignette), metres. Lazy; see
+            `xoceansar.ops.swh`.
+        """
+        return ops.swh(self._obj, model=model)
+
+    def wind(self, *, model: Model = None) -> xr.Dataset:
+        """Retrieve the wind.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+
+        Returns
+        -------
+        Dataset
+            ``wind_speed`` (vignette), m s-1, and ``wind_to_direction`` where the model has it. Lazy; see
+            `xoceansar.ops.wind`.
+        """
+        return ops.wind(self._obj, model=model)
+
+    def classify(self, *, model: Model = None) -> xr.Dataset:
+        """Classify the dominant ocean phenomenon.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+
+        Returns
+        -------
+        Dataset
+            ``ocean_class`` (vignette), CF flags, and ``class_probability`` (vignette, class). Lazy; see
+            `xoceansar.ops.classify`.
+        """
+        return ops.classify(self._obj, model=model)
+
+    def retrieve(self, *, model: Model = None) -> xr.Dataset:
+        """Retrieve all that the model offers, in one pass over the pixels.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+
+        Returns
+        -------
+        Dataset
+            One variable for each head, and ``quality``. Lazy; see
+            `xoceansar.ops.retrieve`.
+        """
+        return ops.retrieve(self._obj, model=model)
+
+    def quality(self) -> xr.DataArray:
+        """Say what to know before using each vignette.
+
+        Returns
+        -------
+        DataArray
+            ``quality`` (vignette), uint8 flag masks. Lazy; see `xoceansar.ops.quality`.
+        """
+        return ops.quality(self._obj)
+
+
 @xr.register_dataset_accessor("oceansar")
-class OceansarDataset:
+class OceansarDataset(_Measurements[xr.Dataset]):
     """Ocean measurements from a Dataset of SAR vignettes.
 
     Parameters
@@ -55,48 +186,20 @@ class OceansarDataset:
         Calibrated images (``sigma0``) or embeddings (``embedding_vector``).
     """
 
-    def __init__(self, obj: xr.Dataset) -> None:
-        self._obj = obj
-
-    def __repr__(self) -> str:
-        return describe(self._obj)
-
-    @property
-    def plot(self) -> PlotMethods:
-        """Maps and quick-looks."""
-        return PlotMethods(self._obj)
-
-    def embed(self, *, model: Model = None) -> xr.DataArray:
-        """Embed each vignette by the frozen backbone; see `xoceansar.ops.embed`."""
-        return ops.embed(self._obj, model=model)
-
-    def swh(self, *, model: Model = None) -> xr.DataArray:
-        """Retrieve the significant wave height; see `xoceansar.ops.swh`."""
-        return ops.swh(self._obj, model=model)
-
-    def wind(self, *, model: Model = None) -> xr.Dataset:
-        """Retrieve the wind; see `xoceansar.ops.wind`."""
-        return ops.wind(self._obj, model=model)
-
-    def classify(self, *, model: Model = None) -> xr.Dataset:
-        """Classify the dominant phenomenon; see `xoceansar.ops.classify`."""
-        return ops.classify(self._obj, model=model)
-
-    def retrieve(self, *, model: Model = None) -> xr.Dataset:
-        """Retrieve all that the model offers in one pass; see `xoceansar.ops.retrieve`."""
-        return ops.retrieve(self._obj, model=model)
-
-    def quality(self) -> xr.DataArray:
-        """Say what to know before using each vignette; see `xoceansar.ops.quality`."""
-        return ops.quality(self._obj)
-
     def calibrate(self) -> xr.Dataset:
-        """Calibrate digital numbers to sigma0; see `xoceansar.ops.calibrate`."""
+        """Calibrate digital numbers, where there is no sigma0 yet.
+
+        Returns
+        -------
+        Dataset
+            The input with ``sigma0_raw``, ``nesz`` and ``sigma0``, linear. Lazy; see
+            `xoceansar.ops.calibrate`.
+        """
         return ops.calibrate(self._obj)
 
 
 @xr.register_dataarray_accessor("oceansar")
-class OceansarDataArray:
+class OceansarDataArray(_Measurements[xr.DataArray]):
     """Ocean measurements from a DataArray of calibrated images or of embeddings.
 
     Parameters
@@ -104,38 +207,3 @@ class OceansarDataArray:
     obj : DataArray
         ``sigma0`` (..., line, sample) or ``embedding_vector`` (..., embedding).
     """
-
-    def __init__(self, obj: xr.DataArray) -> None:
-        self._obj = obj
-
-    def __repr__(self) -> str:
-        return describe(self._obj)
-
-    @property
-    def plot(self) -> PlotMethods:
-        """Maps and quick-looks."""
-        return PlotMethods(self._obj)
-
-    def embed(self, *, model: Model = None) -> xr.DataArray:
-        """Embed each vignette by the frozen backbone; see `xoceansar.ops.embed`."""
-        return ops.embed(self._obj, model=model)
-
-    def swh(self, *, model: Model = None) -> xr.DataArray:
-        """Retrieve the significant wave height; see `xoceansar.ops.swh`."""
-        return ops.swh(self._obj, model=model)
-
-    def wind(self, *, model: Model = None) -> xr.Dataset:
-        """Retrieve the wind; see `xoceansar.ops.wind`."""
-        return ops.wind(self._obj, model=model)
-
-    def classify(self, *, model: Model = None) -> xr.Dataset:
-        """Classify the dominant phenomenon; see `xoceansar.ops.classify`."""
-        return ops.classify(self._obj, model=model)
-
-    def retrieve(self, *, model: Model = None) -> xr.Dataset:
-        """Retrieve all that the model offers in one pass; see `xoceansar.ops.retrieve`."""
-        return ops.retrieve(self._obj, model=model)
-
-    def quality(self) -> xr.DataArray:
-        """Say what to know before using each vignette; see `xoceansar.ops.quality`."""
-        return ops.quality(self._obj)

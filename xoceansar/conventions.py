@@ -274,7 +274,13 @@ def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
 
 
 def quality_attrs() -> dict[str, Any]:
-    """CF flag attributes of ``quality`` (masks of the dtype of the data, no units)."""
+    """Give the CF flag attributes of ``quality``.
+
+    Returns
+    -------
+    dict
+        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
     return {
         **VARIABLES["quality"],
         "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
@@ -283,7 +289,18 @@ def quality_attrs() -> dict[str, Any]:
 
 
 def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
-    """CF flag attributes of ``ocean_class`` for the given classes (int8 values 0, 1, ...)."""
+    """Give the CF flag attributes of ``ocean_class``.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Flag meanings of the int8 values 0, 1, ...
+
+    Returns
+    -------
+    dict
+        ``flag_values``, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
     return {
         **VARIABLES["ocean_class"],
         "flag_values": np.arange(len(classes), dtype=np.int8),
@@ -292,7 +309,18 @@ def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
 
 
 def history_line(action: str) -> str:
-    """One line of the ``history`` attribute: UTC time, package version, what was done."""
+    """Write one line of the ``history`` attribute.
+
+    Parameters
+    ----------
+    action : str
+        What was done.
+
+    Returns
+    -------
+    str
+        UTC time, package version and the action.
+    """
     now = np.datetime64("now", "s")
     return f"{now}Z xoceansar {__version__}: {action}"
 

@@ -14,8 +14,8 @@ import numpy as np
 from lxml import etree
 
 from xoceansar.errors import ProductError
+from xoceansar.io._xml import floats, integers, parse_xml, text, texts
 from xoceansar.io.names import VignetteName
-from xoceansar.io.xml import floats, integers, parse_xml, text, texts
 from xoceansar.sar.calibrate import AzimuthNoise, Vectors
 from xoceansar.sar.geometry import GeolocationGrid
 

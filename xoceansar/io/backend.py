@@ -52,10 +52,22 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             A ``.SAFE`` folder, its manifest or a zip archive of it.
         drop_variables : str or iterable of str, optional
             Variables to leave out.
-        reader, spacing, shape, vignettes, beam, on_error, uncalibrated
-            As for `xoceansar.open_wave_mode`.
+        reader : {"direct", "xsar"}, optional
+            Who calibrates.
+        spacing : float, optional
+            Metres between pixels.
+        shape : tuple of int, optional
+            Number of pixels in azimuth and in range.
+        vignettes : int, slice, str or iterable of int or str, optional
+            Which vignettes; all by default.
+        beam : {"wv1", "wv2"}, optional
+            Keep one beam.
         vignette_chunks : int or mapping, optional
             The `chunks` of `xoceansar.open_wave_mode`; xarray keeps that name for its own.
+        on_error : {"flag", "raise"}, optional
+            What to do with a vignette that cannot be read.
+        uncalibrated : bool, optional
+            Whether to keep a vignette whose calibration or noise file is missing.
 
         Returns
         -------

@@ -61,19 +61,49 @@ class VignetteGrid:
         return ground_edges(note.range_spacing, incidence)
 
     def edges_out(self, axis: int) -> Array:
-        """Edges of the output pixels along an axis, in metres from the middle."""
+        """Place the edges of the output pixels.
+
+        Parameters
+        ----------
+        axis : int
+            0 for azimuth, 1 for range.
+
+        Returns
+        -------
+        ndarray (n + 1,)
+            Metres from the middle.
+        """
         size = self.spec.shape[axis]
         return np.asarray((np.arange(size + 1) - size / 2) * self.spec.spacing)
 
     def lines_at(self, azimuth: npt.ArrayLike) -> Array:
-        """Line coordinate (pixel centres are whole) at metres from the middle."""
+        """Find the line at a place in azimuth.
+
+        Parameters
+        ----------
+        azimuth : array_like
+            Metres from the middle.
+
+        Returns
+        -------
+        ndarray
+            Line coordinates; the centre of a line is a whole number.
+        """
         step = self.annotation.azimuth_spacing
         return np.asarray(azimuth) / step + (self.annotation.lines - 1) / 2
 
     def samples_at(self, ground_range: npt.ArrayLike) -> Array:
-        """Sample coordinate (pixel centres are whole) at ground metres from the middle.
+        """Find the sample at a place in ground range.
 
-        Beyond the image, the spacing of its last samples goes on.
+        Parameters
+        ----------
+        ground_range : array_like
+            Metres from the middle. Beyond the image, the spacing of its last samples goes on.
+
+        Returns
+        -------
+        ndarray
+            Sample coordinates; the centre of a sample is a whole number.
         """
         edges = self.sample_edges_in
         at = np.asarray(ground_range, float)
@@ -116,7 +146,18 @@ class VignetteGrid:
         return self.annotation.grid.locate(line, sample)
 
     def points(self, count: int) -> tuple[Array, Array]:
-        """Longitude and latitude of a regular lattice of points over the grid, degrees."""
+        """Spread a regular lattice of points over the grid.
+
+        Parameters
+        ----------
+        count : int
+            Points along each side.
+
+        Returns
+        -------
+        longitude, latitude : ndarray (count, count)
+            Degrees.
+        """
         rows, columns = self.edges_out(0), self.edges_out(1)
         line = self.lines_at(np.linspace(rows[0], rows[-1], count))
         sample = self.samples_at(np.linspace(columns[0], columns[-1], count))

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from xoceansar.errors import ProductError, UnsupportedProductError
+from xoceansar.io._xml import attribute, parse_xml
 from xoceansar.io.names import (
     ProductName,
     Role,
@@ -16,7 +17,6 @@ from xoceansar.io.names import (
     parse_product,
 )
 from xoceansar.io.store import MANIFEST, Store, open_store
-from xoceansar.io.xml import attribute, parse_xml
 
 __all__ = ["Paths", "Product", "VignetteFiles", "discover", "expand"]
 
@@ -59,7 +59,18 @@ class VignetteFiles:
     measurement: str | None = None
 
     def path(self, role: Role) -> str:
-        """Return the listed path, or the one that the specification gives the file."""
+        """Return the listed path, or the one that the specification gives the file.
+
+        Parameters
+        ----------
+        role : {"annotation", "calibration", "noise", "measurement"}
+            Which file.
+
+        Returns
+        -------
+        str
+            Path relative to the manifest.
+        """
         listed = getattr(self, role)
         if listed is not None:
             return str(listed)

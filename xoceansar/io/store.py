@@ -7,48 +7,120 @@ import mmap
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import ProductError
 
-__all__ = ["DirectoryStore", "Store", "ZipStore", "open_store"]
+__all__ = ["Store", "open_store"]
 
 MANIFEST: Final = "manifest.safe"
 
 Bytes = npt.NDArray[np.uint8]
 
 
-class Store(Protocol):
-    """What the readers need of a product's files; paths are relative to the manifest."""
+class Store(ABC):
+    """The files of a product, by their paths relative to the manifest."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Name of the product's folder."""
 
+    @abstractmethod
     def where(self, path: str) -> str:
-        """Say where a file is, for messages."""
+        """Say where a file is, for messages.
 
+        Parameters
+        ----------
+        path : str
+            Path in the product.
+
+        Returns
+        -------
+        str
+            Path in the file system, through the archive where there is one.
+        """
+
+    @abstractmethod
     def size(self, path: str) -> int | None:
-        """Size of a file in bytes, without reading it; None where it is absent."""
+        """Find the size of a file without reading it.
 
+        Parameters
+        ----------
+        path : str
+            Path in the product.
+
+        Returns
+        -------
+        int or None
+            Bytes; None where the file is absent.
+        """
+
+    @abstractmethod
     def read(self, path: str) -> bytes:
-        """Read a small file."""
+        """Read a small file.
 
+        Parameters
+        ----------
+        path : str
+            Path in the product.
+
+        Returns
+        -------
+        bytes
+            Its content.
+
+        Raises
+        ------
+        ProductError
+            If it is absent or damaged.
+        """
+
+    @abstractmethod
     def buffer(self, path: str) -> Bytes:
-        """Map a large file, or inflate it where it is compressed."""
+        """Map a large file, or inflate it where it is compressed.
 
+        Parameters
+        ----------
+        path : str
+            Path in the product.
+
+        Returns
+        -------
+        ndarray of uint8
+            Its content.
+
+        Raises
+        ------
+        ProductError
+            If it is absent or damaged.
+        """
+
+    @abstractmethod
     def gdal_path(self, path: str) -> str:
-        """Name of a file for GDAL."""
+        """Name a file as GDAL does.
+
+        Parameters
+        ----------
+        path : str
+            Path in the product.
+
+        Returns
+        -------
+        str
+            A path, in ``/vsizip/`` where the product is in an archive.
+        """
 
 
 @dataclass(frozen=True)
-class DirectoryStore:
+class DirectoryStore(Store):
     """A product in a folder.
 
     Parameters
@@ -92,7 +164,7 @@ class DirectoryStore:
 
 
 @dataclass(frozen=True)
-class ZipStore:
+class ZipStore(Store):
     """A product in a zip archive.
 
     Parameters

@@ -39,7 +39,13 @@ _warned_lock = Lock()
 
 
 def shipped_models() -> list[str]:
-    """Names of the bundles that come with the package."""
+    """List the bundles that come with the package.
+
+    Returns
+    -------
+    list of str
+        Their names, sorted.
+    """
     return sorted(config.parent.name for config in BUNDLES.glob(f"*/{CONFIG}"))
 
 

@@ -210,7 +210,18 @@ class BackboneSpec:
         return self.embedding_dim // POOLINGS[self.pooling]
 
     def tokens(self, size: int) -> int:
-        """Patch tokens of a square image of `size` pixels (a convnet counts as patch 16)."""
+        """Count the patch tokens of a square image.
+
+        Parameters
+        ----------
+        size : int
+            Side of the image, in pixels.
+
+        Returns
+        -------
+        int
+            Number of tokens; a convnet counts as one of patch 16.
+        """
         return max(1, size // (self.patch_size or 16)) ** 2
 
 

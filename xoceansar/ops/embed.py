@@ -70,17 +70,52 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
 
 
 def as_handle(model: Model) -> ModelHandle:
-    """Return the handle of a model given by name, path or handle (reads no weights)."""
+    """Return the handle of a model.
+
+    Parameters
+    ----------
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    ModelHandle
+        Weights are not read.
+    """
     return model if isinstance(model, ModelHandle) else load_model(model)
 
 
 def as_embedding(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
-    """Return the embedding of an input that may be one already."""
+    """Return the embedding of an input that may be one already.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images or an embedding.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        As `embed`.
+    """
     return embed(obj, model=handle)
 
 
 def model_attrs(handle: ModelHandle) -> dict[str, Any]:
-    """Provenance attributes of everything that a model makes."""
+    """Give the provenance attributes of everything that a model makes.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    dict
+        ``model``, ``weights_sha256`` and, for a simulated one, a word of caution.
+    """
     attrs: dict[str, Any] = {
         "model": handle.name,
         "weights_sha256": handle.weights_sha256,

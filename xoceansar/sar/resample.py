@@ -49,7 +49,13 @@ class AxisWeights:
     size: int
 
     def matrix(self) -> "csr_array":
-        """Return the weights as a sparse matrix (output cells, input cells)."""
+        """Return the weights as a sparse matrix.
+
+        Returns
+        -------
+        csr_array (output cells, input cells)
+            Rows sum to one, or are empty.
+        """
         from scipy.sparse import csr_array
 
         count = np.diff(self.offset)
@@ -59,7 +65,13 @@ class AxisWeights:
         )
 
     def span(self) -> tuple[int, int]:
-        """First input cell that is used, and one past the last."""
+        """Find the input cells that are used.
+
+        Returns
+        -------
+        first, stop : int
+            The first of them, and one past the last.
+        """
         used = np.diff(self.offset) > 0
         if not used.any():
             return 0, 0
