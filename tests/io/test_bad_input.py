@@ -111,6 +111,31 @@ def test_a_damaged_vignette_can_stop_the_call(copy, damage):
         read(copy.path, on_error="raise")
 
 
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_zeros_are_no_data_and_the_rest_is_kept(copy, product):
+    rasterio = pytest.importorskip("rasterio")
+    with rasterio.open(copy.file("measurement", 1), "r+") as file:
+        file.write(np.zeros((1, *file.shape), np.complex64))
+    with rasterio.open(copy.file("measurement", 0), "r+") as file:
+        numbers = file.read(1)
+        numbers[:, :150] = 0
+        file.write(numbers, 1)
+    ds, plain = read(copy.path), read(product.path)
+    assert ds.sigma0[1].isnull().all()
+    assert ds.nesz[1].isnull().all()
+    assert ds.no_data_fraction.values[1] == 1.0
+    assert ds.quality.values.tolist() == [Quality.NO_DATA, Quality.NO_DATA, 0, 0]
+    # Some 150 samples of 3.7 m are zero, and the grid begins a hundred metres into the image.
+    missing = ds.sigma0[0].isnull()
+    columns = int(missing.all("line").sum())
+    assert 6 <= columns <= 10
+    assert missing[:, :columns].all()
+    assert not missing[:, columns:].any()
+    np.testing.assert_array_equal(
+        ds.sigma0[0][:, columns + 1 :], plain.sigma0[0][:, columns + 1 :]
+    )
+
+
 def test_a_vignette_without_annotation_keeps_what_its_name_says(copy):
     copy.file("annotation", 1).unlink()
     with pytest.warns(OceansarWarning, match="annotation file .* is missing"):
