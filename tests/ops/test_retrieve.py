@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xoceansar.conventions import OCEAN_CLASSES
+from xoceansar.conventions import OCEAN_CLASSES, Quality
 from xoceansar.models.runtime import clear_cache
 from xoceansar.ops import classify, embed, retrieve, swh, wind
 
@@ -77,6 +77,19 @@ def test_class_is_the_most_probable_with_cf_flags(images, tiny_model):
     assert "units" not in attrs
     assert result.ocean_class.encoding["_FillValue"].dtype == np.int8
     assert result["class"].values.tolist() == list(OCEAN_CLASSES)
+
+
+def test_sea_ice_is_hinted_where_the_class_says_so(images, tiny_model, monkeypatch):
+    import xoceansar.ops.retrieve as module
+
+    found = [5, 0, 5, -1, 9, 0]
+    monkeypatch.setattr(
+        module, "_most_likely", lambda probability: np.array(found, dtype=np.int8)
+    )
+    assert OCEAN_CLASSES[5] == "sea_ice"
+    result = retrieve(images, model=tiny_model)
+    hint = int(Quality.SEA_ICE_HINT)
+    assert result.quality.values.tolist() == [hint, 0, hint, 0, 0, 0]
 
 
 def test_pixels_are_read_once(images, tiny_model):

@@ -29,6 +29,8 @@ from xoceansar.ops.quality import flag, quality
 __all__ = ["classify", "retrieve", "swh", "wind"]
 
 _CLASS_DIM = "class"
+#: The class under which wave height and wind have no meaning.
+_ICE = "sea_ice"
 
 
 def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
@@ -158,6 +160,8 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     Notes
     -----
     Lazy: does not load data. The embedding is one node of the graph that all heads share.
+    A vignette that is classified as sea ice has ``sea_ice_hint`` set: its wave height and wind
+    are given, and mean nothing if the hint is right.
     """
     handle = as_handle(model)
     embedding = as_embedding(obj, handle)
@@ -167,7 +171,8 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
             values |= _classes(embedding, handle)
         else:
             values[name] = _value(embedding, handle, name)
-    values["quality"] = _result_quality(obj, embedding, handle)
+    ocean_class = values.get(OCEAN_CLASS)
+    values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
     for value in values.values():
         if value.name != "quality":
             value.attrs["ancillary_variables"] = "quality"
@@ -264,9 +269,15 @@ def _most_likely(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
 
 
 def _result_quality(
-    obj: XarrayObject, embedding: xr.DataArray, handle: ModelHandle
+    obj: XarrayObject,
+    embedding: xr.DataArray,
+    handle: ModelHandle,
+    ocean_class: xr.DataArray | None,
 ) -> xr.DataArray:
     flags = quality(obj)
+    if ocean_class is not None and _ICE in handle.head(OCEAN_CLASS).classes:
+        ice = ocean_class == handle.head(OCEAN_CLASS).classes.index(_ICE)
+        flags = flag(flags, ice, "SEA_ICE_HINT")
     inside = in_domain(embedding, handle)
     return (
         flags
