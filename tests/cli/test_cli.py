@@ -91,7 +91,7 @@ def test_retrieve_refuses_to_replace_unless_told(run, product, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--world",), ("--extent", "-50", "-10", "20", "50")]
+    "options", [("--world",), ("--extent", "-50", "-10", "20", "50")]
 )
 def test_map_writes_a_figure(run, store, tmp_path, options):
     to = tmp_path / "figures" / "map.png"
@@ -253,9 +253,9 @@ def test_comparison_is_right_about_errors():
     assert lines[2] == "class: 1 of 3 right"
 
 
-def test_help_loads_nothing_heavy():
+def test_help_and_the_plot_package_load_nothing_heavy():
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom xoceansar.cli import app\n"
+        "import sys, xoceansar.plot\nfrom typer.testing import CliRunner\nfrom xoceansar.cli import app\n"
         "assert CliRunner().invoke(app, ['demo', '--help']).exit_code == 0\n"
         "heavy = {'torch', 'timm', 'xsar', 'rasterio', 'matplotlib', 'cartopy', 'numba'}\n"
         "print(sorted(heavy & set(sys.modules)))"

@@ -68,7 +68,7 @@ def demo(
 
     table, summary = tables.compare(result, truth)
     out.print(table)
-    out.print(summary, markup=False)
+    out.print(summary, markup=False, soft_wrap=True)
     trained = ", and the sea that the model was trained on" if handle.simulated else ""
     out.print(
         f"The sea is simulated{trained}: no error here is one of a measurement.",
