@@ -32,8 +32,9 @@ def main() -> None:
 
     xos.to_zarr(result, folder / "result.zarr")
     result.swh.oceansar.plot.map().figure.savefig(folder / "map.png")
-    images = ds.merge(result.drop_vars("quality"), compat="override", join="override")
-    images.oceansar.plot.vignettes().savefig(folder / "vignettes.png")
+    result.assign(sigma0=ds.sigma0).oceansar.plot.vignettes().savefig(
+        folder / "vignettes.png"
+    )
     print("written to", folder)
 
 

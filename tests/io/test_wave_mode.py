@@ -354,3 +354,17 @@ def test_across_the_180_degree_meridian(tmp_path):
 def test_the_public_name():
     assert xoceansar.open_wave_mode is open_wave_mode
     assert xoceansar.io.open_wave_mode is open_wave_mode
+
+
+def test_a_simulated_product_says_so_and_a_real_one_does_not(opened, copy):
+    assert opened.attrs["simulated"] == 1
+    assert "not a measurement" in opened.attrs["source"]
+    manifest = copy.path / "manifest.safe"
+    text = manifest.read_text()
+    assert 'name="Simulated, not a measurement"' in text
+    manifest.write_text(
+        text.replace('name="Simulated, not a measurement"', 'name="Copernicus S1"')
+    )
+    real = open_wave_mode(copy.path, shape=SHAPE)
+    assert "simulated" not in real.attrs
+    assert "Copernicus Sentinel data" in real.attrs["source"]

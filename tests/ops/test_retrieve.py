@@ -1,3 +1,4 @@
+from importlib import import_module
 from pathlib import Path
 
 import dask
@@ -23,6 +24,20 @@ def test_all_in_one_lazily(images, tiny_model, no_compute):
     assert result.attrs["Conventions"] == "CF-1.11"
     assert result.attrs["history"].startswith("read\n")
     assert result.swh.attrs["ancillary_variables"] == "quality"
+
+
+def test_results_keep_the_footprint_and_the_origin(images, tiny_model):
+    corners = (("vignette", "corner"), np.arange(24.0).reshape(6, 4))
+    given = images.assign_coords(corner_longitude=corners, corner_latitude=corners)
+    given = given.assign_attrs(simulated=1)
+    for result in (
+        given.oceansar.retrieve(model=tiny_model),
+        given.oceansar.wind(model=tiny_model),
+        given.oceansar.classify(model=tiny_model),
+    ):
+        np.testing.assert_array_equal(result.corner_longitude, corners[1])
+        assert result.corner_latitude.dims == ("vignette", "corner")
+        assert result.attrs["simulated"] == 1
 
 
 def test_lazy_and_in_memory_agree_with_the_single_methods(images, tiny_model):
@@ -80,8 +95,8 @@ def test_class_is_the_most_probable_with_cf_flags(images, tiny_model):
 
 
 def test_sea_ice_is_hinted_where_the_class_says_so(images, tiny_model, monkeypatch):
-    import xoceansar.ops.retrieve as module
-
+    # the package's attribute of this name is the function
+    module = import_module("xoceansar.ops.retrieve")
     found = [5, 0, 5, -1, 9, 0]
     monkeypatch.setattr(
         module, "_most_likely", lambda probability: np.array(found, dtype=np.int8)

@@ -7,7 +7,6 @@ import typer
 
 from xoceansar.cli import tables
 from xoceansar.cli.figures import save, use_files
-from xoceansar.cli.products import with_footprints
 from xoceansar.cli.shell import Steps, out
 
 if TYPE_CHECKING:
@@ -57,10 +56,9 @@ def demo(
     with steps.step("open it"):
         ds = xos.open_wave_mode(product)
     with steps.step("read and calibrate"):
-        # What the format of a product has no word for, its maker adds here.
-        ds = ds.compute().assign_attrs(simulated=1)
+        ds = ds.compute()
     with steps.step("retrieve"):
-        result = with_footprints(ds.oceansar.retrieve(model=handle), ds)
+        result = ds.oceansar.retrieve(model=handle)
         xos.to_zarr(result, to / "results.zarr", mode="w")
     truth = _truth(truth_path(product), result)
     with steps.step("draw maps and quick-looks"):

@@ -11,7 +11,7 @@ from xoceansar.cli.shell import dask_progress, out, working
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["open_", "read_result", "retrieve", "simulate", "with_footprints"]
+__all__ = ["open_", "read_result", "retrieve", "simulate"]
 
 Paths = Annotated[
     list[str],
@@ -27,7 +27,6 @@ Beam = Annotated[
 
 #: Vignettes listed without --all.
 _ROWS: Final = 24
-_CORNERS: Final = ("corner_longitude", "corner_latitude")
 
 
 def open_(
@@ -89,7 +88,7 @@ def retrieve(
 
     handle = load_model(model)
     ds = _opened(paths, beam)
-    result = with_footprints(ops.retrieve(ds, model=handle), ds)
+    result = ops.retrieve(ds, model=handle)
     with dask_progress(f"retrieving {ds.sizes['vignette']} vignettes"):
         to_zarr(result, to, mode="w" if overwrite else "w-")
     out.print(tables.summarise(read_result(to).load()))
@@ -144,24 +143,6 @@ def _opened(paths: list[str], beam: Literal["wv1", "wv2"] | None) -> "xr.Dataset
 
     with working("reading annotation"):
         return open_wave_mode(paths if len(paths) > 1 else paths[0], beam=beam)
-
-
-def with_footprints(result: "xr.Dataset", ds: "xr.Dataset") -> "xr.Dataset":
-    """Keep the corners of the vignettes, which no image carries, for the maps of a result.
-
-    Parameters
-    ----------
-    result : Dataset
-        As returned by `xoceansar.ops.retrieve`.
-    ds : Dataset
-        What it was retrieved from.
-
-    Returns
-    -------
-    Dataset
-        `result` with ``corner_longitude`` and ``corner_latitude``.
-    """
-    return result.assign_coords({name: ds[name] for name in _CORNERS})
 
 
 def read_result(path: Path) -> "xr.Dataset":

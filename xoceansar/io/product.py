@@ -27,6 +27,9 @@ _IPF: Final = (
     "//*[local-name()='xmlData']/*[local-name()='processing']"
     "/*[local-name()='facility']/*[local-name()='software']/@version"
 )
+_FACILITY: Final = _IPF.replace("/*[local-name()='software']/@version", "/@name")
+#: How `xoceansar.simulate.write_safe` begins the name of its facility.
+_SIMULATED: Final = "Simulated"
 _MODE: Final = "string((//*[local-name()='instrumentMode']/*[local-name()='mode'])[1])"
 _KIND: Final = "string((//*[local-name()='productType'])[1])"
 
@@ -95,11 +98,14 @@ class Product:
         Version of the processor, as written in the manifest: ``003.31``.
     vignettes : tuple of VignetteFiles
         In order of time.
+    simulated : bool
+        Whether the manifest says that the product was simulated.
     """
 
     store: Store
     ipf_version: str
     vignettes: tuple[VignetteFiles, ...]
+    simulated: bool = False
 
     @property
     def name(self) -> str:
@@ -179,7 +185,10 @@ def discover(path: str) -> Product:
             f"{where} does not say which processor version made the product, on which the "
             "noise calibration depends. Download the product again."
         )
-    return Product(store, versions[0].strip(), vignettes)
+    simulated = any(
+        facility.startswith(_SIMULATED) for facility in attribute(root, _FACILITY)
+    )
+    return Product(store, versions[0].strip(), vignettes, simulated)
 
 
 def _refuse_by_name(path: str) -> None:

@@ -161,7 +161,8 @@ def open_wave_mode(
         )
     opened = [_open(product, files, options) for product, files in chosen]
     opened.sort(key=lambda one: one.coords["time"])
-    return _dataset(opened, options, size)
+    simulated = any(product.simulated for product, _ in chosen)
+    return _dataset(opened, options, size).assign_attrs(_origin(simulated))
 
 
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> Any:
@@ -334,10 +335,17 @@ def _dataset(opened: Sequence[_Opened], options: Options, size: int) -> xr.Datas
         attrs=product_attrs(
             f"open_wave_mode, reader {options.reader}",
             title="Sentinel-1 Wave Mode vignettes",
-            source="Sentinel-1 Wave Mode SLC (Copernicus Sentinel data)",
             reader=options.reader,
         ),
     )
+
+
+def _origin(simulated: bool) -> dict[str, Any]:
+    """Say where the images come from; one simulated product makes the whole simulated."""
+    if simulated:
+        source = "simulated Sentinel-1 Wave Mode SLC; not a measurement of the sea"
+        return {"source": source, "simulated": 1}
+    return {"source": "Sentinel-1 Wave Mode SLC (Copernicus Sentinel data)"}
 
 
 def _coords(opened: Sequence[_Opened], options: Options) -> dict[str, xr.DataArray]:

@@ -29,6 +29,7 @@ from xoceansar.ops.quality import flag, quality
 __all__ = ["classify", "retrieve", "swh", "wind"]
 
 _CLASS_DIM = "class"
+_CORNERS = ("corner_longitude", "corner_latitude")
 #: The class under which wave height and wind have no meaning.
 _ICE = "sea_ice"
 
@@ -98,7 +99,7 @@ def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     if any(head.target == "wind_to_direction" for head in handle.heads):
         names.append("wind_to_direction")
     values = {name: _value(embedding, handle, name) for name in names}
-    return xr.Dataset(values, attrs=_attrs(obj, handle, "wind"))
+    return _dataset(values, obj, handle, "wind")
 
 
 def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
@@ -132,7 +133,7 @@ def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     """
     handle = as_handle(model)
     values = _classes(as_embedding(obj, handle), handle)
-    return xr.Dataset(values, attrs=_attrs(obj, handle, "classify"))
+    return _dataset(values, obj, handle, "classify")
 
 
 def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
@@ -176,7 +177,7 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     for value in values.values():
         if value.name != "quality":
             value.attrs["ancillary_variables"] = "quality"
-    return xr.Dataset(values, attrs=_attrs(obj, handle, "retrieve"))
+    return _dataset(values, obj, handle, "retrieve")
 
 
 def _value(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
@@ -286,8 +287,16 @@ def _result_quality(
     )
 
 
-def _attrs(obj: XarrayObject, handle: ModelHandle, action: str) -> dict[str, Any]:
-    previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
-    return product_attrs(
+def _dataset(
+    values: dict[str, xr.DataArray], obj: XarrayObject, handle: ModelHandle, action: str
+) -> xr.Dataset:
+    """Gather results, with the footprint that no image can carry as a coordinate."""
+    previous: dict[Any, Any] = {}
+    corners = {}
+    if isinstance(obj, xr.Dataset):
+        previous = obj.attrs
+        corners = {name: obj[name] for name in _CORNERS if name in obj.coords}
+    attrs = product_attrs(
         f"{action} by {handle.name}", previous=previous, **model_attrs(handle)
     )
+    return xr.Dataset(values, coords=corners, attrs=attrs)
