@@ -37,9 +37,9 @@ def assert_same(direct, xsar):
 @pytest.mark.parametrize(
     ("ipf", "platform", "levels"),
     [
-        ("002.53", "S1A", (0.3,)),
         ("002.91", "S1B", (0.3, 0.06)),
-        ("003.40", "S1C", (0.3,)),
+        pytest.param("002.53", "S1A", (0.3,), marks=pytest.mark.slow),
+        pytest.param("003.40", "S1C", (0.3,), marks=pytest.mark.slow),
     ],
 )
 def test_the_same_numbers_pixel_by_pixel(tmp_path, ipf, platform, levels):
