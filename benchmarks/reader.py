@@ -16,12 +16,11 @@ from _report import report
 
 from xoceansar import open_wave_mode
 from xoceansar.io.annotation import Annotation
-from xoceansar.io.block import read_block
 from xoceansar.io.direct import read_averages
 from xoceansar.io.grid import GridSpec, VignetteGrid
 from xoceansar.io.pixels import read_numbers
 from xoceansar.io.product import discover
-from xoceansar.io.source import Options, Source, load_annotation, load_tables
+from xoceansar.io.source import Source, load_annotation, load_tables
 
 #: Pixels averaged by xsar's route to some 50 m: 12 lines of 4.13 m, 13 samples of 3.65 m.
 COARSE = {"line": 12, "sample": 13}
@@ -83,16 +82,15 @@ def speed(product: Path) -> None:
     report("reader.pass", passes, "copies of the samples", "<= 6", passes <= 6)
 
 
-def memory(product: Path, small: Path) -> None:
-    """Peak above the level before, in a fresh process whose libraries are loaded."""
+def in_fresh_process(what: str, *paths: Path) -> float:
+    """Memory in MB that a measurement of this script prints, run by itself."""
     done = subprocess.run(
-        [sys.executable, __file__, "memory", str(product), str(small)],
+        [sys.executable, __file__, what, *map(str, paths)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    extra = float(done.stdout)
-    report("reader.memory", extra, "MB above before, at most", "< 200", extra < 200)
+    return float(done.stdout)
 
 
 def status(field: str) -> float:
@@ -103,42 +101,50 @@ def status(field: str) -> float:
     raise KeyError(field)
 
 
-def measure_memory(product: str, small: str) -> None:
+def peak_of_reading(product: str, small: str) -> float:
+    """Peak above the level before, once the libraries and the land mask are loaded."""
     open_wave_mode(small, shape=(36, 36)).load()
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = status("VmRSS")
     open_wave_mode(product, vignettes=0).load()
-    print(status("VmHWM") - before)
+    return status("VmHWM") - before
 
 
-def opening(folder: str) -> None:
-    many = flat_product(folder, ["wv1", "wv2"] * 90, scale=0.02)
+def growth_of_opening(many: str, small: str) -> float:
+    open_wave_mode(small)
     before = status("VmRSS")
-    each = best(lambda: open_wave_mode(many), 3) / 180
-    growth = status("VmRSS") - before
-    report("reader.open", 1e3 * each, "ms per vignette", "", None)
+    open_wave_mode(many)
+    return status("VmRSS") - before
+
+
+def memory(product: Path, many: Path, small: Path) -> None:
+    extra = in_fresh_process("peak_of_reading", product, small)
+    report("reader.memory", extra, "MB above before, at most", "< 200", extra < 200)
+    growth = in_fresh_process("growth_of_opening", many, small)
     report(
-        "reader.open_memory", growth, "MB for 3 x 180 vignettes", "< 50", growth < 50
+        "reader.open_memory", growth, "MB to open 180 vignettes", "< 50", growth < 50
     )
-    found = discover(str(many))
-    options = Options("direct", GridSpec(50.0, (8, 8)), False, False, False)
-    sources = [Source(found.store, files, 1.0) for files in found.vignettes[:60]]
-    read_block(sources[:1], options)
-    each = best(lambda: read_block(sources, options), 3) / 60
-    report("reader.annotations", 1e3 * each, "ms per vignette to parse", "", None)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         small = flat_product(f"{folder}/small", ["wv1"], scale=0.1)
         product = flat_product(f"{folder}/full", ["wv1"])
+        many = flat_product(f"{folder}/many", ["wv1", "wv2"] * 90, scale=0.02)
         speed(product)
-        memory(product, small)
-        opening(f"{folder}/many")
+        open_wave_mode(many)
+        each = best(lambda: open_wave_mode(many), 3) / 180
+        report("reader.open", 1e3 * each, "ms per vignette", "", None)
+        memory(product, many, small)
 
+
+MEASUREMENTS = {
+    "peak_of_reading": peak_of_reading,
+    "growth_of_opening": growth_of_opening,
+}
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["memory"]:
-        measure_memory(*sys.argv[2:])
+    if len(sys.argv) > 1:
+        print(MEASUREMENTS[sys.argv[1]](*sys.argv[2:]))
     else:
         main()
