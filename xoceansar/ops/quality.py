@@ -1,20 +1,14 @@
 """Quality flags of vignettes, from the reader where it set them, else from the pixels."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, Quality, quality_attrs
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
+from xoceansar.sar.quality import BELOW_NOISE_LIMIT, NO_DATA_LIMIT
 
-__all__ = ["NO_DATA_LIMIT", "flag", "quality"]
-
-#: Share of pixels without data from which a vignette is flagged.
-NO_DATA_LIMIT: Final = 0.01
-#: Share of pixels at or below the noise floor from which a vignette is flagged.
-BELOW_NOISE_LIMIT: Final = 0.05
+__all__ = ["flag", "quality"]
 
 
 def quality(obj: XarrayObject) -> xr.DataArray:
