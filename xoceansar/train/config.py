@@ -35,6 +35,7 @@ from xoceansar.train.config_tables import (
     MasksConfig,
     Table,
 )
+from xoceansar.train.schedule import Schedules
 
 if TYPE_CHECKING:
     from xoceansar.train.augment import Augmentation
@@ -80,6 +81,27 @@ class PretrainConfig(Table):
     def peak_learning_rate(self) -> float:
         """Peak of the learning rate at the batch of this config."""
         return self.optimisation.peak_learning_rate
+
+    def rates(self, step: int) -> dict[str, float]:
+        """Evaluate the schedules.
+
+        Parameters
+        ----------
+        step : int
+            Optimiser steps done before this one, 0 or more.
+
+        Returns
+        -------
+        dict of str to float
+            ``learning_rate``, ``weight_decay``, ``teacher_momentum``, ``teacher_temperature``.
+
+        Examples
+        --------
+        >>> rates = load_config("paper").rates(10**9)
+        >>> rates["teacher_momentum"], rates["weight_decay"]
+        (1.0, 0.4)
+        """
+        return Schedules.of(self.optimisation).at(step)
 
     def views(self) -> "Augmentation":
         """Return what `xoceansar.train.augment.make_views` takes.
@@ -152,6 +174,7 @@ class PretrainConfig(Table):
             ("input.size", size),
             ("crops.global_size", self.crops.global_size),
             ("crops.local_size", self.crops.local_size),
+            ("curation.size", self.curation.size or size),
         ):
             if side % patch or side > size:
                 raise ValueError(

@@ -68,7 +68,8 @@ class OptimisationConfig(Table):
     precision : {"auto", "bf16", "fp32"}
         ``auto``: bf16 where the device computes it fast, else fp32.
     max_bad_steps : int
-        Steps in a row that may be skipped because a loss is not finite.
+        The run stops after so many steps in a row whose losses or gradients are not finite;
+        fewer are skipped.
     """
 
     steps: AtLeastOne
@@ -88,7 +89,7 @@ class OptimisationConfig(Table):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     precision: Precision = "auto"
-    max_bad_steps: Count = 10
+    max_bad_steps: AtLeastOne = 10
 
     @property
     def peak_learning_rate(self) -> float:
@@ -96,11 +97,6 @@ class OptimisationConfig(Table):
         if self.scaling == "none":
             return self.learning_rate
         return self.learning_rate * math.sqrt(self.batch / _REFERENCE_BATCH)
-
-    @property
-    def micro_batch(self) -> int:
-        """Vignettes of one forward pass, over all processes."""
-        return self.batch // self.accumulate
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

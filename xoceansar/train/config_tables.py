@@ -32,6 +32,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+#: Fewer are no small change of an image, and `xoceansar.train.augment` refuses them.
+Looks = Annotated[float, Field(ge=10)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -119,14 +121,11 @@ class DataConfig(Table):
         Quality flags that bar a vignette.
     cache_gib : float
         Memory for prepared vignettes, in GiB.
-    workers : int
-        Threads that read ahead; 0 reads in the loop.
     """
 
     min_valid_fraction: Annotated[float, Field(gt=0, le=1)] = 0.9
     exclude: tuple[str, ...] = ("land",)
     cache_gib: Positive = 1.0
-    workers: Count = 0
 
 
 class CropsConfig(Table):
@@ -161,10 +160,15 @@ class AugmentationConfig(Table):
     """
 
     gain_db: NotNegative = 0.5
-    looks: tuple[Positive, Positive] = (100.0, 400.0)
+    looks: tuple[Looks, Looks] = (100.0, 400.0)
     speckle_probability: Fraction = 0.5
     flip_along: Fraction = 0.5
     flip_across: Fraction = 0.5
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _require_ordered("augmentation.looks", self.looks)
+        return self
 
 
 class MasksConfig(Table):
@@ -183,10 +187,7 @@ class MasksConfig(Table):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.ratio[0] > self.ratio[1]:
-            raise ValueError(
-                f"masks.ratio must be a lower and an upper fraction; got {self.ratio}."
-            )
+        _require_ordered("masks.ratio", self.ratio)
         return self
 
 
@@ -242,3 +243,10 @@ class LossesConfig(Table):
                 "nothing to train."
             )
         return self
+
+
+def _require_ordered(key: str, pair: tuple[float, float]) -> None:
+    if pair[0] > pair[1]:
+        raise ValueError(
+            f"{key} must be the lower and then the higher; got {list(pair)}."
+        )

@@ -5,11 +5,11 @@ several micro-batches counts once, and a resumed training needs nothing but its 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from xoceansar.train.config_run import OptimisationConfig
 
-__all__ = ["Schedule", "Schedules", "StepValues"]
+__all__ = ["Schedule", "Schedules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +68,6 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class StepValues:
-    """The settings of one optimiser step.
-
-    Parameters
-    ----------
-    learning_rate : float
-        Of everything but the prototypes, before the factors of layers and patch embedding.
-    prototype_learning_rate : float
-        Of the last layer of the heads: 0 while it is frozen, then the same.
-    weight_decay : float
-        Of the weights that decay.
-    teacher_momentum : float
-        What the teacher keeps of itself.
-    teacher_temperature : float
-        Of the teacher's probabilities.
-    """
-
-    learning_rate: float
-    prototype_learning_rate: float
-    weight_decay: float
-    teacher_momentum: float
-    teacher_temperature: float
-
-
-@dataclass(frozen=True, slots=True)
 class Schedules:
     """Every schedule of a training.
 
@@ -100,15 +75,12 @@ class Schedules:
     ----------
     learning_rate, weight_decay, teacher_momentum, teacher_temperature : Schedule
         One for each setting.
-    freeze_last_layer_steps : int
-        Steps during which the prototypes stay as they are.
     """
 
     learning_rate: Schedule
     weight_decay: Schedule
     teacher_momentum: Schedule
     teacher_temperature: Schedule
-    freeze_last_layer_steps: int
 
     @classmethod
     def of(cls, optimisation: OptimisationConfig) -> "Schedules":
@@ -146,28 +118,21 @@ class Schedules:
             teacher_temperature=Schedule(
                 first, last, last, optimisation.temperature_warmup_steps, total
             ),
-            freeze_last_layer_steps=optimisation.freeze_last_layer_steps,
         )
 
-    def at(self, step: int) -> StepValues:
+    def at(self, step: int) -> dict[str, float]:
         """Evaluate all schedules.
 
         Parameters
         ----------
         step : int
-            Optimiser steps done before this one.
+            Optimiser steps done before this one, 0 or more.
 
         Returns
         -------
-        StepValues
+        dict of str to float
+            By the names of the fields.
         """
-        rate = self.learning_rate.value(step)
-        return StepValues(
-            learning_rate=rate,
-            prototype_learning_rate=0.0
-            if step < self.freeze_last_layer_steps
-            else rate,
-            weight_decay=self.weight_decay.value(step),
-            teacher_momentum=self.teacher_momentum.value(step),
-            teacher_temperature=self.teacher_temperature.value(step),
-        )
+        return {
+            field.name: getattr(self, field.name).value(step) for field in fields(self)
+        }
