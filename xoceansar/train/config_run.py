@@ -139,6 +139,8 @@ class CurationConfig(Table):
         Clusters of each level of the tree, finest first.
     subsample : int, optional
         Vignettes that the clusters are fitted on; left out for all.
+    size : int, optional
+        Side of the centre crop that is embedded for it, in pixels; left out for ``input.size``.
     source : {"pool", "subset"}
         What is chosen from: all vignettes, or those chosen last time.
     """
@@ -150,6 +152,7 @@ class CurationConfig(Table):
     preference: Annotated[float, Field(ge=-1, le=1)] = 0.0
     levels: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (100, 10)
     subsample: AtLeastOne | None = None
+    size: AtLeastOne | None = None
     source: Literal["pool", "subset"] = "pool"
 
     @model_validator(mode="after")
