@@ -156,9 +156,8 @@ def make_views(
     seeds: Array,
     augmentation: Augmentation,
     spec: InputSpec,
-    *,
-    mean: Tensor | None = None,
     scale: Tensor | None = None,
+    mean: Tensor | None = None,
 ) -> Views:
     """Cut and perturb the views of each image.
 
@@ -172,9 +171,9 @@ def make_views(
         What is drawn.
     spec : InputSpec
         How `images` were made from sigma0.
-    mean, scale : Tensor (n,), optional
-        What was subtracted and the divisor of each image, in the scale of `spec`; needed where
-        they are not constants of `spec` (`Pool.mean` and `Pool.scale` have them). `mean`
+    scale, mean : Tensor (n,), optional
+        The divisor of each image and what was subtracted from it, in the scale of `spec`; needed
+        where they are not constants of `spec` (`Pool.scale` and `Pool.mean` have them). `mean`
         matters in linear scale only.
 
     Returns

@@ -1,0 +1,433 @@
+"""The vignettes that a backbone is trained on, read as network input, chunk by chunk."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import LINE, SAMPLE, VIGNETTE, Quality
+from xoceansar.errors import (
+    DimensionError,
+    MissingVariableError,
+    TrainingError,
+    UnitsError,
+    warn,
+)
+from xoceansar.models.preprocess import beam_of, network_input
+from xoceansar.models.spec import BackboneSpec, InputSpec, ModelHandle
+from xoceansar.ops.layout import XarrayObject, check_images, find_images
+
+__all__ = ["Pool"]
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+Images = npt.NDArray[np.float32]
+
+#: Names of `Pool.skipped` beside those of quality flags and coordinates.
+_NO_DATA: Final = "too little data"
+_REFUSED: Final = "constant, implausible or without incidence"
+_KNOWN_BEFORE: Final = "found unusable before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Prepared vignettes of one chunk: sorted row numbers, and images (k, 1, S, S)."""
+
+    rows: Rows
+    images: Array
+
+
+class Pool:
+    """Vignettes of a Dataset as network input, for reading again and again in any order.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        ``sigma0`` or ``sigma0_db`` (vignette, line, sample) with ``pixel_spacing``, in memory or
+        lazy, as `xoceansar.open_wave_mode` and ``xr.open_zarr`` give it. An archive that is
+        read many times should be a Zarr store: a product is calibrated at each reading.
+    spec : InputSpec
+        What the network takes: the same as at inference.
+    min_valid_fraction : float, default 0.9
+        Vignettes with a smaller fraction of pixels with data are skipped; below one half
+        `network_input` skips them anyway.
+    exclude : tuple of str, default ("land",)
+        Names of flags of ``quality``; vignettes with any of them are skipped.
+    cache_bytes : int, default 2**30
+        Bound on the prepared images that are kept; the last chunk read is always kept.
+
+    Attributes
+    ----------
+    skipped : dict of str to int
+        Vignettes that are not offered, by the reason.
+    chunk_of_row : ndarray (vignette,) of int
+        Chunk of each vignette of `ds`: what is read at once.
+    mean, scale : ndarray (vignette,), float32
+        What is subtracted from each vignette and the divisor, in the scale of `spec`; NaN where
+        they are the vignette's own, until it is read.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
+        If the images are not calibrated vignettes in the library's layout and on the grid of
+        `spec`.
+    TrainingError
+        If an argument is out of its range, or no vignette is left.
+
+    Notes
+    -----
+    Flags, polarisation and beam are read at once and decide which rows are offered; what only
+    the pixels tell is found when a vignette is read, counted once and remembered. Images in
+    decibel are rounded to half precision (at worst 0.005 dB at 10 dB from the mean), whether they
+    come from the cache or not, so that results do not depend on its size. Methods may be called
+    from several threads.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> sigma0 = np.random.default_rng(0).gamma(100, 1e-3, (4, 32, 32))
+    >>> sigma0[2] = np.nan
+    >>> ds = xr.Dataset({"sigma0": (("vignette", "line", "sample"), sigma0)})
+    >>> ds = ds.assign_coords(pixel_spacing=50.0)
+    >>> pool = Pool(ds, InputSpec(scale="dB", size=32, mean=-10.0, std=5.0), exclude=())
+    >>> images, kept = pool.read(np.array([3, 2, 0]))
+    >>> images.shape, kept.tolist(), pool.skipped
+    ((2, 1, 32, 32), [3, 0], {'too little data': 1})
+    """
+
+    def __init__(
+        self,
+        ds: XarrayObject,
+        spec: InputSpec,
+        *,
+        min_valid_fraction: float = 0.9,
+        exclude: tuple[str, ...] = ("land",),
+        cache_bytes: int = 1 << 30,
+    ) -> None:
+        if not 0 <= min_valid_fraction <= 1:
+            raise TrainingError(
+                f"min_valid_fraction must be between 0 and 1; got {min_valid_fraction}."
+            )
+        images, self._quantity = find_images(ds)
+        self._spec, self._min_valid = spec, min_valid_fraction
+        self._pixels, self._incidence = _checked(images, spec)
+        self.chunk_of_row, self._bounds = _chunks(self._pixels)
+        self._row_bytes = spec.size**2 * _stored_dtype(spec).itemsize
+        self._cache_bytes = cache_bytes
+        self._cache: OrderedDict[int, _Chunk] = OrderedDict()
+        self._lock = RLock()
+        n = self._pixels.sizes[VIGNETTE]
+        self._offered = np.ones(n, dtype=bool)
+        self._bad = np.zeros(n, dtype=bool)
+        self.skipped: dict[str, int] = {}
+        for reason, drop in _told_by_metadata(ds, images, spec, exclude):
+            self._count(reason, int((drop & self._offered).sum()))
+            self._offered &= ~drop
+        beams = _beams(self._incidence, spec, n)
+        self.mean = _constants(spec.mean, beams, spec)
+        self.scale = _constants(spec.std, beams, spec)
+        self.require(1)
+
+    @property
+    def rows(self) -> Rows:
+        """Vignettes on offer, as positions in the Dataset: those not known to be unusable."""
+        return np.flatnonzero(self._offered & ~self._bad)
+
+    @property
+    def bad(self) -> Rows:
+        """Vignettes that were on offer until their pixels were read."""
+        return np.flatnonzero(self._bad)
+
+    @bad.setter
+    def bad(self, rows: Rows) -> None:
+        found = np.zeros_like(self._bad)
+        found[np.asarray(rows, dtype=np.int64)] = True
+        with self._lock:
+            self._drop(np.flatnonzero(found), _KNOWN_BEFORE)
+
+    @property
+    def window_chunks(self) -> int | None:
+        """Chunks that the cache holds, at least one; None where it holds every vignette."""
+        if self._row_bytes * len(self.rows) <= self._cache_bytes:
+            return None
+        largest = int(np.bincount(self.chunk_of_row).max()) * self._row_bytes
+        return max(1, self._cache_bytes // largest)
+
+    def require(self, n: int) -> None:
+        """Refuse to go on with fewer vignettes than are needed.
+
+        Parameters
+        ----------
+        n : int
+            Number of vignettes needed.
+
+        Raises
+        ------
+        TrainingError
+            If fewer are on offer; the message counts what was skipped.
+        """
+        found = len(self.rows)
+        if found < n:
+            raise TrainingError(
+                f"{n} usable vignette(s) are needed and {found} of {len(self._bad)} are left; "
+                f"skipped: {self.skipped or 'none'}. Give a larger archive, or relax "
+                "data.exclude and data.min_valid_fraction."
+            )
+
+    def read(self, rows: Rows) -> tuple[Images, Rows]:
+        """Read some vignettes as network input.
+
+        Parameters
+        ----------
+        rows : ndarray (k,) of int
+            Positions in the Dataset, in any order.
+
+        Returns
+        -------
+        images : ndarray (m, 1, size, size), float32
+            Network input, in the order of `rows`.
+        kept : ndarray (m,) of int
+            The rows that could be used.
+
+        Raises
+        ------
+        TrainingError
+            If a row was never on offer, or no vignette of the whole pool is left.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        self._refuse_foreign(rows)
+        out = np.empty((len(rows), 1, self._spec.size, self._spec.size), np.float32)
+        usable = np.zeros(len(rows), dtype=bool)
+        for chunk in np.unique(self.chunk_of_row[rows]):
+            at = np.flatnonzero(self.chunk_of_row[rows] == chunk)
+            block = self._chunk(int(chunk))
+            at = at[np.isin(rows[at], block.rows)]
+            out[at] = block.images[np.searchsorted(block.rows, rows[at])]
+            usable[at] = True
+        if not usable.all():
+            self.require(1)
+        return out[usable], rows[usable]
+
+    def scan(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Read everything once, so that `rows` holds only vignettes that can be used.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the number of vignettes seen and their total after each chunk.
+
+        Raises
+        ------
+        TrainingError
+            If no vignette can be used.
+        """
+        offered = self.rows
+        seen = 0
+        for chunk in np.unique(self.chunk_of_row[offered]):
+            self._chunk(int(chunk))
+            seen += int((self.chunk_of_row[offered] == chunk).sum())
+            if progress is not None:
+                progress(seen, len(offered))
+        self.require(1)
+
+    def _refuse_foreign(self, rows: Rows) -> None:
+        inside = (rows >= 0) & (rows < len(self._offered))
+        foreign = rows[~inside | ~self._offered[np.where(inside, rows, 0)]]
+        if len(foreign):
+            raise TrainingError(
+                f"rows must be among Pool.rows; {len(foreign)} are not, such as {foreign[0]}."
+            )
+
+    def _chunk(self, chunk: int) -> _Chunk:
+        """Return a chunk from the cache, or prepare it and make room for it."""
+        with self._lock:
+            if chunk in self._cache:
+                self._cache.move_to_end(chunk)
+                return self._cache[chunk]
+            block = self._prepare(chunk)
+            self._cache[chunk] = block
+            size = sum(held.images.nbytes for held in self._cache.values())
+            while size > self._cache_bytes and len(self._cache) > 1:
+                size -= self._cache.popitem(last=False)[1].images.nbytes
+            return block
+
+    def _prepare(self, chunk: int) -> _Chunk:
+        """Read a chunk whole, and turn what is on offer in it into network input."""
+        first, last = self._bounds[chunk : chunk + 2]
+        here = slice(int(first), int(last))
+        rows = first + np.flatnonzero(self._offered[here] & ~self._bad[here])
+        if not len(rows):
+            return _Chunk(rows, self._empty())
+        sigma0 = self._pixels.isel({VIGNETTE: here}).values[rows - first]
+        incidence = _incidence_of(self._incidence, rows, sigma0.shape[-1])
+        try:
+            images, _, fraction = network_input(
+                sigma0, incidence, spec=self._spec, quantity=self._quantity
+            )
+        except UnitsError as error:
+            warn(f"vignettes {first} to {last - 1} are skipped: {error}")
+            self._drop(rows, _REFUSED)
+            return _Chunk(rows[:0], self._empty())
+        thin = fraction < self._min_valid
+        refused = ~thin & np.isnan(images[:, 0, 0, 0])
+        self._drop(rows[thin], _NO_DATA)
+        self._drop(rows[refused], _REFUSED)
+        good = ~(thin | refused)
+        if good.any():
+            self._note_statistics(rows[good], sigma0[good], incidence[good])
+        return _Chunk(rows[good], images[good].astype(_stored_dtype(self._spec)))
+
+    def _empty(self) -> Array:
+        side = self._spec.size
+        return np.empty((0, 1, side, side), _stored_dtype(self._spec))
+
+    def _note_statistics(self, rows: Rows, sigma0: Array, incidence: Array) -> None:
+        """Note the vignettes' own mean and spread, where the input takes them out.
+
+        `network_input` puts the mean of the pixels with data in place of those without, so the
+        variance of the filled image is theirs times the fraction with data.
+        """
+        spec = self._spec
+        if spec.mean is not None and spec.std is not None:
+            return
+        plain = replace(spec, centre="global", mean=0.0, std=1.0)
+        scaled, _, fraction = network_input(
+            sigma0, incidence, spec=plain, quantity=self._quantity
+        )
+        if spec.mean is None:
+            self.mean[rows] = scaled.mean(axis=(1, 2, 3), dtype=np.float64)
+        if spec.std is None:
+            variance = scaled.var(axis=(1, 2, 3), dtype=np.float64) / fraction
+            self.scale[rows] = np.sqrt(variance)
+
+    def _drop(self, rows: Rows, reason: str) -> None:
+        new = rows[~self._bad[rows]]
+        self._bad[new] = True
+        self._count(reason, len(new))
+
+    def _count(self, reason: str, n: int) -> None:
+        if n:
+            self.skipped[reason] = self.skipped.get(reason, 0) + n
+
+
+def _stored_dtype(spec: InputSpec) -> np.dtype[Any]:
+    """Half precision where values are some standard deviations of decibel; linear has spikes."""
+    return np.dtype(np.float32 if spec.scale == "linear" else np.float16)
+
+
+def _checked(
+    images: xr.DataArray, spec: InputSpec
+) -> tuple[xr.DataArray, Array | None]:
+    """Pixels (vignette, line, sample) without coordinates, and the incidence in memory."""
+    if set(images.dims) != {VIGNETTE, LINE, SAMPLE}:
+        raise DimensionError(
+            "a pool needs images with dims ('vignette', 'line', 'sample'); got "
+            f"{images.dims}. Use .expand_dims('vignette') or .stack(vignette=[...])."
+        )
+    check_images(images, _handle(spec))
+    pixels = images.transpose(VIGNETTE, LINE, SAMPLE).reset_coords(drop=True)
+    if "incidence" in images.coords:
+        return pixels, _incidence_ends(images.coords["incidence"], pixels, spec)
+    if spec.needs_incidence:
+        raise MissingVariableError(
+            f"input.scale {spec.scale!r}, centre {spec.centre!r} depends on the incidence "
+            "angle, and the images have no coordinate 'incidence' (degree). Add it with "
+            "ds.assign_coords(incidence=('vignette', values))."
+        )
+    return pixels, None
+
+
+def _handle(spec: InputSpec) -> ModelHandle:
+    """Give a model that is only its input, as the checks of inference ask for."""
+    backbone = BackboneSpec(architecture="untrained", embedding_dim=1, pooling="cls")
+    return ModelHandle(name="in training", path="", backbone=backbone, input=spec)
+
+
+def _incidence_ends(
+    incidence: xr.DataArray, pixels: xr.DataArray, spec: InputSpec
+) -> Array:
+    """Incidence (vignette, 2) at near and far range, or (vignette,) where its mean is enough.
+
+    Over one vignette the incidence is linear in ground range to 0.01 degree, and only the
+    roughness needs more than its mean.
+    """
+    plain = incidence.reset_coords(drop=True)
+    if LINE in plain.dims:
+        plain = plain.mean(LINE)
+    if SAMPLE in plain.dims:
+        profile = spec.scale == "roughness"
+        plain = plain.isel({SAMPLE: [0, -1]}) if profile else plain.mean(SAMPLE)
+    if VIGNETTE not in plain.dims:
+        plain = plain.expand_dims({VIGNETTE: pixels.sizes[VIGNETTE]})
+    return np.asarray(plain.transpose(VIGNETTE, ...).values, dtype=np.float32)
+
+
+def _incidence_of(incidence: Array | None, rows: Rows, samples: int) -> Array:
+    """Incidence of some rows, (k,) or (k, sample), as `network_input` takes it."""
+    if incidence is None:
+        return np.full(len(rows), np.nan, np.float32)
+    some = incidence[rows]
+    if some.ndim == 1:
+        return some
+    weight = np.linspace(0.0, 1.0, samples)
+    return np.asarray(some[:, :1] * (1.0 - weight) + some[:, 1:] * weight)
+
+
+def _chunks(pixels: xr.DataArray) -> tuple[Rows, Rows]:
+    """Chunk of each row, and where chunks start and the last ends; single rows in memory."""
+    n = pixels.sizes[VIGNETTE]
+    lengths = pixels.chunksizes.get(VIGNETTE)
+    if lengths is None:
+        side = pixels.encoding.get("preferred_chunks", {}).get(VIGNETTE, 1)
+        lengths = tuple(min(side, n - first) for first in range(0, n, side))
+    bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.repeat(np.arange(len(lengths)), lengths), bounds
+
+
+def _told_by_metadata(
+    ds: XarrayObject, images: xr.DataArray, spec: InputSpec, exclude: tuple[str, ...]
+) -> Iterator[tuple[str, Array]]:
+    """Reasons to skip vignettes that need no pixel, and whom they concern."""
+    known = {str(flag.name).lower(): flag for flag in Quality}
+    unknown = sorted(set(exclude) - set(known))
+    if unknown:
+        raise TrainingError(
+            f"data.exclude must hold flags of quality; got {unknown}; known: {list(known)}."
+        )
+    if exclude and isinstance(ds, xr.Dataset) and "quality" in ds:
+        flags = np.nan_to_num(ds["quality"].values).astype(np.int64)
+        for name in exclude:
+            yield name, flags & known[name].value != 0
+    elif exclude:
+        warn(
+            f"the vignettes have no variable 'quality', so none is skipped for being "
+            f"{' or '.join(exclude)}. Pass a Dataset with quality, or exclude=()."
+        )
+    for name, trained in (
+        ("polarisation", spec.polarisations),
+        ("beam", spec.beams),
+    ):
+        if name in images.coords and trained:
+            inside = np.isin(images.coords[name].values.astype(str), trained)
+            yield name, np.broadcast_to(~inside, images.sizes[VIGNETTE])
+
+
+def _beams(incidence: Array | None, spec: InputSpec, n: int) -> Array:
+    if incidence is None or not spec.needs_beam:
+        return np.full(n, "")
+    return beam_of(incidence)
+
+
+def _constants(
+    value: float | tuple[float, ...] | None, beams: Array, spec: InputSpec
+) -> npt.NDArray[np.float32]:
+    """One number for each vignette; NaN where it is not a constant of the input."""
+    if isinstance(value, tuple):
+        table = dict(zip(spec.beams, value, strict=True))
+        return np.array([table.get(str(beam), np.nan) for beam in beams], np.float32)
+    return np.full(len(beams), np.nan if value is None else value, np.float32)
