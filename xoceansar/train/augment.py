@@ -75,12 +75,7 @@ class Augmentation:
 
     References
     ----------
-    ESA, Sentinel-1 product definition and acquisition modes (radiometric stability, accuracy).
-
-    Examples
-    --------
-    >>> Augmentation(global_size=160, local_size=64, n_local=4).gain_db
-    0.5
+    ESA, Sentinel-1 acquisition modes, wave mode (radiometric stability and accuracy).
     """
 
     global_size: int

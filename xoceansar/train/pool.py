@@ -1,26 +1,20 @@
 """The vignettes that a backbone is trained on, read as network input, chunk by chunk."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
-from xoceansar.conventions import LINE, SAMPLE, VIGNETTE, Quality
-from xoceansar.errors import (
-    DimensionError,
-    MissingVariableError,
-    TrainingError,
-    UnitsError,
-    warn,
-)
-from xoceansar.models.preprocess import beam_of, network_input
-from xoceansar.models.spec import BackboneSpec, InputSpec, ModelHandle
-from xoceansar.ops.layout import XarrayObject, check_images, find_images
+from xoceansar.conventions import VIGNETTE
+from xoceansar.errors import TrainingError, UnitsError
+from xoceansar.models.preprocess import network_input
+from xoceansar.models.spec import InputSpec
+from xoceansar.ops.layout import XarrayObject
+from xoceansar.train.candidates import find_candidates
 
 __all__ = ["Pool"]
 
@@ -113,30 +107,22 @@ class Pool:
             raise TrainingError(
                 f"min_valid_fraction must be between 0 and 1; got {min_valid_fraction}."
             )
-        images, self._quantity = find_images(ds)
-        self._spec, self._min_valid = spec, min_valid_fraction
-        self._pixels, self._incidence = _checked(images, spec)
-        self.chunk_of_row, self._bounds = _chunks(self._pixels)
-        self._row_bytes = spec.size**2 * _stored_dtype(spec).itemsize
-        self._cache_bytes = cache_bytes
+        found = find_candidates(ds, spec, exclude)
+        self._found, self._spec, self._min_valid = found, spec, min_valid_fraction
+        self.skipped = dict(found.skipped)
+        self.chunk_of_row = found.chunk_of_row
+        self.mean, self.scale = found.mean.copy(), found.scale.copy()
+        self._bad = np.zeros(len(found.offered), dtype=bool)
+        self._refusal = ""
+        self._cache_bytes, self._held_bytes = cache_bytes, 0
         self._cache: OrderedDict[int, _Chunk] = OrderedDict()
         self._lock = RLock()
-        n = self._pixels.sizes[VIGNETTE]
-        self._offered = np.ones(n, dtype=bool)
-        self._bad = np.zeros(n, dtype=bool)
-        self.skipped: dict[str, int] = {}
-        for reason, drop in _told_by_metadata(ds, images, spec, exclude):
-            self._count(reason, int((drop & self._offered).sum()))
-            self._offered &= ~drop
-        beams = _beams(self._incidence, spec, n)
-        self.mean = _constants(spec.mean, beams, spec)
-        self.scale = _constants(spec.std, beams, spec)
         self.require(1)
 
     @property
     def rows(self) -> Rows:
         """Vignettes on offer, as positions in the Dataset: those not known to be unusable."""
-        return np.flatnonzero(self._offered & ~self._bad)
+        return np.flatnonzero(self._found.offered & ~self._bad)
 
     @property
     def bad(self) -> Rows:
@@ -153,9 +139,10 @@ class Pool:
     @property
     def window_chunks(self) -> int | None:
         """Chunks that the cache holds, at least one; None where it holds every vignette."""
-        if self._row_bytes * len(self.rows) <= self._cache_bytes:
+        row_bytes = self._spec.size**2 * _stored_dtype(self._spec).itemsize
+        if row_bytes * len(self.rows) <= self._cache_bytes:
             return None
-        largest = int(np.bincount(self.chunk_of_row).max()) * self._row_bytes
+        largest = int(np.bincount(self.chunk_of_row).max()) * row_bytes
         return max(1, self._cache_bytes // largest)
 
     def require(self, n: int) -> None:
@@ -176,7 +163,7 @@ class Pool:
             raise TrainingError(
                 f"{n} usable vignette(s) are needed and {found} of {len(self._bad)} are left; "
                 f"skipped: {self.skipped or 'none'}. Give a larger archive, or relax "
-                "data.exclude and data.min_valid_fraction."
+                f"data.exclude and data.min_valid_fraction.{self._refusal}"
             )
 
     def read(self, rows: Rows) -> tuple[Images, Rows]:
@@ -236,8 +223,8 @@ class Pool:
         self.require(1)
 
     def _refuse_foreign(self, rows: Rows) -> None:
-        inside = (rows >= 0) & (rows < len(self._offered))
-        foreign = rows[~inside | ~self._offered[np.where(inside, rows, 0)]]
+        inside = (rows >= 0) & (rows < len(self._found.offered))
+        foreign = rows[~inside | ~self._found.offered[np.where(inside, rows, 0)]]
         if len(foreign):
             raise TrainingError(
                 f"rows must be among Pool.rows; {len(foreign)} are not, such as {foreign[0]}."
@@ -249,28 +236,28 @@ class Pool:
             if chunk in self._cache:
                 self._cache.move_to_end(chunk)
                 return self._cache[chunk]
-            block = self._prepare(chunk)
-            self._cache[chunk] = block
-            size = sum(held.images.nbytes for held in self._cache.values())
-            while size > self._cache_bytes and len(self._cache) > 1:
-                size -= self._cache.popitem(last=False)[1].images.nbytes
+            block = self._cache[chunk] = self._prepare(chunk)
+            self._held_bytes += block.images.nbytes
+            while self._held_bytes > self._cache_bytes and len(self._cache) > 1:
+                _, oldest = self._cache.popitem(last=False)
+                self._held_bytes -= oldest.images.nbytes
             return block
 
     def _prepare(self, chunk: int) -> _Chunk:
         """Read a chunk whole, and turn what is on offer in it into network input."""
-        first, last = self._bounds[chunk : chunk + 2]
+        first, last = self._found.bounds[chunk : chunk + 2]
         here = slice(int(first), int(last))
-        rows = first + np.flatnonzero(self._offered[here] & ~self._bad[here])
+        rows = first + np.flatnonzero(self._found.offered[here] & ~self._bad[here])
         if not len(rows):
             return _Chunk(rows, self._empty())
-        sigma0 = self._pixels.isel({VIGNETTE: here}).values[rows - first]
-        incidence = _incidence_of(self._incidence, rows, sigma0.shape[-1])
+        sigma0 = self._found.pixels.isel({VIGNETTE: here}).values[rows - first]
+        incidence = self._found.incidence_of(rows)
         try:
             images, _, fraction = network_input(
-                sigma0, incidence, spec=self._spec, quantity=self._quantity
+                sigma0, incidence, spec=self._spec, quantity=self._found.quantity
             )
         except UnitsError as error:
-            warn(f"vignettes {first} to {last - 1} are skipped: {error}")
+            self._refusal = f" Vignettes {first} to {last - 1}: {error}"
             self._drop(rows, _REFUSED)
             return _Chunk(rows[:0], self._empty())
         thin = fraction < self._min_valid
@@ -297,7 +284,7 @@ class Pool:
             return
         plain = replace(spec, centre="global", mean=0.0, std=1.0)
         scaled, _, fraction = network_input(
-            sigma0, incidence, spec=plain, quantity=self._quantity
+            sigma0, incidence, spec=plain, quantity=self._found.quantity
         )
         if spec.mean is None:
             self.mean[rows] = scaled.mean(axis=(1, 2, 3), dtype=np.float64)
@@ -318,116 +305,3 @@ class Pool:
 def _stored_dtype(spec: InputSpec) -> np.dtype[Any]:
     """Half precision where values are some standard deviations of decibel; linear has spikes."""
     return np.dtype(np.float32 if spec.scale == "linear" else np.float16)
-
-
-def _checked(
-    images: xr.DataArray, spec: InputSpec
-) -> tuple[xr.DataArray, Array | None]:
-    """Pixels (vignette, line, sample) without coordinates, and the incidence in memory."""
-    if set(images.dims) != {VIGNETTE, LINE, SAMPLE}:
-        raise DimensionError(
-            "a pool needs images with dims ('vignette', 'line', 'sample'); got "
-            f"{images.dims}. Use .expand_dims('vignette') or .stack(vignette=[...])."
-        )
-    check_images(images, _handle(spec))
-    pixels = images.transpose(VIGNETTE, LINE, SAMPLE).reset_coords(drop=True)
-    if "incidence" in images.coords:
-        return pixels, _incidence_ends(images.coords["incidence"], pixels, spec)
-    if spec.needs_incidence:
-        raise MissingVariableError(
-            f"input.scale {spec.scale!r}, centre {spec.centre!r} depends on the incidence "
-            "angle, and the images have no coordinate 'incidence' (degree). Add it with "
-            "ds.assign_coords(incidence=('vignette', values))."
-        )
-    return pixels, None
-
-
-def _handle(spec: InputSpec) -> ModelHandle:
-    """Give a model that is only its input, as the checks of inference ask for."""
-    backbone = BackboneSpec(architecture="untrained", embedding_dim=1, pooling="cls")
-    return ModelHandle(name="in training", path="", backbone=backbone, input=spec)
-
-
-def _incidence_ends(
-    incidence: xr.DataArray, pixels: xr.DataArray, spec: InputSpec
-) -> Array:
-    """Incidence (vignette, 2) at near and far range, or (vignette,) where its mean is enough.
-
-    Over one vignette the incidence is linear in ground range to 0.01 degree, and only the
-    roughness needs more than its mean.
-    """
-    plain = incidence.reset_coords(drop=True)
-    if LINE in plain.dims:
-        plain = plain.mean(LINE)
-    if SAMPLE in plain.dims:
-        profile = spec.scale == "roughness"
-        plain = plain.isel({SAMPLE: [0, -1]}) if profile else plain.mean(SAMPLE)
-    if VIGNETTE not in plain.dims:
-        plain = plain.expand_dims({VIGNETTE: pixels.sizes[VIGNETTE]})
-    return np.asarray(plain.transpose(VIGNETTE, ...).values, dtype=np.float32)
-
-
-def _incidence_of(incidence: Array | None, rows: Rows, samples: int) -> Array:
-    """Incidence of some rows, (k,) or (k, sample), as `network_input` takes it."""
-    if incidence is None:
-        return np.full(len(rows), np.nan, np.float32)
-    some = incidence[rows]
-    if some.ndim == 1:
-        return some
-    weight = np.linspace(0.0, 1.0, samples)
-    return np.asarray(some[:, :1] * (1.0 - weight) + some[:, 1:] * weight)
-
-
-def _chunks(pixels: xr.DataArray) -> tuple[Rows, Rows]:
-    """Chunk of each row, and where chunks start and the last ends; single rows in memory."""
-    n = pixels.sizes[VIGNETTE]
-    lengths = pixels.chunksizes.get(VIGNETTE)
-    if lengths is None:
-        side = pixels.encoding.get("preferred_chunks", {}).get(VIGNETTE, 1)
-        lengths = tuple(min(side, n - first) for first in range(0, n, side))
-    bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return np.repeat(np.arange(len(lengths)), lengths), bounds
-
-
-def _told_by_metadata(
-    ds: XarrayObject, images: xr.DataArray, spec: InputSpec, exclude: tuple[str, ...]
-) -> Iterator[tuple[str, Array]]:
-    """Reasons to skip vignettes that need no pixel, and whom they concern."""
-    known = {str(flag.name).lower(): flag for flag in Quality}
-    unknown = sorted(set(exclude) - set(known))
-    if unknown:
-        raise TrainingError(
-            f"data.exclude must hold flags of quality; got {unknown}; known: {list(known)}."
-        )
-    if exclude and isinstance(ds, xr.Dataset) and "quality" in ds:
-        flags = np.nan_to_num(ds["quality"].values).astype(np.int64)
-        for name in exclude:
-            yield name, flags & known[name].value != 0
-    elif exclude:
-        warn(
-            f"the vignettes have no variable 'quality', so none is skipped for being "
-            f"{' or '.join(exclude)}. Pass a Dataset with quality, or exclude=()."
-        )
-    for name, trained in (
-        ("polarisation", spec.polarisations),
-        ("beam", spec.beams),
-    ):
-        if name in images.coords and trained:
-            inside = np.isin(images.coords[name].values.astype(str), trained)
-            yield name, np.broadcast_to(~inside, images.sizes[VIGNETTE])
-
-
-def _beams(incidence: Array | None, spec: InputSpec, n: int) -> Array:
-    if incidence is None or not spec.needs_beam:
-        return np.full(n, "")
-    return beam_of(incidence)
-
-
-def _constants(
-    value: float | tuple[float, ...] | None, beams: Array, spec: InputSpec
-) -> npt.NDArray[np.float32]:
-    """One number for each vignette; NaN where it is not a constant of the input."""
-    if isinstance(value, tuple):
-        table = dict(zip(spec.beams, value, strict=True))
-        return np.array([table.get(str(beam), np.nan) for beam in beams], np.float32)
-    return np.full(len(beams), np.nan if value is None else value, np.float32)
