@@ -68,8 +68,8 @@ class OptimisationConfig(Table):
     precision : {"auto", "bf16", "fp32"}
         ``auto``: bf16 where the device computes it fast, else fp32.
     max_bad_steps : int
-        The run stops after so many steps in a row whose losses or gradients are not finite;
-        fewer are skipped.
+        Steps in a row that are skipped because a loss or gradient is not finite; one more stops
+        the run.
     """
 
     steps: AtLeastOne
@@ -89,7 +89,7 @@ class OptimisationConfig(Table):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     precision: Precision = "auto"
-    max_bad_steps: AtLeastOne = 10
+    max_bad_steps: Count = 10
 
     @property
     def peak_learning_rate(self) -> float:

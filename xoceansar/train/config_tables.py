@@ -111,7 +111,7 @@ class BackboneConfig(Table):
 
 
 class DataConfig(Table):
-    """Which vignettes are trained on, and how they are held.
+    """Which vignettes are trained on, and the memory for them.
 
     Parameters
     ----------
