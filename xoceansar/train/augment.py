@@ -1,7 +1,7 @@
 """Views of a vignette for self-supervised training: crops, flips, gain and speckle of sigma0.
 
-Everything is drawn from one seed for each image, so views do not depend on how images are put
-into batches, on the rank, or on the global state of torch and numpy.
+Each image has its own seed, so views do not depend on how images are put into batches, on the
+rank, or on the global state of torch and numpy.
 """
 
 import math
@@ -196,17 +196,14 @@ def make_views(
 
         (f / k) w (x + r) - (j / k) r,
 
-    where j is f if m is the vignette's own mean and else 1, and k the same for d. A gain thus
-    disappears wherever the vignette's own mean (decibel) or mean and spread (linear) are taken
-    out at inference, and then it is not applied. The floor under the logarithm moves with
-    the gain.
+    where j is f if m is the vignette's own mean and else 1, and k the same for d. So where the
+    vignette's own mean (decibel), or mean and spread (linear), is taken out at inference, a
+    gain changes nothing, and none is applied. The floor under the logarithm moves with it.
 
     Speckle of L looks is gamma distributed with mean 1 and variance 1/L, drawn through the
-    cube-root law ``w = (1 - 1/(9L) + z / (3 sqrt L))^3`` with normal z, of which only
-    the last is drawn on the device of `images`: devices differ in speckle, in nothing else.
-
-    A crop without variation (missing data have one fill value) is drawn again, up to seven
-    times.
+    cube-root law ``w = (1 - 1/(9L) + z / (3 sqrt L))^3``. Normal z is drawn on the device of
+    `images`: devices differ in speckle, in nothing else. A crop without variation (missing
+    data have one fill value) is drawn again, up to seven times.
 
     References
     ----------
@@ -313,15 +310,20 @@ def _draw(seeds: Array, augmentation: Augmentation, side: int) -> _Draws:
 
 def _crop(images: Tensor, draws: _Draws, view: int, side: int) -> tuple[Tensor, int]:
     """Crops (n, side, side) with their flips, and how many have no variation."""
-    crops = torch.empty((len(images), side, side), device=images.device)
-    left = np.arange(len(images))
-    for attempt in range(_DRAWS):
-        crops[left] = _cut(images, draws, left, (view, attempt), side)
-        low, high = crops[left].flatten(1).aminmax(dim=1)
-        left = left[(low == high).cpu().numpy()]
-        if not len(left):
+    rows = np.arange(len(images))
+    crops = _cut(images, draws, rows, (view, 0), side)
+    flat = rows[_is_flat(crops)]
+    for attempt in range(1, _DRAWS):
+        if not len(flat):
             break
-    return crops, len(left)
+        crops[flat] = _cut(images, draws, flat, (view, attempt), side)
+        flat = flat[_is_flat(crops[flat])]
+    return crops, len(flat)
+
+
+def _is_flat(crops: Tensor) -> Array:
+    low, high = crops.flatten(1).aminmax(dim=1)
+    return np.asarray((low == high).cpu().numpy())
 
 
 def _cut(

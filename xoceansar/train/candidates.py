@@ -15,7 +15,7 @@ from xoceansar.errors import (
     TrainingError,
     warn,
 )
-from xoceansar.models.preprocess import beam_of
+from xoceansar.models.preprocess import beam_of, network_input
 from xoceansar.models.spec import BackboneSpec, InputSpec, ModelHandle
 from xoceansar.ops.layout import (
     Quantity,
@@ -116,6 +116,9 @@ def find_candidates(
     images, quantity = find_images(ds)
     pixels, incidence = _checked(images, spec)
     n = pixels.sizes[VIGNETTE]
+    # No vignette at all: only the dtype and the size are checked.
+    none = np.empty((0, *pixels.shape[1:]), pixels.dtype)
+    network_input(none, np.empty(0), spec=spec, quantity=quantity)
     offered, skipped = np.ones(n, dtype=bool), {}
     for reason, drop in _told_by_metadata(ds, images, spec, exclude):
         if (drop & offered).any():
@@ -143,8 +146,11 @@ def _checked(
             "a pool needs images with dims ('vignette', 'line', 'sample'); got "
             f"{images.dims}. Use .expand_dims('vignette') or .stack(vignette=[...])."
         )
-    check_images(images, _handle(spec))
     pixels = images.transpose(VIGNETTE, LINE, SAMPLE).reset_coords(drop=True)
+    # Without the other coordinates: an archive's are chunked otherwise than its images, and
+    # xarray then refuses to tell the chunks of the DataArray.
+    kept = {k: v for k, v in images.coords.items() if k == "pixel_spacing"}
+    check_images(pixels.assign_coords(kept), _handle(spec))
     if "incidence" in images.coords:
         return pixels, _incidence_ends(images.coords["incidence"], pixels, spec)
     if spec.needs_incidence:

@@ -62,8 +62,9 @@ class Pool:
     chunk_of_row : ndarray (vignette,) of int
         Chunk of each vignette of `ds`: what is read at once.
     mean, scale : ndarray (vignette,), float32
-        What is subtracted from each vignette and the divisor, in the scale of `spec`; NaN where
-        they are the vignette's own, until it is read.
+        What is subtracted from each vignette and the divisor, in the scale of `spec`, for
+        `make_views`. Where they are the vignette's own: NaN until it is read, and the mean in
+        linear scale only, as in decibel no view needs it.
 
     Raises
     ------
@@ -193,7 +194,7 @@ class Pool:
         for chunk in np.unique(self.chunk_of_row[rows]):
             at = np.flatnonzero(self.chunk_of_row[rows] == chunk)
             block = self._chunk(int(chunk))
-            at = at[np.isin(rows[at], block.rows)]
+            at = at[np.isin(rows[at], block.rows) & ~self._bad[rows[at]]]
             out[at] = block.images[np.searchsorted(block.rows, rows[at])]
             usable[at] = True
         if not usable.all():
@@ -213,13 +214,12 @@ class Pool:
         TrainingError
             If no vignette can be used.
         """
-        offered = self.rows
-        seen = 0
-        for chunk in np.unique(self.chunk_of_row[offered]):
+        chunks, counts = np.unique(self.chunk_of_row[self.rows], return_counts=True)
+        seen = counts.cumsum()
+        for i, chunk in enumerate(chunks):
             self._chunk(int(chunk))
-            seen += int((self.chunk_of_row[offered] == chunk).sum())
             if progress is not None:
-                progress(seen, len(offered))
+                progress(int(seen[i]), int(seen[-1]))
         self.require(1)
 
     def _refuse_foreign(self, rows: Rows) -> None:
@@ -253,7 +253,7 @@ class Pool:
         sigma0 = self._found.pixels.isel({VIGNETTE: here}).values[rows - first]
         incidence = self._found.incidence_of(rows)
         try:
-            images, _, fraction = network_input(
+            images, level, fraction = network_input(
                 sigma0, incidence, spec=self._spec, quantity=self._found.quantity
             )
         except UnitsError as error:
@@ -265,32 +265,28 @@ class Pool:
         self._drop(rows[thin], _NO_DATA)
         self._drop(rows[refused], _REFUSED)
         good = ~(thin | refused)
-        if good.any():
-            self._note_statistics(rows[good], sigma0[good], incidence[good])
+        if self._spec.mean is None and self._spec.scale == "linear":
+            self.mean[rows[good]] = level[good]
+        if self._spec.std is None and good.any():
+            self._note_spread(rows[good], sigma0[good], incidence[good])
         return _Chunk(rows[good], images[good].astype(_stored_dtype(self._spec)))
 
     def _empty(self) -> Array:
         side = self._spec.size
         return np.empty((0, 1, side, side), _stored_dtype(self._spec))
 
-    def _note_statistics(self, rows: Rows, sigma0: Array, incidence: Array) -> None:
-        """Note the vignettes' own mean and spread, where the input takes them out.
+    def _note_spread(self, rows: Rows, sigma0: Array, incidence: Array) -> None:
+        """Note the vignettes' own spread.
 
         `network_input` puts the mean of the pixels with data in place of those without, so the
         variance of the filled image is theirs times the fraction with data.
         """
-        spec = self._spec
-        if spec.mean is not None and spec.std is not None:
-            return
-        plain = replace(spec, centre="global", mean=0.0, std=1.0)
+        plain = replace(self._spec, centre="global", mean=0.0, std=1.0)
         scaled, _, fraction = network_input(
             sigma0, incidence, spec=plain, quantity=self._found.quantity
         )
-        if spec.mean is None:
-            self.mean[rows] = scaled.mean(axis=(1, 2, 3), dtype=np.float64)
-        if spec.std is None:
-            variance = scaled.var(axis=(1, 2, 3), dtype=np.float64) / fraction
-            self.scale[rows] = np.sqrt(variance)
+        variance = scaled.var(axis=(1, 2, 3), dtype=np.float64) / fraction
+        self.scale[rows] = np.sqrt(variance)
 
     def _drop(self, rows: Rows, reason: str) -> None:
         new = rows[~self._bad[rows]]
