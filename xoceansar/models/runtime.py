@@ -250,10 +250,10 @@ def _resolve_device(device: str) -> str:
 def _resolve_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
-    return "bf16" if _computes_bf16_fast(device) else "fp32"
+    return "bf16" if computes_bf16_fast(device) else "fp32"
 
 
-def _computes_bf16_fast(device: str) -> bool:
+def computes_bf16_fast(device: str) -> bool:
     torch = require("torch", extra="models")
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -22,6 +22,7 @@ __all__ = [
     "create_network",
     "load_state",
     "network_weights",
+    "pool_tokens",
     "pooled_features",
 ]
 
@@ -213,7 +214,6 @@ def pooled_features(
     WeightsMismatchError
         If the network does not give one token for each patch.
     """
-    concatenate = require("torch", extra="models").cat
     model: Any = network
     features = model.forward_features(images).float()
     if (
@@ -227,8 +227,31 @@ def pooled_features(
             raise WeightsMismatchError(
                 f"the network gives {patches.shape[1]} patch tokens for a grid of {expected}."
             )
+    return pool_tokens(features[:, 0], patches, pooling)
+
+
+def pool_tokens(
+    summary: "torch.Tensor", patches: "torch.Tensor", pooling: Pooling
+) -> "torch.Tensor":
+    """Pool the tokens of a network into embeddings.
+
+    Parameters
+    ----------
+    summary : Tensor (n, width)
+        Class tokens.
+    patches : Tensor (n, tokens, width)
+        Patch tokens.
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+        Which summaries.
+
+    Returns
+    -------
+    Tensor (n, embedding_dim)
+        End to end, in the order of the name.
+    """
+    concatenate = require("torch", extra="models").cat
     summaries = {
-        "cls": lambda: features[:, 0],
+        "cls": lambda: summary,
         "mean": lambda: patches.mean(dim=1),
         "std": lambda: patches.std(dim=1, correction=0),
     }

@@ -1,0 +1,132 @@
+"""The log of a training: for machines as CSV, for people as text and a bar, with alarms."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from xoceansar.errors import warn
+from xoceansar.train.watch import alarms
+
+__all__ = ["Journal", "progress_bar"]
+
+#: Numbers of a step that the log for people shows, where there are any.
+_SHOWN: Final = (
+    "loss",
+    "dino",
+    "ibot",
+    "koleo",
+    "learning_rate",
+    "gradient_norm",
+    "feature_std",
+    "cosine",
+    "entropy",
+    "marginal_entropy",
+    "knn_ocean_class",
+    "knn_swh",
+    "knn_wind_speed",
+)
+
+
+class Journal:
+    """Log of one start of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run: ``log/version_*/metrics.csv`` and ``log.txt`` are written there.
+    warmup : int
+        Steps before which nothing alarms: a network that has not begun to learn looks collapsed.
+    """
+
+    def __init__(self, folder: Path, *, warmup: int) -> None:
+        self._text = folder / "log.txt"
+        self._logger = CSVLogger(folder, name="log", flush_logs_every_n_steps=1)
+        self._warmup = warmup
+        self._alarmed: set[str] = set()
+
+    def record(self, step: int, values: dict[str, float]) -> None:
+        """Write a row, and warn of each sign of collapse once.
+
+        Parameters
+        ----------
+        step : int
+            Optimiser steps done.
+        values : dict of str to float
+            Numbers by name.
+
+        Warns
+        -----
+        OceansarWarning
+            If a number of the watch is beyond its limit.
+        """
+        self._logger.log_metrics({**values}, step=step)
+        self._logger.save()
+        words = [f"{name} {values[name]:.4g}" for name in _SHOWN if name in values]
+        self.say(f"step {step}: {', '.join(words)}")
+        if step < self._warmup:
+            return
+        for name, sentence in alarms(values).items():
+            if name not in self._alarmed:
+                self._alarmed.add(name)
+                self.say(f"ALARM at step {step}: {sentence}")
+                warn(f"step {step}: {sentence}. The training may have collapsed.")
+
+    def say(self, line: str) -> None:
+        """Write a line for people.
+
+        Parameters
+        ----------
+        line : str
+            Without its end.
+        """
+        with self._text.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+@contextmanager
+def progress_bar(
+    total: int, done: int, *, shown: bool
+) -> Iterator[Callable[[int, float], None]]:
+    """Show a bar of the steps.
+
+    Parameters
+    ----------
+    total, done : int
+        Steps of the run, and those made before.
+    shown : bool
+        Whether a person watches.
+
+    Yields
+    ------
+    callable
+        Takes the steps done and the loss.
+    """
+    if not shown:
+        yield lambda step, loss: None
+        return
+    bar = Progress(
+        TextColumn("pretraining"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task("", total=total, completed=done)
+        yield lambda step, loss: bar.update(
+            task, completed=step, description=f"loss {loss:.3f}"
+        )
