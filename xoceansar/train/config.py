@@ -35,7 +35,6 @@ from xoceansar.train.config_tables import (
     MasksConfig,
     Table,
 )
-from xoceansar.train.schedule import Schedules
 
 if TYPE_CHECKING:
     from xoceansar.train.augment import Augmentation
@@ -81,27 +80,6 @@ class PretrainConfig(Table):
     def peak_learning_rate(self) -> float:
         """Peak of the learning rate at the batch of this config."""
         return self.optimisation.peak_learning_rate
-
-    def rates(self, step: int) -> dict[str, float]:
-        """Evaluate the schedules.
-
-        Parameters
-        ----------
-        step : int
-            Optimiser steps done before this one, 0 or more.
-
-        Returns
-        -------
-        dict of str to float
-            ``learning_rate``, ``weight_decay``, ``teacher_momentum``, ``teacher_temperature``.
-
-        Examples
-        --------
-        >>> rates = load_config("paper").rates(10**9)
-        >>> rates["teacher_momentum"], rates["weight_decay"]
-        (1.0, 0.4)
-        """
-        return Schedules.of(self.optimisation).at(step)
 
     def views(self) -> "Augmentation":
         """Return what `xoceansar.train.augment.make_views` takes.
@@ -264,7 +242,7 @@ def _explain(error: dict[str, Any]) -> str:
     """Say what is wrong in one line."""
     where, table = _locate(error["loc"])
     if error["type"] == "extra_forbidden":
-        return _unknown_key(str(error["loc"][-1]), str(error["loc"][0]), table)
+        return _unknown_key(str(error["loc"][-1]), where, table)
     if error["type"] == "missing":
         return f"{where} is missing."
     message = str(error["msg"])
@@ -283,21 +261,21 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[Table]]:
     has written: they are left out.
     """
     table: type[Table] = PretrainConfig
-    where = str(loc[0]) if loc else ""
-    for part in loc[1:]:
-        inner = table.model_fields[str(loc[0])].annotation
-        if isinstance(inner, type) and issubclass(inner, Table):
-            table = inner
+    where = ""
+    for part in loc:
         if isinstance(part, int):
             where += f"[{part}]"
         elif part in table.model_fields:
             where += f".{part}"
-    return where, table
+            inner = table.model_fields[part].annotation
+            if isinstance(inner, type) and issubclass(inner, Table):
+                table = inner
+    return where.removeprefix("."), table
 
 
-def _unknown_key(key: str, first: str, table: type[Table]) -> str:
+def _unknown_key(key: str, where: str, table: type[Table]) -> str:
     known = list(table.model_fields)
-    place = f"in table [{first}]" if table is not PretrainConfig else "at the top"
+    place = f"in table [{where}]" if where else "at the top"
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
     return f"unknown key {key!r} {place}: {hint}"

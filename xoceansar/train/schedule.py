@@ -32,7 +32,7 @@ class Schedule:
     Notes
     -----
     With s the step, w the warm-up and n the total: ``start + (peak - start) s / w`` where
-    ``s < w``, then ``end + (peak - end) (1 + cos(pi (s - w) / (n - w))) / 2``.
+    ``s < w``, then ``peak + (end - peak) (1 - cos(pi (s - w) / (n - w))) / 2``.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class Schedule:
         if step < self.warmup:
             return self.start + (self.peak - self.start) * step / self.warmup
         done = (step - self.warmup) / (self.total - self.warmup)
-        return self.end + (self.peak - self.end) * (1 + math.cos(math.pi * done)) / 2
+        return self.peak + (self.end - self.peak) * (1 - math.cos(math.pi * done)) / 2
 
 
 @dataclass(frozen=True, slots=True)
