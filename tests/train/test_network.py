@@ -132,7 +132,8 @@ def test_teacher_has_its_own_weights_and_learns_nothing():
     assert all(a.data_ptr() != b.data_ptr() for a, b in pairs)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert not any(p.requires_grad for p in teacher.parameters())
-    assert not teacher.training and student.training
+    assert not teacher.training
+    assert student.training
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9, 0.996, 1.0])

@@ -1,0 +1,61 @@
+"""Checkpoints are whole or absent, and the newest readable one is used."""
+
+import pytest
+import torch
+
+from xoceansar.errors import OceansarWarning, TrainingError
+from xoceansar.train import checkpoint
+from xoceansar.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+
+
+def state(value):
+    return {"step": value, "weights": torch.full((3,), float(value))}
+
+
+def test_nothing_there_is_nothing_to_load(tmp_path):
+    assert load_checkpoint(tmp_path / "absent") is None
+    assert load_checkpoint(tmp_path) is None
+
+
+def test_newest_is_loaded_and_the_oldest_go(tmp_path):
+    for step in (9, 10, 100, 11):
+        save_checkpoint(tmp_path, step, state(step), keep=2)
+    # 11 is older than 100 by its step, whatever the order of writing
+    assert [p.name for p in checkpoints(tmp_path)] == [
+        "step-000000011.pt",
+        "step-000000100.pt",
+    ]
+    loaded = load_checkpoint(tmp_path)
+    assert loaded["step"] == 100
+    assert torch.equal(loaded["weights"], torch.full((3,), 100.0))
+
+
+def test_a_process_killed_while_writing_leaves_the_one_before(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, 1, state(1), keep=2)
+
+    def half(_, file):
+        file.write(b"PK\x03\x04 half of a checkpoint")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.torch, "save", half)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path, 2, state(2), keep=1)
+    monkeypatch.undo()
+    assert load_checkpoint(tmp_path)["step"] == 1
+    save_checkpoint(tmp_path, 3, state(3), keep=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000003.pt"]
+
+
+def test_a_damaged_file_is_passed_over_with_a_warning(tmp_path):
+    save_checkpoint(tmp_path, 1, state(1), keep=2)
+    newest = save_checkpoint(tmp_path, 2, state(2), keep=2)
+    newest.write_bytes(newest.read_bytes()[:-200])
+    with pytest.warns(OceansarWarning, match="step-000000002.pt cannot be read"):
+        assert load_checkpoint(tmp_path)["step"] == 1
+    for path in checkpoints(tmp_path):
+        path.write_bytes(b"")
+    with (
+        pytest.warns(OceansarWarning),
+        pytest.raises(TrainingError, match="none of the 2"),
+    ):
+        load_checkpoint(tmp_path)

@@ -1,0 +1,62 @@
+"""Signs of collapse: measured on batches that do and do not collapse, and the probe."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from xoceansar.errors import TrainingError
+from xoceansar.train.watch import alarms, probe_scores, probe_targets, spread
+
+
+def test_directions_at_random_have_unit_spread_and_no_cosine():
+    features = torch.randn(4000, 64, generator=torch.Generator().manual_seed(0))
+    found = spread(features, None)
+    assert found["feature_std"] == pytest.approx(1, abs=0.02)
+    assert found["cosine"] == pytest.approx(0, abs=0.002)
+    assert alarms(found) == {}
+
+
+def test_cosine_is_the_mean_over_pairs():
+    x = torch.randn(7, 5)
+    unit = x / x.norm(dim=1, keepdim=True)
+    pairs = [float(unit[i] @ unit[j]) for i in range(7) for j in range(7) if i != j]
+    assert spread(x, None)["cosine"] == pytest.approx(np.mean(pairs), abs=1e-5)
+
+
+def test_equal_tokens_alarm():
+    found = spread(torch.ones(8, 16) + 1e-4 * torch.randn(8, 16), None)
+    assert set(alarms(found)) == {"feature_std", "cosine"}
+    assert "same class token" in alarms(found)["feature_std"]
+
+
+def test_one_prototype_for_all_and_all_for_each_alarm():
+    features, k = torch.randn(8, 16), 10
+    one = torch.eye(k)[torch.zeros(8, dtype=int)]
+    uniform = torch.full((8, k), 1 / k)
+    own = torch.eye(k)[torch.arange(8)]
+    assert set(alarms(spread(features, one))) == {"marginal_entropy"}
+    assert set(alarms(spread(features, uniform))) == {"entropy"}
+    assert alarms(spread(features, own)) == {}
+    values = spread(features, own)
+    assert values["entropy"] == pytest.approx(0, abs=1e-6)
+    assert values["marginal_entropy"] == pytest.approx(np.log(8) / np.log(k), abs=1e-5)
+
+
+def test_probe_needs_a_label():
+    with pytest.raises(TrainingError, match="ocean_class"):
+        probe_targets(xr.Dataset({"sigma0": ("vignette", [1.0])}))
+
+
+def test_neighbours_of_the_same_product_do_not_vote():
+    """Twins share a class and a product; without their twin they have no one to learn from."""
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(size=(60, 32)), 2, axis=0)
+    features += 0.01 * rng.normal(size=features.shape)
+    classes = np.repeat(rng.integers(0, 10, 60), 2)
+    pairs = np.repeat(np.arange(60), 2)
+    truth = {"ocean_class": classes}
+    apart = probe_scores(features, truth, groups=pairs, neighbours=1)
+    mixed = probe_scores(features, truth, groups=None, neighbours=1)
+    assert mixed["knn_ocean_class"] > 0.7
+    assert apart["knn_ocean_class"] < 0.3
