@@ -32,6 +32,12 @@ def _sum_over_processes(value: Tensor) -> Tensor:
     return value
 
 
+def _gather(own: Tensor) -> Tensor:
+    """Join the rows of all processes, with gradients that go back to where they come from."""
+    parts = dist_fn.all_gather(own)  # type: ignore[no-untyped-call]
+    return torch.cat(parts)
+
+
 class Targets(nn.Module):
     """From the teacher's logits to the probabilities that the student must predict.
 
@@ -102,20 +108,24 @@ class Targets(nn.Module):
 
 
 def _sinkhorn(logits: Tensor, temperature: float) -> Tensor:
-    # An empty share has no maximum, and still takes part in the sums.
-    lowest = torch.finfo(logits.dtype).min
-    largest = logits.max() if logits.numel() else logits.new_tensor(lowest)
+    # In logarithms: exp(logit / 0.04) overflows, and underflows far below the largest one.
+    q = logits.double() / temperature
+    for _ in range(_SINKHORN_ITERATIONS):
+        q = q - _log_mass(q)
+        q = q - torch.logsumexp(q, dim=1, keepdim=True)
+    return q.exp().float()
+
+
+def _log_mass(q: Tensor) -> Tensor:
+    """Sum ``exp(q)`` over the rows of all processes, in logarithms (1, K)."""
+    # A process without rows still takes part.
+    floor = q.new_full((1, q.shape[1]), torch.finfo(q.dtype).min)
+    largest = torch.cat([q, floor]).amax(dim=0, keepdim=True)
     if _distributed():
         distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
-    # In double precision, so that a row far below the largest logit does not vanish.
-    q = ((logits - largest).double() / temperature).exp()
-    rows = _sum_over_processes(q.new_tensor(len(q)))
-    tiny = torch.finfo(q.dtype).tiny
-    for _ in range(_SINKHORN_ITERATIONS):
-        mass = _sum_over_processes(q.sum(dim=0, keepdim=True))
-        q = q / mass.clamp(min=tiny) / q.shape[1]
-        q = q / q.sum(dim=1, keepdim=True).clamp(min=tiny) / rows
-    return (q * rows).float()
+    return _sum_over_processes((q - largest).exp().sum(dim=0, keepdim=True)).log() + (
+        largest
+    )
 
 
 def dino_loss(student: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
@@ -200,7 +210,7 @@ def koleo_loss(features: Tensor) -> Tensor:
     with torch.autocast(features.device.type, enabled=False):
         own = F.normalize(features.float(), dim=-1, eps=_EPSILON)
         rank = distributed.get_rank() if _distributed() else 0
-        every = torch.cat(dist_fn.all_gather(own)) if _distributed() else own
+        every = _gather(own) if _distributed() else own
         if len(every) < 2:
             warn("KoLeo needs two vignettes in a batch or more; it is 0 for one.")
             return own.sum() * 0

@@ -155,7 +155,7 @@ class Training:
                 self.step += 1
                 values["step_seconds"] = time.perf_counter() - began
                 values["data_seconds"] = share.waited
-                if self.step % watch.log_every == 0 or self.step == 1:
+                if self.step % watch.log_every == 0 or self.step in (1, total):
                     self._record(values)
                 if watch.probe_every and self.step % watch.probe_every == 0:
                     self._probe()
