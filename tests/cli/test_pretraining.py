@@ -63,6 +63,12 @@ def calls(monkeypatch):
     return made
 
 
+def test_help_teaches_by_example(run):
+    done = run("pretrain", "--help")
+    assert "xoceansar pretrain two-cores archive.zarr --to run" in done.stdout
+    assert "torchrun --nproc-per-node 2 -m xoceansar.cli pretrain" in done.stdout
+
+
 def test_hands_over_the_archive_the_config_and_the_options(
     run, calls, archive, labelled, recipe, tmp_path
 ):

@@ -50,14 +50,18 @@ class InputConfig(Table):
 
     Parameters
     ----------
-    scale, size, centre, floor, spacing, polarisations, beams
+    scale, size, centre
         As in `InputSpec`.
     mean : float or tuple of float, optional
         Left out where `centre` is ``vignette``: TOML has no null.
     std : float or tuple of float, optional
         Left out for the vignette's own.
+    floor
+        As in `InputSpec`.
     relative_floor : float, optional
         Left out for none.
+    spacing, polarisations, beams
+        As in `InputSpec`.
     """
 
     scale: Scale
