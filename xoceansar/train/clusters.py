@@ -1,37 +1,45 @@
-"""Hierarchical k-means of embeddings, as data curation uses it."""
+"""Hierarchical k-means: the tree of clusters that curation balances over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from xoceansar._optional import require
-from xoceansar.errors import TrainingError, warn
+from xoceansar.errors import DimensionError, TrainingError, warn
 
 __all__ = ["Tree", "hierarchical_kmeans"]
 
 Array = npt.NDArray[Any]
 
-#: Rows that are compared with the centroids at once.
-_BLOCK: Final = 65536
+#: Numbers in one block of a product of rows and centroids: 64 MiB of float32.
+_BLOCK: Final = 1 << 24
+#: Rows of a higher cosine to their centroid are at it, within the round-off of float32.
+_AT_CENTROID: Final = 1 - 1e-6
+#: A single start of k-means with few clusters can miss a group by bad luck.
+_STARTS: Final = 5
+#: Keeps the draws apart from those of the sampling, which is given the same seed.
+_STREAM: Final = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """Clusters of clusters.
+    """Clusters of clusters; level 0 is the finest, its clusters are the leaves.
 
     Parameters
     ----------
-    centroids : tuple of ndarray (k, d), float32
-        Of each level, finest first, of unit length.
-    parents : tuple of ndarray (k,), int64
-        For each level but the last, the cluster of the next level that each cluster is in.
-    labels : tuple of ndarray (n,), int64
-        For each level, the cluster of each row.
+    centroids : tuple of ndarray (k_level, d), float32
+        Unit vectors.
+    parents : tuple of ndarray (k_level,), int32
+        Cluster of the next level that each cluster belongs to; none for the last level.
+    labels : tuple of ndarray (n,), int32
+        Cluster of each row, at each level.
     distance : ndarray (n,), float32
-        From each row, at unit length, to its finest centroid.
+        Cosine distance of each row to the centroid of its leaf, 0 to 2.
     """
 
     centroids: tuple[Array, ...]
@@ -40,9 +48,17 @@ class Tree:
     distance: Array
 
     @property
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """Rows of each of the finest clusters (k,)."""
-        return np.bincount(self.labels[0], minlength=len(self.centroids[0]))
+    def levels(self) -> tuple[int, ...]:
+        """Number of clusters at each level, finest first."""
+        return tuple(len(c) for c in self.centroids)
+
+    @property
+    def counts(self) -> tuple[Array, ...]:
+        """Rows in each cluster, at each level."""
+        return tuple(
+            np.bincount(of_row, minlength=k)
+            for of_row, k in zip(self.labels, self.levels, strict=True)
+        )
 
 
 def hierarchical_kmeans(
@@ -53,125 +69,214 @@ def hierarchical_kmeans(
     seed: int = 0,
     iterations: int = 50,
 ) -> Tree:
-    """Cluster embeddings, then the centroids, and so on.
+    """Cluster embeddings by direction, then the centroids of the clusters, level by level.
 
     Parameters
     ----------
     embeddings : ndarray (n, d)
-        One row for each vignette; compared by cosine, so only their direction matters.
+        Real numbers; only their directions count. A memory map is read block by block.
     levels : sequence of int
-        Clusters of each level, finest first, strictly falling.
+        Clusters at each level, finest first, each fewer than the one before.
     subsample : int, optional
-        Rows that the finest level is fitted on, drawn at random; all by default. Every row is
-        assigned in the end.
-    seed : int
-        Decides the subsample and the starts.
-    iterations : int
-        Of k-means, at most.
+        Rows, drawn at random, that the finest clusters are fitted on; all if left out.
+    seed : int, default 0
+        Decides the subsample and where k-means starts.
+    iterations : int, default 50
+        At most so many at each level.
 
     Returns
     -------
     Tree
+        Of all rows, those not fitted on included. With fewer clusters or levels than asked for,
+        and a warning, where there are too few different rows.
 
     Raises
     ------
+    DimensionError
+        If `embeddings` are not a matrix with rows and columns.
     TrainingError
-        If a row is not finite or zero, there is none, or the levels do not fall.
-
-    Warns
-    -----
-    OceansarWarning
-        If there are fewer rows than clusters: the level has fewer then.
+        If rows are not finite or all zero, or an argument is out of range.
 
     Notes
     -----
-    The memory for the assignment is bounded: 65,536 rows at a time.
+    The rows are divided by their length. Level 0 is k-means of rows and each next level k-means
+    of the centroids before, each centroid counting once however many rows it stands for. The
+    centroids of k-means follow a flatter density than the rows, in d dimensions the power
+    d / (d + 2) of theirs, so that each level brings the clusters nearer to a uniform cover of
+    what there is (Vo et al., 2024). All means are scaled to unit length again (spherical
+    k-means), so that the nearest centroid is that of the largest cosine. k-means starts by
+    k-means++, where rows times clusters are up to 2^24 the best of five times; a cluster that
+    loses all its rows moves to the row that is farthest from its centroid.
+
+    The same arguments give the same tree, also in several processes that each compute it, as
+    far as the matrix product of NumPy is the same. This is why Lloyd's iterations are here:
+    those of scikit-learn add up threads in the order in which they finish.
 
     References
     ----------
     Vo et al. (2024), https://doi.org/10.48550/arXiv.2405.15613.
+    Dhillon and Modha (2001), https://doi.org/10.1023/A:1007612920971 (spherical k-means).
+    Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA.
 
     Examples
     --------
-    >>> angle = np.array([0.0, 0.1, 2.0, 2.1, 4.0, 4.1])
-    >>> tree = hierarchical_kmeans(np.c_[np.cos(angle), np.sin(angle)], [3])
-    >>> tree.sizes.tolist()
-    [2, 2, 2]
+    >>> rows = np.array([[1, 0], [2, 0.1], [0, 1], [0.1, 3], [-1, 0], [-2, 0.1]])
+    >>> tree = hierarchical_kmeans(rows, (3, 2))
+    >>> tree.levels, sorted(tree.counts[0].tolist())
+    ((3, 2), [2, 2, 2])
     """
-    rows = _directions(embeddings)
-    if (
-        not levels
-        or min(levels) < 1
-        or list(levels) != sorted(set(levels), reverse=True)
-    ):
-        raise TrainingError(
-            f"levels must be numbers of clusters, 1 or more, finest first and falling; got "
-            f"{list(levels)}."
+    embeddings = _checked(embeddings)
+    asked = _checked_levels(levels)
+    for name, value in (("subsample", subsample), ("iterations", iterations)):
+        if value is not None and value < 1:
+            raise TrainingError(f"{name} must be 1 or more; got {value}.")
+    rng = np.random.default_rng([seed, _STREAM])
+    points = _unit(_subsample(embeddings, subsample, rng))
+    n_fitted = len(points)
+    centroids: list[Array] = []
+    parents: list[Array] = []
+    for k in asked:
+        if centroids and k >= len(points):
+            continue
+        fitted, member = _kmeans(points, min(k, len(points)), iterations, rng)
+        if centroids:
+            parents.append(member)
+        centroids.append(fitted)
+        points = fitted
+    found = tuple(len(c) for c in centroids)
+    if found != asked:
+        warn(
+            f"the tree has {found} clusters where {asked} were asked for: there are "
+            f"{n_fitted} rows to fit it on, and equal ones count once. Ask for fewer clusters, "
+            "or fit on more rows."
         )
-    rng = np.random.default_rng(seed)
-    fitted_on = rows
-    if subsample is not None and subsample < len(rows):
-        fitted_on = rows[np.sort(rng.choice(len(rows), subsample, replace=False))]
-    centroids, parents = [], []
-    points = fitted_on
-    for level, wanted in enumerate(levels):
-        found = _kmeans(points, wanted, iterations, rng)
-        if level:
-            parents.append(_nearest(points, found)[0])
-        centroids.append(found)
-        points = found
-    finest, distance = _nearest(rows, centroids[0])
-    labels = [finest]
-    for up in parents:
-        labels.append(up[labels[-1]])
+    leaf, similarity = _assign(embeddings, centroids[0])
+    labels = [leaf]
+    for parent in parents:
+        labels.append(parent[labels[-1]])
+    distance = np.clip(1 - similarity, 0, 2)
     return Tree(tuple(centroids), tuple(parents), tuple(labels), distance)
 
 
-def _directions(embeddings: Array) -> npt.NDArray[np.float32]:
-    if embeddings.ndim != 2 or not len(embeddings):
-        raise TrainingError(
-            f"curation needs embeddings (vignette, embedding), one row or more; got the shape "
+def _checked(embeddings: Array) -> Array:
+    embeddings = np.asanyarray(embeddings)
+    if embeddings.ndim != 2 or 0 in embeddings.shape:
+        raise DimensionError(
+            "embeddings must be a matrix with a row for each vignette; got the shape "
             f"{embeddings.shape}."
         )
-    rows = embeddings.astype(np.float32)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    bad = int((~(np.isfinite(length) & (length > 0))).sum())
-    if bad:
+    if embeddings.dtype.kind not in "fiu":
         raise TrainingError(
-            f"{bad} of {len(rows)} embeddings are missing, infinite or zero. Leave those rows out: "
-            "embeddings[np.isfinite(embeddings).all(axis=1)]."
+            f"embeddings must be real numbers; got the type {embeddings.dtype}."
         )
-    return np.asarray(rows / length, np.float32)
+    n, width = embeddings.shape
+    not_finite = zero = 0
+    for part in _blocks(n, width):
+        block = embeddings[part]
+        not_finite += int((~np.isfinite(block).all(axis=1)).sum())
+        zero += int((~block.any(axis=1)).sum())
+    if not_finite or zero:
+        raise TrainingError(
+            f"embeddings must be finite and not all zero to have a direction; of {n} rows "
+            f"{not_finite} are not finite and {zero} are all zero. Leave them out."
+        )
+    return embeddings
+
+
+def _checked_levels(levels: Sequence[int]) -> tuple[int, ...]:
+    asked = tuple(int(k) for k in levels)
+    falling = all(a > b for a, b in pairwise(asked))
+    if not asked or asked[-1] < 1 or not falling:
+        raise TrainingError(
+            "levels must be one or more numbers of clusters, finest first, each smaller than "
+            f"the one before, such as (100, 10); got {asked}."
+        )
+    return asked
+
+
+def _subsample(rows: Array, size: int | None, rng: np.random.Generator) -> Array:
+    if size is None or size >= len(rows):
+        return rows
+    # In order, which is how a memory map is read fastest.
+    drawn = rng.choice(len(rows), size, replace=False, shuffle=False)
+    chosen: Array = rows[np.sort(drawn)]
+    return chosen
+
+
+def _unit(rows: Array) -> Array:
+    """Divide rows by their length, which may overflow or vanish when squared."""
+    real = np.asarray(rows, dtype=np.result_type(rows.dtype, np.float32))
+    scaled: Array = (real / np.abs(real).max(axis=1, keepdims=True)).astype(np.float32)
+    scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled
+
+
+def _blocks(n: int, width: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // width)
+    for start in range(0, n, step):
+        yield slice(start, start + step)
+
+
+def _nearest(points: Array, centroids: Array) -> tuple[Array, Array]:
+    """Find the centroid of the largest cosine, and that cosine, for unit rows."""
+    label = np.empty(len(points), np.int32)
+    similarity = np.empty(len(points), np.float32)
+    for part in _blocks(len(points), len(centroids)):
+        product = points[part] @ centroids.T
+        label[part] = product.argmax(axis=1)
+        similarity[part] = product.max(axis=1)
+    return label, similarity
+
+
+def _assign(embeddings: Array, centroids: Array) -> tuple[Array, Array]:
+    """Find the nearest centroid of each row, without a copy of all rows."""
+    parts = [
+        _nearest(_unit(embeddings[part]), centroids)
+        for part in _blocks(len(embeddings), max(centroids.shape))
+    ]
+    label, similarity = zip(*parts, strict=True)
+    return np.concatenate(label), np.concatenate(similarity)
 
 
 def _kmeans(
-    points: Array, wanted: int, iterations: int, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """Centroids (k, d) of unit length; k is `wanted`, or the number of distinct points."""
-    distinct = len(np.unique(points, axis=0))
-    if distinct < wanted:
-        warn(
-            f"{wanted} clusters were asked for and there are {distinct} distinct rows."
-        )
+    points: Array, k: int, iterations: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Fit spherical k-means to unit rows; clusters without rows are left out."""
+    starts = _STARTS if len(points) * k <= _BLOCK else 1
+    fits = [_lloyd(points, k, iterations, rng) for _ in range(starts)]
+    centroids, label, _ = max(fits, key=lambda fit: fit[2])
+    used, label = np.unique(label, return_inverse=True)
+    return centroids[used], label.astype(np.int32)
+
+
+def _lloyd(
+    points: Array, k: int, iterations: int, rng: np.random.Generator
+) -> tuple[Array, Array, float]:
+    """Return centroids, the cluster of each row, and the mean cosine between the two."""
     cluster = require("sklearn.cluster", extra="train")
-    threads = require("threadpoolctl", extra="train")
-    start = int(rng.integers(2**31))
-    with threads.threadpool_limits(1):  # barriers cost more than sums this small
-        model = cluster.KMeans(
-            min(wanted, distinct), n_init=1, max_iter=iterations, random_state=start
-        ).fit(points)
-    centres = model.cluster_centers_
-    length = np.linalg.norm(centres, axis=1, keepdims=True)
-    return np.asarray(centres / np.maximum(length, 1e-12), np.float32)
+    state = int(rng.integers(2**32))
+    centroids, _ = cluster.kmeans_plusplus(points, k, random_state=state)
+    label, similarity = _nearest(points, centroids)
+    for _ in range(iterations):
+        centroids = _means(points, label, similarity, centroids)
+        before = label
+        label, similarity = _nearest(points, centroids)
+        if np.array_equal(label, before):
+            break
+    return centroids, label, float(similarity.mean(dtype=np.float64))
 
 
-def _nearest(rows: Array, centroids: Array) -> tuple[Array, Array]:
-    """Nearest centroid of each row, and the distance to it."""
-    labels = np.empty(len(rows), np.int64)
-    distance = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        cosine = rows[part] @ centroids.T
-        labels[part] = cosine.argmax(axis=1)
-        distance[part] = np.sqrt(np.maximum(2 - 2 * cosine.max(axis=1), 0))
-    return labels, distance
+def _means(points: Array, label: Array, similarity: Array, last: Array) -> Array:
+    """Return the mean direction of each cluster; an empty one moves to a row far from its own."""
+    n, k = len(points), len(last)
+    ones = np.ones(n, np.float32)
+    member = sparse.csr_matrix((ones, label, np.arange(n + 1)), shape=(n, k))
+    total: Array = member.T @ points
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    # Opposite rows cancel: their mean has no direction, and the last one stays.
+    means = np.where(length > 0, total / np.where(length > 0, length, 1), last)
+    empty = np.flatnonzero(np.bincount(label, minlength=k) == 0)
+    far = np.argsort(similarity, kind="stable")[: len(empty)]
+    far = far[similarity[far] < _AT_CENTROID]
+    means[empty[: len(far)]] = points[far]
+    return means

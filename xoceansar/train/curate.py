@@ -1,94 +1,149 @@
-"""Dynamic curation: keep a part of a pool that is balanced over what the pool contains.
+"""Curation: a part of a pool in which common things no longer crowd out rare ones.
 
-Most of the ocean looks alike. Clusters of clusters of the current embeddings stand for what there
-is; rows are drawn so that each cluster gives about as many, until the small ones are used up.
-Usable alone, on any embeddings.
+Vo et al. (2024), https://doi.org/10.48550/arXiv.2405.15613 (hierarchical k-means and sampling).
+OceanSAR-1 (2025), https://doi.org/10.48550/arXiv.2504.06962 (again and again during training).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from xoceansar.errors import DimensionError, TrainingError
-from xoceansar.train.clusters import Tree, hierarchical_kmeans
+from xoceansar.train.balance import balanced_sample, check_preference
+from xoceansar.train.clusters import hierarchical_kmeans
 
 __all__ = [
     "CurationReport",
     "Selection",
-    "balanced_sample",
     "curate",
-    "water_filling",
+    "effective_clusters",
 ]
 
 Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
+
+#: Name of the rows without a class in a report.
+_UNLABELLED: Final = "unlabelled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CurationReport:
-    """What was there and what was kept.
+    """What a curation found and what it kept.
 
     Parameters
     ----------
-    available, kept : ndarray (k,), int64
-        Rows of each of the finest clusters.
-    classes : dict of str to tuple of int
-        For each class of the labels, rows there and rows kept; empty without labels.
+    levels : tuple of int
+        Clusters at each level of the tree, finest first.
+    available, kept : ndarray (levels[0],) of int
+        Rows in each leaf cluster, before and after.
+    classes : dict of str to (int, int)
+        Rows kept and available of each class, and of ``"unlabelled"`` where rows have none;
+        empty without labels.
     """
 
-    available: Rows
-    kept: Rows
-    classes: dict[str, tuple[int, int]]
+    levels: tuple[int, ...]
+    available: Array
+    kept: Array
+    classes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def effective_clusters_before(self) -> float:
+        """How many equal leaf clusters would be as even as those of all rows."""
+        return effective_clusters(self.available)
+
+    @property
+    def effective_clusters_after(self) -> float:
+        """How many equal leaf clusters would be as even as those of the kept rows."""
+        return effective_clusters(self.kept)
 
     def summary(self) -> dict[str, Any]:
-        """Sum it up in plain values.
+        """Return everything in plain numbers, lists and dicts, as JSON takes them.
 
         Returns
         -------
         dict
-            ``available``, ``kept``, ``clusters``, ``effective_clusters_before`` and ``_after``
-            (``exp`` of the entropy of the shares), ``kept_per_cluster``, ``available_per_cluster``
-            and ``classes``.
+            ``available`` and ``kept`` rows, ``levels``, ``effective_clusters_before`` and
+            ``_after``, ``clusters`` (``available`` and ``kept`` of each leaf) and ``classes``
+            (``available`` and ``kept`` of each).
         """
         return {
             "available": int(self.available.sum()),
             "kept": int(self.kept.sum()),
-            "clusters": len(self.available),
-            "effective_clusters_before": _effective_number(self.available),
-            "effective_clusters_after": _effective_number(self.kept),
-            "available_per_cluster": self.available.tolist(),
-            "kept_per_cluster": self.kept.tolist(),
-            "classes": {name: list(pair) for name, pair in self.classes.items()},
+            "levels": list(self.levels),
+            "effective_clusters_before": self.effective_clusters_before,
+            "effective_clusters_after": self.effective_clusters_after,
+            "clusters": {
+                "available": self.available.tolist(),
+                "kept": self.kept.tolist(),
+            },
+            "classes": {
+                name: {"available": available, "kept": kept}
+                for name, (kept, available) in self.classes.items()
+            },
         }
 
     def __str__(self) -> str:
-        s = self.summary()
         text = (
-            f"kept {s['kept']} of {s['available']} vignettes; effective clusters "
-            f"{s['effective_clusters_before']:.1f} -> {s['effective_clusters_after']:.1f} of "
-            f"{s['clusters']}"
+            f"kept {self.kept.sum()} of {self.available.sum()}; effective clusters "
+            f"{self.effective_clusters_before:.1f} -> {self.effective_clusters_after:.1f} "
+            f"of {self.levels[0]}"
         )
-        parts = [f"{name} {k}/{n}" for name, (n, k) in self.classes.items()]
-        return f"{text}; {', '.join(parts)}" if parts else text
+        if self.classes:
+            shares = (f"{name} {k}/{n}" for name, (k, n) in self.classes.items())
+            text += "; kept of each class: " + ", ".join(shares)
+        return text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """Rows that were kept, and the report.
+    """The rows that a curation keeps.
 
     Parameters
     ----------
     rows : ndarray (m,), int64
-        Positions in the embeddings, rising.
+        Row numbers, rising.
     report : CurationReport
-        What was there and what was kept.
+        Where they come from.
     """
 
-    rows: Rows
+    rows: Array
     report: CurationReport
+
+
+def effective_clusters(counts: Array) -> float:
+    """Count clusters by how evenly rows are spread over them.
+
+    Parameters
+    ----------
+    counts : ndarray (k,) of int
+        Rows in each cluster; at least one row in all.
+
+    Returns
+    -------
+    float
+        From 1, all rows in one cluster, to k, as many in each.
+
+    Notes
+    -----
+    The exponential of the entropy of the shares p, exp(-sum p ln p): Hill's number of order 1.
+
+    References
+    ----------
+    Hill (1973), https://doi.org/10.2307/1934352.
+
+    Examples
+    --------
+    >>> round(effective_clusters(np.array([5, 5, 0, 5, 5])), 2)
+    4.0
+    >>> round(effective_clusters(np.array([97, 1, 1, 1])), 2)
+    1.18
+    """
+    present = counts[counts > 0]
+    share = present / present.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def curate(
@@ -102,198 +157,115 @@ def curate(
     labels: Array | None = None,
     class_names: Sequence[str] = (),
 ) -> Selection:
-    """Keep a balanced part of a pool.
+    """Keep a fraction of the rows, balanced over what the embeddings tell apart.
 
     Parameters
     ----------
     embeddings : ndarray (n, d)
-        Of the current network, or any other; by cosine.
+        One row for each vignette.
     fraction : float
-        rho: part of the rows that is kept, in (0, 1].
+        rho: how much is kept, above 0 and up to 1.
     levels : sequence of int
-        Clusters of each level of the tree, finest first.
-    preference : float
-        eta, in [-1, 1]: see `balanced_sample`.
+        Clusters at each level of the tree, finest first, each fewer than the one before.
+    preference : float, default 0
+        eta, see `balanced_sample`.
     subsample : int, optional
-        Rows that the tree is fitted on; all by default.
-    seed : int
-        Decides all that is drawn.
+        Rows that the clusters are fitted on; all if left out.
+    seed : int, default 0
+        Decides what is left to chance.
     labels : ndarray (n,), optional
-        Class of each row, for the report only; negative or NaN where unknown.
-    class_names : sequence of str
-        Names of the classes 0, 1, ...; their numbers where not given.
+        Class of each row, by name or number, for the report alone: the choice does not know
+        them. Missing values and negative numbers are unlabelled.
+    class_names : sequence of str, optional
+        Names of the classes 0, 1, ... of `labels`.
 
     Returns
     -------
     Selection
-        ``round(fraction n)`` rows, at least one.
+        round(fraction n) rows, at least one, and the report.
 
     Raises
     ------
-    TrainingError
-        If an argument is out of its range or an embedding is not finite.
     DimensionError
-        If the labels have another length.
-
-    References
-    ----------
-    Vo et al. (2024), https://doi.org/10.48550/arXiv.2405.15613; OceanSAR-1 (2025),
-    https://doi.org/10.48550/arXiv.2504.06962.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> common, rare = rng.normal(0, 0.1, (950, 8)) + 1, rng.normal(0, 0.1, (50, 8))
-    >>> rare[:, 0] += 2
-    >>> pool = np.concatenate([common, rare])
-    >>> selection = curate(pool, fraction=0.2, levels=[10, 2])
-    >>> len(selection.rows), int((selection.rows >= 950).sum()) > 40
-    (200, True)
-    """
-    if not 0 < fraction <= 1:
-        raise TrainingError(f"fraction must be above 0 and at most 1; got {fraction}.")
-    if labels is not None and len(labels) != len(embeddings):
-        raise DimensionError(
-            f"each of the {len(embeddings)} embeddings needs a label; got {len(labels)}."
-        )
-    tree = hierarchical_kmeans(embeddings, levels, subsample=subsample, seed=seed)
-    n_keep = max(1, round(fraction * len(embeddings)))
-    rows = balanced_sample(tree, n_keep, preference=preference, seed=seed)
-    kept = np.bincount(tree.labels[0][rows], minlength=len(tree.sizes))
-    classes = {} if labels is None else _per_class(labels, rows, class_names)
-    return Selection(rows, CurationReport(tree.sizes, kept, classes))
-
-
-def water_filling(
-    available: Array, target: int, rng: np.random.Generator | None = None
-) -> npt.NDArray[np.int64]:
-    """Share a target among clusters as evenly as their sizes allow.
-
-    Parameters
-    ----------
-    available : ndarray (k,) of int
-        Size of each cluster.
-    target : int
-        How many to take in all.
-    rng : numpy.random.Generator, optional
-        Decides which of the larger clusters give one more; the first ones without it.
-
-    Returns
-    -------
-    ndarray (k,), int64
-        ``min(available, cut)`` with the largest cut that does not exceed the target, and one more
-        of some clusters above the cut; its sum is ``min(target, available.sum())``.
-
-    Examples
-    --------
-    >>> water_filling(np.array([100, 3, 50]), 23).tolist()
-    [10, 3, 10]
-    """
-    sizes = np.asarray(available, np.int64)
-    if target >= sizes.sum():
-        return sizes.copy()
-    rising = np.sort(sizes)
-    below = np.concatenate([[0], np.cumsum(rising)[:-1]])
-    # Sum of min(size, cut) at each size as the cut: the target lies in one of the steps.
-    filled = below + rising * np.arange(len(rising), 0, -1)
-    step = int(np.searchsorted(filled, target, side="right"))
-    cut = (target - below[step]) // (len(rising) - step)
-    taken = np.minimum(sizes, cut)
-    above = np.flatnonzero(sizes > cut)
-    rest = target - int(taken.sum())
-    chosen = above[:rest] if rng is None else rng.choice(above, rest, replace=False)
-    taken[chosen] += 1
-    return taken
-
-
-def balanced_sample(
-    tree: Tree, n_keep: int, *, preference: float = 0.0, seed: int = 0
-) -> Rows:
-    """Draw rows that are balanced over the levels of a tree.
-
-    Parameters
-    ----------
-    tree : Tree
-        From `hierarchical_kmeans`.
-    n_keep : int
-        Rows to draw, without replacement; all where there are fewer.
-    preference : float
-        eta, in [-1, 1]: which rows of a finest cluster are drawn. 0 draws at random; 1 takes those
-        nearest to the centroid, -1 those farthest from it.
-    seed : int
-        Decides all that is drawn.
-
-    Returns
-    -------
-    ndarray (m,), int64
-        Rising.
-
-    Raises
-    ------
+        If `embeddings` are not a matrix, or `labels` not one for each row.
     TrainingError
-        If `preference` is out of its range.
+        If rows are not finite or all zero, a label has no name, or an argument is out of range.
 
-    Notes
-    -----
-    `water_filling` shares `n_keep` among the coarsest clusters, the part of each among its own
-    clusters, and so on. In a finest cluster of n rows, each row has the score
-    ``eta r + (1 - |eta|) u`` with r its rank from far (0) to near (1) and u uniform in (0, 1), and
-    the highest scores are drawn. Neither the values nor the sign of eta are published; near the
-    centroid lie the typical vignettes, far from it the odd ones and the failures.
+    See Also
+    --------
+    hierarchical_kmeans : The clusters.
+    balanced_sample : The choice.
 
     References
     ----------
     Vo et al. (2024), https://doi.org/10.48550/arXiv.2405.15613.
+    OceanSAR-1 (2025), https://doi.org/10.48550/arXiv.2504.06962.
+
+    Examples
+    --------
+    Ninety rows of one kind and ten of another; half of them is kept:
+
+    >>> rng = np.random.default_rng(0)
+    >>> kind = np.repeat(["wave", "ice"], [90, 10])
+    >>> rows = np.where(kind == "ice", 4, -4)[:, None] + rng.normal(size=(100, 2))
+    >>> selection = curate(rows, fraction=0.5, levels=(2,), labels=kind)
+    >>> selection.report.classes
+    {'ice': (10, 10), 'wave': (40, 90)}
     """
-    if not -1 <= preference <= 1:
-        raise TrainingError(f"preference must be between -1 and 1; got {preference}.")
-    rng = np.random.default_rng([seed, 1])
-    taken = _shares(tree, n_keep, rng)
-    order = np.argsort(tree.labels[0], kind="stable")
-    ends = np.cumsum(tree.sizes)
-    kept = []
-    for members, count in zip(np.split(order, ends[:-1]), taken, strict=True):
-        n = len(members)
-        near = np.empty(n)
-        near[np.argsort(-tree.distance[members], kind="stable")] = np.arange(n)
-        near /= max(n - 1, 1)
-        score = preference * near + (1 - abs(preference)) * rng.random(n)
-        kept.append(members[np.argsort(-score, kind="stable")[:count]])
-    rows: Rows = np.sort(np.concatenate(kept))
-    return rows
+    if not 0 < fraction <= 1:
+        raise TrainingError(
+            f"fraction must be above 0 and not above 1; got {fraction}."
+        )
+    check_preference(preference)
+    n = len(embeddings)
+    names, codes = _classes(labels, class_names, n)
+    tree = hierarchical_kmeans(embeddings, levels, subsample=subsample, seed=seed)
+    n_keep = max(1, round(fraction * n))
+    rows = balanced_sample(tree, n_keep, preference=preference, seed=seed)
+    report = CurationReport(
+        levels=tree.levels,
+        available=tree.counts[0],
+        kept=np.bincount(tree.labels[0][rows], minlength=tree.levels[0]),
+        classes=_count_classes(names, codes, rows),
+    )
+    return Selection(rows, report)
 
 
-def _shares(tree: Tree, n_keep: int, rng: np.random.Generator) -> Rows:
-    """Rows to take of each of the finest clusters."""
-    sizes = [
-        np.bincount(labels, minlength=len(centroids))
-        for labels, centroids in zip(tree.labels, tree.centroids, strict=True)
-    ]
-    shares = water_filling(sizes[-1], n_keep, rng)
-    for level in reversed(range(len(tree.parents))):
-        below = np.zeros(len(sizes[level]), np.int64)
-        for parent, share in enumerate(shares):
-            children = np.flatnonzero(tree.parents[level] == parent)
-            below[children] = water_filling(sizes[level][children], int(share), rng)
-        shares = below
-    return shares
+def _classes(
+    labels: Array | None, class_names: Sequence[str], n: int
+) -> tuple[list[str], Array]:
+    """Give the names of the classes and the number of each row's class, -1 without one."""
+    if labels is None:
+        return [], np.full(n, -1)
+    values = np.asarray(labels)
+    if values.shape != (n,):
+        raise DimensionError(
+            f"labels must have one value for each of the {n} rows of embeddings; got the "
+            f"shape {values.shape}."
+        )
+    numeric = values.dtype.kind in "fiu"
+    if numeric:
+        values = np.where(values < 0, np.nan, values)
+    codes, found = pd.factorize(values, sort=True)
+    if not class_names:
+        return [f"{v:g}" if numeric else str(v) for v in found], codes
+    if not numeric or not np.isin(found, np.arange(len(class_names))).all():
+        raise TrainingError(
+            f"labels must be numbers of the {len(class_names)} class_names, 0 to "
+            f"{len(class_names) - 1}, or negative; got {found[:20].tolist()}."
+        )
+    return list(class_names), np.append(found, -1).astype(np.int64)[codes]
 
 
-def _effective_number(counts: Rows) -> float:
-    """Return ``exp`` of the entropy of shares: the number of equal clusters as diverse."""
-    share = counts[counts > 0] / max(counts.sum(), 1)
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def _per_class(
-    labels: Array, rows: Rows, names: Sequence[str]
+def _count_classes(
+    names: list[str], codes: Array, rows: Array
 ) -> dict[str, tuple[int, int]]:
-    known = np.nan_to_num(np.asarray(labels, np.float64), nan=-1).astype(np.int64)
-    n = int(known.max(initial=-1)) + 1
-    there = np.bincount(known[known >= 0], minlength=n)
-    kept = np.bincount(known[rows][known[rows] >= 0], minlength=n)
-    return {
-        names[c] if c < len(names) else str(c): (int(there[c]), int(kept[c]))
-        for c in range(n)
-        if there[c]
-    }
+    if not names:
+        return {}
+    k = len(names)
+    available = np.bincount(codes + 1, minlength=k + 1).tolist()
+    kept = np.bincount(codes[rows] + 1, minlength=k + 1).tolist()
+    counted = dict(zip(names, zip(kept[1:], available[1:], strict=True), strict=True))
+    if available[0]:
+        counted[_UNLABELLED] = (kept[0], available[0])
+    return counted
