@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -176,6 +176,7 @@ def test_the_learning_rate_follows_the_batch(change, peak):
     assert parse_config(table).peak_learning_rate == pytest.approx(peak)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 10**7))
 def test_another_length_keeps_the_shape_of_the_schedules(steps):
     before, after = (c.optimisation for c in (load_config("paper"), _of(steps)))
@@ -201,6 +202,7 @@ def test_no_steps_are_refused():
         _of(0)
 
 
+@settings(max_examples=30)
 @given(
     number=st.floats(1e-30, 1e30),
     words=st.text(st.characters(codec="utf-8", exclude_characters="\x7f")),
