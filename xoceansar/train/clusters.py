@@ -159,7 +159,7 @@ def hierarchical_kmeans(
 
 
 def _checked(embeddings: Array) -> Array:
-    embeddings = np.asanyarray(embeddings)
+    embeddings = np.asarray(embeddings)
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise DimensionError(
             "embeddings must be a matrix with a row for each vignette; got the shape "
