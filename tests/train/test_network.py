@@ -11,7 +11,7 @@ from xoceansar.train.network import (
     Network,
     ProjectionHead,
     VisionBackbone,
-    fourier_start,
+    energy_start,
     teacher_of,
     update_teacher,
 )
@@ -24,7 +24,7 @@ def backbone(size=64, **kwargs):
     torch.manual_seed(0)
     spec = BackboneSpec(
         architecture="vit_tiny_patch16_224",
-        embedding_dim=24,
+        embedding_dim=kwargs.get("embed_dim", 24),
         pooling="cls",
         kwargs={**SMALL, **kwargs},
     )
@@ -152,27 +152,58 @@ def test_teacher_moves_by_the_exact_formula(momentum):
         torch.testing.assert_close(new.double(), expected, atol=1e-6, rtol=1e-5)
 
 
-def test_fourier_start_answers_a_wave_at_its_own_wavevector():
-    projection = torch.nn.Conv2d(1, 192, 16, 16)
-    fourier_start(projection)
-    kernels = projection.weight.detach()[:, 0].flatten(1)
-    torch.testing.assert_close(kernels.norm(dim=1)[2:], torch.ones(190))
-    y, x = np.mgrid[:16, :16]
-    power = {}
-    for wave in ((3, 0), (0, 3), (3, -2)):
-        image = np.cos(2 * np.pi * (wave[0] * y + wave[1] * x) / 16 + 0.7)
-        tokens = projection(torch.from_numpy(image).float()[None, None]).flatten()
-        strength = tokens.detach().reshape(-1, 2).square().sum(1)
-        power[wave] = int(strength.argmax())
-    assert len(set(power.values())) == 3
-    shifted = np.cos(2 * np.pi * 3 * (y + 1) / 16)
-    tokens = projection(torch.from_numpy(shifted).float()[None, None]).flatten()
-    assert int(tokens.reshape(-1, 2).square().sum(1).argmax()) == power[3, 0]
+def wave(a, b, phase=0.0, size=64):
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    return torch.cos(2 * np.pi * (a * y + b * x) / 16 + phase)[None, None]
 
 
-def test_fourier_start_leaves_kernels_beyond_nyquist_random():
-    projection = torch.nn.Conv2d(1, 384, 16, 16)
-    before = projection.weight.detach().clone()
-    fourier_start(projection)
-    assert torch.equal(projection.weight[226:], before[226:])
-    assert not torch.equal(projection.weight[:226], before[:226])
+def first_block(model, images):
+    """Tokens after the first perceptron, with the attention before it switched off."""
+    block = model.vit.blocks[0]
+    torch.nn.init.zeros_(block.attn.proj.weight)
+    tokens = model.vit.patch_embed(images)
+    return tokens + block.mlp(block.norm2(tokens))
+
+
+@pytest.mark.parametrize("mode", [(3, 0), (0, 3), (3, -2), (1, 4)])
+def test_energy_start_tells_a_wave_and_not_its_phase(mode):
+    model = backbone(depth=1, embed_dim=192, num_heads=3)
+    energy_start(model)
+    signed = model.vit.patch_embed(wave(*mode))[0, 0, :96].reshape(48, 2)
+    strongest = int(signed.square().sum(1).argmax())
+    strengths = [
+        first_block(model, wave(*mode, phase))[..., 96:144]
+        for phase in (0.0, 0.6, 1.5, 2.9)
+    ]
+    for strength in strengths:
+        assert (strength.argmax(-1) == strongest).all()
+        level = strength[..., strongest]
+        assert level.std() < 0.02 * level.mean()
+    levels = torch.stack([s[0, 0, strongest] for s in strengths])
+    assert levels.max() < 1.5 * levels.min()
+
+
+def test_energy_start_gives_different_channels_to_different_waves():
+    model = backbone(depth=1, embed_dim=192, num_heads=3)
+    energy_start(model)
+    modes = [(3, 0), (0, 3), (3, -2), (-2, 3), (1, 4), (5, 1)]
+    found = {
+        int(first_block(model, wave(*mode))[0, 0, 96:144].argmax()) for mode in modes
+    }
+    assert len(found) == len(modes)
+
+
+def test_energy_start_fits_narrow_and_wide_networks():
+    for width in (24, 384):
+        model = backbone(depth=1, embed_dim=width, num_heads=2)
+        energy_start(model)
+        kernels = model.vit.patch_embed.proj.weight[:, 0].flatten(1).norm(dim=1)
+        filled = 2 * min(width // 4, 113)
+        expected = torch.ones(width)
+        expected[1], expected[filled:] = 0, 0  # the sine of the constant mode; the rest
+        torch.testing.assert_close(kernels, expected)
+
+
+def test_energy_start_refuses_blocks_that_damp_what_they_write():
+    with pytest.raises(TrainingError, match="LayerScale"):
+        energy_start(backbone(init_values=1e-5))

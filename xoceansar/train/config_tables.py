@@ -103,15 +103,18 @@ class BackboneConfig(Table):
         Which summary of the tokens is the embedding of the bundle.
     kwargs : dict
         Further arguments of `timm.create_model`. Not to be modified.
-    start : {"random", "fourier"}
-        First weights of the patch embedding: random, or windowed Fourier modes.
+    start : {"random", "energy"}
+        First weights: all random, or local wave spectra in the first block (`energy_start`).
+    summary : {"cls", "cls+mean"}
+        What DINO and KoLeo compare: the class token, or its sum with the mean of the patches.
     """
 
     architecture: str
     patch_size: AtLeastOne = 16
     pooling: Pooling = "cls"
     kwargs: dict[str, Any] = {}
-    start: Literal["random", "fourier"] = "random"
+    start: Literal["random", "energy"] = "random"
+    summary: Literal["cls", "cls+mean"] = "cls"
 
 
 class DataConfig(Table):

@@ -18,7 +18,7 @@ from xoceansar.train.network import (
     Network,
     ProjectionHead,
     VisionBackbone,
-    fourier_start,
+    energy_start,
     teacher_of,
     update_teacher,
 )
@@ -77,8 +77,8 @@ def build_student(config: PretrainConfig) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_torch_seed(config.seed, 0, _START))
         backbone = VisionBackbone(backbone_spec(config), config.input.size)
-        if config.backbone.start == "fourier":
-            fourier_start(backbone.vit.patch_embed.proj)
+        if config.backbone.start == "energy":
+            energy_start(backbone)
         losses = [n for n in ("dino", "ibot") if getattr(config.losses, n) > 0]
         shared = config.head.shared and len(losses) == 2
         heads = {
@@ -91,7 +91,7 @@ def build_student(config: PretrainConfig) -> Network:
             )
             for name in (["shared"] if shared else losses)
         }
-        return Network(backbone, heads, losses)
+        return Network(backbone, heads, losses, config.backbone.summary)
 
 
 def _torch_seed(*words: int) -> int:

@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import timm.models.vision_transformer as timm_vit
 import torch
@@ -25,12 +25,18 @@ __all__ = [
     "Network",
     "ProjectionHead",
     "VisionBackbone",
-    "fourier_start",
+    "energy_start",
     "teacher_of",
     "update_teacher",
 ]
 
 Tensor = torch.Tensor
+
+#: Steepness of the units of `energy_start`: normalised amplitudes are about 1, where gelu bends.
+_GAIN: Final = 2.0
+#: How much of the signed amplitudes they take out. The normalisation before them divides by the
+#: spread of the token, which is about this for a usual patch.
+_TAKEN: Final = 0.8
 
 
 @dataclass(slots=True)
@@ -198,6 +204,13 @@ class Network(nn.Module):
         ``dino`` and ``ibot``, or ``shared`` for both; none for a loss that is off.
     losses : collection of {"dino", "ibot"}
         The losses that need logits.
+    summary : {"cls", "cls+mean"}
+        What sums up a view: the class token, or its sum with the mean of the patch tokens.
+
+    Notes
+    -----
+    The class token starts as an average of nothing in particular and learns slowly where to look;
+    the mean of the patches of a sea is its spectrum from the first step.
     """
 
     def __init__(
@@ -205,11 +218,13 @@ class Network(nn.Module):
         backbone: VisionBackbone,
         heads: dict[str, ProjectionHead],
         losses: Collection[str],
+        summary: Literal["cls", "cls+mean"] = "cls",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         self.losses = frozenset(losses)
+        self._with_mean = summary == "cls+mean"
         # Data-parallel training waits for the gradient of every parameter that may have one.
         backbone.mask_token.requires_grad_("ibot" in self.losses)
 
@@ -243,19 +258,24 @@ class Network(nn.Module):
         Returns
         -------
         dict of str to Tensor
-            ``summary`` (m, d); ``dino`` (m, K) and ``local`` (k, K), logits of the class tokens;
+            ``summary`` (m, d); ``dino`` (m, K) and ``local`` (k, K), logits of the summaries;
             ``ibot`` (masks.sum(), K), logits of the masked patches in the order of the mask.
         """
         tokens = self.backbone(crops, windows, masks if hide else None)
-        out = {"summary": tokens.summary}
+        summary = self._summary(tokens)
+        out = {"summary": summary}
         if "dino" in self.losses:
             head = self._head("dino")
-            out["dino"] = head(tokens.summary)
+            out["dino"] = head(summary)
             if local is not None:
-                out["local"] = head(self.backbone(local, local_windows).summary)
+                out["local"] = head(self._summary(self.backbone(local, local_windows)))
         if "ibot" in self.losses:
             out["ibot"] = self._head("ibot")(tokens.patches[masks.flatten(1)])
         return out
+
+    def _summary(self, tokens: Features) -> Tensor:
+        mean = tokens.patches.mean(dim=1) if self._with_mean else 0
+        return tokens.summary + mean
 
     def _head(self, name: str) -> nn.Module:
         return self.heads[name if name in self.heads else "shared"]
@@ -299,33 +319,74 @@ def update_teacher(teacher: Network, student: Network, momentum: float) -> None:
 
 
 @torch.no_grad()
-def fourier_start(projection: nn.Conv2d) -> None:
-    """Start a patch embedding as windowed Fourier modes, the natural basis of a field of waves.
+def energy_start(backbone: VisionBackbone) -> None:
+    """Start the first layers as local wave spectra: Fourier modes of each patch, then their strength.
 
     Parameters
     ----------
-    projection : torch.nn.Conv2d
-        From one channel, with a square kernel; its weights and bias are replaced.
+    backbone : VisionBackbone
+        Its patch embedding and the perceptron of its first block are changed.
+
+    Raises
+    ------
+    TrainingError
+        If its blocks have LayerScale.
 
     Notes
     -----
-    Kernels 2j and 2j + 1 are the cosine and the sine of the j-th wavevector of the half plane, in
-    the order of its length, under the square root of a Hann window and of unit norm. The
-    wavevectors are multiples of one cycle per patch, below the Nyquist frequency; kernels beyond
-    the last one keep their random start. A wholly random start must first discover the spectrum
-    inside a patch, which takes most of a short training.
+    Channels 2j and 2j + 1 of the patch embedding are the cosine and the sine of the j-th wavevector
+    of the half plane, in the order of its length, under the square root of a Hann window and of unit
+    norm; channels from 2m on start empty. Since ``gelu(x) + gelu(-x)`` grows as ``|x|``, four hidden
+    units for each wavevector write its strength, ``|cosine| + |sine|``, whatever its phase, to
+    channel 2m + j; since ``gelu(x) - gelu(-x) = x``, the same units take out most of the signed
+    amplitudes, which mean nothing beyond their own patch. m is a quarter of the width, and at most
+    what the patch resolves. No label and no image is used.
+
+    A random start must first discover that a wave has no origin, and neighbouring crops of one sea
+    have nothing in common until it has: in a short training it never gets there.
+
+    References
+    ----------
+    Adelson and Bergen (1985), https://doi.org/10.1364/JOSAA.2.000284, for the sum over a quadrature
+    pair.
     """
-    side, count = projection.kernel_size[0], projection.out_channels
+    vit = backbone.vit
+    if not isinstance(vit.blocks[0].ls2, nn.Identity):
+        raise TrainingError(
+            "backbone.start 'energy' needs blocks without LayerScale, which would damp what the "
+            "first one writes. Leave init_values out of backbone.kwargs, or use start = 'random'."
+        )
+    projection, mlp = vit.patch_embed.proj, vit.blocks[0].mlp
+    kernels = _wave_kernels(backbone.patch)
+    m = min(vit.embed_dim // 4, len(kernels) // 2, mlp.fc1.out_features // 4)
+    projection.weight.zero_()
+    projection.weight[: 2 * m, 0] = kernels[: 2 * m].to(projection.weight)
+    if projection.bias is not None:
+        projection.bias.zero_()
+    mlp.fc1.weight[: 4 * m], mlp.fc2.weight[:, : 4 * m] = 0, 0
+    mlp.fc1.bias.zero_()
+    mlp.fc2.bias.zero_()
+    signed = torch.arange(2 * m, device=projection.weight.device)
+    up, down, strength = 2 * signed, 2 * signed + 1, 2 * m + signed // 2
+    mlp.fc1.weight[up, signed], mlp.fc1.weight[down, signed] = _GAIN, -_GAIN
+    mlp.fc2.weight[strength, up] = mlp.fc2.weight[strength, down] = 1 / _GAIN
+    mlp.fc2.weight[signed, up], mlp.fc2.weight[signed, down] = (
+        -_TAKEN / _GAIN,
+        _TAKEN / _GAIN,
+    )
+
+
+def _wave_kernels(side: int) -> Tensor:
+    """Pairs of cosine and sine below the Nyquist wavenumber, longest wave first (2 m, side, side)."""
     reach = range(-((side - 1) // 2), (side - 1) // 2 + 1)
     half = [(a, b) for a in reach for b in reach if a > 0 or (a == 0 and b >= 0)]
-    modes = sorted(half, key=lambda m: (m[0] ** 2 + m[1] ** 2, m))[: count // 2]
+    modes = sorted(half, key=lambda m: (m[0] ** 2 + m[1] ** 2, m))
     wave = torch.tensor(modes, dtype=torch.float64)[:, :, None, None]
     steps = torch.arange(side, dtype=torch.float64)
     phase = 2 * math.pi / side * (wave[:, 0] * steps[:, None] + wave[:, 1] * steps)
     window = torch.hann_window(side + 2, periodic=False, dtype=torch.float64)[1:-1]
     kernels = torch.stack([phase.cos(), phase.sin()], dim=1).flatten(0, 1)
     kernels = kernels * (window[:, None] * window).sqrt()
-    kernels /= kernels.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None]
-    projection.weight[: len(kernels), 0] = kernels.to(projection.weight)
-    if projection.bias is not None:
-        projection.bias.zero_()
+    # The sine of the constant mode is zero, and stays it.
+    norm = kernels.flatten(1).norm(dim=1).clamp(min=1e-6)
+    return torch.div(kernels, norm[:, None, None])
