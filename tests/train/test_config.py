@@ -105,7 +105,7 @@ def test_two_cores_train_for_five_minutes():
         crops.local_size
     )
     seconds = config.optimisation.steps * config.optimisation.batch * passes / 8000
-    assert passes == 742
+    assert passes == 398
     assert 240 < seconds < 360
 
 
@@ -156,7 +156,7 @@ def test_views_have_the_numbers_of_the_config():
     table = load_config("two-cores").to_dict()
     table["augmentation"] |= {"gain_db": 0.25, "looks": [50, 75], "flip_across": 0}
     views = parse_config(table).views()
-    assert (views.global_size, views.local_size, views.n_local) == (128, 96, 2)
+    assert (views.global_size, views.local_size, views.n_local) == (96, 64, 2)
     assert (views.gain_db, views.looks) == (0.25, (50.0, 75.0))
     assert (views.flip_along, views.flip_across) == (0.5, 0.0)
 
@@ -172,11 +172,11 @@ def test_views_have_the_numbers_of_the_config():
 )
 def test_the_learning_rate_follows_the_batch(change, peak):
     table = load_config("two-cores").to_dict()
-    table["optimisation"] |= change
+    table["optimisation"] |= {"learning_rate": 2e-3, "scaling": "sqrt"} | change
     assert parse_config(table).peak_learning_rate == pytest.approx(peak)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 10**7))
 def test_another_length_keeps_the_shape_of_the_schedules(steps):
     before, after = (c.optimisation for c in (load_config("paper"), _of(steps)))
@@ -202,7 +202,7 @@ def test_no_steps_are_refused():
         _of(0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     number=st.floats(1e-30, 1e30),
     words=st.text(st.characters(codec="utf-8", exclude_characters="\x7f")),
@@ -281,7 +281,7 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest(key, words):
         ({"optimisation.betas": [0.9, 1.5]}, "optimisation.betas[1] must be less than or equal to 1"),
         ({"optimisation.scaling": "linear"}, "optimisation.scaling must be 'sqrt' or 'none'; got 'linear'"),
         ({"optimisation.accumulate": 5}, "optimisation.batch must be a multiple of optimisation.accumulate 5; got 32"),
-        ({"optimisation.warmup_steps": 100}, "optimisation.warmup_steps must be less than optimisation.steps 100"),
+        ({"optimisation.warmup_steps": 180}, "optimisation.warmup_steps must be less than optimisation.steps 180"),
         ({"optimisation.final_learning_rate": 1e-2}, "optimisation.final_learning_rate must not exceed"),
         ({"losses.dino": -1}, "losses.dino must be greater than or equal to 0; got -1"),
         ({"losses.dino": 0, "losses.ibot": 0, "losses.koleo": 0}, "all are 0"),

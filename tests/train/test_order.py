@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import DimensionError, TrainingError
@@ -19,6 +19,7 @@ def chunk_loads(chunks, cache):
     return loads
 
 
+@settings(deadline=None)
 @given(
     chunks=st.lists(st.integers(0, 12), max_size=60),
     window=st.integers(1, 6),

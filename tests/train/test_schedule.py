@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.train.config import load_config, parse_config
@@ -27,6 +27,7 @@ def test_known_values():
     assert found == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(levels, levels, levels, st.integers(0, 40), st.integers(1, 60))
 def test_rises_in_a_line_then_falls_to_the_end_and_stays(
     start, peak, end, warmup, rest

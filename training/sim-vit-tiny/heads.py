@@ -5,44 +5,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from train import CACHE, HERE, SETS, Data, input_spec
+from data import CACHE, LABELLED, Labelled
 
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
-from xoceansar.models import BackboneSpec, Head, HeadSpec, ModelHandle
+from xoceansar.models import Head, HeadSpec, ModelHandle, load_model
 from xoceansar.models.bundle import BUNDLES
+from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import head_inputs
 from xoceansar.models.runtime import embed_block
+from xoceansar.models.vit import network_weights
+from xoceansar.train.config import load_config, parse_config
 from xoceansar.train.fit import fit_logistic, fit_mlp, fit_ridge
+from xoceansar.train.learner import backbone_spec, build_student
 
+HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"
 BOTH = ("sigma0_mean_db", "incidence")
-#: target -> (units, physical minimum, whether the sea must be open)
+#: target -> (units, physical minimum)
 TARGETS = {"swh": ("m", 0.0), "wind_speed": ("m s-1", 0.0)}
 
 
 def fit_heads(config: dict[str, Any]) -> None:
     """Write the bundle, the baselines and the scores."""
-    data = {name: Data(name) for name in SETS}
-    backbone = BackboneSpec(
-        architecture=config["backbone"]["architecture"],
-        embedding_dim=576,
-        pooling=config["backbone"]["pooling"],
-    )
-    weights = torch.load(CACHE / "backbone.pt", weights_only=True)
+    data = {name: Labelled(name) for name in LABELLED}
+    pretrained = load_model(CACHE / "run/bundle")
     arguments: dict[str, Any] = {
         "name": NAME,
-        "backbone": backbone,
-        "backbone_state": {key: value.numpy() for key, value in weights.items()},
-        "input": input_spec(config),
+        "backbone": pretrained.backbone,
+        "backbone_state": read_arrays(
+            Path(pretrained.path) / pretrained.backbone.file, pretrained.weights_sha256
+        ),
+        "input": pretrained.input,
         "simulated": True,
         "dtype": "float16",
-        "provenance": {"script": "training/sim-vit-tiny/train.py", "config": config},
+        "provenance": {
+            "script": "training/sim-vit-tiny/train.py",
+            "config": config,
+            "pretraining": load_config(HERE / "pretrain.toml").to_dict(),
+        },
     }
     handle = models.write_bundle(BUNDLES / NAME, **arguments)
-    embedded = {name: embed(data[name], handle) for name in SETS}
+    embedded = {name: embed(data[name], name, handle) for name in LABELLED}
     heads, scores = choose_heads(data, embedded, handle, config["heads"])
+    scores |= before_training(data)
     scores |= baselines(data)
     card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
     models.write_bundle(BUNDLES / NAME, heads=heads, card=card, **arguments)
@@ -50,13 +56,41 @@ def fit_heads(config: dict[str, Any]) -> None:
     print(table(scores))
 
 
-def embed(data: Data, handle: ModelHandle) -> np.ndarray:
+def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
+    """Score linear heads on the same network before its first step, and at a random start."""
+    scores: dict[str, Any] = {}
+    for name, start in (("first step", "energy"), ("random start", "random")):
+        table = load_config(HERE / "pretrain.toml").to_dict()
+        table["backbone"]["start"] = start
+        config = parse_config(table)
+        handle = models.write_bundle(
+            CACHE / f"untrained-{start}",
+            name=f"untrained-{start}",
+            backbone=backbone_spec(config),
+            backbone_state=network_weights(build_student(config).backbone.vit),
+            input=config.input.spec(),
+            simulated=True,
+        )
+        sets = {n: embed(data[n], n, handle) for n in ("train", "test")}
+        scores[f"linear heads, before the {name}"] = {
+            target: score(
+                fit_linear(target, data["train"], sets["train"], handle),
+                data["test"],
+                sets["test"],
+            )
+            for target in (*TARGETS, "ocean_class")
+        }
+    return scores
+
+
+def embed(data: Labelled, name: str, handle: ModelHandle) -> np.ndarray:
     """Embed a set through the function that Dask calls; keep the result in the cache."""
-    path = CACHE / f"{Path(data.images.filename).stem}_{handle.weights_sha256[:12]}.npy"
+    path = CACHE / f"{name}_{handle.weights_sha256[:12]}.npy"
     if not path.exists():
+        sigma0 = data.ds["sigma0"]
         parts = [
             embed_block(
-                data.images[i : i + 64], data.incidence[i : i + 64], handle=handle
+                sigma0[i : i + 64].values, data.incidence[i : i + 64], handle=handle
             )
             for i in range(0, len(data), 64)
         ]
@@ -81,16 +115,44 @@ def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
     )
 
 
-def truth(data: Data, target: str) -> np.ndarray:
-    """Truth of a set; NaN where it is not asked for (waves and wind under ice)."""
-    if target == "ocean_class":
-        return data.classes
-    values = data.swh if target == "swh" else data.wind
-    return np.where(data.sea, values, np.nan)
+def fit_linear(
+    target: str, data: Labelled, embedded: np.ndarray, handle: ModelHandle
+) -> Head:
+    """Fit a ridge or logistic head."""
+    kind = "logistic" if target == "ocean_class" else "linear"
+    fit = fit_logistic if kind == "logistic" else fit_ridge
+    return fit(
+        embedded[:, :-2],
+        data.truth[target],
+        spec_of(target, kind, handle),
+        sigma0_mean=embedded[:, -2],
+        incidence=data.incidence,
+    )
+
+
+def fit_perceptron(
+    target: str,
+    data: Labelled,
+    embedded: np.ndarray,
+    handle: ModelHandle,
+    config: dict[str, Any],
+) -> Head:
+    """Fit a perceptron of three layers."""
+    return fit_mlp(
+        embedded[:, :-2],
+        data.truth[target],
+        spec_of(target, "mlp", handle),
+        sigma0_mean=embedded[:, -2],
+        incidence=data.incidence,
+        hidden=(config["mlp_hidden"],) * 2,
+        seed=config["mlp_seed"],
+        dropout=config["mlp_dropout"],
+        weight_decay=config["mlp_weight_decay"],
+    )
 
 
 def choose_heads(
-    data: dict[str, Data],
+    data: dict[str, Labelled],
     embedded: dict[str, np.ndarray],
     handle: ModelHandle,
     config: dict[str, Any],
@@ -99,36 +161,13 @@ def choose_heads(
     chosen: list[Head] = []
     scores: dict[str, dict[str, float]] = {"linear heads": {}, "shipped heads": {}}
     for target in (*TARGETS, "ocean_class"):
-        linear = "logistic" if target == "ocean_class" else "linear"
-        candidates = []
-        for kind in (linear, "mlp"):
-            spec = spec_of(target, kind, handle)
-            train = embedded["train"]
-            fit = {"linear": fit_ridge, "logistic": fit_logistic}.get(kind, fit_mlp)
-            extra = (
-                {
-                    "hidden": (config["mlp_hidden"],) * 2,
-                    "seed": config["mlp_seed"],
-                    "dropout": config["mlp_dropout"],
-                    "weight_decay": config["mlp_weight_decay"],
-                }
-                if kind == "mlp"
-                else {}
-            )
-            head = fit(
-                train[:, :-2],
-                truth(data["train"], target),
-                spec,
-                sigma0_mean=train[:, -2],
-                incidence=data["train"].incidence,
-                **extra,
-            )
-            candidates.append(head)
+        sample = target, data["train"], embedded["train"], handle
+        candidates = [fit_linear(*sample), fit_perceptron(*sample, config)]
         by_validation = [
             score(head, data["validation"], embedded["validation"])
             for head in candidates
         ]
-        print(target, dict(zip((linear, "mlp"), by_validation, strict=True)))
+        print(target, [c.spec.kind for c in candidates], by_validation)
         pick = np.argmax if target == "ocean_class" else np.argmin
         best = candidates[int(pick(by_validation))]
         chosen.append(best)
@@ -138,27 +177,27 @@ def choose_heads(
     return chosen, scores
 
 
-def score(head: Head, data: Data, embedded: np.ndarray) -> float:
+def score(head: Head, data: Labelled, embedded: np.ndarray) -> float:
     """RMSE, or accuracy, of a head on a set."""
     inputs = head_inputs(embedded[:, :-2], embedded[:, -2], data.incidence, head.spec)
     return measure(head(inputs), data, head.spec.target)
 
 
-def measure(out: np.ndarray, data: Data, target: str) -> float:
+def measure(out: np.ndarray, data: Labelled, target: str) -> float:
     """RMSE over the open sea, or accuracy over all."""
     if target == "ocean_class":
         return float((out.argmax(1) == data.classes).mean())
-    error = out[:, 0] - truth(data, target)
+    error = out[:, 0] - data.truth[target]
     return float(np.sqrt(np.nanmean(error**2)))
 
 
-def baselines(data: dict[str, Data]) -> dict[str, Any]:
+def baselines(data: dict[str, Labelled]) -> dict[str, Any]:
     """Fit ridge and logistic on the level alone and on the hand features; keep the numbers."""
 
-    def level(d: Data) -> np.ndarray:
+    def level(d: Labelled) -> np.ndarray:
         return np.c_[d.mean_db, d.wv1]
 
-    def hand(d: Data) -> np.ndarray:
+    def hand(d: Labelled) -> np.ndarray:
         return d.hand
 
     scores: dict[str, Any] = {}
@@ -169,12 +208,12 @@ def baselines(data: dict[str, Data]) -> dict[str, Any]:
             kind = "logistic" if target == "ocean_class" else "linear"
             fit = fit_logistic if kind == "logistic" else fit_ridge
             x = inputs(data["train"]).astype(np.float32)
-            head = fit(x, truth(data["train"], target), spec_of(target, kind, None))
+            head = fit(x, data["train"].truth[target], spec_of(target, kind, None))
             out = head(inputs(data["test"]).astype(np.float32))
             scores[name][target] = measure(out, data["test"], target)
             key = f"{'level' if inputs is level else 'hand'}/{target}"
             kept |= {f"{key}/{k}": v for k, v in head.arrays.items()}
-    spread = {t: float(np.nanstd(truth(data["test"], t))) for t in TARGETS}
+    spread = {t: float(np.nanstd(data["test"].truth[t])) for t in TARGETS}
     largest = np.bincount(data["test"].classes).max() / len(data["test"])
     scores["no image (mean of the set, largest class)"] = {
         **spread,

@@ -105,8 +105,8 @@ class BackboneConfig(Table):
         Further arguments of `timm.create_model`. Not to be modified.
     start : {"random", "energy"}
         First weights: all random, or local wave spectra in the first block (`energy_start`).
-    summary : {"cls", "cls+mean"}
-        What DINO and KoLeo compare: the class token, or its sum with the mean of the patches.
+    summary : {"cls", "mean"}
+        What DINO and KoLeo compare: the class token, or the mean of the patch tokens.
     """
 
     architecture: str
@@ -114,7 +114,7 @@ class BackboneConfig(Table):
     pooling: Pooling = "cls"
     kwargs: dict[str, Any] = {}
     start: Literal["random", "energy"] = "random"
-    summary: Literal["cls", "cls+mean"] = "cls"
+    summary: Literal["cls", "mean"] = "cls"
 
 
 class DataConfig(Table):

@@ -204,8 +204,8 @@ class Network(nn.Module):
         ``dino`` and ``ibot``, or ``shared`` for both; none for a loss that is off.
     losses : collection of {"dino", "ibot"}
         The losses that need logits.
-    summary : {"cls", "cls+mean"}
-        What sums up a view: the class token, or its sum with the mean of the patch tokens.
+    summary : {"cls", "mean"}
+        What sums up a view: the class token, or the mean of the patch tokens.
 
     Notes
     -----
@@ -218,13 +218,13 @@ class Network(nn.Module):
         backbone: VisionBackbone,
         heads: dict[str, ProjectionHead],
         losses: Collection[str],
-        summary: Literal["cls", "cls+mean"] = "cls",
+        summary: Literal["cls", "mean"] = "cls",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         self.losses = frozenset(losses)
-        self._with_mean = summary == "cls+mean"
+        self._mean = summary == "mean"
         # Data-parallel training waits for the gradient of every parameter that may have one.
         backbone.mask_token.requires_grad_("ibot" in self.losses)
 
@@ -274,8 +274,7 @@ class Network(nn.Module):
         return out
 
     def _summary(self, tokens: Features) -> Tensor:
-        mean = tokens.patches.mean(dim=1) if self._with_mean else 0
-        return tokens.summary + mean
+        return tokens.patches.mean(dim=1) if self._mean else tokens.summary
 
     def _head(self, name: str) -> nn.Module:
         return self.heads[name if name in self.heads else "shared"]

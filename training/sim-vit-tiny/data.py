@@ -1,0 +1,83 @@
+"""The vignettes of the recipe: an unlabelled pool with the imbalance of an archive, labelled sets."""
+
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import xarray as xr
+
+from xoceansar import simulate, to_zarr
+from xoceansar.evaluate import hand_features
+
+CACHE = Path(__file__).parent / "cache"
+LABELLED = ("train", "validation", "test")
+#: Vignettes of one seed in the labelled sets.
+_BLOCK = 100
+_TRUTH = ["swh", "wind_speed", "ocean_class"]
+
+
+def simulate_pool(data: dict[str, Any]) -> None:
+    """Write the pool as a Zarr archive, unless it is there."""
+    path = CACHE / "pool.zarr"
+    if path.exists():
+        return
+    ds = simulate.vignettes(
+        data["n_pool"],
+        seed=data["seed_pool"],
+        classes=data["pool_classes"],
+        oversample=data["oversample"],
+        chunks=8,
+    ).drop_vars("nesz")
+    with dask.config.set(scheduler="processes"):
+        to_zarr(ds, path)
+
+
+def simulate_labelled(name: str, data: dict[str, Any]) -> None:
+    """Write a labelled set, classes equally often, with its hand features."""
+    path = CACHE / f"{name}.zarr"
+    if path.exists():
+        return
+    parts = [
+        simulate.vignettes(
+            min(_BLOCK, data[f"n_{name}"] - first),
+            seed=data[f"seed_{name}"] + first,
+            oversample=data["oversample"],
+        )[["sigma0", *_TRUTH]]
+        for first in range(0, data[f"n_{name}"], _BLOCK)
+    ]
+    ds = xr.concat(parts, "vignette", combine_attrs="drop_conflicts")
+    to_zarr(with_hand_features(ds), path)
+
+
+def with_hand_features(ds: xr.Dataset) -> xr.Dataset:
+    """Add the 68 hand features of each vignette."""
+    rows = [
+        hand_features(image, spacing=50.0, wv1=beam == "wv1")
+        for image, beam in zip(ds["sigma0"].values, ds["beam"].values, strict=True)
+    ]
+    return ds.assign(hand=(("vignette", "feature"), np.stack(rows)))
+
+
+class Labelled:
+    """A labelled set: images lazily, the rest in memory.
+
+    Wave height and wind are NaN where they are not asked for: under sea ice.
+    """
+
+    def __init__(self, name: str, rows: slice = slice(None)) -> None:
+        self.ds = xr.open_zarr(CACHE / f"{name}.zarr").isel(vignette=rows)
+        self.classes = self.ds["ocean_class"].values.astype(np.int64)
+        self.hand = self.ds["hand"].values
+        self.incidence = self.ds["incidence"].mean("sample").values
+        self.wv1 = self.ds["beam"].values == "wv1"
+        self.mean_db = self.hand[:, 0] * (10 / np.log(10))
+        sea = self.classes != 5
+        self.truth = {
+            "swh": np.where(sea, self.ds["swh"].values, np.nan),
+            "wind_speed": np.where(sea, self.ds["wind_speed"].values, np.nan),
+            "ocean_class": self.classes,
+        }
+
+    def __len__(self) -> int:
+        return len(self.classes)
