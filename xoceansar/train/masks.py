@@ -1,19 +1,20 @@
-"""Which patches of a crop are hidden from the student: rectangles, as in DINOv2."""
+"""Blocks of patches that are hidden from the student."""
 
-import itertools
 import math
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar.errors import TrainingError
+
 __all__ = ["block_masks"]
 
-#: Least patches of a rectangle, and its least and greatest ratio of height to width (DINOv2).
-_LEAST: Final = 4
-_ASPECT: Final = (0.3, 1 / 0.3)
-#: Rectangles tried before a mask that nothing fits into any more is left as it is.
-_ATTEMPTS: Final = 10
+Mask = npt.NDArray[np.bool_]
+
+#: Patches of the smallest rectangle, its aspect ratio and the draws before giving up, as in DINOv2.
+_SMALLEST = 4
+_ASPECT = 0.3
+_DRAWS = 10
 
 
 def block_masks(
@@ -23,38 +24,45 @@ def block_masks(
     probability: float,
     ratio: tuple[float, float],
     rng: np.random.Generator,
-) -> npt.NDArray[np.bool_]:
-    """Draw the masks of a batch.
+) -> Mask:
+    """Draw masks made of rectangles, as DINOv2 does.
 
     Parameters
     ----------
     n : int
-        Crops.
+        Number of masks.
     grid : tuple of int
-        Rows and columns of their patches.
+        Rows and columns of patches.
     probability : float
-        Fraction of the crops that are masked, in [0, 1].
+        Share of the masks that hide anything: ``int(n * probability)`` do.
     ratio : tuple of float
-        Least and greatest fraction of the patches of a masked crop.
+        Smallest and largest share of hidden patches of those.
     rng : numpy.random.Generator
-        Source of all that is drawn.
+        Decides everything.
 
     Returns
     -------
-    ndarray (n, rows, columns), bool
-        True where a patch is hidden.
+    ndarray of bool (n, rows, columns)
+        True where a patch is hidden, in random order.
+
+    Raises
+    ------
+    TrainingError
+        If the probability or the ratio is outside 0 to 1, the ratio falls, or the grid is empty.
 
     Notes
     -----
-    ``int(n probability)`` crops are masked. The range of ratios is divided evenly among them, so
-    that every batch has light and heavy masks, and they stand in random order. Rectangles of at
-    least 4 patches and of aspect 0.3 to 1 / 0.3 are added until the target is reached; it is never
-    exceeded, and missed by a few patches where nothing fits any more.
+    The range of the ratio is divided into as many equal bins as there are masks that hide
+    anything, and each draws its share from its own bin, so that every batch has the same mix of
+    easy and hard ones [1]_. Rectangles of 4 patches to all that are still wanted, of aspect 0.3 to
+    1/0.3, are added [2]_ while they fit; a mask never hides more than its share, and hides less
+    where ten rectangles in a row did not fit. A share of less than 4 patches is one small
+    rectangle or several, and a share of less than one patch hides one.
 
     References
     ----------
-    Oquab et al. (2023), https://doi.org/10.48550/arXiv.2304.07193; Bao et al. (2022),
-    https://doi.org/10.48550/arXiv.2106.08254.
+    .. [1] Oquab et al. (2024), doi:10.48550/arXiv.2304.07193.
+    .. [2] Bao et al. (2022), doi:10.48550/arXiv.2106.08254.
 
     Examples
     --------
@@ -63,41 +71,44 @@ def block_masks(
     >>> int(masks.any(axis=(1, 2)).sum())
     2
     """
+    low, high = ratio
+    if not (0 <= probability <= 1 and 0 <= low <= high <= 1 and min(grid) > 0):
+        raise TrainingError(
+            "masks need a probability within 0 to 1, a rising ratio within 0 to 1 and a grid of "
+            f"patches; got probability={probability}, ratio={ratio}, grid={grid}."
+        )
     masks = np.zeros((n, *grid), dtype=bool)
-    masked = int(n * probability)
-    edges = np.linspace(*ratio, masked + 1)
-    for i, (low, high) in enumerate(itertools.pairwise(edges)):
-        _fill(masks[i], int(masks[i].size * rng.uniform(low, high)), rng)
-    return masks[rng.permutation(n)]
+    hiding = int(n * probability)
+    edges = np.linspace(low, high, hiding + 1)
+    for i in range(hiding):
+        share = rng.uniform(edges[i], edges[i + 1])
+        _hide(masks[i], max(1, int(share * grid[0] * grid[1])), rng)
+    return rng.permutation(masks)
 
 
-def _fill(mask: npt.NDArray[np.bool_], target: int, rng: np.random.Generator) -> None:
-    """Add rectangles in place until the target is reached or nothing fits."""
-    failures = 0
-    while failures < _ATTEMPTS and (left := target - int(mask.sum())) > 0:
-        # What is left may be less than the least rectangle, of which part is masked already.
-        area = rng.uniform(min(_LEAST, left), left)
-        aspect = math.exp(rng.uniform(*np.log(_ASPECT)))
-        height = max(1, round(math.sqrt(area * aspect)))
-        width = max(1, round(math.sqrt(area / aspect)))
-        failures += not _add(mask, height, width, left, rng)
+def _hide(mask: Mask, wanted: int, rng: np.random.Generator) -> None:
+    """Add rectangles to a mask until it hides as many patches as wanted, or none fits."""
+    while wanted > 0:
+        added = _add_rectangle(mask, wanted, rng)
+        if not added:
+            return
+        wanted -= added
 
 
-def _add(
-    mask: npt.NDArray[np.bool_],
-    height: int,
-    width: int,
-    most: int,
-    rng: np.random.Generator,
-) -> bool:
-    """Mask a rectangle somewhere, if it fits and adds between 1 and `most` patches."""
+def _add_rectangle(mask: Mask, most: int, rng: np.random.Generator) -> int:
+    """Add a rectangle with 1 to `most` patches that were not hidden, and return how many."""
     rows, columns = mask.shape
-    if height > rows or width > columns or height * width < min(_LEAST, mask.size):
-        return False
-    top = rng.integers(0, rows - height + 1)
-    left = rng.integers(0, columns - width + 1)
-    part = mask[top : top + height, left : left + width]
-    if not 0 < int((~part).sum()) <= most:
-        return False
-    part[:] = True
-    return True
+    for _ in range(_DRAWS):
+        area = rng.uniform(min(_SMALLEST, most), most)
+        aspect = math.exp(rng.uniform(math.log(_ASPECT), -math.log(_ASPECT)))
+        height, width = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if height > rows or width > columns:
+            continue
+        top = rng.integers(rows - height + 1)
+        left = rng.integers(columns - width + 1)
+        block = mask[top : top + height, left : left + width]
+        added = height * width - int(block.sum())
+        if 0 < added <= most:
+            block[:] = True
+            return added
+    return 0
