@@ -1,6 +1,9 @@
 """The pretraining as a whole: exact resume, bad input, switches, curation, and what it leaves."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from xoceansar.train import learner as learner_module
 from xoceansar.train.checkpoint import checkpoints
 from xoceansar.train.config import parse_config
 from xoceansar.train.learner import Learner
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretrain import Run, pretrain
 
 N, SIZE = 22, 64
 
@@ -340,3 +343,44 @@ def test_a_collapse_is_warned_of_once(archive, tmp_path):
         pretrain(same, config, tmp_path)
     assert sum("same class token" in str(w.message) for w in caught) == 1
     assert "ALARM" in (tmp_path / "log.txt").read_text()
+
+
+_WORKER = """
+import sys, torch, xarray as xr
+from xoceansar.train.config import load_config
+from xoceansar.train.pretrain import pretrain
+torch.set_num_threads(1)
+pretrain(xr.open_zarr(sys.argv[1]), load_config(sys.argv[2]), sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("targets", ["centering", "sinkhorn"])
+def test_two_processes_learn_what_one_learns(archive, tmp_path, targets):
+    """By torchrun over gloo: losses, curated rows and weights, KoLeo's neighbours included."""
+    config = recipe(
+        losses={"targets": targets},
+        backbone={"kwargs": {"depth": 2, "embed_dim": 24, "num_heads": 2}},
+        curation={"enabled": True, "fraction": 0.8, "levels": [3]},
+    )
+    (tmp_path / "worker.py").write_text(_WORKER)
+    (tmp_path / "recipe.toml").write_text(config.to_toml())
+    archive.to_zarr(tmp_path / "archive.zarr", zarr_format=3, consolidated=False)
+    arguments = [tmp_path / name for name in ("archive.zarr", "recipe.toml", "two")]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launcher, tmp_path / "worker.py", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    one = pretrain(xr.open_zarr(tmp_path / "archive.zarr"), config, tmp_path / "one")
+    two = Run(tmp_path / "two", 6, None)
+    for name in ("loss", "dino", "ibot", "koleo", "gradient_norm"):
+        np.testing.assert_allclose(two.log()[name], one.log()[name], rtol=1e-4)
+    a, b = final_state(one), final_state(two)
+    assert torch.equal(a["feed"]["rows"], b["feed"]["rows"])
+    for name, weight in a["teacher"].items():
+        torch.testing.assert_close(b["teacher"][name], weight, rtol=1e-4, atol=1e-5)

@@ -29,7 +29,7 @@ def embed_rows(
     rows: Rows,
     learner: Learner,
     *,
-    pooling: Pooling = "cls",
+    pooling: Pooling,
     size: int | None = None,
 ) -> tuple[npt.NDArray[np.float32], Rows]:
     """Embed vignettes of a pool with the teacher.

@@ -112,7 +112,13 @@ class Training:
         start = time.perf_counter()
         rank, world = self.fabric.global_rank, self.fabric.world_size
         own = candidates[rank::world]
-        features, kept = embed_rows(self.feed.pool, own, self.learner, size=cure.size)
+        features, kept = embed_rows(
+            self.feed.pool,
+            own,
+            self.learner,
+            pooling=self.config.backbone.summary,
+            size=cure.size,
+        )
         rows = np.concatenate(gather(self.fabric, kept))
         matrix = np.concatenate(gather(self.fabric, features))
         order = np.argsort(rows)
