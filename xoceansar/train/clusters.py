@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from xoceansar._optional import require
 from xoceansar.errors import DimensionError, TrainingError, warn
 
 __all__ = ["Tree", "hierarchical_kmeans"]
@@ -18,8 +17,8 @@ Array = npt.NDArray[Any]
 
 #: Numbers in one block of a product of rows and centroids: 64 MiB of float32.
 _BLOCK: Final = 1 << 24
-#: Rows of a higher cosine to their centroid are at it, within the round-off of float32.
-_AT_CENTROID: Final = 1 - 1e-6
+#: Rows of a smaller cosine distance are equal, within the round-off of float32.
+_ROUND_OFF: Final = 1e-5
 #: A single start of k-means with few clusters can miss a group by bad luck.
 _STARTS: Final = 5
 #: Keeps the draws apart from those of the sampling, which is given the same seed.
@@ -105,12 +104,12 @@ def hierarchical_kmeans(
     d / (d + 2) of theirs, so that each level brings the clusters nearer to a uniform cover of
     what there is (Vo et al., 2024). All means are scaled to unit length again (spherical
     k-means), so that the nearest centroid is that of the largest cosine. k-means starts by
-    k-means++, where rows times clusters are up to 2^24 the best of five times; a cluster that
-    loses all its rows moves to the row that is farthest from its centroid.
+    greedy k-means++, where rows times clusters are up to 2^24 the best of five times; a cluster
+    that loses all its rows moves to the row that is farthest from its centroid.
 
     The same arguments give the same tree, also in several processes that each compute it, as
-    far as the matrix product of NumPy is the same. This is why Lloyd's iterations are here:
-    those of scikit-learn add up threads in the order in which they finish.
+    far as the matrix product of NumPy is the same. This is why k-means is here: that of
+    scikit-learn adds up threads in the order in which they finish.
 
     References
     ----------
@@ -253,9 +252,7 @@ def _lloyd(
     points: Array, k: int, iterations: int, rng: np.random.Generator
 ) -> tuple[Array, Array, float]:
     """Return centroids, the cluster of each row, and the mean cosine between the two."""
-    cluster = require("sklearn.cluster", extra="train")
-    state = int(rng.integers(2**32))
-    centroids, _ = cluster.kmeans_plusplus(points, k, random_state=state)
+    centroids = _seeds(points, k, rng)
     label, similarity = _nearest(points, centroids)
     for _ in range(iterations):
         centroids = _means(points, label, similarity, centroids)
@@ -264,6 +261,27 @@ def _lloyd(
         if np.array_equal(label, before):
             break
     return centroids, label, float(similarity.mean(dtype=np.float64))
+
+
+def _seeds(points: Array, k: int, rng: np.random.Generator) -> Array:
+    """Draw rows far from each other, fewer than k where no others differ: k-means++."""
+    trials = 2 + int(np.log(k))
+    chosen = [int(rng.integers(len(points)))]
+    gap = 1 - points @ points[chosen[0]]
+    while len(chosen) < k:
+        gap[gap < _ROUND_OFF] = 0
+        total = np.cumsum(gap, dtype=np.float64)
+        if total[-1] == 0:
+            break
+        # Proportional to the gap, which for unit rows is half the squared distance.
+        level = rng.random(trials) * total[-1]
+        drawn = np.minimum(np.searchsorted(total, level, "right"), len(points) - 1)
+        left = np.minimum(gap, 1 - points[drawn] @ points.T)
+        best = int(left.sum(axis=1, dtype=np.float64).argmin())
+        chosen.append(int(drawn[best]))
+        gap = left[best]
+    seeds: Array = points[chosen]
+    return seeds
 
 
 def _means(points: Array, label: Array, similarity: Array, last: Array) -> Array:
@@ -277,6 +295,6 @@ def _means(points: Array, label: Array, similarity: Array, last: Array) -> Array
     means = np.where(length > 0, total / np.where(length > 0, length, 1), last)
     empty = np.flatnonzero(np.bincount(label, minlength=k) == 0)
     far = np.argsort(similarity, kind="stable")[: len(empty)]
-    far = far[similarity[far] < _AT_CENTROID]
+    far = far[1 - similarity[far] > _ROUND_OFF]
     means[empty[: len(far)]] = points[far]
     return means
