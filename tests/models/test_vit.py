@@ -48,6 +48,9 @@ def test_pooling_is_of_normalised_tokens_without_registers(registers):
     with torch.inference_mode():
         found = pooled_features(network, images, "cls+mean+std")
         torch.testing.assert_close(found, expected)
+        with_maximum = pooled_features(network, images, "cls+mean+std+max")
+        highest = torch.stack([patches[:, i] for i in range(16)]).max(0).values
+        torch.testing.assert_close(with_maximum, torch.cat([expected, highest], 1))
         for pooling, part in (("cls", found[:, :32]), ("mean", found[:, 32:64])):
             torch.testing.assert_close(pooled_features(network, images, pooling), part)
         both = pooled_features(network, images, "cls+mean")

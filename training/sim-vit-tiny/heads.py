@@ -1,6 +1,7 @@
 """Fit the heads on the frozen backbone, score them beside the baselines, write the bundle."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from xoceansar.models.bundle import BUNDLES
 from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import head_inputs
 from xoceansar.models.runtime import embed_block
+from xoceansar.models.spec import POOLINGS
 from xoceansar.models.vit import network_weights
 from xoceansar.train.config import load_config, parse_config
 from xoceansar.train.fit import fit_logistic, fit_mlp, fit_ridge
@@ -22,6 +24,8 @@ from xoceansar.train.learner import backbone_spec, build_student
 HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"
 BOTH = ("sigma0_mean_db", "incidence")
+#: The maximum of the patches tells what is rare within a vignette: an iceberg, a front.
+POOLING = "cls+mean+std+max"
 #: target -> (units, physical minimum)
 TARGETS = {"swh": ("m", 0.0), "wind_speed": ("m s-1", 0.0)}
 
@@ -30,9 +34,13 @@ def fit_heads(config: dict[str, Any]) -> None:
     """Write the bundle, the baselines and the scores."""
     data = {name: Labelled(name) for name in LABELLED}
     pretrained = load_model(CACHE / "run/bundle")
+    width = pretrained.backbone.width
+    backbone = replace(
+        pretrained.backbone, pooling=POOLING, embedding_dim=POOLINGS[POOLING] * width
+    )
     arguments: dict[str, Any] = {
         "name": NAME,
-        "backbone": pretrained.backbone,
+        "backbone": backbone,
         "backbone_state": read_arrays(
             Path(pretrained.path) / pretrained.backbone.file, pretrained.weights_sha256
         ),
@@ -59,10 +67,10 @@ def fit_heads(config: dict[str, Any]) -> None:
 def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
     """Score linear heads on the same network before its first step, and at a random start."""
     scores: dict[str, Any] = {}
-    for name, start in (("first step", "energy"), ("random start", "random")):
-        table = load_config(HERE / "pretrain.toml").to_dict()
-        table["backbone"]["start"] = start
-        config = parse_config(table)
+    for start in ("energy", "random"):
+        recipe = load_config(HERE / "pretrain.toml").to_dict()
+        recipe["backbone"] |= {"start": start, "pooling": POOLING}
+        config = parse_config(recipe)
         handle = models.write_bundle(
             CACHE / f"untrained-{start}",
             name=f"untrained-{start}",
@@ -71,8 +79,8 @@ def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
             input=config.input.spec(),
             simulated=True,
         )
-        sets = {n: embed(data[n], n, handle) for n in ("train", "test")}
-        scores[f"linear heads, before the {name}"] = {
+        sets = {name: embed(data[name], name, handle) for name in ("train", "test")}
+        scores[f"linear heads, {start} start, untrained"] = {
             target: score(
                 fit_linear(target, data["train"], sets["train"], handle),
                 data["test"],
@@ -85,7 +93,7 @@ def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
 
 def embed(data: Labelled, name: str, handle: ModelHandle) -> np.ndarray:
     """Embed a set through the function that Dask calls; keep the result in the cache."""
-    path = CACHE / f"{name}_{handle.weights_sha256[:12]}.npy"
+    path = CACHE / f"{name}_{handle.weights_sha256[:12]}_{POOLING}.npy"
     if not path.exists():
         sigma0 = data.ds["sigma0"]
         parts = [

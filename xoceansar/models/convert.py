@@ -93,7 +93,7 @@ def convert_checkpoint(
         ``vit_small_patch16_dinov3`` and their sisters.
     size : int
         Side of the network's input, in pixels.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Which vector is the embedding.
     kwargs : mapping, optional
         Further arguments of the timm network, as ``{"init_values": 1e-5}`` for LayerScale.

@@ -26,7 +26,7 @@ __all__ = [
 
 Scale = Literal["dB", "linear", "roughness"]
 Centre = Literal["global", "beam", "vignette"]
-Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std"]
+Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"]
 HeadKind = Literal["linear", "logistic", "knn", "mlp"]
 Ancillary = Literal["sigma0_mean_db", "incidence"]
 Precision = Literal["auto", "bf16", "fp32"]
@@ -37,6 +37,7 @@ POOLINGS: Final[Mapping[str, int]] = {
     "mean": 1,
     "cls+mean": 2,
     "cls+mean+std": 3,
+    "cls+mean+std+max": 4,
 }
 #: Every ancillary input of a head, in the only order in which heads stack them.
 ANCILLARY: Final[tuple[str, ...]] = get_args(Ancillary)
@@ -167,9 +168,9 @@ class BackboneSpec:
     embedding_dim : int
         Length of the embedding: the width of the network times the vectors that `pooling`
         concatenates.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
-        Which summary of the tokens is the embedding: the class token, or the mean and the
-        standard deviation of the patch tokens (registers left out), or several end to end.
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
+        Which summary of the tokens is the embedding: the class token, or the mean, the standard
+        deviation and the maximum of the patch tokens (registers left out), or several end to end.
     patch_size : int, optional
         Side of a patch in pixels; None for a convolutional network.
     kwargs : mapping

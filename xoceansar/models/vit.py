@@ -200,8 +200,8 @@ def pooled_features(
         From `build_network`.
     images : Tensor (n, 1, size, size)
         Network input.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
-        ``cls``: the class token. ``mean``, ``std``: over the patch tokens, without class and
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
+        ``cls``: the class token. ``mean``, ``std``, ``max``: over the patch tokens, without class and
         register tokens. With ``+``, end to end.
 
     Returns
@@ -241,7 +241,7 @@ def pool_tokens(
         Class tokens.
     patches : Tensor (n, tokens, width)
         Patch tokens.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Which summaries.
 
     Returns
@@ -254,6 +254,7 @@ def pool_tokens(
         "cls": lambda: summary,
         "mean": lambda: patches.mean(dim=1),
         "std": lambda: patches.std(dim=1, correction=0),
+        "max": lambda: patches.amax(dim=1),
     }
     parts = [summaries[name]() for name in pooling.split("+")]
     pooled: torch.Tensor = concatenate(parts, dim=1)

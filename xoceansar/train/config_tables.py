@@ -99,7 +99,7 @@ class BackboneConfig(Table):
         A plain vision transformer of timm.
     patch_size : int
         Side of a patch, in pixels.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Which summary of the tokens is the embedding of the bundle.
     kwargs : dict
         Further arguments of `timm.create_model`. Not to be modified.

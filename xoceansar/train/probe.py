@@ -42,7 +42,7 @@ def embed_rows(
         Which of them, in increasing order.
     learner : Learner
         Its teacher, in the precision of the training.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std"}
+    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Summary of the tokens.
     size : int, optional
         Side of the centre that is embedded, in pixels; the whole image by default.

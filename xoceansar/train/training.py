@@ -151,7 +151,22 @@ class Training:
     # ------------------------------------------------------------------ loop
 
     def run(self, *, simulated: bool) -> Run:
-        """Train to the last step and export the teacher."""
+        """Train to the last step and export the teacher.
+
+        Parameters
+        ----------
+        simulated : bool
+            Whether the vignettes are simulated: the bundle says so.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        TrainingError
+            If too few vignettes can be used, or too many steps in a row are not finite.
+        """
         watch, total = self.config.watch, self.config.optimisation.steps
         shown = watch.progress and self.fabric.is_global_zero
         with progress_bar(total, self.step, shown=shown) as advance:
@@ -233,7 +248,18 @@ class Training:
         self.fabric.barrier()
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        Parameters
+        ----------
+        state : dict
+            From `load_checkpoint`.
+
+        Raises
+        ------
+        TrainingError
+            If it belongs to another network.
+        """
         self.learner.load(state)
         self.feed.load(state["feed"])
         self.feed.pool.bad = state["bad"].numpy()
