@@ -1,6 +1,6 @@
 """Compare ways to pretrain, all else equal, on simulated vignettes unseen in training.
 
-    python benchmarks/studies/pretraining.py baselines inputs losses curation curve
+    python benchmarks/studies/pretraining.py baselines curation inputs losses start curve
 
 Each run appends one line to results.jsonl beside this script (a run that is there is not made
 again); docs/pretraining.md shows them. Needs the vignettes of training/sim-vit-tiny (train.py simulate), and
@@ -58,15 +58,14 @@ def studies(names: list[str]) -> Iterator[tuple[str, Tables, int, int | None]]:
         for seed in SEEDS:
             yield "all losses", {}, seed, None
             yield "all losses, curated", CURATED, seed, None
+    if "inputs" in names:
+        yield from ((name, tables, 0, None) for name, tables in INPUTS.items())
     if "losses" in names:
         yield from ((name, tables, 0, None) for name, tables in LOSSES.items())
-    if "inputs" in names:
-        for name, tables in INPUTS.items():
-            yield f"{name}, untrained", tables, 0, 0
-            yield name, tables, 0, None
+    if "start" in names:
         yield "random start", RANDOM, 0, None
     if "curve" in names:
-        for steps in (50, 400, 800):
+        for steps in (50, 450):
             yield "all losses", {}, 0, steps
 
 
@@ -132,7 +131,7 @@ def add(record: dict[str, Any]) -> None:
 
 def main() -> None:
     """Make the runs of the studies named on the command line that are not there yet."""
-    names = ["baselines", "curation", "losses", "inputs", "curve"]
+    names = ["baselines", "curation", "inputs", "losses", "start", "curve"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", nargs="*", default=names, metavar=f"{names}")
     parser.add_argument("--threads", type=int, default=1)

@@ -66,7 +66,6 @@ class Augmentation:
     =================================  =============
 
     A flip across also swaps near and far range, and so the trend of sigma0 with incidence.
-
     What is left out, and why. Rescaled crops: the metres of a pixel are what a wavelength, and
     with it a wave height, is read from. Rotation: azimuth and range are not alike, as the
     azimuth cut-off and the modulations of the radar belong to one axis each. Blur: it
@@ -218,8 +217,8 @@ def make_views(
     ((2, 5, 1, 16, 16), (3, 5, 1, 8, 8), 0)
     """
     _check(images, seeds, augmentation)
-    linear = spec.scale == "linear"
-    offset = _per_image(spec.mean, mean, images, "mean") if linear else None
+    in_db = spec.scale != "linear"
+    offset = None if in_db else _per_image(spec.mean, mean, images, "mean")
     divisor = _per_image(spec.std, scale, images, "scale")
     draws = _draw(seeds, augmentation, images.shape[-1])
     noise = _noise(draws, augmentation, images.device)
@@ -353,7 +352,7 @@ def _noise(
     """Draw normal numbers (n, pixels of all views); None where nothing is speckled."""
     if augmentation.speckle_probability == 0:
         return None
-    pixels = sum(size * size for size in augmentation.sizes)
+    pixels = sum(size**2 for size in augmentation.sizes)
     out = torch.zeros((len(draws.noise_seeds), pixels), device=device)
     generator = torch.Generator(device)
     for i in np.flatnonzero(np.isfinite(draws.looks).any(axis=1)):
@@ -368,9 +367,9 @@ def _speckle_db(
     """Speckle of a view in dB (n, size, size): 0 for the images that get none."""
     if noise is None:
         return 0.0
-    sizes = augmentation.sizes
-    first, side = sum(size * size for size in sizes[:view]), sizes[view]
-    normal = noise[:, first : first + side * side].reshape(-1, side, side)
+    first = sum(size**2 for size in augmentation.sizes[:view])
+    side = augmentation.sizes[view]
+    normal = noise[:, first : first + side**2].reshape(-1, side, side)
     inverse = _tensor(1.0 / draws.looks[:, view], noise.device)
     root = torch.addcmul(1.0 - inverse / 9.0, normal, inverse.sqrt() / 3.0)
     return root.log10_().mul_(30.0)
@@ -385,17 +384,15 @@ def _perturb(
     divisor: Tensor,
 ) -> Tensor:
     """Apply gain and speckle to one view; see `make_views` for the equations."""
-    own_mean, own_spread = spec.mean is None, spec.std is None
     if offset is None:
-        change = speckle_db if own_mean else speckle_db + gain_db
+        change = speckle_db if spec.mean is None else speckle_db + gain_db
         return (crops + change / divisor)[:, None]
-    gain = _factor(gain_db)
+    gain, speckle = _factor(gain_db), _factor(speckle_db)
     ratio = offset / divisor
-    by = 1.0 / gain if own_spread else torch.ones_like(gain)
-    own = gain if own_mean else torch.ones_like(gain)
-    speckle = _factor(torch.as_tensor(speckle_db, device=crops.device))
-    return (gain * by * speckle * (crops + ratio) - own * by * ratio)[:, None]
+    left = gain * ratio if spec.mean is None else ratio
+    view = gain * speckle * (crops + ratio) - left
+    return (view / gain if spec.std is None else view)[:, None]
 
 
-def _factor(decibel: Tensor) -> Tensor:
-    return torch.pow(10.0, decibel / 10.0)
+def _factor(decibel: Tensor | float) -> Tensor:
+    return torch.pow(10.0, torch.as_tensor(decibel) / 10.0)

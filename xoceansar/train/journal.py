@@ -48,9 +48,12 @@ class Journal:
         Of the run: ``log/version_*/metrics.csv`` and ``log.txt`` are written there.
     warmup : int
         Steps before which nothing alarms: a network that has not begun to learn looks collapsed.
+    writes : bool
+        Whether this process is the one that writes.
     """
 
-    def __init__(self, folder: Path, *, warmup: int) -> None:
+    def __init__(self, folder: Path, *, warmup: int, writes: bool) -> None:
+        self._writes = writes
         self._text = folder / "log.txt"
         self._logger = CSVLogger(folder, name="log", flush_logs_every_n_steps=1)
         self._warmup = warmup
@@ -71,6 +74,8 @@ class Journal:
         OceansarWarning
             If a number of the watch is beyond its limit.
         """
+        if not self._writes:
+            return
         self._logger.log_metrics({**values}, step=step)
         self._logger.save()
         words = [f"{name} {values[name]:.4g}" for name in _SHOWN if name in values]
@@ -91,8 +96,9 @@ class Journal:
         line : str
             Without its end.
         """
-        with self._text.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        if self._writes:
+            with self._text.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
 
 
 @contextmanager

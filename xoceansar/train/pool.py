@@ -139,9 +139,12 @@ class Pool:
 
     @property
     def window_chunks(self) -> int | None:
-        """Chunks that the cache holds, at least one; None where it holds every vignette."""
+        """Chunks that the cache holds, at least one; None where it holds every vignette.
+
+        As metadata tell it, and so the same whatever has been read.
+        """
         row_bytes = self._spec.size**2 * _stored_dtype(self._spec).itemsize
-        if row_bytes * len(self.rows) <= self._cache_bytes:
+        if row_bytes * int(self._found.offered.sum()) <= self._cache_bytes:
             return None
         largest = int(np.bincount(self.chunk_of_row).max()) * row_bytes
         return max(1, self._cache_bytes // largest)

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from xoceansar.errors import TrainingError
-from xoceansar.models.spec import Pooling
+from xoceansar.models.spec import POOLINGS, Pooling
 from xoceansar.models.vit import pool_tokens
 from xoceansar.train.config import PretrainConfig
 from xoceansar.train.learner import Learner
@@ -77,7 +77,7 @@ def embed_rows(
                 tokens.summary.float(), tokens.patches.float(), pooling
             )
             features.append(pooled.cpu().numpy())
-    width = features[0].shape[1] if features else 0
+    width = POOLINGS[pooling] * backbone.vit.embed_dim
     empty = np.empty((0, width), np.float32)
     return np.concatenate([empty, *features]), np.concatenate(used)
 

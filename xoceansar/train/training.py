@@ -88,7 +88,11 @@ class Training:
         self.labels = ds["ocean_class"].values if "ocean_class" in ds else None
         self.learner = Learner(config, fabric)
         self.probe = None if probe is None else Probe(probe, config)
-        self.journal = Journal(folder, warmup=config.optimisation.warmup_steps)
+        self.journal = Journal(
+            folder,
+            warmup=config.optimisation.warmup_steps,
+            writes=fabric.is_global_zero,
+        )
         self.step = 0
         self.counters = dict.fromkeys(_COUNTED, 0)
         self._bad_in_a_row = 0
@@ -221,9 +225,8 @@ class Training:
         return values
 
     def _record(self, values: dict[str, float]) -> None:
-        if self.fabric.is_global_zero:
-            row = {"epoch": self.feed.epoch, **self.counters, **values}
-            self.journal.record(self.step, row)
+        row = {"epoch": self.feed.epoch, **self.counters, **values}
+        self.journal.record(self.step, row)
 
     def _probe(self) -> None:
         if self.probe is not None and self.fabric.is_global_zero:
