@@ -189,7 +189,13 @@ def test_rare_things_gain_and_the_report_says_how_much():
         (report.kept, tree.labels[0][selection.rows]),
     ):
         assert found.tolist() == [int((of_leaf == k).sum()) for k in range(8)]
-    assert report.effective_clusters_after > report.effective_clusters_before
+    for level, (before, after) in enumerate(report.effective_clusters):
+        of_row = tree.labels[level]
+        assert before == effective_clusters(np.bincount(of_row))
+        assert after == effective_clusters(np.bincount(of_row[selection.rows]))
+    # 4 groups at the last level: exp of the entropy of 0.9, 0.06, 0.03, 0.01 and of
+    # 0.5, 0.3, 0.15, 0.05
+    assert report.effective_clusters[1] == pytest.approx((1.5142, 3.1337), abs=1e-3)
 
 
 def test_embeddings_and_seed_decide_and_labels_do_not():
@@ -260,6 +266,7 @@ def test_the_report_in_words_and_in_json():
     assert sorted(summary.pop("clusters")["available"]) == [10, 90]
     # exp(-(0.9 ln 0.9 + 0.1 ln 0.1))
     assert summary.pop("effective_clusters_before") == pytest.approx(1.384145)
+    assert summary.pop("effective_clusters") == [pytest.approx([1.384145, 2])]
     assert summary == {
         "available": 100,
         "kept": 20,

@@ -39,6 +39,8 @@ class CurationReport:
         Clusters at each level of the tree, finest first.
     available, kept : ndarray (levels[0],) of int
         Rows in each leaf cluster, before and after.
+    effective_clusters : tuple of (float, float)
+        `effective_clusters` before and after at each level, finest first.
     classes : dict of str to (int, int)
         Rows kept and available of each class, and of ``"unlabelled"`` where rows have none;
         empty without labels.
@@ -47,17 +49,18 @@ class CurationReport:
     levels: tuple[int, ...]
     available: Array
     kept: Array
+    effective_clusters: tuple[tuple[float, float], ...]
     classes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def effective_clusters_before(self) -> float:
         """How many equal leaf clusters would be as even as those of all rows."""
-        return effective_clusters(self.available)
+        return self.effective_clusters[0][0]
 
     @property
     def effective_clusters_after(self) -> float:
         """How many equal leaf clusters would be as even as those of the kept rows."""
-        return effective_clusters(self.kept)
+        return self.effective_clusters[0][1]
 
     def summary(self) -> dict[str, Any]:
         """Return everything in plain numbers, lists and dicts, as JSON takes them.
@@ -65,14 +68,16 @@ class CurationReport:
         Returns
         -------
         dict
-            ``available`` and ``kept`` rows, ``levels``, ``effective_clusters_before`` and
-            ``_after``, ``clusters`` (``available`` and ``kept`` of each leaf) and ``classes``
-            (``available`` and ``kept`` of each).
+            ``available`` and ``kept`` rows, ``levels``, ``effective_clusters`` (before and after
+            at each level), ``effective_clusters_before`` and ``_after`` (of the leaves),
+            ``clusters`` (``available`` and ``kept`` of each leaf) and ``classes`` (``available``
+            and ``kept`` of each).
         """
         return {
             "available": int(self.available.sum()),
             "kept": int(self.kept.sum()),
             "levels": list(self.levels),
+            "effective_clusters": [list(pair) for pair in self.effective_clusters],
             "effective_clusters_before": self.effective_clusters_before,
             "effective_clusters_after": self.effective_clusters_after,
             "clusters": {
@@ -86,10 +91,15 @@ class CurationReport:
         }
 
     def __str__(self) -> str:
+        evenness = (
+            f"{before:.1f} -> {after:.1f} of {k}"
+            for (before, after), k in zip(
+                self.effective_clusters, self.levels, strict=True
+            )
+        )
         text = (
             f"kept {self.kept.sum()} of {self.available.sum()}; effective clusters "
-            f"{self.effective_clusters_before:.1f} -> {self.effective_clusters_after:.1f} "
-            f"of {self.levels[0]}"
+            + ", ".join(evenness)
         )
         if self.classes:
             shares = (f"{name} {k}/{n}" for name, (k, n) in self.classes.items())
@@ -129,6 +139,10 @@ def effective_clusters(counts: Array) -> float:
     Notes
     -----
     The exponential of the entropy of the shares p, exp(-sum p ln p): Hill's number of order 1.
+
+    Balancing raises it at the last level of a tree, if each cluster there can give several rows.
+    It may fall in the leaves: where common things are cut into most of them, keeping less of
+    these empties leaves.
 
     References
     ----------
@@ -222,10 +236,18 @@ def curate(
     tree = hierarchical_kmeans(embeddings, levels, subsample=subsample, seed=seed)
     n_keep = max(1, round(fraction * n))
     rows = balanced_sample(tree, n_keep, preference=preference, seed=seed)
+    kept = tuple(
+        np.bincount(of_row[rows], minlength=k)
+        for of_row, k in zip(tree.labels, tree.levels, strict=True)
+    )
     report = CurationReport(
         levels=tree.levels,
         available=tree.counts[0],
-        kept=np.bincount(tree.labels[0][rows], minlength=tree.levels[0]),
+        kept=kept[0],
+        effective_clusters=tuple(
+            (effective_clusters(before), effective_clusters(after))
+            for before, after in zip(tree.counts, kept, strict=True)
+        ),
         classes=_count_classes(names, codes, rows),
     )
     return Selection(rows, report)
