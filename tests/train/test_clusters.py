@@ -117,6 +117,7 @@ def test_clusters_are_fitted_on_so_many_rows_and_no_others():
     tree = hierarchical_kmeans(rows, (10,), subsample=10, seed=2)
     fitted = np.flatnonzero(tree.distance < 1e-6)
     assert len(fitted) == 10
+    assert fitted[0] < 500 <= fitted[-1]
     units = np.array([direction(r) for r in rows[fitted]])
     found = tree.centroids[0][tree.labels[0][fitted]]
     np.testing.assert_allclose(found, units, atol=1e-6)
@@ -129,6 +130,7 @@ def test_clusters_are_fitted_on_so_many_rows_and_no_others():
     [
         (3, (10, 2), (3, 2)),
         (3, (10, 5), (3,)),
+        (3, (10, 3), (3,)),
         (5, (100, 10, 2), (5, 2)),
         (1, (4, 2), (1,)),
     ],
@@ -143,7 +145,9 @@ def test_fewer_rows_than_clusters(n, asked, found):
 
 
 def test_equal_rows_make_one_cluster():
-    rows = np.tile(np.eye(4, dtype=np.float32), (25, 1))
+    # The lengths differ, so that the unit vectors are equal up to round-off.
+    rng = np.random.default_rng(0)
+    rows = np.tile(rng.normal(size=(4, 64)), (25, 1)) * rng.uniform(1, 2, (100, 1))
     with pytest.warns(OceansarWarning, match="equal ones count once"):
         tree = hierarchical_kmeans(rows, (10, 3))
     assert tree.levels == (4, 3)
