@@ -97,15 +97,16 @@ def fit_linear(
     target: str, data: Labelled, embedded: np.ndarray, handle: ModelHandle
 ) -> Head:
     """Fit a ridge or logistic head."""
-    kind = "logistic" if target == "ocean_class" else "linear"
-    fit = fit_logistic if kind == "logistic" else fit_ridge
-    return fit(
-        embedded[:, :-2],
-        data.truth[target],
-        spec_of(target, kind, handle),
-        sigma0_mean=embedded[:, -2],
-        incidence=data.incidence,
-    )
+    sample = {
+        "features": embedded[:, :-2],
+        "targets": data.truth[target],
+        "sigma0_mean": embedded[:, -2],
+        "incidence": data.incidence,
+    }
+    if target != "ocean_class":
+        return fit_ridge(spec=spec_of(target, "linear", handle), **sample)
+    spec = spec_of(target, "logistic", handle)
+    return fit_logistic(spec=spec, strengths=(1e-3, 1e-2, 1e-1), **sample)
 
 
 def fit_perceptron(
