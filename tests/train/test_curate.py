@@ -208,7 +208,9 @@ def test_embeddings_and_seed_decide_and_labels_do_not():
     assert not np.array_equal(plain, other)
 
 
-@pytest.mark.parametrize(("fraction", "n"), [(1, 40), (0.5, 20), (0.26, 10), (1e-9, 1)])
+@pytest.mark.parametrize(
+    ("fraction", "n"), [(1, 40), (0.5, 20), (0.26, 10), (0.29, 12), (1e-9, 1)]
+)
 def test_how_much_is_kept(fraction, n):
     rows, _ = blobs([30, 10])
     selection = curate(rows, fraction=fraction, levels=(2,))
