@@ -40,7 +40,12 @@ def recipe(tmp_path):
     table["curation"]["size"] = 64
     table["head"] |= {"prototypes": 8, "hidden": 16, "bottleneck": 8}
     table["optimisation"] |= {"batch": 4, "steps": 40, "precision": "fp32"}
-    table["optimisation"]["temperature_warmup_steps"] = 8
+    table["optimisation"] |= {
+        "warmup_steps": 10,
+        "temperature_warmup_steps": 8,
+        "learning_rate": 2e-3,
+        "scaling": "sqrt",
+    }
     path = tmp_path / "tiny.toml"
     path.write_text(parse_config(table).to_toml())
     return path

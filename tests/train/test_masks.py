@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import TrainingError
@@ -17,6 +17,7 @@ def draw(n, grid, probability=0.5, ratio=(0.1, 0.5), seed=0):
 
 
 @settings(max_examples=150, deadline=None)
+@example(n=12, grid=(1, 4), probability=1.0, ends=(0.0, 1.0), seed=0)
 @given(
     n=st.integers(0, 12),
     grid=st.tuples(st.integers(1, 9), st.integers(1, 9)),

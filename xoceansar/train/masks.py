@@ -91,8 +91,10 @@ def _hide(mask: Mask, wanted: int, rng: np.random.Generator) -> None:
     while wanted > 0:
         added = _add_rectangle(mask, wanted, rng)
         if not added:
-            return
+            break
         wanted -= added
+    if not mask.any():  # a grid of one row takes few rectangles
+        mask.flat[rng.integers(mask.size)] = True
 
 
 def _add_rectangle(mask: Mask, most: int, rng: np.random.Generator) -> int:

@@ -85,7 +85,10 @@ class Training:
             world=fabric.world_size,
             choose=self._choose,
         )
-        self.labels = ds["ocean_class"].values if "ocean_class" in ds else None
+        labels = ds["ocean_class"] if "ocean_class" in ds else None
+        self.labels = None if labels is None else labels.values
+        meanings = "" if labels is None else labels.attrs.get("flag_meanings", "")
+        self.class_names = tuple(str(meanings).split())
         self.learner = Learner(config, fabric)
         self.probe = None if probe is None else Probe(probe, config)
         self.journal = Journal(
@@ -138,6 +141,7 @@ class Training:
                 np.random.SeedSequence([self.config.seed, epoch]).generate_state(1)[0]
             ),
             labels=None if self.labels is None else self.labels[rows],
+            class_names=self.class_names,
         )
         if self.fabric.is_global_zero:
             record = {
