@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from lightning_fabric import Fabric
 
+from xoceansar.conventions import CLASS_FILL
 from xoceansar.errors import TrainingError
 from xoceansar.models.bundle import write_bundle
 from xoceansar.models.vit import network_weights
@@ -85,10 +86,7 @@ class Training:
             world=fabric.world_size,
             choose=self._choose,
         )
-        labels = ds["ocean_class"] if "ocean_class" in ds else None
-        self.labels = None if labels is None else labels.values
-        meanings = "" if labels is None else labels.attrs.get("flag_meanings", "")
-        self.class_names = tuple(str(meanings).split())
+        self.labels, self.class_names = _classes(ds)
         self.learner = Learner(config, fabric)
         self.probe = None if probe is None else Probe(probe, config)
         self.journal = Journal(
@@ -292,3 +290,13 @@ class Training:
             card=_CARD.format(name=config.name, steps=self.step, **self.counters),
         )
         return Path(handle.path)
+
+
+def _classes(ds: xr.Dataset) -> tuple[Rows | None, tuple[str, ...]]:
+    """Return the class of each vignette (-1 where unknown) and the names, for reports alone."""
+    if "ocean_class" not in ds:
+        return None, ()
+    labels = ds["ocean_class"]
+    codes = np.nan_to_num(labels.values.astype(np.float64), nan=CLASS_FILL)
+    names = str(labels.attrs.get("flag_meanings", "")).split()
+    return codes.astype(np.int64), tuple(names)
