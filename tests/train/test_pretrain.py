@@ -185,7 +185,9 @@ def test_a_loss_without_a_moving_target_falls(archive, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "off", [{"dino"}, {"ibot"}, {"koleo"}, {"dino", "ibot"}, {"ibot", "koleo"}], ids=str
+    "off",
+    [{"dino"}, {"ibot"}, {"koleo"}, {"dino", "ibot"}, {"ibot", "koleo"}],
+    ids=lambda off: "+".join(sorted(off)),
 )
 def test_losses_are_switched_off_one_by_one(archive, tmp_path, off):
     losses = dict.fromkeys(off, 0.0)
