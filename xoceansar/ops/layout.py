@@ -144,10 +144,13 @@ def check_images(images: xr.DataArray, handle: ModelHandle) -> None:
         the model's input.
     """
     for dim in (LINE, SAMPLE):
-        if images.chunksizes and len(images.chunksizes.get(dim, (0,))) > 1:
+        if (
+            images.variable.chunksizes
+            and len(images.variable.chunksizes.get(dim, (0,))) > 1
+        ):
             raise ChunkingError(
                 f"each vignette must lie in one chunk; {dim!r} is split into "
-                f"{len(images.chunksizes[dim])} chunks. Use .chunk(line=-1, sample=-1)."
+                f"{len(images.variable.chunksizes[dim])} chunks. Use .chunk(line=-1, sample=-1)."
             )
     spec = handle.input
     if "pixel_spacing" not in images.coords:
@@ -213,9 +216,11 @@ def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
     Dask would do the same by its general rechunking, which for 10,000 vignettes takes most of the
     time of building a graph.
     """
-    if not reference.chunksizes or values.chunks is not None:
+    if not reference.variable.chunksizes or values.chunks is not None:
         return values
-    shared = {d: c for d, c in reference.chunksizes.items() if d in values.dims}
+    shared = {
+        d: c for d, c in reference.variable.chunksizes.items() if d in values.dims
+    }
     return values.chunk(shared) if shared else values
 
 
