@@ -102,7 +102,7 @@ def measure(
                 {
                     key: item[key]
                     for key in ("epoch", "step", "available", "kept", "classes",
-                                "effective_clusters_before", "effective_clusters_after")
+                                "effective_clusters")
                 }
                 for item in map(json.loads, curated.read_text().splitlines())
             ]  # fmt: skip

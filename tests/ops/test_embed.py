@@ -46,6 +46,17 @@ def test_chunks_do_not_change_values(images, tiny_model, chunk):
     np.testing.assert_allclose(parts, whole, atol=1e-5)
 
 
+def test_coordinates_of_an_archive_may_have_other_chunks(images, tiny_model):
+    """As `xr.open_zarr` of a `to_zarr` store gives them: images by two, coordinates by all."""
+    names = ["incidence", "beam", "polarisation", "time", "longitude", "latitude"]
+    whole = {name: images[name].chunk() for name in names}
+    archive = images.assign_coords(whole).assign(sigma0=images.sigma0.chunk(vignette=2))
+    result = archive.oceansar.retrieve(model=tiny_model)
+    expected = images.oceansar.retrieve(model=tiny_model)
+    np.testing.assert_allclose(result.swh, expected.swh, rtol=1e-5)
+    np.testing.assert_allclose(result.wind_speed, expected.wind_speed, rtol=1e-5)
+
+
 def test_the_order_of_vignettes_does_not_matter(images, tiny_model):
     order = [3, 0, 5, 1, 4, 2]
     np.testing.assert_allclose(

@@ -10,15 +10,9 @@ from tests.train import oracle
 from xoceansar.errors import DimensionError, OceansarWarning, TrainingError
 from xoceansar.train.losses import Targets, dino_loss, ibot_loss, koleo_loss
 
+pytestmark = pytest.mark.usefixtures("torch")  # one thread
+
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def normal(*shape, seed=0, std=0.3):

@@ -18,15 +18,9 @@ from xoceansar.train.config import parse_config
 from xoceansar.train.learner import Learner
 from xoceansar.train.pretrain import Run, pretrain
 
+pytestmark = pytest.mark.usefixtures("torch")  # one thread
+
 N, SIZE = 22, 64
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -341,9 +335,9 @@ def test_a_collapse_is_warned_of_once(archive, tmp_path):
             "flip_across": 0.0,
         },
     )
-    with pytest.warns(OceansarWarning, match="same class token") as caught:
+    with pytest.warns(OceansarWarning, match="same summary") as caught:
         pretrain(same, config, tmp_path)
-    assert sum("same class token" in str(w.message) for w in caught) == 1
+    assert sum("same summary" in str(w.message) for w in caught) == 1
     assert "ALARM" in (tmp_path / "log.txt").read_text()
 
 

@@ -27,7 +27,7 @@ def test_cosine_is_the_mean_over_pairs():
 def test_equal_tokens_alarm():
     found = spread(torch.ones(8, 16) + 1e-4 * torch.randn(8, 16), None)
     assert set(alarms(found)) == {"feature_std", "cosine"}
-    assert "same class token" in alarms(found)["feature_std"]
+    assert "same summary" in alarms(found)["feature_std"]
 
 
 def test_one_prototype_for_all_and_all_for_each_alarm():

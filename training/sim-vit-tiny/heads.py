@@ -16,8 +16,10 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import head_inputs
 from xoceansar.models.runtime import embed_block
 from xoceansar.models.spec import POOLINGS
-from xoceansar.train.config import load_config
+from xoceansar.models.vit import network_weights
+from xoceansar.train.config import load_config, parse_config
 from xoceansar.train.fit import fit_logistic, fit_mlp, fit_ridge
+from xoceansar.train.learner import backbone_spec, build_student
 
 HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"
@@ -54,11 +56,38 @@ def fit_heads(config: dict[str, Any]) -> None:
     handle = models.write_bundle(BUNDLES / NAME, **arguments)
     embedded = {name: embed(data[name], name, handle) for name in LABELLED}
     heads, scores = choose_heads(data, embedded, handle, config["heads"])
+    scores |= before_training(data)
     scores |= baselines(data)
     card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
     models.write_bundle(BUNDLES / NAME, heads=heads, card=card, **arguments)
     (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     print(table(scores))
+
+
+def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
+    """Score linear heads on the same network before its first step, and at a random start."""
+    scores: dict[str, Any] = {}
+    for start in ("energy", "random"):
+        recipe = load_config(HERE / "pretrain.toml").to_dict()
+        recipe["backbone"] |= {"start": start, "pooling": POOLING}
+        config = parse_config(recipe)
+        handle = models.write_bundle(
+            CACHE / f"untrained-{start}",
+            name=f"untrained-{start}",
+            backbone=backbone_spec(config),
+            backbone_state=network_weights(build_student(config).backbone.vit),
+            input=config.input.spec(),
+            simulated=True,
+        )
+        sets = {name: embed(data[name], name, handle) for name in ("train", "test")}
+        test = data["test"], sets["test"]
+        scores[f"linear heads, untrained, {start} start"] = {
+            target: score(
+                fit_linear(target, data["train"], sets["train"], handle), *test
+            )
+            for target in (*TARGETS, "ocean_class")
+        }
+    return scores
 
 
 def embed(data: Labelled, name: str, handle: ModelHandle) -> np.ndarray:

@@ -9,7 +9,6 @@ import xarray as xr
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
 from xoceansar.errors import (
     DimensionError,
-    MissingVariableError,
     UnitsError,
     WeightsMismatchError,
 )
@@ -25,6 +24,8 @@ from xoceansar.ops.layout import (
     find_embedding,
     find_images,
     in_domain,
+    incidence_ends,
+    profile_between,
 )
 
 __all__ = ["Model", "as_embedding", "as_handle", "embed", "model_attrs"]
@@ -146,11 +147,11 @@ def _checked(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
 
 def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     images, quantity = find_images(obj)
-    check_images(images, handle)
+    check_images(images, handle.input, handle.name)
     # here, and not where the weights are read: a worker's warning reaches nobody
     warn_if_simulated(handle)
     inside = in_domain(images, handle)
-    profile, core = _incidence_profile(images, handle)
+    profile, core = incidence_ends(images, handle.input, handle.name)
     width = handle.embedding_dim + 2
     raw: xr.DataArray = xr.apply_ufunc(
         _embed,
@@ -185,31 +186,6 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     return vector
 
 
-def _incidence_profile(
-    images: xr.DataArray, handle: ModelHandle
-) -> tuple[xr.DataArray, list[str]]:
-    """Return the incidence in the form that the model's input needs, and its core dims.
-
-    Only the GMF roughness needs the profile over range. Its two ends carry it: over one
-    vignette the incidence is linear in ground range to 0.01 degree, and the graph holds two
-    numbers for each vignette and not several hundred.
-    """
-    incidence = centre_incidence(images)
-    if incidence is None:
-        if handle.input.needs_incidence:
-            raise MissingVariableError(
-                f"the input of model {handle.name!r} depends on the incidence angle, and the "
-                "images have no coordinate 'incidence' (degree). Add it with "
-                "ds.assign_coords(incidence=('vignette', values))."
-            )
-        return xr.DataArray(np.nan), []
-    full = images.coords["incidence"].reset_coords(drop=True)
-    if handle.input.scale != "roughness" or SAMPLE not in full.dims:
-        return incidence, []
-    ends = full.mean(LINE) if LINE in full.dims else full
-    return ends.isel({SAMPLE: [0, -1]}).rename({SAMPLE: "end"}), ["end"]
-
-
 def _embed(
     sigma0: npt.NDArray[np.floating],
     incidence: npt.NDArray[np.floating],
@@ -225,13 +201,9 @@ def _embed(
     """
     leading = sigma0.shape[:-2]
     images = sigma0.reshape(-1, *sigma0.shape[-2:])
-    ends = (
-        2 if handle.input.scale == "roughness" and incidence.shape[-1:] == (2,) else 0
-    )
-    if ends:
-        wide = np.broadcast_to(incidence, (*leading, 2)).reshape(-1, 2)
-        weight = np.linspace(0.0, 1.0, sigma0.shape[-1])
-        profile = wide[:, :1] * (1.0 - weight) + wide[:, 1:] * weight
+    if handle.input.scale == "roughness" and incidence.shape[-1:] == (2,):
+        ends = np.broadcast_to(incidence, (*leading, 2)).reshape(-1, 2)
+        profile = profile_between(ends, sigma0.shape[-1])
     else:
         profile = np.broadcast_to(incidence, leading).reshape(-1)
     try:

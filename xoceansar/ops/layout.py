@@ -7,6 +7,7 @@ pixel.
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
@@ -17,7 +18,7 @@ from xoceansar.errors import (
     MissingVariableError,
     UnitsError,
 )
-from xoceansar.models.spec import ModelHandle
+from xoceansar.models.spec import InputSpec, ModelHandle
 
 __all__ = [
     "Quantity",
@@ -28,6 +29,8 @@ __all__ = [
     "find_embedding",
     "find_images",
     "in_domain",
+    "incidence_ends",
+    "profile_between",
 ]
 
 XarrayObject: TypeAlias = xr.Dataset | xr.DataArray
@@ -123,15 +126,17 @@ def _quantity(images: xr.DataArray) -> Quantity:
     )
 
 
-def check_images(images: xr.DataArray, handle: ModelHandle) -> None:
-    """Refuse images that the model cannot see as it was trained to.
+def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
+    """Refuse images that a model cannot see as its input says.
 
     Parameters
     ----------
     images : DataArray
         (..., line, sample) with the scalar coordinate ``pixel_spacing`` in metres.
-    handle : ModelHandle
-        The model.
+    spec : InputSpec
+        What the model takes.
+    name : str
+        Of the model, for the messages.
 
     Raises
     ------
@@ -143,33 +148,31 @@ def check_images(images: xr.DataArray, handle: ModelHandle) -> None:
         If the spacing differs from the model's by more than 2 %, or the image is smaller than
         the model's input.
     """
+    # Of the variable: coordinates of an archive may have other chunks than its images.
+    chunks = images.variable.chunksizes
     for dim in (LINE, SAMPLE):
-        if (
-            images.variable.chunksizes
-            and len(images.variable.chunksizes.get(dim, (0,))) > 1
-        ):
+        if len(chunks.get(dim, ())) > 1:
             raise ChunkingError(
                 f"each vignette must lie in one chunk; {dim!r} is split into "
-                f"{len(images.variable.chunksizes[dim])} chunks. Use .chunk(line=-1, sample=-1)."
+                f"{len(chunks[dim])} chunks. Use .chunk(line=-1, sample=-1)."
             )
-    spec = handle.input
     if "pixel_spacing" not in images.coords:
         raise MissingVariableError(
-            f"model {handle.name!r} sees pixels of {spec.spacing:g} m, and the images do "
+            f"model {name!r} sees pixels of {spec.spacing:g} m, and the images do "
             "not say how large theirs are: coordinate 'pixel_spacing' is absent. Add it "
             f"with ds.assign_coords(pixel_spacing={spec.spacing})."
         )
     spacing = float(images.coords["pixel_spacing"])
     if not abs(spacing - spec.spacing) <= 0.02 * spec.spacing:
         raise DomainError(
-            f"model {handle.name!r} was trained at {spec.spacing:g} m per pixel; these "
+            f"model {name!r} was trained at {spec.spacing:g} m per pixel; these "
             f"images have {spacing:g} m. Open the product with "
             f"open_wave_mode(..., spacing={spec.spacing:g})."
         )
     size = min(images.sizes[LINE], images.sizes[SAMPLE])
     if size < spec.size:
         raise DomainError(
-            f"model {handle.name!r} needs images of at least {spec.size} x {spec.size} "
+            f"model {name!r} needs images of at least {spec.size} x {spec.size} "
             f"pixels; got {images.sizes[LINE]} x {images.sizes[SAMPLE]}. Open the product "
             f"with open_wave_mode(..., shape=({spec.size}, {spec.size}))."
         )
@@ -196,6 +199,76 @@ def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
     return incidence.mean(image_dims) if image_dims else incidence
 
 
+def incidence_ends(
+    images: xr.DataArray, spec: InputSpec, name: str
+) -> tuple[xr.DataArray, list[str]]:
+    """Return the incidence in the form that a model's input needs.
+
+    Parameters
+    ----------
+    images : DataArray
+        (..., line, sample), with the coordinate ``incidence`` in degrees where it is known.
+    spec : InputSpec
+        What the model takes.
+    name : str
+        Of the model, for the message.
+
+    Returns
+    -------
+    incidence : DataArray
+        (...), the mean of each vignette, or (..., end), its values at near and far range; one
+        NaN where it is not known.
+    core : list of str
+        ``["end"]`` or empty.
+
+    Raises
+    ------
+    MissingVariableError
+        If the input depends on the incidence and it is not known.
+
+    Notes
+    -----
+    Only the GMF roughness needs the profile over range. Its two ends carry it (`profile_between`):
+    over one vignette the incidence is linear in ground range to 0.01 degree, and a graph holds two
+    numbers for each vignette and not several hundred.
+    """
+    incidence = centre_incidence(images)
+    if incidence is None:
+        if spec.needs_incidence:
+            raise MissingVariableError(
+                f"the input of model {name!r} depends on the incidence angle, and the images "
+                "have no coordinate 'incidence' (degree). Add it with "
+                "ds.assign_coords(incidence=('vignette', values))."
+            )
+        return xr.DataArray(np.nan), []
+    full = images.coords["incidence"].reset_coords(drop=True)
+    if spec.scale != "roughness" or SAMPLE not in full.dims:
+        return incidence, []
+    ends = full.mean(LINE) if LINE in full.dims else full
+    return ends.isel({SAMPLE: [0, -1]}).rename({SAMPLE: "end"}), ["end"]
+
+
+def profile_between(
+    ends: npt.NDArray[np.floating], samples: int
+) -> npt.NDArray[np.floating]:
+    """Interpolate the incidence between near and far range.
+
+    Parameters
+    ----------
+    ends : ndarray (n, 2)
+        From `incidence_ends`, in degrees.
+    samples : int
+        Pixels in range.
+
+    Returns
+    -------
+    ndarray (n, samples)
+        In degrees.
+    """
+    weight = np.linspace(0.0, 1.0, samples)
+    return np.asarray(ends[:, :1] * (1.0 - weight) + ends[:, 1:] * weight)
+
+
 def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
     """Chunk small values as a lazy reference is chunked, where they share dims.
 
@@ -216,11 +289,10 @@ def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
     Dask would do the same by its general rechunking, which for 10,000 vignettes takes most of the
     time of building a graph.
     """
-    if not reference.variable.chunksizes or values.chunks is not None:
+    chunks = reference.variable.chunksizes
+    if not chunks or values.chunks is not None:
         return values
-    shared = {
-        d: c for d, c in reference.variable.chunksizes.items() if d in values.dims
-    }
+    shared = {dim: sizes for dim, sizes in chunks.items() if dim in values.dims}
     return values.chunk(shared) if shared else values
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,23 +11,27 @@ import xarray as xr
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE, Quality
 from xoceansar.errors import (
     DimensionError,
-    MissingVariableError,
     TrainingError,
     warn,
 )
 from xoceansar.models.preprocess import beam_of, network_input
-from xoceansar.models.spec import BackboneSpec, InputSpec, ModelHandle
+from xoceansar.models.spec import InputSpec
 from xoceansar.ops.layout import (
     Quantity,
     XarrayObject,
     check_images,
     find_images,
+    incidence_ends,
+    profile_between,
 )
 
 __all__ = ["Candidates", "find_candidates"]
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
+
+#: What messages call the model that does not exist yet.
+_NAME: Final = "in training"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +86,7 @@ class Candidates:
         some = self.incidence[rows]
         if some.ndim == 1:
             return some
-        weight = np.linspace(0.0, 1.0, self.pixels.sizes[SAMPLE])
-        return np.asarray(some[:, :1] * (1.0 - weight) + some[:, 1:] * weight)
+        return profile_between(some, self.pixels.sizes[SAMPLE])
 
 
 def find_candidates(
@@ -146,45 +149,15 @@ def _checked(
             "a pool needs images with dims ('vignette', 'line', 'sample'); got "
             f"{images.dims}. Use .expand_dims('vignette') or .stack(vignette=[...])."
         )
+    check_images(images, spec, _NAME)
     pixels = images.transpose(VIGNETTE, LINE, SAMPLE).reset_coords(drop=True)
-    # Without the other coordinates: an archive's are chunked otherwise than its images, and
-    # xarray then refuses to tell the chunks of the DataArray.
-    kept = {k: v for k, v in images.coords.items() if k == "pixel_spacing"}
-    check_images(pixels.assign_coords(kept), _handle(spec))
-    if "incidence" in images.coords:
-        return pixels, _incidence_ends(images.coords["incidence"], pixels, spec)
-    if spec.needs_incidence:
-        raise MissingVariableError(
-            f"input.scale {spec.scale!r}, centre {spec.centre!r} depends on the incidence "
-            "angle, and the images have no coordinate 'incidence' (degree). Add it with "
-            "ds.assign_coords(incidence=('vignette', values))."
-        )
-    return pixels, None
-
-
-def _handle(spec: InputSpec) -> ModelHandle:
-    """Give a model that is only its input, as the checks of inference ask for."""
-    backbone = BackboneSpec(architecture="untrained", embedding_dim=1, pooling="cls")
-    return ModelHandle(name="in training", path="", backbone=backbone, input=spec)
-
-
-def _incidence_ends(
-    incidence: xr.DataArray, pixels: xr.DataArray, spec: InputSpec
-) -> Array:
-    """Incidence (vignette, 2) at near and far range, or (vignette,) where its mean is enough.
-
-    Over one vignette the incidence is linear in ground range to 0.01 degree, and only the
-    roughness needs more than its mean.
-    """
-    plain = incidence.reset_coords(drop=True)
-    if LINE in plain.dims:
-        plain = plain.mean(LINE)
-    if SAMPLE in plain.dims:
-        profile = spec.scale == "roughness"
-        plain = plain.isel({SAMPLE: [0, -1]}) if profile else plain.mean(SAMPLE)
-    if VIGNETTE not in plain.dims:
-        plain = plain.expand_dims({VIGNETTE: pixels.sizes[VIGNETTE]})
-    return np.asarray(plain.transpose(VIGNETTE, ...).values, dtype=np.float32)
+    if "incidence" not in images.coords and not spec.needs_incidence:
+        return pixels, None
+    incidence, core = incidence_ends(images, spec, _NAME)
+    if VIGNETTE not in incidence.dims:
+        incidence = incidence.expand_dims({VIGNETTE: pixels.sizes[VIGNETTE]})
+    values = incidence.transpose(VIGNETTE, *core).values
+    return pixels, values.astype(np.float32)
 
 
 def _chunks(pixels: xr.DataArray) -> tuple[Rows, Rows]:

@@ -1,7 +1,6 @@
 """The vignettes that a backbone is trained on, read as network input, chunk by chunk."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, Final
@@ -203,27 +202,6 @@ class Pool:
         if not usable.all():
             self.require(1)
         return out[usable], rows[usable]
-
-    def scan(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Read everything once, so that `rows` holds only vignettes that can be used.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            Called with the number of vignettes seen and their total after each chunk.
-
-        Raises
-        ------
-        TrainingError
-            If no vignette can be used.
-        """
-        chunks, counts = np.unique(self.chunk_of_row[self.rows], return_counts=True)
-        seen = counts.cumsum()
-        for i, chunk in enumerate(chunks):
-            self._chunk(int(chunk))
-            if progress is not None:
-                progress(int(seen[i]), int(seen[-1]))
-        self.require(1)
 
     def _refuse_foreign(self, rows: Rows) -> None:
         inside = (rows >= 0) & (rows < len(self._found.offered))

@@ -86,11 +86,11 @@ class TeacherTargets:
     Parameters
     ----------
     dino : Tensor (2, n, K) or None
-        Probabilities of the class token of each global crop.
+        Probabilities of the summary of each global crop.
     ibot : Tensor (m, K) or None
         Probabilities of each masked patch, image by image.
     summary : Tensor (2 n, d)
-        The teacher's class tokens, for the watch.
+        The teacher's summaries of the global crops, for the watch.
     """
 
     dino: Tensor | None

@@ -128,7 +128,6 @@ class Training:
         matrix = np.concatenate(gather(self.fabric, features))
         order = np.argsort(rows)
         rows, matrix = rows[order], matrix[order]
-        # Every process finds the same selection from the same embeddings and seed.
         selection = curate(
             matrix,
             fraction=cure.fraction,
@@ -151,7 +150,8 @@ class Training:
             with (self.folder / "curation.jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
             self.journal.say(f"curated at epoch {epoch}: {selection.report}")
-        chosen: Rows = rows[selection.rows]
+        # One process decides: elsewhere the last bit of a matrix product may differ.
+        chosen: Rows = gather(self.fabric, rows[selection.rows])[0]
         return chosen
 
     # ------------------------------------------------------------------ loop

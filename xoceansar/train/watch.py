@@ -18,8 +18,8 @@ __all__ = ["ALARMS", "alarms", "probe_scores", "probe_targets", "spread"]
 
 #: What is watched, the limit, and whether the value must stay below it; and what it means.
 ALARMS: Final[Mapping[str, tuple[float, bool, str]]] = {
-    "feature_std": (0.02, False, "all vignettes get the same class token"),
-    "cosine": (0.995, True, "class tokens all point the same way"),
+    "feature_std": (0.02, False, "all vignettes get the same summary"),
+    "cosine": (0.995, True, "summaries all point the same way"),
     "marginal_entropy": (0.1, False, "the teacher uses one prototype for everything"),
     "entropy": (0.995, True, "the teacher gives every prototype the same probability"),
 }
@@ -36,15 +36,15 @@ def spread(
     Parameters
     ----------
     summary : Tensor (n, d)
-        Class tokens.
+        What DINO and KoLeo compare of each global crop.
     probabilities : Tensor (..., K) or None
         Targets of the DINO loss, or of iBOT where DINO is off.
 
     Returns
     -------
     dict of str to float
-        ``feature_std``: standard deviation over the batch of the normalised tokens, times
-        sqrt(d), so that directions at random give 1 and equal tokens 0. ``cosine``: mean over
+        ``feature_std``: standard deviation over the batch of the normalised summaries, times
+        sqrt(d), so that directions at random give 1 and equal ones 0. ``cosine``: mean over
         pairs. ``entropy``: mean entropy of a target, ``marginal_entropy``: entropy of the mean
         target, both over ln K.
     """
