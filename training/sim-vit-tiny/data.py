@@ -12,6 +12,8 @@ from xoceansar.evaluate import hand_features
 
 CACHE = Path(__file__).parent / "cache"
 LABELLED = ("train", "validation", "test")
+#: Labelled sets without hand features: for the detector, for the intervals and for their check.
+FURTHER = ("bergs_train", "bergs_validation", "bergs_test", "calibration", "held_out")
 #: Vignettes of one seed in the labelled sets.
 _BLOCK = 100
 _TRUTH = ["swh", "wind_speed", "ocean_class"]
@@ -19,13 +21,25 @@ _TRUTH = ["swh", "wind_speed", "ocean_class"]
 
 def simulate_pool(data: dict[str, Any]) -> None:
     """Write the pool as a Zarr archive, unless it is there."""
-    path = CACHE / "pool.zarr"
+    simulate_set("pool", data, data["pool_classes"])
+
+
+def simulate_further(name: str, data: dict[str, Any]) -> None:
+    """Write one of the `FURTHER` sets, unless it is there."""
+    simulate_set(name, data, data.get(f"{name}_classes"))
+
+
+def simulate_set(
+    name: str, data: dict[str, Any], classes: dict[str, float] | None
+) -> None:
+    """Write vignettes with their truth as a Zarr archive, unless it is there."""
+    path = CACHE / f"{name}.zarr"
     if path.exists():
         return
     ds = simulate.vignettes(
-        data["n_pool"],
-        seed=data["seed_pool"],
-        classes=data["pool_classes"],
+        data[f"n_{name}"],
+        seed=data[f"seed_{name}"],
+        classes=classes,
         oversample=data["oversample"],
         chunks=8,
     ).drop_vars("nesz")

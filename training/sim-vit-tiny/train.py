@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from data import CACHE, LABELLED, simulate_labelled, simulate_pool
+from data import (
+    CACHE,
+    FURTHER,
+    LABELLED,
+    simulate_further,
+    simulate_labelled,
+    simulate_pool,
+)
 
 from xoceansar.train.config import load_config
 from xoceansar.train.pretrain import pretrain
@@ -36,6 +43,8 @@ def simulate_all() -> None:
     simulate_pool(data)
     for name in LABELLED:
         simulate_labelled(name, data)
+    for name in FURTHER:
+        simulate_further(name, data)
 
 
 def train_backbone() -> None:
