@@ -11,10 +11,12 @@ import xarray as xr
 
 from xoceansar import ops
 from xoceansar.ops.describe import describe
+from xoceansar.ops.detect import Method
 from xoceansar.ops.embed import Model
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
+    from geopandas import GeoDataFrame
     from matplotlib.figure import Figure
 
 __all__ = ["OceansarDataArray", "OceansarDataset", "PlotMethods"]
@@ -149,6 +151,32 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.classify(self._obj, model=model)
 
+    def icebergs(
+        self,
+        *,
+        model: Model = None,
+        method: Method = "detector",
+        threshold: float | None = None,
+    ) -> xr.Dataset:
+        """Find the icebergs in each vignette.
+
+        Parameters
+        ----------
+        model : str or ModelHandle, optional
+            Name, path or handle; the default bundle where not given.
+        method : {"detector", "cfar"}
+            The bundle's detector, or constant false alarm rate, which needs no model.
+        threshold : float, optional
+            Least score of a detection.
+
+        Returns
+        -------
+        Dataset
+            Places, sizes, scores and boxes (vignette, detection), and ``iceberg_count``
+            (vignette). Lazy; see `xoceansar.ops.icebergs`.
+        """
+        return ops.icebergs(self._obj, model=model, method=method, threshold=threshold)
+
     def retrieve(self, *, model: Model = None) -> xr.Dataset:
         """Retrieve all that the model offers, in one pass over the pixels.
 
@@ -196,6 +224,19 @@ class OceansarDataset(_Measurements[xr.Dataset]):
             `xoceansar.ops.calibrate`.
         """
         return ops.calibrate(self._obj)
+
+    def to_geodataframe(self) -> "GeoDataFrame":
+        """Turn icebergs, or results along ``vignette``, into a table of points.
+
+        Returns
+        -------
+        GeoDataFrame
+            One row for each iceberg or vignette, WGS 84. Loads the values; see
+            `xoceansar.io.geo.to_geodataframe`.
+        """
+        from xoceansar.io.geo import to_geodataframe
+
+        return to_geodataframe(self._obj)
 
 
 @xr.register_dataarray_accessor("oceansar")

@@ -208,6 +208,28 @@ VARIABLES: Final = _freeze(
             "units": "1",
         },
         "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
+        "iceberg_score": {
+            "long_name": "confidence that a detection is an iceberg",
+            "units": "1",
+        },
+        "iceberg_longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the iceberg",
+            "units": "degrees_east",
+        },
+        "iceberg_latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the iceberg",
+            "units": "degrees_north",
+        },
+        "iceberg_azimuth_extent": {
+            "long_name": "extent of the iceberg along azimuth",
+            "units": "m",
+        },
+        "iceberg_range_extent": {
+            "long_name": "extent of the iceberg along ground range",
+            "units": "m",
+        },
         "iceberg_box": {
             "long_name": "smallest box around each iceberg, as fractions of the image",
             "units": "1",

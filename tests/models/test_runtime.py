@@ -95,7 +95,7 @@ def test_wrong_units_are_refused_whatever_the_micro_batch(tiny, monkeypatch, no_
 
 
 def test_no_vignette_reads_no_weights(tiny, monkeypatch):
-    monkeypatch.setattr(runtime, "_get_network", lambda handle: pytest.fail("loaded"))
+    monkeypatch.setattr(runtime, "get_network", lambda handle: pytest.fail("loaded"))
     assert embed(vignettes(0), tiny).shape == (0, 98)
 
 
@@ -147,7 +147,7 @@ def test_threads_are_shared_and_given_back(tiny, monkeypatch):
         return out
 
     monkeypatch.setattr(runtime, "pooled_features", spy)
-    network = runtime._get_network(tiny)
+    network = runtime.get_network(tiny)
     monkeypatch.setattr(network, "batch", 2)
     after = []
 
@@ -189,7 +189,7 @@ def test_batch_is_halved_when_the_device_is_out_of_memory(monkeypatch, largest):
             raise torch.OutOfMemoryError("fake")
         return batch * 2
 
-    network = runtime._Network(None, torch.device("cuda:0"), torch.float32, 16)
+    network = runtime.Network(None, torch.device("cuda:0"), torch.float32, 16)
     images = np.arange(18.0)[:, None]
     out = runtime._halving(device, images, network)
     np.testing.assert_array_equal(out, images * 2)
@@ -204,7 +204,7 @@ def test_one_vignette_that_does_not_fit_is_an_error_that_says_so():
     def device(batch):
         raise torch.OutOfMemoryError("fake")
 
-    network = runtime._Network(None, torch.device("cuda:0"), torch.float32, 2)
+    network = runtime.Network(None, torch.device("cuda:0"), torch.float32, 2)
     with pytest.raises(OceansarError, match="device='cpu'"):
         runtime._halving(device, np.zeros((2, 1)), network)
 

@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | map | simulate | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | icebergs | map | simulate | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -6,7 +6,7 @@ Everything heavy is imported by the command that needs it, so that ``--help`` is
 import typer
 
 from xoceansar import __version__
-from xoceansar.cli import demo, figures, pretraining, products
+from xoceansar.cli import demo, detection, figures, pretraining, products
 from xoceansar.cli.shell import OceansarGroup, out
 
 __all__ = ["app"]
@@ -50,6 +50,7 @@ def main(
 
 app.command("open")(products.open_)
 app.command("retrieve")(products.retrieve)
+app.command("icebergs")(detection.icebergs)
 app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
 app.command("pretrain")(pretraining.pretrain)

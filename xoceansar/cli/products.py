@@ -11,7 +11,15 @@ from xoceansar.cli.shell import dask_progress, out, working
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["open_", "read_result", "retrieve", "simulate"]
+__all__ = [
+    "Beam",
+    "Paths",
+    "open_",
+    "opened",
+    "read_result",
+    "retrieve",
+    "simulate",
+]
 
 Paths = Annotated[
     list[str],
@@ -45,7 +53,7 @@ def open_(
 
     The # is what [bold]open_wave_mode(path, vignettes=...)[/bold] takes in Python.
     """
-    ds = _opened(paths, beam)
+    ds = opened(paths, beam)
     out.print(repr(ds.oceansar), markup=False, highlight=False, soft_wrap=True)
     most = ds.sizes["vignette"] if everything else _ROWS
     out.print(tables.vignette_table(ds, most=most))
@@ -87,7 +95,7 @@ def retrieve(
     from xoceansar.models.bundle import load_model
 
     handle = load_model(model)
-    ds = _opened(paths, beam)
+    ds = opened(paths, beam)
     result = ops.retrieve(ds, model=handle)
     with dask_progress(f"retrieving {ds.sizes['vignette']} vignettes"):
         to_zarr(result, to, mode="w" if overwrite else "w-")
@@ -138,7 +146,21 @@ def simulate(
     out.print(f"look inside: xoceansar open {product}", highlight=False, soft_wrap=True)
 
 
-def _opened(paths: list[str], beam: Literal["wv1", "wv2"] | None) -> "xr.Dataset":
+def opened(paths: list[str], beam: Literal["wv1", "wv2"] | None) -> "xr.Dataset":
+    """Open the products of a command, saying so.
+
+    Parameters
+    ----------
+    paths : list of str
+        As given.
+    beam : {"wv1", "wv2"}, optional
+        The one to keep.
+
+    Returns
+    -------
+    Dataset
+        Of `xoceansar.open_wave_mode`.
+    """
     from xoceansar import open_wave_mode
 
     with working("reading annotation"):

@@ -10,6 +10,11 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from xoceansar.errors import BundleError, warn
+from xoceansar.models.detector_spec import (
+    DetectorSpec,
+    TrainedDetector,
+    check_detector,
+)
 from xoceansar.models.files import StorageDtype, encode_arrays, sha256_of, write_file
 from xoceansar.models.heads import Head, check_backbone, save_head
 from xoceansar.models.hub import download
@@ -126,6 +131,7 @@ def write_bundle(
     backbone_state: Mapping[str, npt.NDArray[Any]],
     input: InputSpec,
     heads: Sequence[Head] = (),
+    detectors: Sequence[TrainedDetector] = (),
     simulated: bool = False,
     provenance: Mapping[str, Any] | None = None,
     card: str = "",
@@ -149,6 +155,8 @@ def write_bundle(
         Fitted on this backbone's features as stored: write the bundle without heads, embed the
         training set with it, fit, and write it again with them (the same weights give the same
         file).
+    detectors : sequence of TrainedDetector
+        Fitted on this backbone's patch tokens.
     simulated : bool
         Whether it was trained on simulated vignettes only: users are warned once.
     provenance : mapping, optional
@@ -165,7 +173,7 @@ def write_bundle(
     Raises
     ------
     WeightsMismatchError
-        If a head was fitted on another backbone or pooling.
+        If a head or a detector was fitted on another backbone or pooling.
     BundleError
         If a weight is not finite in `dtype`.
     """
@@ -174,6 +182,8 @@ def write_bundle(
     written = replace(backbone, sha256=sha256_of(content))
     for head in heads:
         check_backbone(head.spec, written)
+    for detector in detectors:
+        check_detector(detector.spec, written)
     write_file(path / backbone.file, content)
     handle = ModelHandle(
         name=name,
@@ -181,11 +191,21 @@ def write_bundle(
         backbone=written,
         input=input,
         heads=tuple(save_head(head, path) for head in heads),
+        detectors=tuple(_save_detector(one, path, dtype) for one in detectors),
         simulated=simulated,
     )
     (path / "README.md").write_text(card, encoding="utf-8")
     write_config(handle, provenance or {})
     return handle
+
+
+def _save_detector(
+    detector: TrainedDetector, folder: Path, dtype: StorageDtype
+) -> DetectorSpec:
+    file = f"detectors/{detector.spec.name}.safetensors"
+    content = encode_arrays(detector.weights, dtype)
+    write_file(folder / file, content)
+    return replace(detector.spec, file=file, sha256=sha256_of(content))
 
 
 def warn_if_simulated(handle: ModelHandle) -> None:

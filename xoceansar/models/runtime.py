@@ -7,7 +7,7 @@ imported inside the functions; heads need none.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +32,17 @@ from xoceansar.models.vit import build_network, load_state, pooled_features
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["clear_cache", "embed_block", "head_block"]
+__all__ = [
+    "Network",
+    "clear_cache",
+    "computes_bf16_fast",
+    "embed_block",
+    "get_network",
+    "head_block",
+    "load_lock",
+    "run_network",
+    "share_of_threads",
+]
 
 Array = npt.NDArray[Any]
 
@@ -44,8 +54,18 @@ _CPUINFO: Final = Path("/proc/cpuinfo")
 
 
 @dataclass(eq=False, slots=True)
-class _Network:
-    """A network on its device, ready to run."""
+class Network:
+    """A network on its device, ready to run.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In evaluation mode.
+    device, dtype : torch.device, torch.dtype
+        Where and how it computes.
+    batch : int
+        Images for each call.
+    """
 
     module: "torch.nn.Module"
     device: "torch.device"
@@ -53,9 +73,9 @@ class _Network:
     batch: int
 
 
-_networks: dict[Any, _Network] = {}
+_networks: dict[Any, Network] = {}
 _heads: dict[HeadSpec, Head] = {}
-_load_lock = Lock()
+load_lock = Lock()
 _device_locks: dict[str, Lock] = {}
 _threads_lock = Lock()
 _active_blocks = 0
@@ -105,9 +125,9 @@ def embed_block(
     out = np.full((len(sigma0), handle.embedding_dim + 2), np.nan, dtype=np.float32)
     if not len(sigma0):
         return out
-    network = _get_network(handle)
+    network = get_network(handle)
     refused: UnitsError | None = None
-    with _share_of_threads(network) as rebalance:
+    with share_of_threads(network) as rebalance:
         for start in range(0, len(sigma0), network.batch):
             part = slice(start, start + network.batch)
             rebalance()
@@ -125,7 +145,7 @@ def embed_block(
 def _embed_part(
     sigma0: Array,
     incidence: Array,
-    network: _Network,
+    network: Network,
     handle: ModelHandle,
     quantity: Quantity,
     out: Array,
@@ -136,7 +156,7 @@ def _embed_part(
     usable = np.isfinite(out[:, -2])
     if not usable.any():
         return
-    features = _run(network, images[usable], handle)
+    features = run_network(network, images[usable], partial(_pooled, handle=handle))
     if features.shape[1] != handle.embedding_dim:
         raise WeightsMismatchError(
             f"model {handle.name!r} declares embeddings of length {handle.embedding_dim} and "
@@ -192,7 +212,7 @@ def head_block(
 
 def clear_cache() -> None:
     """Forget the networks and heads of this process, and free their memory."""
-    with _load_lock:
+    with load_lock:
         _networks.clear()
         _heads.clear()
 
@@ -202,25 +222,37 @@ def clear_cache() -> None:
 
 
 def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
-    with _load_lock:
+    with load_lock:
         if spec not in _heads:
             warn_if_simulated(handle)
             _heads[spec] = load_head(spec, Path(handle.path))
         return _heads[spec]
 
 
-def _get_network(handle: ModelHandle) -> _Network:
+def get_network(handle: ModelHandle) -> Network:
+    """Return the network of a model on its device; read once in each process.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    Network
+        In evaluation mode, without gradients.
+    """
     device = _resolve_device(handle.device)
     precision = _resolve_precision(handle.precision, device)
     key = (handle.backbone, handle.input.size, device, precision)
-    with _load_lock:
+    with load_lock:
         if key not in _networks:
             warn_if_simulated(handle)
             _networks[key] = _load_network(handle, device, precision)
         return _networks[key]
 
 
-def _load_network(handle: ModelHandle, device: str, precision: str) -> _Network:
+def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
     torch = require("torch", extra="models")
     path = Path(handle.path) / handle.backbone.file
     state = read_arrays(path, handle.weights_sha256)
@@ -230,7 +262,7 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> _Network:
     module = module.eval().requires_grad_(False).to(device=device, dtype=dtype)
     tokens = _TOKENS_PER_CALL[device.split(":")[0]]
     batch = max(1, tokens // handle.backbone.tokens(handle.input.size))
-    return _Network(module, torch.device(device), dtype, batch)
+    return Network(module, torch.device(device), dtype, batch)
 
 
 @lru_cache
@@ -254,6 +286,17 @@ def _resolve_precision(precision: str, device: str) -> str:
 
 
 def computes_bf16_fast(device: str) -> bool:
+    """Say whether a device has units for bf16, rather than emulating it.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda:N``.
+
+    Returns
+    -------
+    bool
+    """
     torch = require("torch", extra="models")
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -264,27 +307,55 @@ def computes_bf16_fast(device: str) -> bool:
 # Running
 
 
-def _run(network: _Network, images: Array, handle: ModelHandle) -> Array:
+def _pooled(
+    module: "torch.nn.Module", images: "torch.Tensor", handle: ModelHandle
+) -> "torch.Tensor":
+    return pooled_features(module, images, handle.backbone.pooling)
+
+
+def run_network(
+    network: Network,
+    images: Array,
+    forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
+) -> Array:
+    """Run a network without gradients, on a device that others may use too.
+
+    Parameters
+    ----------
+    network : Network
+        From `get_network`.
+    images : ndarray (n, 1, size, size)
+        Network input.
+    forward : callable
+        Gives the result (n, ...) for the module and its images, on the device.
+
+    Returns
+    -------
+    ndarray (n, ...)
+
+    Raises
+    ------
+    OceansarError
+        If the device has not the memory for a single image.
+    """
     torch = require("torch", extra="models")
 
-    def forward(batch: Array) -> Array:
+    def run(batch: Array) -> Array:
         tensor = torch.from_numpy(batch)
         if network.device.type == "cuda":
             tensor = tensor.pin_memory().to(network.device, non_blocking=True)
-        features = pooled_features(
-            network.module, tensor.to(network.dtype), handle.backbone.pooling
-        )
-        return np.asarray(features.cpu().numpy())
+        result = forward(network.module, tensor.to(network.dtype))
+        return np.asarray(result.cpu().numpy())
 
     with torch.inference_mode():
         if network.device.type == "cpu":
-            return forward(images)
+            return run(images)
         with _device_locks.setdefault(str(network.device), Lock()):
-            return _halving(forward, images, network)
+            return _halving(run, images, network)
 
 
 def _halving(
-    forward: Callable[[Array], Array], images: Array, network: _Network
+    forward: Callable[[Array], Array], images: Array, network: Network
 ) -> Array:
     """Run in batches, halved each time the device is out of memory."""
     torch = require("torch", extra="models")
@@ -308,9 +379,21 @@ def _halving(
 
 
 @contextmanager
-def _share_of_threads(network: _Network) -> Iterator[Callable[[], None]]:
+def share_of_threads(network: Network) -> Iterator[Callable[[], None]]:
     """Divide torch's threads among the blocks that run now; give the setting back at the end.
 
+    Parameters
+    ----------
+    network : Network
+        What the block will run.
+
+    Yields
+    ------
+    callable
+        Takes the share that is due at this moment; to be called before each batch.
+
+    Notes
+    -----
     The setting belongs to the thread that makes it, and a new thread starts with the last one
     made anywhere: so the first block to start records the user's, and each restores that.
     """

@@ -18,6 +18,7 @@ from typing import (
 )
 
 from xoceansar.errors import BundleError
+from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
 
 __all__ = ["CONFIG", "SCHEMA_VERSION", "read_config", "write_config"]
@@ -27,7 +28,16 @@ CONFIG: Final = "config.json"
 SCHEMA_VERSION: Final = 1
 
 _TOP_LEVEL: Final = frozenset(
-    {"schema_version", "name", "simulated", "backbone", "input", "heads", "provenance"}
+    {
+        "schema_version",
+        "name",
+        "simulated",
+        "backbone",
+        "input",
+        "heads",
+        "detectors",
+        "provenance",
+    }
 )
 
 T = TypeVar("T")
@@ -103,9 +113,16 @@ def _read_object(kind: type[T], data: Any, where: str) -> T:
     return kind(**{k: _convert(v, hints[k], f"{where}.{k}") for k, v in data.items()})
 
 
-def _check_identity(backbone: BackboneSpec, heads: tuple[HeadSpec, ...]) -> None:
-    files: list[tuple[str, BackboneSpec | HeadSpec]] = [("backbone", backbone)]
+def _check_identity(
+    backbone: BackboneSpec,
+    heads: tuple[HeadSpec, ...],
+    detectors: tuple[DetectorSpec, ...],
+) -> None:
+    files: list[tuple[str, BackboneSpec | HeadSpec | DetectorSpec]] = [
+        ("backbone", backbone)
+    ]
     files += [(f"heads[{head.name!r}]", head) for head in heads]
+    files += [(f"detectors[{one.name!r}]", one) for one in detectors]
     for where, spec in files:
         if len(spec.sha256) != 64:
             raise BundleError(
@@ -172,19 +189,23 @@ def _parse(data: Any, folder: Path) -> ModelHandle:
     if missing:
         raise BundleError(f"the file lacks the required field(s) {missing}.")
     backbone = _read_object(BackboneSpec, data["backbone"], "backbone")
-    listed = _convert(data.get("heads", []), tuple[dict[str, Any], ...], "heads")
-    heads = tuple(
-        _read_object(HeadSpec, h, f"heads[{i}]") for i, h in enumerate(listed)
-    )
-    _check_identity(backbone, heads)
+    heads = _read_list(HeadSpec, data, "heads")
+    detectors = _read_list(DetectorSpec, data, "detectors")
+    _check_identity(backbone, heads, detectors)
     return ModelHandle(
         name=_convert(data["name"], str, "name"),
         path=str(folder),
         backbone=backbone,
         input=_read_object(InputSpec, data["input"], "input"),
         heads=heads,
+        detectors=detectors,
         simulated=_convert(data.get("simulated", False), bool, "simulated"),
     )
+
+
+def _read_list(kind: type[T], data: Mapping[str, Any], name: str) -> tuple[T, ...]:
+    listed = _convert(data.get(name, []), tuple[dict[str, Any], ...], name)
+    return tuple(_read_object(kind, d, f"{name}[{i}]") for i, d in enumerate(listed))
 
 
 def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
@@ -210,6 +231,7 @@ def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
         "backbone": asdict(handle.backbone),
         "input": asdict(handle.input),
         "heads": [asdict(head) for head in handle.heads],
+        "detectors": [asdict(detector) for detector in handle.detectors],
         "provenance": dict(provenance),
     }
     partial = folder / f"{CONFIG}.partial"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from xoceansar.errors import BundleError
+from xoceansar.models.detector_spec import DetectorSpec
 
 __all__ = [
     "ANCILLARY",
@@ -330,6 +331,8 @@ class ModelHandle:
         What it takes.
     heads : tuple of HeadSpec
         What can be retrieved.
+    detectors : tuple of DetectorSpec
+        What can be found in the images.
     simulated : bool
         Whether it was trained on simulated vignettes only.
     device : str
@@ -344,6 +347,7 @@ class ModelHandle:
     backbone: BackboneSpec
     input: InputSpec
     heads: tuple[HeadSpec, ...] = ()
+    detectors: tuple[DetectorSpec, ...] = ()
     simulated: bool = False
     device: str = "auto"
     precision: Precision = "auto"
@@ -353,8 +357,9 @@ class ModelHandle:
         known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
         _require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)
         names = [head.name for head in self.heads]
+        names += [detector.name for detector in self.detectors]
         twice = sorted({name for name in names if names.count(name) > 1})
-        _require(not twice, "heads", "of different names", twice)
+        _require(not twice, "heads and detectors", "of different names", twice)
 
     @property
     def weights_sha256(self) -> str:
@@ -422,6 +427,10 @@ class ModelHandle:
             lines.append(
                 f"  head       {head.name}: {head.target} [{units}], {head.kind}"
             )
+        lines += [
+            f"  detector   {detector.name}: boxes, score of {detector.threshold:.2g} or more"
+            for detector in self.detectors
+        ]
         lines.append(f"  runs on    {self.device}, {self.precision}")
         if self.simulated:
             lines.append("  trained on simulated vignettes only")

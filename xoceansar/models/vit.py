@@ -20,6 +20,7 @@ __all__ = [
     "build_network",
     "check_network",
     "create_network",
+    "image_tokens",
     "load_state",
     "network_weights",
     "pool_tokens",
@@ -214,20 +215,50 @@ def pooled_features(
     WeightsMismatchError
         If the network does not give one token for each patch.
     """
+    summary, patches = image_tokens(network, images)
+    return pool_tokens(summary, patches.flatten(1, 2), pooling)
+
+
+def image_tokens(
+    network: "torch.nn.Module", images: "torch.Tensor"
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Run a network and return its last tokens.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From `build_network`.
+    images : Tensor (n, 1, size, size)
+        Network input.
+
+    Returns
+    -------
+    summary : Tensor (n, width), float32
+        The class token; of a network without one, its first token.
+    patches : Tensor (n, rows, columns, width), float32
+        The patch tokens, registers left out. Tokens are those after the network's last
+        normalisation.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the network does not give one token for each patch.
+    """
     model: Any = network
     features = model.forward_features(images).float()
     if (
         features.ndim == 4
     ):  # a convnet: (n, channels, height, width), and no class token
-        patches = features.flatten(2).transpose(1, 2)
-    else:
-        patches = features[:, model.num_prefix_tokens :]
-        expected = model.patch_embed.dynamic_feat_size(images.shape[-2:])
-        if patches.shape[1] != expected[0] * expected[1]:
-            raise WeightsMismatchError(
-                f"the network gives {patches.shape[1]} patch tokens for a grid of {expected}."
-            )
-    return pool_tokens(features[:, 0], patches, pooling)
+        patches = features.permute(0, 2, 3, 1)
+        return patches[:, 0, 0], patches
+    patches = features[:, model.num_prefix_tokens :]
+    rows, columns = model.patch_embed.dynamic_feat_size(images.shape[-2:])
+    if patches.shape[1] != rows * columns:
+        raise WeightsMismatchError(
+            f"the network gives {patches.shape[1]} patch tokens for a grid of "
+            f"{(rows, columns)}."
+        )
+    return features[:, 0], patches.unflatten(1, (rows, columns))
 
 
 def pool_tokens(

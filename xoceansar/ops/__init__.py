@@ -5,8 +5,18 @@ nothing into it and loads nothing. The accessor only gives these functions a sho
 """
 
 from xoceansar.ops.calibrate import calibrate
+from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
 from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
 
-__all__ = ["calibrate", "classify", "embed", "quality", "retrieve", "swh", "wind"]
+__all__ = [
+    "calibrate",
+    "classify",
+    "embed",
+    "icebergs",
+    "quality",
+    "retrieve",
+    "swh",
+    "wind",
+]

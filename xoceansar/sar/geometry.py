@@ -16,13 +16,16 @@ __all__ = [
     "from_unit_vector",
     "ground_edges",
     "mean_position",
+    "offset_position",
+    "position_between",
     "unit_vector",
 ]
 
 Array = npt.NDArray[np.float64]
 
-#: First eccentricity squared of WGS 84.
+#: First eccentricity squared and semi-major axis (m) of WGS 84.
 _E2: Final = 6.69437999014e-3
+_EQUATOR: Final = 6378137.0
 #: Width in degrees under which a piece of footprint beyond the 180 degree meridian is a rounding.
 _SLIVER: Final = 1e-3
 
@@ -87,6 +90,88 @@ def mean_position(
     vectors = unit_vector(longitude, latitude).reshape(-1, 3)
     lon, lat = from_unit_vector(vectors.mean(axis=0))
     return float(lon), float(lat)
+
+
+def position_between(
+    longitude: npt.ArrayLike, latitude: npt.ArrayLike, line: Array, sample: Array
+) -> tuple[Array, Array]:
+    """Interpolate a position inside a vignette from its corners.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like (..., 4)
+        Degrees, of the outer corners: first line near range, first line far range, last line
+        far range, last line near range.
+    line, sample : ndarray (...)
+        Place in the image, as fractions of its size.
+
+    Returns
+    -------
+    longitude, latitude : ndarray (...)
+        Degrees, longitude in [-180, 180]; NaN where the place is.
+
+    Examples
+    --------
+    >>> lon, lat = position_between(
+    ...     [179.9, -179.9, -179.9, 179.9], [0, 0, 0.2, 0.2], 0.5, 0.75
+    ... )
+    >>> float(lon.round(6)), float(lat.round(6))
+    (-179.95, 0.1)
+    """
+    corners = unit_vector(longitude, latitude)
+    u, v = (np.asarray(x, dtype=np.float64)[..., None] for x in (line, sample))
+    first = (1 - v) * corners[..., 0, :] + v * corners[..., 1, :]
+    last = (1 - v) * corners[..., 3, :] + v * corners[..., 2, :]
+    return from_unit_vector((1 - u) * first + u * last)
+
+
+def offset_position(
+    longitude: npt.ArrayLike,
+    latitude: npt.ArrayLike,
+    heading: npt.ArrayLike,
+    along: Array,
+    across: Array,
+) -> tuple[Array, Array]:
+    """Find a position by its distance from the centre of a vignette.
+
+    Parameters
+    ----------
+    longitude, latitude : array_like
+        Degrees, of the centre.
+    heading : array_like
+        Direction in which lines follow each other, degrees clockwise from north.
+    along, across : ndarray
+        Metres along azimuth, and to the right of it: the radar looks to the right.
+
+    Returns
+    -------
+    longitude, latitude : ndarray
+        Degrees, longitude in [-180, 180].
+
+    Notes
+    -----
+    The ellipsoid normal turns by the distance over the radius of curvature: exact to a metre over
+    30 km, up to 89.9 degrees of latitude.
+    """
+    lam, phi, course = (np.radians(x) for x in (longitude, latitude, heading))
+    north = along * np.cos(course) - across * np.sin(course)
+    east = along * np.sin(course) + across * np.cos(course)
+    squeeze = 1 - _E2 * np.sin(phi) ** 2
+    prime = _EQUATOR / np.sqrt(squeeze)
+    meridian = prime * (1 - _E2) / squeeze
+    to_north = _stacked(
+        -np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)
+    )
+    to_east = _stacked(-np.sin(lam), np.cos(lam), 0.0 * lam)
+    moved = unit_vector(longitude, latitude) + (
+        np.asarray(north / meridian)[..., None] * to_north
+        + np.asarray(east / prime)[..., None] * to_east
+    )
+    return from_unit_vector(moved)
+
+
+def _stacked(*parts: npt.ArrayLike) -> Array:
+    return np.stack(np.broadcast_arrays(*parts), axis=-1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,262 @@
+"""Block functions of the detector: from a block of sigma0 to boxes and scores.
+
+A vignette larger than the network's input is covered by windows, and what two windows both see is one
+detection. torch is imported inside the functions.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import UnitsError
+from xoceansar.models.detector_spec import DetectorSpec, check_detector
+from xoceansar.models.files import read_arrays
+from xoceansar.models.preprocess import Quantity, network_input
+from xoceansar.models.runtime import (
+    Network,
+    get_network,
+    load_lock,
+    run_network,
+    share_of_threads,
+)
+from xoceansar.models.spec import ModelHandle
+from xoceansar.models.vit import image_tokens, load_state
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["detect_block", "token_block", "windows"]
+
+Array = npt.NDArray[Any]
+
+#: Windows overlap by at least this part: a target at the edge of one is well inside another.
+_OVERLAP: Final = 0.25
+#: Boxes of different windows that share more than this part of the smaller are one target.
+_SAME: Final = 0.5
+
+_detectors: dict[Any, "torch.nn.Module"] = {}
+
+
+def token_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity = "linear",
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Compute the network input and the final patch tokens of a block of vignettes.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (n, line, sample)
+        Calibrated, noise-corrected sigma0; NaN where there is no data.
+    incidence : ndarray (n,) or (n, sample)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model.
+    quantity : {"linear", "dB"}
+        Whether `sigma0` is linear or in decibel.
+
+    Returns
+    -------
+    images : ndarray (n, 1, size, size), float32
+        Centre crops as the network sees them.
+    tokens : ndarray (n, rows, columns, width), float32
+        Both are NaN for a vignette that cannot be used.
+    """
+    network = get_network(handle)
+    images, _, _ = network_input(
+        sigma0, incidence, spec=handle.input, quantity=quantity
+    )
+    usable = np.isfinite(images[:, 0, 0, 0])
+    parts: list[Array] = []
+    chosen = images[usable]
+    with share_of_threads(network) as rebalance:
+        for start in range(0, len(chosen), network.batch):
+            rebalance()
+            part = chosen[start : start + network.batch]
+            parts.append(run_network(network, part, _tokens))
+    side = handle.input.size // (handle.backbone.patch_size or 1)
+    shape = (len(images), side, side, handle.backbone.width)
+    tokens = np.full(shape, np.nan, dtype=np.float32)
+    if parts:
+        tokens[usable] = np.concatenate(parts)
+    return images, tokens
+
+
+def _tokens(module: "torch.nn.Module", images: "torch.Tensor") -> "torch.Tensor":
+    return image_tokens(module, images)[1]
+
+
+def detect_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    detector: DetectorSpec,
+    quantity: Quantity = "linear",
+) -> npt.NDArray[np.float32]:
+    """Detect targets in a block of vignettes.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (n, line, sample)
+        Calibrated, noise-corrected sigma0; NaN where there is no data.
+    incidence : ndarray (n,) or (n, sample)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model.
+    detector : DetectorSpec
+        One of its detectors.
+    quantity : {"linear", "dB"}
+        Whether `sigma0` is linear or in decibel.
+
+    Returns
+    -------
+    ndarray (n, n_queries, 5), float32
+        ``line_min, sample_min, line_max, sample_max`` as fractions of the image, and the score
+        in (0, 1), the best first. All NaN for a vignette that cannot be used; where there are fewer
+        candidates than `n_queries` the rest have score 0 and no box.
+
+    Raises
+    ------
+    DimensionError, DomainError
+        If the shapes do not match, or the image is smaller than the network's input.
+    UnitsError
+        If no vignette of the block looks like sigma0 in the declared quantity.
+    WeightsMismatchError
+        If the detector was fitted on another backbone.
+    """
+    out = np.full((len(sigma0), detector.n_queries, 5), np.nan, dtype=np.float32)
+    if not len(sigma0):
+        return out
+    check_detector(detector, handle.backbone)
+    network = get_network(handle)
+    module = _get_detector(detector, handle, network)
+    size = handle.input.size
+    found: list[list[Array]] = [[] for _ in sigma0]
+    refused: UnitsError | None = None
+    for top, left in windows(sigma0.shape[1], sigma0.shape[2], size):
+        columns = slice(left, left + size)
+        angle = incidence if incidence.ndim == 1 else incidence[:, columns]
+        try:
+            images, _, _ = network_input(
+                sigma0[:, top : top + size, columns],
+                angle,
+                spec=handle.input,
+                quantity=quantity,
+            )
+        except UnitsError as error:
+            refused = error
+            continue
+        usable = np.flatnonzero(np.isfinite(images[:, 0, 0, 0]))
+        for row, boxes in zip(
+            usable, _detect(images[usable], network, module), strict=True
+        ):
+            boxes[:, :4] += np.array([top, left, top, left], dtype=np.float32)
+            found[row].append(boxes)
+    if refused is not None and not any(found):
+        raise refused
+    scale = np.array([*sigma0.shape[1:], *sigma0.shape[1:], 1], dtype=np.float32)
+    for i, parts in enumerate(found):
+        if parts:
+            out[i] = _best(parts, detector.n_queries, scale)
+    return out
+
+
+def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
+    """Cover an image by windows.
+
+    Parameters
+    ----------
+    lines, samples : int
+        Of the image.
+    size : int
+        Side of a window.
+
+    Returns
+    -------
+    list of tuple of int
+        First line and sample of each; one at the origin where the image has the size of a window.
+
+    Examples
+    --------
+    >>> windows(384, 384, 256)
+    [(0, 0), (0, 128), (128, 0), (128, 128)]
+    """
+    starts = []
+    for length in (lines, samples):
+        count = 1 + max(0, -(-(length - size) // int(size * (1 - _OVERLAP))))
+        starts.append(np.linspace(0, max(0, length - size), count).round().astype(int))
+    return [(int(top), int(left)) for top in starts[0] for left in starts[1]]
+
+
+def _detect(images: Array, network: Network, module: "torch.nn.Module") -> Array:
+    parts: list[Array] = []
+    with share_of_threads(network) as rebalance:
+        for start in range(0, len(images), network.batch):
+            rebalance()
+            part = images[start : start + network.batch]
+            parts.append(run_network(network, part, partial(_boxes, detector=module)))
+    return np.concatenate(parts) if parts else np.empty((0, 0, 5), np.float32)
+
+
+def _boxes(
+    module: "torch.nn.Module", images: "torch.Tensor", detector: Any
+) -> "torch.Tensor":
+    """Run backbone and detector: corners in pixels and score (n, queries, 5)."""
+    torch = require("torch", extra="models")
+    _, tokens = image_tokens(module, images)
+    found = detector(images.float(), tokens)
+    boxes = found.boxes[-1]
+    half = boxes[..., 2:].exp() / 2
+    limit = images.shape[-1]
+    corners = [(boxes[..., :2] + sign * half).clamp(0, limit) for sign in (-1, 1)]
+    score = found.logits[-1].sigmoid()[..., None]
+    return torch.cat([*corners, score], dim=-1)  # type: ignore[no-any-return]
+
+
+def _best(parts: list[Array], count: int, scale: Array) -> Array:
+    """Keep the best of what all windows found, each target once."""
+    boxes = np.concatenate(parts)
+    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
+    if len(parts) > 1:
+        boxes = boxes[_distinct(boxes)]
+    out = np.full((count, 5), np.nan, dtype=np.float32)
+    out[:, 4] = 0.0
+    kept = boxes[:count] / scale
+    out[: len(kept)] = kept
+    return out
+
+
+def _distinct(boxes: Array) -> list[int]:
+    kept: list[int] = []
+    area = (boxes[:, 2:4] - boxes[:, :2]).prod(axis=1)
+    for i, box in enumerate(boxes):
+        low = np.maximum(boxes[kept, :2], box[:2])
+        high = np.minimum(boxes[kept, 2:4], box[2:4])
+        common = np.clip(high - low, 0, None).prod(axis=1)
+        if not (common > _SAME * np.minimum(area[kept], area[i])).any():
+            kept.append(i)
+    return kept
+
+
+def _get_detector(
+    spec: DetectorSpec, handle: ModelHandle, network: Network
+) -> "torch.nn.Module":
+    from xoceansar.models.detector import Detector
+
+    key = (spec, str(network.device))
+    with load_lock:
+        if key not in _detectors:
+            path = Path(handle.path) / spec.file
+            module = Detector(spec, handle.backbone.width)
+            load_state(module, read_arrays(path, spec.sha256), str(path))
+            _detectors[key] = (
+                module.eval().requires_grad_(False).to(device=network.device)
+            )
+        return _detectors[key]

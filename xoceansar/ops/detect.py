@@ -1,0 +1,328 @@
+"""Images to icebergs: boxes, scores, sizes and places."""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
+from xoceansar.errors import BundleError, DimensionError, MissingVariableError
+from xoceansar.models.bundle import warn_if_simulated
+from xoceansar.models.detect import detect_block
+from xoceansar.models.detector_spec import DetectorSpec
+from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.embed import Model, as_handle, model_attrs
+from xoceansar.ops.layout import (
+    Quantity,
+    XarrayObject,
+    check_images,
+    chunk_like,
+    find_embedding,
+    find_images,
+    in_domain,
+    incidence_ends,
+    profile_between,
+)
+from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
+from xoceansar.sar.geometry import offset_position, position_between
+
+__all__ = ["DETECTION", "EDGES", "Method", "icebergs"]
+
+Method = Literal["detector", "cfar"]
+Array = npt.NDArray[Any]
+
+DETECTION: Final = "detection"
+#: Coordinate of the dim ``edge`` of a box.
+EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
+#: Most targets that CFAR returns for a vignette: more is sea ice or land.
+_MOST: Final = 64
+#: ``iceberg_count`` of a vignette that could not be searched.
+_UNKNOWN: Final = -1
+
+
+def icebergs(
+    obj: XarrayObject,
+    *,
+    model: Model = None,
+    method: Method = "detector",
+    threshold: float | None = None,
+) -> xr.Dataset:
+    """Find the icebergs in each vignette.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images as for `embed`, with the corners of each vignette
+        (``corner_longitude``, ``corner_latitude``) or its centre and ``ground_heading``.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given. CFAR needs none.
+    method : {"detector", "cfar"}
+        The bundle's detector, or constant false alarm rate on the pixels
+        (`xoceansar.sar.cfar.cfar`), the classical baseline.
+    threshold : float, optional
+        Least score of a detection: a probability-like number in (0, 1) for the detector,
+        standard deviations above the sea for CFAR. Without it the value of the best F1 on
+        validation vignettes.
+
+    Returns
+    -------
+    Dataset
+        Along (..., detection), the best first, missing beyond ``iceberg_count``:
+        ``iceberg_longitude``, ``iceberg_latitude`` (degree) of the centre,
+        ``iceberg_azimuth_extent`` and ``iceberg_range_extent`` (m) of the box in ground range,
+        ``iceberg_score``, and ``iceberg_box`` (..., detection, edge), fractions of the image.
+        ``iceberg_count`` (...): 0 for a vignette without any, missing (-1 in memory, the fill
+        value on disk) for one that could not be searched: too little data, or outside
+        the model's domain.
+
+    Raises
+    ------
+    BundleError
+        If the model has no detector.
+    DimensionError
+        If `obj` is an embedding: it does not say where things are.
+    MissingVariableError
+        If nothing says where the vignettes lie.
+    DomainError, UnitsError, ChunkingError
+        As `embed`.
+
+    Notes
+    -----
+    Lazy: does not load data. The whole vignette is searched, in overlapping windows where it is
+    larger than the model's input. At 50 m a pixel, an iceberg shorter than 80 m is a single pixel.
+    A ship is as bright and as small as an iceberg: neither method tells them apart.
+    """
+    if method not in ("detector", "cfar"):
+        raise BundleError(f"method must be 'detector' or 'cfar'; got {method!r}.")
+    if find_embedding(obj) is not None:
+        raise DimensionError(
+            "icebergs are found in images; an embedding does not say where things are. Give "
+            "the Dataset with sigma0 (..., line, sample)."
+        )
+    images, quantity = find_images(obj)
+    if method == "cfar":
+        limit = CFAR_THRESHOLD if threshold is None else threshold
+        raw = _searched_by_cfar(images, quantity, limit)
+        attrs: dict[str, Any] = {"method": f"CFAR, {limit:g} standard deviations"}
+    else:
+        handle = as_handle(model)
+        detector = _detector(handle)
+        limit = detector.threshold if threshold is None else threshold
+        raw = _searched_by_detector(images, quantity, handle, detector, obj)
+        attrs = {
+            **model_attrs(handle),
+            "method": f"detector, score of {limit:g} or more",
+        }
+    values = _measured(raw, limit, images, obj)
+    previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    for value in values.values():
+        value.attrs |= attrs
+    return xr.Dataset(
+        values, attrs=product_attrs(f"icebergs by {method}", previous=previous, **attrs)
+    )
+
+
+def _detector(handle: ModelHandle) -> DetectorSpec:
+    if not handle.detectors:
+        raise BundleError(
+            f"model {handle.name!r} has no detector. Use another model (model=...), fit one with "
+            "xoceansar.train.fit_detector, or search with method='cfar'."
+        )
+    return handle.detectors[0]
+
+
+def _searched_by_detector(
+    images: xr.DataArray,
+    quantity: Quantity,
+    handle: ModelHandle,
+    detector: DetectorSpec,
+    obj: XarrayObject,
+) -> xr.DataArray:
+    """Boxes and scores (..., detection, number): the work, in one node of the graph."""
+    check_images(images, handle.input, handle.name)
+    warn_if_simulated(handle)
+    inside = in_domain(images, handle)
+    profile, core = incidence_ends(images, handle.input, handle.name)
+    raw: xr.DataArray = xr.apply_ufunc(
+        _detect,
+        images,
+        chunk_like(profile, images),
+        kwargs={"handle": handle, "detector": detector, "quantity": quantity},
+        input_core_dims=[[LINE, SAMPLE], core],
+        output_core_dims=[[DETECTION, "number"]],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={
+            "output_sizes": {DETECTION: detector.n_queries, "number": 5}
+        },
+        keep_attrs=True,
+    )
+    if inside is not None and (inside.chunks or not bool(inside.all())):
+        raw = raw.where(chunk_like(inside, raw))
+    return raw
+
+
+def _searched_by_cfar(
+    images: xr.DataArray, quantity: Quantity, threshold: float
+) -> xr.DataArray:
+    if "pixel_spacing" not in images.coords:
+        raise MissingVariableError(
+            "the images do not say how large their pixels are: coordinate 'pixel_spacing' is "
+            "absent. Add it with ds.assign_coords(pixel_spacing=50.0)."
+        )
+    found: xr.DataArray = xr.apply_ufunc(
+        _cfar,
+        images,
+        kwargs={
+            "spacing": float(images.coords["pixel_spacing"]),
+            "threshold": threshold,
+            "quantity": quantity,
+        },
+        input_core_dims=[[LINE, SAMPLE]],
+        output_core_dims=[[DETECTION, "number"]],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {DETECTION: _MOST, "number": 5}},
+        keep_attrs=True,
+    )
+    return found
+
+
+def _detect(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    detector: DetectorSpec,
+    quantity: Quantity,
+) -> npt.NDArray[np.float32]:
+    """Search a block with any leading dims; a module-level name for Dask to call."""
+    leading = sigma0.shape[:-2]
+    flat = sigma0.reshape(-1, *sigma0.shape[-2:])
+    ends = incidence.ndim == len(leading) + 1
+    angle = np.broadcast_to(incidence, (*leading, *incidence.shape[-1:] * ends))
+    angle = angle.reshape(len(flat), *angle.shape[len(leading) :])
+    if ends:
+        angle = profile_between(angle, flat.shape[2])
+    out = detect_block(flat, angle, handle=handle, detector=detector, quantity=quantity)
+    return out.reshape(*leading, *out.shape[1:])
+
+
+def _cfar(
+    sigma0: Array, *, spacing: float, threshold: float, quantity: Quantity
+) -> npt.NDArray[np.float32]:
+    leading = sigma0.shape[:-2]
+    flat = sigma0.reshape(-1, *sigma0.shape[-2:])
+    out = np.full((len(flat), _MOST, 5), np.nan, dtype=np.float32)
+    for row, image in enumerate(flat):
+        if not np.isfinite(image).any():
+            continue
+        linear = 10 ** (image / 10) if quantity == "dB" else image
+        box, score = cfar(linear, spacing=spacing, threshold=threshold)
+        kept = len(score[:_MOST])
+        out[row, :, 4] = 0.0
+        out[row, :kept, :4] = box[:kept]
+        out[row, :kept, 4] = score[:kept]
+    return out.reshape(*leading, _MOST, 5)
+
+
+def _measured(
+    raw: xr.DataArray, threshold: float, images: xr.DataArray, obj: XarrayObject
+) -> dict[str, xr.DataArray]:
+    """Variables of the result, from boxes and scores."""
+    score = raw.isel(number=4)
+    searched = score.isel({DETECTION: 0}, drop=True).notnull()
+    real = score >= threshold
+    box = raw.isel(number=slice(0, 4)).rename(number="edge").where(real)
+    box = box.assign_coords(edge=list(EDGES))
+    count = real.sum(DETECTION).where(searched, _UNKNOWN).astype(np.int32)
+    spacing = float(images.coords["pixel_spacing"])
+    values = {
+        "iceberg_score": annotate(score.where(real), "iceberg_score"),
+        "iceberg_count": annotate(count, "iceberg_count"),
+        "iceberg_box": annotate(box, "iceberg_box"),
+    }
+    values["iceberg_count"].encoding = {"_FillValue": np.int32(_UNKNOWN)}
+    for i, (name, dim) in enumerate((("azimuth", LINE), ("range", SAMPLE))):
+        extent = box.isel(edge=i + 2, drop=True) - box.isel(edge=i, drop=True)
+        extent = extent * np.float32(images.sizes[dim] * spacing)
+        key = f"iceberg_{name}_extent"
+        values[key] = annotate(extent.drop_vars("edge", errors="ignore"), key)
+    longitude, latitude = _places(box, images, obj)
+    values["iceberg_longitude"] = annotate(longitude, "iceberg_longitude")
+    values["iceberg_latitude"] = annotate(latitude, "iceberg_latitude")
+    return values
+
+
+def _places(
+    box: xr.DataArray, images: xr.DataArray, obj: XarrayObject
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Longitude and latitude of the centres of boxes, lazily."""
+    corners = [
+        obj.coords[name].reset_coords(drop=True)
+        for name in ("corner_longitude", "corner_latitude")
+        if name in obj.coords
+    ]
+    if len(corners) == 2:
+        arrays, core = corners, [["corner"], ["corner"]]
+        function: Any = _between_corners
+        lengths: dict[str, float] = {}
+    else:
+        needed = ("longitude", "latitude", "ground_heading")
+        absent = [name for name in needed if name not in images.coords]
+        if absent:
+            raise MissingVariableError(
+                "icebergs get a place from the coordinates corner_longitude and corner_latitude, "
+                f"or from longitude, latitude and ground_heading; {absent} are absent. Open the "
+                "product with xoceansar.open_wave_mode, or add them with ds.assign_coords."
+            )
+        arrays = [images.coords[name].reset_coords(drop=True) for name in needed]
+        core = [[], [], []]
+        function = _around_centre
+        spacing = float(images.coords["pixel_spacing"])
+        lengths = {
+            "azimuth": images.sizes[LINE] * spacing,
+            "ground_range": images.sizes[SAMPLE] * spacing,
+        }
+    longitude, latitude = xr.apply_ufunc(
+        function,
+        box,
+        *(chunk_like(values, box) for values in arrays),
+        kwargs=lengths,
+        input_core_dims=[[DETECTION, "edge"], *core],
+        output_core_dims=[[DETECTION], [DETECTION]],
+        dask="parallelized",
+        output_dtypes=[np.float64, np.float64],
+        keep_attrs=True,
+    )
+    return longitude, latitude
+
+
+def _between_corners(
+    box: Array, longitude: Array, latitude: Array
+) -> tuple[Array, Array]:
+    return position_between(
+        longitude[..., None, :],
+        latitude[..., None, :],
+        (box[..., 0] + box[..., 2]) / 2,
+        (box[..., 1] + box[..., 3]) / 2,
+    )
+
+
+def _around_centre(
+    box: Array,
+    longitude: Array,
+    latitude: Array,
+    heading: Array,
+    *,
+    azimuth: float,
+    ground_range: float,
+) -> tuple[Array, Array]:
+    return offset_position(
+        longitude[..., None],
+        latitude[..., None],
+        heading[..., None],
+        ((box[..., 0] + box[..., 2]) / 2 - 0.5) * azimuth,
+        ((box[..., 1] + box[..., 3]) / 2 - 0.5) * ground_range,
+    )
