@@ -207,3 +207,37 @@ def test_figure_is_written_and_no_text_lies_outside(tmp_path):
             box = text.get_window_extent()
             assert box.x0 >= -1
             assert box.x1 <= width + 1
+
+
+def with_boxes(ds, dim="detection"):
+    boxes = np.full((ds.sizes["vignette"], 3, 4), np.nan)
+    boxes[1, 0], boxes[1, 1] = [0.25, 0.5, 0.5, 0.75], [0.0, 0.0, 0.1, 0.1]
+    return xr.Dataset({"iceberg_box": (("vignette", dim, "edge"), boxes)})
+
+
+def rectangles(ax):
+    return [p for p in ax.patches if isinstance(p, plt.Rectangle)]
+
+
+def test_a_box_is_drawn_around_each_iceberg_and_true_ones_are_dotted():
+    ds = images(2)
+    truth = ds.merge(with_boxes(ds, "iceberg").isel(iceberg=[0]))
+    figure = plot.vignettes(ds, icebergs=with_boxes(ds), truth=truth)
+    without, with_some = panels(figure)
+    assert not rectangles(without)
+    dotted, *found = rectangles(with_some)
+    assert len(found) == 2
+    # 96 pixels of 50 m: samples 0.5 to 0.75 are 2.4 to 3.6 km, lines 0.25 to 0.5 are 1.2 to 2.4 km
+    x, y = found[0].get_xy()
+    assert (x, y) == pytest.approx((2.4, 1.2), abs=0.05)
+    assert x < 2.4
+    assert x + found[0].get_width() == pytest.approx(3.6, abs=0.05)
+    assert y + found[0].get_height() == pytest.approx(2.4, abs=0.05)
+    assert dotted.get_linestyle() != found[0].get_linestyle()
+    assert any("dotted: true ones" in t.get_text() for t in figure.texts)
+
+
+def test_boxes_of_other_images_are_refused():
+    ds = images(3)
+    with pytest.raises(DimensionError, match="boxes for 2 images and 3 images"):
+        plot.vignettes(ds, icebergs=with_boxes(ds.isel(vignette=slice(2))))

@@ -7,6 +7,8 @@ from xoceansar.sar.geometry import (
     from_unit_vector,
     ground_edges,
     mean_position,
+    offset_position,
+    position_between,
     unit_vector,
 )
 
@@ -167,3 +169,44 @@ def test_shapely_reads_a_footprint():
     )
     assert shape.is_valid
     assert shape.geom_type == "MultiPolygon"
+
+
+CORNERS_LON, CORNERS_LAT = [179.9, -179.9, -179.9, 179.9], [0.0, 0.0, 0.2, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("line", "sample", "lon", "lat"),
+    [
+        (0, 0, 179.9, 0.0),
+        (0, 1, -179.9, 0.0),
+        (1, 1, -179.9, 0.2),
+        (1, 0, 179.9, 0.2),
+        (0.5, 0.25, 179.95, 0.1),
+        (0.25, 0.75, -179.95, 0.05),
+    ],
+)
+def test_places_inside_a_vignette_across_180_degrees(line, sample, lon, lat):
+    found = position_between(CORNERS_LON, CORNERS_LAT, line, sample)
+    np.testing.assert_allclose(found, (lon, lat), atol=1e-6)
+
+
+def test_places_inside_vignettes_along_leading_dims():
+    lon = np.array([CORNERS_LON, [10.0, 10.2, 10.2, 10.0]])[:, None, :]
+    lat = np.array([CORNERS_LAT] * 2)[:, None, :]
+    found = position_between(
+        lon, lat, np.array([[0.5, 1.0]] * 2), np.array([[0.5, 0.0]] * 2)
+    )
+    np.testing.assert_allclose(found[0] % 360, [[180, 179.9], [10.1, 10.0]], atol=1e-4)
+    np.testing.assert_allclose(found[1], [[0.1, 0.2], [0.1, 0.2]], atol=1e-6)
+
+
+@pytest.mark.parametrize("latitude", [-78.0, -30.0, 0.0, 55.0, 85.0])
+@pytest.mark.parametrize("heading", [0.0, 90.0, 193.0, 347.0])
+def test_offsets_from_the_centre_are_those_of_the_geodesic(latitude, heading):
+    geod = pytest.importorskip("pyproj").Geod(ellps="WGS84")
+    along, across = 8_000.0, -6_000.0
+    lon, lat = offset_position(179.95, latitude, heading, along, across)
+    bearing = heading + np.degrees(np.arctan2(across, along))
+    expected = geod.fwd(179.95, latitude, bearing, np.hypot(along, across))
+    _, _, error = geod.inv(lon, lat, *expected[:2])
+    assert error < 1.0

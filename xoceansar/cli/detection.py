@@ -72,9 +72,9 @@ def icebergs(
     elif to.suffix == ".geojson":
         table = to_geodataframe(found)
         table.astype({"time": str}).to_file(to, driver="GeoJSON")
-    searched = int((count >= 0).sum())
+    searched = int(count.notnull().sum())
     out.print(
-        f"{int(count.where(count > 0, 0).sum())} icebergs in {searched} of "
+        f"{int(count.sum())} icebergs in {searched} of "
         f"{count.size} vignettes ({count.size - searched} could not be searched); "
         f"written to {to}",
         highlight=False,

@@ -219,7 +219,10 @@ class _DecoderLayer(nn.Module):
 
 
 class _Details(nn.Module):
-    """Convolutions on the image itself: what is smaller than a patch."""
+    """Convolutions on the image itself: what is smaller than a patch.
+
+    Without normalisation over the image: it would tell a crop from a whole vignette.
+    """
 
     def __init__(self, strides: tuple[int, ...]) -> None:
         super().__init__()
@@ -231,7 +234,6 @@ class _Details(nn.Module):
             layers.append(
                 nn.Sequential(
                     nn.Conv2d(channels, width, size, stride=2, padding=size // 2),
-                    nn.GroupNorm(8, width),
                     nn.GELU(),
                     nn.Conv2d(width, width, 3, padding=1, groups=width),
                     nn.GELU(),

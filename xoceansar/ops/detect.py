@@ -37,8 +37,6 @@ DETECTION: Final = "detection"
 EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
 #: Most targets that CFAR returns for a vignette: more is sea ice or land.
 _MOST: Final = 64
-#: ``iceberg_count`` of a vignette that could not be searched.
-_UNKNOWN: Final = -1
 
 
 def icebergs(
@@ -72,9 +70,8 @@ def icebergs(
         ``iceberg_longitude``, ``iceberg_latitude`` (degree) of the centre,
         ``iceberg_azimuth_extent`` and ``iceberg_range_extent`` (m) of the box in ground range,
         ``iceberg_score``, and ``iceberg_box`` (..., detection, edge), fractions of the image.
-        ``iceberg_count`` (...): 0 for a vignette without any, missing (-1 in memory, the fill
-        value on disk) for one that could not be searched: too little data, or outside
-        the model's domain.
+        ``iceberg_count`` (...), float: 0 for a vignette without any, NaN for one that could not
+        be searched: too little data, or outside the model's domain.
 
     Raises
     ------
@@ -236,14 +233,14 @@ def _measured(
     real = score >= threshold
     box = raw.isel(number=slice(0, 4)).rename(number="edge").where(real)
     box = box.assign_coords(edge=list(EDGES))
-    count = real.sum(DETECTION).where(searched, _UNKNOWN).astype(np.int32)
+    # floats, so that a mean or a sum over vignettes leaves out those that were not searched
+    count = real.sum(DETECTION).where(searched).astype(np.float32)
     spacing = float(images.coords["pixel_spacing"])
     values = {
         "iceberg_score": annotate(score.where(real), "iceberg_score"),
         "iceberg_count": annotate(count, "iceberg_count"),
         "iceberg_box": annotate(box, "iceberg_box"),
     }
-    values["iceberg_count"].encoding = {"_FillValue": np.int32(_UNKNOWN)}
     for i, (name, dim) in enumerate((("azimuth", LINE), ("range", SAMPLE))):
         extent = box.isel(edge=i + 2, drop=True) - box.isel(edge=i, drop=True)
         extent = extent * np.float32(images.sizes[dim] * spacing)

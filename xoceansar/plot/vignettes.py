@@ -10,6 +10,7 @@ from xoceansar._optional import require
 from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.layout import find_images
+from xoceansar.plot._boxes import boxes_along, draw_boxes
 from xoceansar.plot._style import CAUTION, INK, NO_DATA, provenance
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def vignettes(
     obj: xr.Dataset | xr.DataArray,
     *,
     truth: xr.Dataset | None = None,
+    icebergs: xr.Dataset | None = None,
     labels: Mapping[str, str] | None = None,
     columns: int = 4,
     percentile: tuple[float, float] = (1.0, 99.0),
@@ -51,7 +53,10 @@ def vignettes(
         `xoceansar.open_wave_mode`; retrieved variables along ``vignette`` become labels.
     truth : Dataset, optional
         The same variables, known: written in brackets behind the retrieved ones. Matched by
-        ``vignette_id`` where both have it, by position otherwise.
+        ``vignette_id`` where both have it, by position otherwise. Its ``iceberg_box`` is drawn
+        dotted where `icebergs` are given.
+    icebergs : Dataset, optional
+        Of ``.oceansar.icebergs()`` for the same images: a box around each.
     labels : mapping of str to str, optional
         Which variables to write and how: ``{"swh": "Hs = {:.2f} m"}``. ``swh``, ``wind_speed``
         and ``ocean_class`` with its probability otherwise, where they are there.
@@ -103,7 +108,12 @@ def vignettes(
         for i, row in enumerate(rows)
     ]
     figure, axes = _panels(n, columns, max(len(each) for each in lines))
-    for ax, row, each in zip(axes, rows, lines, strict=True):
+    boxes = {
+        kind: boxes_along(each, dim, n)
+        for kind, each in (("true", known), ("found", icebergs))
+        if icebergs is not None
+    }
+    for i, (ax, row, each) in enumerate(zip(axes, rows, lines, strict=True)):
         _draw_image(ax, row[name].transpose(LINE, SAMPLE), percentile)
         ax.set_title(
             _place(row), fontsize=6.5, color=INK, pad=3, loc="left", linespacing=1.25
@@ -112,7 +122,11 @@ def vignettes(
             "\n".join(each), fontsize=7, color=INK, loc="left", linespacing=1.3
         )
         _flags(ax, row)
-    _footer(figure, data, [name, *wanted], percentile)
+        for kind, array in boxes.items():
+            if array is not None:
+                draw_boxes(ax, array.isel({dim: i}).values, kind)
+    drawn = [kind for kind, array in boxes.items() if array is not None]
+    _footer(figure, data, [name, *wanted], percentile, drawn)
     return figure
 
 
@@ -333,10 +347,15 @@ def _footer(
     data: xr.Dataset,
     names: list[str],
     percentile: tuple[float, float],
+    boxes: list[str],
 ) -> None:
     low, high = percentile
+    said = f"grey: sigma0 from percentile {low:g} to {high:g} of each image"
+    if "found" in boxes:
+        said += "; boxes: icebergs found"
+        said += ", dotted: true ones" if "true" in boxes else ""
     texts = [
-        (f"grey: sigma0 from percentile {low:g} to {high:g} of each image", INK),
+        (said, INK),
         (provenance(data.attrs, *(data[name].attrs for name in names)), CAUTION),
     ]
     for (text, colour), y in zip(texts, (0.02, 0.16), strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle import load_model
@@ -31,8 +31,8 @@ Report = Callable[[Mapping[str, float]], None]
 _MOST_BROKEN: Final = 10
 #: Steps between two reports.
 _EVERY: Final = 25
-#: Decay of the average of the weights that is kept.
-_DECAY: Final = 0.998
+#: Largest decay of the average of the weights that is kept.
+_DECAY: Final = 0.995
 _CLIP: Final = 1.0
 
 
@@ -149,7 +149,7 @@ def train_detector(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         detector = Detector(spec, examples.tokens.shape[-1])
-    average = AveragedModel(detector, multi_avg_fn=get_ema_multi_avg_fn(_DECAY))  # type: ignore[no-untyped-call]
+    average = AveragedModel(detector, avg_fn=_averaged)
     optimiser = torch.optim.AdamW(
         detector.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -189,6 +189,14 @@ def train_detector(
     return TrainedDetector(
         replace(spec, metrics=metrics), network_weights(average.module)
     )
+
+
+def _averaged(
+    average: torch.Tensor, current: torch.Tensor, n: int | torch.Tensor
+) -> torch.Tensor:
+    """Average over the last tenth of the steps so far, at first; the start is forgotten."""
+    decay = min(_DECAY, (1 + int(n)) / (10 + int(n)))
+    return average + (1 - decay) * (current - average)
 
 
 def _target(boxes: Array) -> torch.Tensor:

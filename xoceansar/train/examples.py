@@ -11,6 +11,7 @@ import xarray as xr
 
 from xoceansar.errors import MissingVariableError, TrainingError
 from xoceansar.models.detect import token_block
+from xoceansar.models.files import sha256_of
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.layout import (
     Quantity,
@@ -228,8 +229,8 @@ def prepare(
     boxes : str
         Variable (vignette, iceberg, edge) of `ds`.
     folder : Path
-        For two arrays of half-precision numbers; what is there of the same model and
-        vignettes is used again.
+        For two arrays of half-precision numbers; what is there of the same model and the same
+        ``vignette_id`` is used again.
 
     Returns
     -------
@@ -260,7 +261,7 @@ def prepare(
     size, width = handle.input.size, handle.backbone.width
     side = size // (handle.backbone.patch_size or 1)
     shapes = ((len(truth), size, size), (len(truth), side, side, width))
-    done = folder / f"{handle.weights_sha256[:16]}-{len(truth)}.done"
+    done = folder / f"{_identity(handle, names)}.done"
     folder.mkdir(parents=True, exist_ok=True)
     seen, tokens = (
         _array(folder / f"{name}.npy", shape, fresh=not done.exists())
@@ -274,6 +275,12 @@ def prepare(
         raise TrainingError(f"none of the {len(truth)} vignettes can be used.")
     pixels = _in_pixels(truth, images.shape[-2:], size)
     return TrainingSet(seen, tokens, pixels, rows)
+
+
+def _identity(handle: ModelHandle, names: Array) -> str:
+    """Name what was prepared, by the model and the vignettes."""
+    text = "\n".join([handle.weights_sha256, *map(str, names)])
+    return sha256_of(text.encode())[:16]
 
 
 def _array(path: Path, shape: tuple[int, ...], *, fresh: bool) -> Array:

@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from xoceansar import errors
+from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.ops import embed, icebergs
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def detecting(tiny_model, tmp_path_factory):
+    """The tiny bundle with a detector of random numbers."""
+    from pathlib import Path
+
+    from xoceansar.models import write_bundle
+    from xoceansar.models.detector import Detector
+    from xoceansar.models.files import read_arrays
+    from xoceansar.models.vit import network_weights
+
+    torch.set_num_threads(1)
+    torch.manual_seed(4)
+    spec = DetectorSpec(
+        backbone_sha256=tiny_model.weights_sha256,
+        width=16,
+        n_heads=2,
+        hidden=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        n_queries=5,
+        threshold=0.012,
+    )
+    detector = Detector(spec, 24)
+    with torch.no_grad():
+        for parameter in detector.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return write_bundle(
+        tmp_path_factory.mktemp("detecting"),
+        name="detecting",
+        backbone=tiny_model.backbone,
+        backbone_state=read_arrays(
+            Path(tiny_model.path) / tiny_model.backbone.file, tiny_model.weights_sha256
+        ),
+        input=tiny_model.input,
+        detectors=[TrainedDetector(spec, network_weights(detector))],
+    )
+
+
+@pytest.fixture
+def placed(images):
+    """The shared images with a heading; the last has a bright square, the third no data."""
+    images["sigma0"][2] = np.nan
+    images["sigma0"][5, 20:26, 30:34] = 0.5
+    return images.assign_coords(ground_heading=("vignette", np.full(6, 347.0)))
+
+
+def with_corners(ds):
+    """Corners of 0.1 degrees around each centre, the first across 180 degrees."""
+    lon = np.array([180.0, -29.6, -29.2, -28.8, -28.4, -28.0])
+    corner_lon = lon[:, None] + np.array([-0.05, 0.05, 0.05, -0.05])
+    corner_lat = ds.latitude.values[:, None] + np.array([-0.05, -0.05, 0.05, 0.05])
+    return ds.assign_coords(
+        corner_longitude=(("vignette", "corner"), (corner_lon + 180) % 360 - 180),
+        corner_latitude=(("vignette", "corner"), corner_lat),
+    )
+
+
+@pytest.mark.parametrize("method", ["detector", "cfar"])
+def test_nothing_is_computed_while_the_graph_is_built(
+    placed, detecting, method, no_compute
+):
+    lazy = with_corners(placed).chunk(vignette=4)
+    found = lazy.oceansar.icebergs(model=detecting, method=method)
+    assert found.iceberg_count.dims == ("vignette",)
+    assert found.iceberg_count.dtype == np.float32
+    assert found.iceberg_box.dims == ("vignette", "detection", "edge")
+    for name in ("longitude", "latitude", "azimuth_extent", "range_extent", "score"):
+        assert found[f"iceberg_{name}"].dims == ("vignette", "detection")
+        assert found[f"iceberg_{name}"].chunks[0] == (4, 2)
+
+
+@pytest.mark.parametrize("method", ["detector", "cfar"])
+def test_chunks_do_not_change_what_is_found(placed, detecting, method):
+    whole = icebergs(placed, model=detecting, method=method)
+    parts = icebergs(placed.chunk(vignette=2), model=detecting, method=method)
+    xr.testing.assert_allclose(whole, parts.compute(), atol=1e-5)
+
+
+def test_no_iceberg_is_a_zero_and_a_vignette_without_data_is_missing(placed):
+    found = icebergs(placed, method="cfar", threshold=8.0)
+    np.testing.assert_array_equal(found.iceberg_count, [0, 0, np.nan, 0, 0, 1])
+    assert float(found.iceberg_count.sum()) == 1
+
+
+def test_missing_counts_come_back_missing_and_zeros_as_zeros(placed, tmp_path):
+    from xoceansar import to_zarr
+
+    path = to_zarr(icebergs(placed, method="cfar", threshold=8.0), tmp_path / "a.zarr")
+    again = xr.open_zarr(path).iceberg_count
+    np.testing.assert_array_equal(again, [0, 0, np.nan, 0, 0, 1])
+
+
+def test_box_extents_and_place_of_a_known_target(placed):
+    found = icebergs(placed, method="cfar", threshold=8.0).isel(vignette=5, detection=0)
+    np.testing.assert_allclose(found.iceberg_box * 72, [20, 30, 26, 34], atol=1e-4)
+    assert float(found.iceberg_azimuth_extent) == pytest.approx(300, rel=1e-5)
+    assert float(found.iceberg_range_extent) == pytest.approx(200, rel=1e-5)
+    # 23 lines and 32 samples in, from the middle at 36: 650 m back and 200 m to near range
+    along, across = (23 - 36) * 50.0, (32 - 36) * 50.0
+    turn = np.radians(347.0)
+    north = along * np.cos(turn) - across * np.sin(turn)
+    east = along * np.sin(turn) + across * np.cos(turn)
+    lat = 16.0 + north / 110_650
+    lon = -28.0 + east / (111_320 * np.cos(np.radians(16.0)))
+    assert float(found.iceberg_latitude) == pytest.approx(lat, abs=1e-4)
+    assert float(found.iceberg_longitude) == pytest.approx(lon, abs=1e-4)
+
+
+def test_places_come_from_the_corners_where_there_are_some(placed):
+    placed["sigma0"][0, 30:34, 60:66] = 20.0
+    found = icebergs(with_corners(placed), method="cfar", threshold=8.0)
+    first = found.isel(vignette=0, detection=0)
+    # sample 63 of 72: beyond 180 degrees
+    assert float(first.iceberg_longitude) == pytest.approx(
+        -180 + 0.1 * (63 / 72 - 0.5), abs=1e-4
+    )
+    assert float(first.iceberg_latitude) == pytest.approx(
+        10.0 - 0.05 + 0.1 * 32 / 72, abs=1e-4
+    )
+
+
+def test_a_threshold_keeps_what_reaches_it(placed, detecting):
+    everything = icebergs(placed, model=detecting, threshold=1e-9)
+    scores = everything.iceberg_score.values
+    limit = float(np.nanmedian(scores))
+    some = icebergs(placed, model=detecting, threshold=limit)
+    expected = (scores >= limit).sum(axis=1).astype(float)
+    expected[2] = np.nan
+    np.testing.assert_array_equal(some.iceberg_count, expected)
+    for name in ("iceberg_score", "iceberg_longitude", "iceberg_range_extent"):
+        np.testing.assert_array_equal(np.isfinite(some[name]), scores >= limit)
+    own = icebergs(placed, model=detecting)
+    np.testing.assert_array_equal(
+        own.iceberg_count[[0, 1]], (scores >= 0.012).sum(axis=1)[[0, 1]]
+    )
+
+
+def test_linear_and_db_images_give_the_same_icebergs(placed, detecting):
+    db = (10 * np.log10(placed.sigma0)).assign_attrs(units="dB")
+    for arguments in ({"model": detecting}, {"method": "cfar", "threshold": 6.0}):
+        a, b = icebergs(placed.sigma0, **arguments), icebergs(db, **arguments)
+        np.testing.assert_array_equal(a.iceberg_count, b.iceberg_count)
+        np.testing.assert_allclose(a.iceberg_score, b.iceberg_score, atol=1e-3)
+
+
+def test_vignettes_outside_the_domain_are_not_searched(placed, detecting):
+    pol = ["VV", "HH", "VV", "VV", "VV", "VV"]
+    mixed = placed.assign_coords(polarisation=("vignette", pol))
+    found = icebergs(mixed, model=detecting)
+    assert np.isnan(found.iceberg_count.values[1])
+    assert found.iceberg_count.values[0] >= 0
+
+
+def test_attributes_say_how_it_was_found(placed, detecting):
+    found = icebergs(placed, model=detecting)
+    assert found.iceberg_count.attrs["model"] == "detecting"
+    assert found.iceberg_range_extent.attrs["units"] == "m"
+    assert "0.012" in found.attrs["method"]
+    assert "icebergs by detector" in found.attrs["history"]
+    by_cfar = icebergs(placed, method="cfar")
+    assert "CFAR" in by_cfar.attrs["method"]
+    assert "model" not in by_cfar.attrs
+    assert found.edge.values.tolist() == [
+        "line_min",
+        "sample_min",
+        "line_max",
+        "sample_max",
+    ]
+
+
+def test_a_model_without_detector_says_what_to_do(placed, tiny_model):
+    with pytest.raises(errors.BundleError, match=r"no detector.*method='cfar'"):
+        icebergs(placed, model=tiny_model)
+
+
+def test_an_embedding_does_not_say_where_things_are(placed, detecting):
+    with pytest.raises(errors.DimensionError, match="embedding does not say where"):
+        icebergs(embed(placed, model=detecting), model=detecting)
+
+
+def test_vignettes_without_a_place_are_refused(images, detecting):
+    with pytest.raises(errors.MissingVariableError, match="ground_heading"):
+        icebergs(images, model=detecting)
+
+
+def test_an_unknown_method_is_refused(placed):
+    with pytest.raises(errors.BundleError, match="'detector' or 'cfar'; got 'yolo'"):
+        icebergs(placed, method="yolo")
+
+
+def test_pixels_of_unknown_size_are_refused(placed):
+    with pytest.raises(errors.MissingVariableError, match="pixel_spacing"):
+        icebergs(placed.drop_vars("pixel_spacing"), method="cfar")
