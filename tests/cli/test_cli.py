@@ -181,7 +181,7 @@ def test_warnings_of_others_stay_silent_and_filters_are_restored(
         warnings.warn("yours", OceansarWarning, stacklevel=1)
         return open_wave_mode(product)
 
-    monkeypatch.setattr(products, "_opened", noisy)
+    monkeypatch.setattr(products, "opened", noisy)
     before = warnings.showwarning
     with warnings.catch_warnings():
         warnings.simplefilter("default")
