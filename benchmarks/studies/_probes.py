@@ -13,7 +13,7 @@ from xoceansar.models.heads import head_inputs
 from xoceansar.models.runtime import clear_cache, embed_block
 from xoceansar.models.vit import network_weights
 from xoceansar.train.config import PretrainConfig
-from xoceansar.train.fit import fit_knn, fit_logistic, fit_ridge
+from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
 from xoceansar.train.learner import backbone_spec, build_student
 
 sys.path.append(str(Path(__file__).parents[2] / "training/sim-vit-tiny"))

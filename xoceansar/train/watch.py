@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from xoceansar.conventions import OCEAN_CLASSES, VIGNETTE
 from xoceansar.errors import TrainingError
 from xoceansar.models.spec import HeadSpec
-from xoceansar.train.fit import fit_knn
+from xoceansar.train.heads import fit_knn
 
 __all__ = ["ALARMS", "alarms", "probe_scores", "probe_targets", "spread"]
 
