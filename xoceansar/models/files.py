@@ -11,7 +11,14 @@ import numpy.typing as npt
 from xoceansar._optional import require
 from xoceansar.errors import BundleError, WeightsMismatchError
 
-__all__ = ["StorageDtype", "encode_arrays", "read_arrays", "sha256_of", "write_file"]
+__all__ = [
+    "StorageDtype",
+    "encode_arrays",
+    "read_arrays",
+    "read_checked",
+    "sha256_of",
+    "write_file",
+]
 
 StorageDtype = Literal["float16", "float32"]
 
@@ -82,6 +89,44 @@ def write_file(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Read a file of a bundle and check that it is the one that was written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Its recorded SHA-256.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    BundleError
+        If the file is absent.
+    WeightsMismatchError
+        If its content is not the recorded one.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(
+            f"the weights {path} are missing from the bundle. Copy the whole folder, or "
+            "download the model again."
+        ) from None
+    found = sha256_of(content)
+    if found != sha256:
+        raise WeightsMismatchError(
+            f"{path} has the SHA-256 {found[:12]}..., and config.json records "
+            f"{sha256[:12]}...: the file was changed or cut short. Copy or download the "
+            "bundle again."
+        )
+    return content
+
+
 def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:
     """Read a safetensors file and check that it is the one that was written.
 
@@ -104,18 +149,5 @@ def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:
         If its content is not the recorded one.
     """
     load = require("safetensors.numpy", extra="models").load
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(
-            f"the weights {path} are missing from the bundle. Copy the whole folder, or "
-            "download the model again."
-        ) from None
-    found = sha256_of(content)
-    if found != sha256:
-        raise WeightsMismatchError(
-            f"{path} has the SHA-256 {found[:12]}..., and config.json records "
-            f"{sha256[:12]}...: the file was changed or cut short. Copy or download the "
-            "bundle again."
-        )
+    content = read_checked(path, sha256)
     return {name: np.asarray(a, dtype=np.float32) for name, a in load(content).items()}

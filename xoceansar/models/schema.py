@@ -21,7 +21,13 @@ from xoceansar.errors import BundleError
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
 
-__all__ = ["CONFIG", "SCHEMA_VERSION", "read_config", "write_config"]
+__all__ = [
+    "CONFIG",
+    "SCHEMA_VERSION",
+    "read_config",
+    "read_provenance",
+    "write_config",
+]
 
 CONFIG: Final = "config.json"
 #: Raised when the meaning of a field changes; other versions are refused.
@@ -237,3 +243,20 @@ def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
     partial = folder / f"{CONFIG}.partial"
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return partial.replace(folder / CONFIG)
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Read how the model of a bundle was made.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the bundle.
+
+    Returns
+    -------
+    dict
+        As `write_config` was given it; empty where there is none.
+    """
+    content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return dict(content.get("provenance") or {})

@@ -1,4 +1,4 @@
-"""Fit a head on frozen features: ridge, logistic, nearest neighbours or a small perceptron.
+"""Fit a head on frozen features: ridge, logistic or nearest neighbours.
 
 Arrays in, a `xoceansar.models.Head` out, which `xoceansar.models.write_bundle` writes. Validation
 is by group (product, orbit pass), never by vignette: neighbours 100 km apart on one pass see the
@@ -7,27 +7,26 @@ same sea.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar._optional import require
 from xoceansar.models.heads import Head
 from xoceansar.models.spec import HeadSpec
-from xoceansar.train import mlp
-from xoceansar.train.sample import Sample, class_folds, complete_rows, group_folds
+from xoceansar.train.linear import ALPHAS, STRENGTHS, logistic, ridge
+from xoceansar.train.sample import (
+    ClassWeights,
+    Sample,
+    class_folds,
+    complete_rows,
+    group_folds,
+    weigh_classes,
+)
 
-__all__ = ["fit_knn", "fit_logistic", "fit_mlp", "fit_ridge"]
+__all__ = ["fit_knn", "fit_logistic", "fit_ridge"]
 
 Array = npt.NDArray[Any]
-
-#: Ridge penalties tried, relative to the variance of a standardised input.
-_ALPHAS: Final = tuple(10.0 ** (0.5 * i) for i in range(-12, 5))
-#: Inverse penalties tried for logistic regression, as scikit-learn's ``C``.
-_STRENGTHS: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-#: Bias of a class without an example: its probability is zero.
-_NEVER: Final = -1e9
 
 
 def fit_ridge(
@@ -38,7 +37,7 @@ def fit_ridge(
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
     groups: Array | None = None,
-    alphas: Sequence[float] = _ALPHAS,
+    alphas: Sequence[float] = ALPHAS,
     folds: int = 5,
     seed: int = 0,
 ) -> Head:
@@ -86,13 +85,13 @@ def fit_ridge(
     x, y = sample.inputs, sample.targets
     squared = np.zeros(len(alphas))
     for train, test in group_folds(sample.groups, folds, seed):
-        weights, offset = _ridge(x[train], y[train], alphas)
+        weights, offset = ridge(x[train], y[train], alphas)
         squared += ((x[test] @ weights + offset - y[test, None]) ** 2).sum(axis=0)
     rmse = np.sqrt(squared / len(y))
     best = int(rmse.argmin())
-    weights, offset = _ridge(x, y, [alphas[best]])
+    weights, offset = ridge(x, y, [alphas[best]])
     metrics = {"cv_rmse": float(rmse[best]), "alpha": float(alphas[best])}
-    return _head(spec, sample, metrics, weight=weights, bias=offset)
+    return finished(spec, sample, metrics, weight=weights, bias=offset)
 
 
 def fit_logistic(
@@ -103,8 +102,8 @@ def fit_logistic(
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
     groups: Array | None = None,
-    strengths: Sequence[float] = _STRENGTHS,
-    balanced: bool = False,
+    strengths: Sequence[float] = STRENGTHS,
+    class_weights: ClassWeights = None,
     folds: int = 5,
     seed: int = 0,
 ) -> Head:
@@ -124,8 +123,9 @@ def fit_logistic(
         Product or pass of each row: a group is never on both sides of a split.
     strengths : sequence of float
         Inverse penalties to try, scikit-learn's ``C``.
-    balanced : bool
-        Whether classes weigh the same whatever their number of rows.
+    class_weights : "balanced", mapping of str to float, or None
+        Weight of a row of each class in the loss, and in the loss that chooses the penalty: n / (K
+        n_k) with n_k of n rows in one of K classes; by name, 1 where not named; or 1.
     folds : int
         Folds of the cross-validation, stratified by class, at most the number of groups.
     seed : int
@@ -146,16 +146,20 @@ def fit_logistic(
         features, targets, spec, "logistic", sigma0_mean, incidence, groups
     )
     x, y = sample.inputs, sample.targets.astype(np.int64)
+    weights = weigh_classes(y, spec.classes, class_weights)
     splits = list(class_folds(y, sample.groups, folds, seed))
     losses, hits = [], []
     for strength in strengths:
         probability = np.empty((len(y), len(spec.classes)))
         for train, test in splits:
-            arrays = _logistic(x[train], y[train], spec, strength, balanced)
-            fold = Head(spec, {**_unscaled(x), **arrays})
+            weight, bias = logistic(x[train], y[train], strength, weights)
+            fold = Head(
+                spec, as_float32({"weight": weight, "bias": bias, **unscaled(x)})
+            )
             probability[test] = fold(x[test])
         chosen = probability[np.arange(len(y)), y]
-        losses.append(float(-np.log(np.maximum(chosen, 1e-12)).mean()))
+        loss = -np.log(np.maximum(chosen, 1e-12))
+        losses.append(float(np.average(loss, weights=weights[y])))
         hits.append(float((probability.argmax(axis=1) == y).mean()))
     best = int(np.argmin(losses))
     metrics = {
@@ -163,8 +167,8 @@ def fit_logistic(
         "cv_log_loss": losses[best],
         "strength": float(strengths[best]),
     }
-    arrays = _logistic(x, y, spec, strengths[best], balanced)
-    return _head(spec, sample, metrics, **arrays)
+    weight, bias = logistic(x, y, strengths[best], weights)
+    return finished(spec, sample, metrics, weight=weight, bias=bias)
 
 
 def fit_knn(
@@ -225,155 +229,86 @@ def fit_knn(
     fixed = {"neighbours": np.array(neighbours), "temperature": np.array(temperature)}
     predicted = np.empty((len(y), spec.n_outputs))
     for train, test in group_folds(sample.groups, 5, 0):
-        parts = {"bank": bank[train], "values": values[train], **fixed, **_unscaled(x)}
-        predicted[test] = Head(spec, _float32(parts))(x[test])
-    metrics = _score(predicted, y, spec, "cv")
-    return _head(spec, sample, metrics, bank=bank, values=values, **fixed)
+        parts = {"bank": bank[train], "values": values[train], **fixed, **unscaled(x)}
+        predicted[test] = Head(spec, as_float32(parts))(x[test])
+    metrics = score(predicted, y, spec, "cv")
+    return finished(spec, sample, metrics, bank=bank, values=values, **fixed)
 
 
-def fit_mlp(
-    features: Array,
-    targets: Array,
-    spec: HeadSpec,
-    *,
-    sigma0_mean: Array | None = None,
-    incidence: Array | None = None,
-    groups: Array | None = None,
-    hidden: tuple[int, int] = (256, 256),
-    learning_rate: float = 1e-3,
-    weight_decay: float = 0.01,
-    dropout: float = 0.1,
-    batch: int = 256,
-    epochs: int = 300,
-    patience: int = 30,
-    validation_fraction: float = 0.15,
-    seed: int = 0,
-) -> Head:
-    """Fit a perceptron of three layers by AdamW, stopped early on held-out groups.
+def score(predicted: Array, y: Array, spec: HeadSpec, prefix: str) -> dict[str, float]:
+    """Score a head by one number, in the units of the target.
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
-    targets : ndarray (n,)
-        Target in ``spec.units``, or index in ``spec.classes`` for a classifier (negative where
-        unknown). Rows with a missing target or input are dropped and counted.
+    predicted : ndarray (n, K)
+        What it gives.
+    y : ndarray (n,)
+        Targets, or class indices.
     spec : HeadSpec
-        What is fitted, of kind ``mlp``; its metrics are filled in.
-    sigma0_mean, incidence : ndarray (n,), optional
-        Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group is never on both sides of the split.
-    hidden : tuple of int
-        Widths of the two hidden layers.
-    learning_rate, weight_decay : float
-        Of AdamW.
-    dropout : float
-        Probability of dropping a hidden unit while training.
-    batch : int
-        Rows for each step.
-    epochs : int
-        Passes over the sample, at most.
-    patience : int
-        Passes without a better validation loss before stopping.
-    validation_fraction : float
-        Fraction of the groups that is held out.
-    seed : int
-        Decides the split, the first weights and the order of the rows. The state of torch's
-        generator is left as it was.
+        The head.
+    prefix : str
+        Of the name.
 
     Returns
     -------
-    Head
-        With the weights of the best pass. ``spec.metrics``: ``val_rmse`` or ``val_accuracy``,
-        ``epoch``, ``n_fit``, ``n_dropped``.
-
-    Raises
-    ------
-    TrainingError
-        If the target is constant, there are fewer than two groups, or the kind is another.
-
-    Notes
-    -----
-    Squared error of the standardised target, or cross-entropy; GELU between the layers.
+    dict of str to float
+        ``<prefix>_rmse`` or ``<prefix>_accuracy``.
     """
-    sample = complete_rows(
-        features, targets, spec, "mlp", sigma0_mean, incidence, groups
-    )
-    x, y = sample.inputs, sample.targets
-    folds = max(2, round(1 / validation_fraction))
-    train, test = next(group_folds(sample.groups, folds, seed))
-    middle, spread = (
-        (0.0, 1.0) if spec.classes else (y[train].mean(), y[train].std() or 1.0)
-    )
-    recipe = mlp.Recipe(
-        hidden=hidden,
-        outputs=spec.n_outputs,
-        classes=spec.is_classifier,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        batch=batch,
-        epochs=epochs,
-        patience=patience,
-        seed=seed,
-    )
-    scaled = (y - middle) / spread
-    arrays, epoch = mlp.train(x[train], scaled[train], x[test], scaled[test], recipe)
-    arrays["weight2"] = arrays["weight2"] * spread
-    arrays["bias2"] = arrays["bias2"] * spread + middle
-    held_out = Head(spec, _float32({**arrays, **_unscaled(x)}))(x[test])
-    metrics = {**_score(held_out, y[test], spec, "val"), "epoch": epoch}
-    return _head(spec, sample, metrics, **arrays)
-
-
-def _ridge(x: Array, y: Array, alphas: Sequence[float]) -> tuple[Array, Array]:
-    """Weights (inputs, penalties) and offsets (penalties,)."""
-    x64 = x.astype(np.float64)
-    x_mean, y_mean = x64.mean(axis=0), y.mean()
-    x64 -= x_mean
-    variance, axes = np.linalg.eigh(x64.T @ x64 / len(y))
-    projected = axes.T @ (x64.T @ (y - y_mean)) / len(y)
-    damped = np.maximum(variance, 0)[:, None] + np.asarray(alphas)
-    weights = axes @ (projected[:, None] / damped)
-    return weights, y_mean - x_mean @ weights
-
-
-def _logistic(
-    x: Array, y: Array, spec: HeadSpec, strength: float, balanced: bool
-) -> dict[str, npt.NDArray[np.float32]]:
-    linear_model = require("sklearn.linear_model", extra="train")
-    model = linear_model.LogisticRegression(
-        C=strength, max_iter=2000, class_weight="balanced" if balanced else None
-    ).fit(x, y)
-    weight = np.zeros((x.shape[1], len(spec.classes)))
-    bias = np.full(len(spec.classes), _NEVER)
-    if len(model.classes_) == 2:  # one column, the log-odds of the second class
-        weight[:, model.classes_[1]] = model.coef_[0]
-        bias[model.classes_] = 0.0, model.intercept_[0]
-    else:
-        weight[:, model.classes_] = model.coef_.T
-        bias[model.classes_] = model.intercept_
-    return _float32({"weight": weight, "bias": bias})
-
-
-def _score(predicted: Array, y: Array, spec: HeadSpec, prefix: str) -> dict[str, float]:
     if spec.classes:
         return {f"{prefix}_accuracy": float((predicted.argmax(axis=1) == y).mean())}
     return {f"{prefix}_rmse": float(np.sqrt(((predicted[:, 0] - y) ** 2).mean()))}
 
 
-def _unscaled(x: Array) -> dict[str, npt.NDArray[np.float32]]:
-    ones = np.ones(x.shape[1], dtype=np.float32)
-    return {"mean": 0 * ones, "std": ones}
+def unscaled(x: Array) -> dict[str, Array]:
+    """Return the arrays of a head that takes standardised inputs as they are.
+
+    Parameters
+    ----------
+    x : ndarray (n, inputs)
+        Inputs.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``mean`` and ``std``.
+    """
+    return {"mean": np.zeros(x.shape[1]), "std": np.ones(x.shape[1])}
 
 
-def _float32(arrays: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+def as_float32(arrays: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+    """Convert the arrays of a head to the type that it keeps.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        Of the head.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+    """
     return {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
 
 
-def _head(
+def finished(
     spec: HeadSpec, sample: Sample, metrics: dict[str, Any], **arrays: Array
 ) -> Head:
+    """Put a head together.
+
+    Parameters
+    ----------
+    spec : HeadSpec
+        What it is.
+    sample : Sample
+        What it was fitted on: gives the scaling of its inputs and the counts.
+    metrics : dict
+        Further metrics.
+    **arrays
+        Its numbers.
+
+    Returns
+    -------
+    Head
+    """
     filled = replace(spec, metrics={**spec.metrics, **metrics, **sample.counts})
-    return Head(filled, _float32({**sample.scaling, **arrays}))
+    return Head(filled, as_float32({**sample.scaling, **arrays}))

@@ -1,8 +1,8 @@
 """The rows that a head is fitted on, and how they are split for validation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,18 @@ from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.heads import head_inputs
 from xoceansar.models.spec import HeadKind, HeadSpec
 
-__all__ = ["Sample", "class_folds", "complete_rows", "group_folds"]
+__all__ = [
+    "ClassWeights",
+    "Sample",
+    "class_folds",
+    "complete_rows",
+    "group_folds",
+    "weigh_classes",
+]
 
 Array = npt.NDArray[Any]
+#: What a row of each class weighs.
+ClassWeights: TypeAlias = Literal["balanced"] | Mapping[str, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Sample:
         Statistics of the inputs before they were standardised.
     dropped : int
         Incomplete rows that were left out.
+    held_out : ndarray (n,) of bool or None
+        Rows that are not to be learned from, where the caller says which.
     """
 
     inputs: Array
@@ -41,6 +52,7 @@ class Sample:
     mean: Array
     std: Array
     dropped: int
+    held_out: Array | None = None
 
     @property
     def scaling(self) -> dict[str, Array]:
@@ -61,6 +73,7 @@ def complete_rows(
     sigma0_mean: Array | None,
     incidence: Array | None,
     groups: Array | None,
+    held_out: Array | None = None,
 ) -> Sample:
     """Stack the inputs of a head, drop incomplete rows and standardise what is left.
 
@@ -78,6 +91,8 @@ def complete_rows(
         Where the head takes them.
     groups : ndarray (n,) or None
         Each row is its own group where None.
+    held_out : ndarray (n,) of bool or None
+        Rows that have no part in the statistics of the inputs, and stand in place of `groups`.
 
     Returns
     -------
@@ -98,6 +113,8 @@ def complete_rows(
     inputs = head_inputs(features, sigma0_mean, incidence, spec)
     y = np.asarray(targets, dtype=np.float64)
     side = np.arange(len(inputs)) if groups is None else np.asarray(groups)
+    if held_out is not None:
+        side = np.asarray(held_out, dtype=bool)
     for name, values in (("targets", y), ("groups", side)):
         if values.shape != (len(inputs),):
             raise DimensionError(
@@ -109,11 +126,20 @@ def complete_rows(
         known &= y >= 0
     x, y, side = inputs[known], y[known], side[known]
     _check_targets(y, side, spec, dropped=int((~known).sum()))
-    mean = x.mean(axis=0, dtype=np.float64)
-    std = x.std(axis=0, dtype=np.float64)
+    learned = x if held_out is None else x[~side]
+    mean = learned.mean(axis=0, dtype=np.float64)
+    std = learned.std(axis=0, dtype=np.float64)
     std = np.where(std > 0, std, 1.0)
     standard = ((x - mean) / std).astype(np.float32)
-    return Sample(standard, y, side, mean, std, int((~known).sum()))
+    return Sample(
+        standard,
+        y,
+        side,
+        mean,
+        std,
+        int((~known).sum()),
+        None if held_out is None else side,
+    )
 
 
 def _check_targets(y: Array, groups: Array, spec: HeadSpec, dropped: int) -> None:
@@ -196,3 +222,58 @@ def class_folds(
                 "Give more groups, or fewer folds."
             )
         yield train, test
+
+
+def weigh_classes(
+    y: Array, classes: Sequence[str], weights: ClassWeights
+) -> npt.NDArray[np.float64]:
+    """Return what a row of each class weighs.
+
+    Parameters
+    ----------
+    y : ndarray (n,) of int
+        Class of each row.
+    classes : sequence of str
+        Their names.
+    weights : "balanced", mapping of str to float, or None
+        ``n / (K n_k)`` with n_k of n rows in one of the K classes that have any, as in
+        scikit-learn; by name, 1 where not named; or 1 for all.
+
+    Returns
+    -------
+    ndarray (len(classes),)
+        1 for a class without rows, where balanced.
+
+    Raises
+    ------
+    TrainingError
+        If a name is no class, or a weight is not positive.
+
+    Examples
+    --------
+    >>> weigh_classes(np.array([0, 0, 0, 2]), ["a", "b", "c"], "balanced").tolist()
+    [0.6666666666666666, 1.0, 2.0]
+    """
+    if weights is None:
+        return np.ones(len(classes))
+    if weights == "balanced":
+        count = np.bincount(y, minlength=len(classes))
+        shared = len(y) / (np.count_nonzero(count) * np.maximum(count, 1))
+        return np.where(count > 0, shared, 1.0)
+    if not isinstance(weights, Mapping):
+        raise TrainingError(
+            f"class_weights must be None, 'balanced' or a mapping of class to weight; got "
+            f"{weights!r}."
+        )
+    unknown = sorted(set(weights) - set(classes))
+    if unknown:
+        raise TrainingError(
+            f"class_weights has {unknown}, which are not among the classes {list(classes)}."
+        )
+    found = np.array([float(weights.get(name, 1.0)) for name in classes])
+    if not (np.isfinite(found).all() and (found > 0).all()):
+        raise TrainingError(
+            f"class_weights must be positive numbers; got {dict(weights)}. Leave a class out by "
+            "setting its truth to missing."
+        )
+    return found

@@ -1,0 +1,91 @@
+"""Add a head to a bundle: a copy that is complete, so that the original stays what it was."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xoceansar.errors import BundleError
+from xoceansar.models.bundle import BUNDLES
+from xoceansar.models.files import read_checked, write_file
+from xoceansar.models.heads import Head, check_backbone, save_head
+from xoceansar.models.schema import write_config
+from xoceansar.models.spec import HeadSpec, ModelHandle
+
+__all__ = ["extend_bundle"]
+
+
+def extend_bundle(
+    folder: str | Path,
+    handle: ModelHandle,
+    head: Head,
+    *,
+    name: str,
+    keep: tuple[HeadSpec, ...],
+    simulated: bool,
+    provenance: Mapping[str, Any],
+    card: str,
+) -> ModelHandle:
+    """Write a bundle with the backbone of another, some of its heads and one more.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where; the folder of `handle` itself adds the head in place.
+    handle : ModelHandle
+        The bundle that is extended.
+    head : Head
+        Fitted on its backbone; it takes the place of one of the same name.
+    name : str
+        Name of the new model.
+    keep : tuple of HeadSpec
+        Heads of `handle` that the new bundle has too, in this order.
+    simulated : bool
+        Whether it was trained on simulated vignettes only.
+    provenance : mapping
+        How it was made, as JSON values.
+    card : str
+        The model card, Markdown.
+
+    Returns
+    -------
+    ModelHandle
+        With the device and precision of `handle`.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If the head was fitted on another backbone or pooling, or a file is not what
+        ``config.json`` says.
+    BundleError
+        If `folder` is inside the package.
+
+    Notes
+    -----
+    Files are copied byte by byte, so that the backbone keeps its SHA-256 and embeddings that were
+    made with it stay valid.
+    """
+    target, source = Path(folder).expanduser().resolve(), Path(handle.path)
+    if target.is_relative_to(BUNDLES):
+        raise BundleError(
+            f"{target} is a bundle of the package, which the next installation would replace. "
+            "Write to a folder of your own."
+        )
+    check_backbone(head.spec, handle.backbone)
+    kept = tuple(spec for spec in keep if spec.name != head.spec.name)
+    for spec in (handle.backbone, *kept):
+        content = read_checked(source / spec.file, spec.sha256)
+        if target != source:
+            write_file(target / spec.file, content)
+    written = ModelHandle(
+        name=name,
+        path=str(target),
+        backbone=handle.backbone,
+        input=handle.input,
+        heads=(*kept, save_head(head, target)),
+        simulated=simulated,
+        device=handle.device,
+        precision=handle.precision,
+    )
+    (target / "README.md").write_text(card, encoding="utf-8")
+    write_config(written, provenance)
+    return written
