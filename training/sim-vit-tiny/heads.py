@@ -17,8 +17,8 @@ from xoceansar.models.heads import head_inputs
 from xoceansar.models.runtime import embed_block
 from xoceansar.models.spec import POOLINGS
 from xoceansar.models.vit import network_weights
-from xoceansar.train.config import load_config, parse_config
 from xoceansar.train import fit_logistic, fit_mlp, fit_ridge
+from xoceansar.train.config import load_config, parse_config
 from xoceansar.train.learner import backbone_spec, build_student
 
 HERE = Path(__file__).parent

@@ -1,6 +1,6 @@
 """Add a head to a bundle: a copy that is complete, so that the original stays what it was."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from xoceansar.models.bundle import BUNDLES
 from xoceansar.models.files import read_checked, write_file
 from xoceansar.models.heads import Head, check_backbone, save_head
 from xoceansar.models.schema import write_config
-from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.spec import ModelHandle
 
 __all__ = ["extend_bundle"]
 
@@ -20,7 +20,7 @@ def extend_bundle(
     head: Head,
     *,
     name: str,
-    keep: tuple[HeadSpec, ...],
+    keep: Collection[str],
     simulated: bool,
     provenance: Mapping[str, Any],
     card: str,
@@ -34,11 +34,11 @@ def extend_bundle(
     handle : ModelHandle
         The bundle that is extended.
     head : Head
-        Fitted on its backbone; it takes the place of one of the same name.
+        Fitted on its backbone; it takes the place of one of the same name, or the last one.
     name : str
         Name of the new model.
-    keep : tuple of HeadSpec
-        Heads of `handle` that the new bundle has too, in this order.
+    keep : collection of str
+        Names of the heads of `handle` that the new bundle has too.
     simulated : bool
         Whether it was trained on simulated vignettes only.
     provenance : mapping
@@ -71,17 +71,27 @@ def extend_bundle(
             "Write to a folder of your own."
         )
     check_backbone(head.spec, handle.backbone)
-    kept = tuple(spec for spec in keep if spec.name != head.spec.name)
-    for spec in (handle.backbone, *kept):
-        content = read_checked(source / spec.file, spec.sha256)
+    own = head.spec.name
+    kept = {
+        spec.name: spec
+        for spec in handle.heads
+        if spec.name in keep and spec.name != own
+    }
+    files = {handle.backbone.file: handle.backbone.sha256}
+    for file, sha256 in (
+        files | {spec.file: spec.sha256 for spec in kept.values()}
+    ).items():
+        content = read_checked(source / file, sha256)
         if target != source:
-            write_file(target / spec.file, content)
+            write_file(target / file, content)
+    saved = {**kept, own: save_head(head, target)}
+    order = dict.fromkeys([*(spec.name for spec in handle.heads), own])
     written = ModelHandle(
         name=name,
         path=str(target),
         backbone=handle.backbone,
         input=handle.input,
-        heads=(*kept, save_head(head, target)),
+        heads=tuple(saved[name] for name in order if name in saved),
         simulated=simulated,
         device=handle.device,
         precision=handle.precision,

@@ -122,7 +122,7 @@ def fit_logistic(
     groups : ndarray (n,), optional
         Product or pass of each row: a group is never on both sides of a split.
     strengths : sequence of float
-        Inverse penalties to try, scikit-learn's ``C``.
+        Inverse penalties to try, scikit-learn's ``C``; from the smallest on, until the loss rises.
     class_weights : "balanced", mapping of str to float, or None
         Weight of a row of each class in the loss, and in the loss that chooses the penalty: n / (K
         n_k) with n_k of n rows in one of K classes; by name, 1 where not named; or 1.
@@ -148,8 +148,11 @@ def fit_logistic(
     x, y = sample.inputs, sample.targets.astype(np.int64)
     weights = weigh_classes(y, spec.classes, class_weights)
     splits = list(class_folds(y, sample.groups, folds, seed))
-    losses, hits = [], []
-    for strength in strengths:
+    tried = sorted(strengths)
+    losses, hits = list[float](), list[float]()
+    for strength in tried:
+        if len(losses) > 1 and losses[-1] > losses[-2]:
+            break
         probability = np.empty((len(y), len(spec.classes)))
         for train, test in splits:
             weight, bias = logistic(x[train], y[train], strength, weights)
@@ -165,9 +168,9 @@ def fit_logistic(
     metrics = {
         "cv_accuracy": hits[best],
         "cv_log_loss": losses[best],
-        "strength": float(strengths[best]),
+        "strength": float(tried[best]),
     }
-    weight, bias = logistic(x, y, strengths[best], weights)
+    weight, bias = logistic(x, y, tried[best], weights)
     return finished(spec, sample, metrics, weight=weight, bias=bias)
 
 

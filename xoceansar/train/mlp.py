@@ -180,7 +180,7 @@ def _tensors(torch: Any, rows: Rows, recipe: Recipe) -> tuple[Any, Any, Any]:
         rows.start.astype(np.float32),
         rows.targets.astype(kind),
     )
-    return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
+    return tuple(torch.from_numpy(part) for part in parts)
 
 
 def _build(torch: Any, inputs: int, recipe: Recipe) -> Any:

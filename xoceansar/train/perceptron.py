@@ -131,9 +131,9 @@ def fit_mlp(
     y = (sample.targets - middle) / spread
     law = _linear_law(sample.inputs, y, train, test, weights)
     start = sample.inputs @ law[0] + law[1]
-    sides = [
+    learned, stopping = (
         mlp.Rows(sample.inputs[rows], start[rows], y[rows]) for rows in (train, test)
-    ]
+    )
     tried = {}
     for rate in learning_rates:
         recipe = mlp.Recipe(
@@ -148,7 +148,7 @@ def fit_mlp(
             patience=patience,
             seed=seed,
         )
-        tried[rate] = mlp.train(*sides, recipe)
+        tried[rate] = mlp.train(learned, stopping, recipe)
     rate = min(tried, key=lambda rate: tried[rate][2])
     if not np.isfinite(tried[rate][2]):
         raise TrainingError(
@@ -209,8 +209,7 @@ def _linear_law(
         return w[:, best, None], b[best, None]
     classes = y.astype(np.int64)
     laws = [
-        logistic(x[train], classes[train], strength, weights)
-        for strength in _STRENGTHS
+        logistic(x[train], classes[train], strength, weights) for strength in _STRENGTHS
     ]
     losses = []
     for w, b in laws:

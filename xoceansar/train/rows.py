@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-import dask
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -177,23 +176,23 @@ def gather(
         ds = ds.isel({VIGNETTE: position})
     vectors = embed(ds, model=handle).transpose(VIGNETTE, EMBEDDING)
     rows = _computed(vectors, truth, side, position)
-    good = np.isfinite(rows.features).all(axis=1)
+    good: Any = np.isfinite(rows.features).all(axis=1)
     for name in ancillary:
-        good &= np.isfinite(getattr(rows, name.removesuffix("_db")))
-    usable = np.ones(len(good), dtype=bool)
+        good = good & np.isfinite(getattr(rows, name.removesuffix("_db")))
+    usable = np.full(len(position), True)
     _drop(usable, ~good, "no embedding: too little data, or implausible", dropped)
     _require_some(usable, dropped, truth)
     return replace(rows.part(usable), dropped=dropped)
 
 
-def _drop(keep: Array, bad: Array, reason: str, dropped: dict[str, int]) -> None:
+def _drop(keep: Any, bad: Array, reason: str, dropped: dict[str, int]) -> None:
     n = int((keep & bad).sum())
     keep &= ~bad
     if n:
         dropped[reason] = n
 
 
-def _require_some(keep: Array, dropped: dict[str, int], truth: Truth) -> None:
+def _require_some(keep: Any, dropped: dict[str, int], truth: Truth) -> None:
     if not keep.any():
         raise TrainingError(
             f"no vignette is left to fit {truth.name!r} on; left out: {dropped}."
@@ -255,37 +254,35 @@ def _computed(
     vectors: xr.DataArray, truth: Truth, side: Array, position: Array
 ) -> Rows:
     """Compute embeddings and coordinates at once; a chunk is read once."""
-    incidence = centre_incidence(vectors)
+    vectors = vectors.compute()
+    angle = centre_incidence(vectors)
     level = vectors.coords.get("sigma0_mean")
-    data, angle, mean = dask.compute(  # type: ignore[attr-defined]
-        vectors.data,
-        None if incidence is None else incidence.data,
-        None if level is None else level.data,
-    )
     n = len(position)
 
-    def numbers(values: Any) -> Array:
-        return np.broadcast_to(
-            np.nan if values is None else np.asarray(values, np.float64), (n,)
-        )
+    def numbers(values: xr.DataArray | None) -> Array:
+        found = np.nan if values is None else values.values.astype(np.float64)
+        return np.broadcast_to(found, (n,))
 
     def texts(name: str) -> Array:
         known = vectors.coords.get(name)
         return np.broadcast_to("" if known is None else known.values.astype(str), (n,))
 
-    kept = [name for name in _KEPT if name in vectors.coords]
-    coords = vectors.coords.to_dataset()[kept].drop_indexes(
-        [name for name in vectors.xindexes if name in kept]
+    coords = xr.Dataset(
+        coords={
+            name: (VIGNETTE, vectors.coords[name].values, vectors.coords[name].attrs)
+            for name in _KEPT
+            if name in vectors.coords and vectors.coords[name].dims == (VIGNETTE,)
+        }
     )
     return Rows(
         replace(truth, values=truth.values[position]),
-        np.asarray(data, np.float32),
-        numbers(mean),
+        vectors.values.astype(np.float32, copy=False),
+        numbers(level),
         numbers(angle),
         side[position],
         texts("beam"),
         texts("polarisation"),
         position,
-        coords.load(),
+        coords,
         {},
     )

@@ -62,7 +62,8 @@ class Sample:
     @property
     def counts(self) -> dict[str, int]:
         """Rows used and left out, for the head's metrics."""
-        return {"n_fit": len(self.targets), "n_dropped": self.dropped}
+        n_held_out = 0 if self.held_out is None else int(self.held_out.sum())
+        return {"n_fit": len(self.targets) - n_held_out, "n_dropped": self.dropped}
 
 
 def complete_rows(

@@ -110,14 +110,12 @@ def find_truth(
     return Truth(name, _numbers(found, name), str(VARIABLES[name].get("units", "1")))
 
 
-def _aligned(
-    ds: xr.Dataset | xr.DataArray, target: str | xr.DataArray
-) -> xr.DataArray:
+def _aligned(ds: xr.Dataset | xr.DataArray, target: str | xr.DataArray) -> xr.DataArray:
     """Return the truth (vignette,) in the order of `ds`."""
     if isinstance(target, str):
-        known = {
-            str(k): v for k, v in getattr(ds, "data_vars", {}).items()
-        } | dict(ds.coords)
+        known = {str(k): v for k, v in getattr(ds, "data_vars", {}).items()} | dict(
+            ds.coords
+        )
         if target not in known:
             small = [n for n, v in known.items() if v.dims == (VIGNETTE,)]
             raise MissingVariableError(
@@ -133,7 +131,8 @@ def _aligned(
             f"the truth needs one value for each of the {ds.sizes[VIGNETTE]} vignettes, with the "
             f"dim 'vignette'; {found.name!r} has {dict(found.sizes)}."
         )
-    return found.load() if found.chunks is None else found.compute()
+    loaded: xr.DataArray = found.compute()
+    return loaded
 
 
 def _matched(ds: xr.Dataset | xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
@@ -153,8 +152,8 @@ def _matched(ds: xr.Dataset | xr.DataArray, truth: xr.DataArray) -> xr.DataArray
             f"no vignette of the truth {truth.name!r} is in the Dataset: their 'vignette_id' "
             f"differ, such as {own[0] if len(own) else 'none'!r}."
         )
-    plain = truth.reset_coords(drop=True).drop_indexes(
-        [name for name in truth.xindexes if name in truth.dims], errors="ignore"
+    plain = xr.DataArray(
+        truth.values, dims=VIGNETTE, name=truth.name, attrs=truth.attrs
     )
     picked = plain.isel({VIGNETTE: np.maximum(at, 0)})
     missing = "" if picked.dtype.kind in "OUST" else np.nan
@@ -163,9 +162,7 @@ def _matched(ds: xr.Dataset | xr.DataArray, truth: xr.DataArray) -> xr.DataArray
 
 def _numbers(found: xr.DataArray, name: str) -> Array:
     if found.dtype.kind not in "fiu":
-        raise TrainingError(
-            f"the truth {name!r} must be numbers; it is {found.dtype}."
-        )
+        raise TrainingError(f"the truth {name!r} must be numbers; it is {found.dtype}.")
     wanted = str(VARIABLES[name].get("units", "1"))
     units = found.attrs.get("units")
     if units is None or str(units) not in _SPELLINGS.get(wanted, {wanted}):
