@@ -257,7 +257,7 @@ def test_missing_device_is_refused():
     if torch.cuda.is_available():
         pytest.skip("this machine has the device")
     with pytest.raises(OceansarError, match="no CUDA device"):
-        runtime._resolve_device("cuda:0")
+        runtime.resolve_device("cuda:0")
 
 
 def test_simulated_model_warns_at_first_use(make_tiny, tmp_path, monkeypatch, no_cache):

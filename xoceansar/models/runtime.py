@@ -40,6 +40,7 @@ __all__ = [
     "get_network",
     "head_block",
     "load_lock",
+    "resolve_device",
     "run_network",
     "share_of_threads",
 ]
@@ -242,7 +243,7 @@ def get_network(handle: ModelHandle) -> Network:
     Network
         In evaluation mode, without gradients.
     """
-    device = _resolve_device(handle.device)
+    device = resolve_device(handle.device)
     precision = _resolve_precision(handle.precision, device)
     key = (handle.backbone, handle.input.size, device, precision)
     with load_lock:
@@ -266,7 +267,24 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
 
 
 @lru_cache
-def _resolve_device(device: str) -> str:
+def resolve_device(device: str) -> str:
+    """Say where a network runs.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns
+    -------
+    str
+        ``cpu`` or ``cuda:N``.
+
+    Raises
+    ------
+    DomainError
+        If a GPU is asked for and there is none.
+    """
     torch = require("torch", extra="models")
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"

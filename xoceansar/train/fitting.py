@@ -1,9 +1,9 @@
 """`fit`: from vignettes with a truth to a head, through the same operations as at inference."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,113 +11,24 @@ import xarray as xr
 
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
-from xoceansar.errors import TrainingError, warn
+from xoceansar.errors import TrainingError
 from xoceansar.models.heads import Head
 from xoceansar.models.spec import Ancillary, HeadSpec, ModelHandle
 from xoceansar.ops.embed import Model, as_handle
 from xoceansar.ops.layout import XarrayObject, find_embedding
-from xoceansar.train.groups import ORBIT_PASS, warn_if_few
-from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
-from xoceansar.train.perceptron import LEARNING_RATES, fit_mlp
+from xoceansar.train.groups import ORBIT_PASS
+from xoceansar.train.kinds import KINDS, Settings
+from xoceansar.train.perceptron import LEARNING_RATES
 from xoceansar.train.result import FitResult, plain
 from xoceansar.train.rows import Groups, Rows, gather
-from xoceansar.train.sample import ClassWeights, class_folds, group_folds
+from xoceansar.train.sample import ClassWeights
 from xoceansar.train.scores import score_table
+from xoceansar.train.sides import kind_of, two_sides, warn_about_classes
+from xoceansar.train.tuning import tune
 
-__all__ = ["KINDS", "Settings", "fit"]
+__all__ = ["fit"]
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides a fit, beside the rows.
-
-    Parameters
-    ----------
-    class_weights : "balanced", mapping of str to float, or None
-        Weight of a row of each class.
-    learning_rates : tuple of float
-        Tried where the head is trained by gradients.
-    seed : int
-        Of everything random.
-    """
-
-    class_weights: ClassWeights
-    learning_rates: tuple[float, ...]
-    seed: int
-
-
-def _linear(learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings) -> Head:
-    del held_out
-    return fit_ridge(
-        learned.features,
-        learned.truth.values,
-        spec,
-        sigma0_mean=learned.sigma0_mean,
-        incidence=learned.incidence,
-        groups=learned.groups,
-        seed=settings.seed,
-    )
-
-
-def _logistic(
-    learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings
-) -> Head:
-    del held_out
-    return fit_logistic(
-        learned.features,
-        learned.truth.values,
-        spec,
-        sigma0_mean=learned.sigma0_mean,
-        incidence=learned.incidence,
-        groups=learned.groups,
-        class_weights=settings.class_weights,
-        seed=settings.seed,
-    )
-
-
-def _knn(learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings) -> Head:
-    del held_out
-    if settings.class_weights is not None:
-        raise TrainingError(
-            "a knn head has no class weights: its neighbours vote as they are. Use 'logistic' or "
-            "'mlp'."
-        )
-    return fit_knn(
-        learned.features,
-        learned.truth.values,
-        spec,
-        sigma0_mean=learned.sigma0_mean,
-        incidence=learned.incidence,
-        groups=learned.groups,
-    )
-
-
-def _mlp(learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings) -> Head:
-    def both(name: str) -> Array:
-        return np.concatenate([getattr(learned, name), getattr(held_out, name)])
-
-    return fit_mlp(
-        both("features"),
-        np.concatenate([learned.truth.values, held_out.truth.values]),
-        spec,
-        sigma0_mean=both("sigma0_mean"),
-        incidence=both("incidence"),
-        held_out=np.arange(len(learned) + len(held_out)) >= len(learned),
-        class_weights=settings.class_weights,
-        learning_rates=settings.learning_rates,
-        seed=settings.seed,
-    )
-
-
-#: How each kind of head on the embedding is fitted.
-KINDS: Final[Mapping[str, Callable[[Rows, Rows, HeadSpec, Settings], Head]]] = {
-    "linear": _linear,
-    "logistic": _logistic,
-    "knn": _knn,
-    "mlp": _mlp,
-}
 
 
 def fit(
@@ -227,18 +138,59 @@ def fit(
     """
     if head not in KINDS:
         raise TrainingError(f"head must be one of {list(KINDS)}; got {head!r}.")
+    _check_finetune(ds, head, finetune)
     handle = as_handle(model)
     how: dict[str, Any] = {"ancillary": ancillary, "classes": classes, "groups": groups}
     rows = gather(ds, target, handle, **how)
     _check_kind(head, rows)
-    learned, held_out = _sides(rows, target, validation, handle, how, seed)
-    _warn_about_classes(learned, held_out)
+    learned, held_out = two_sides(rows, target, validation, handle, how, seed)
+    warn_about_classes(learned, held_out)
+    rates = () if learning_rates is None else tuple(learning_rates)
+    settings = Settings(
+        class_weights=class_weights,
+        learning_rates=(rates if finetune is None else ()) or LEARNING_RATES,
+        seed=seed,
+    )
     spec = _spec(head, name, learned, handle, ancillary)
-    rates = tuple(LEARNING_RATES if learning_rates is None else learning_rates)
-    settings = Settings(class_weights=class_weights, learning_rates=rates, seed=seed)
     fitted = KINDS[head](learned, held_out, spec, settings)
-    result = _result(fitted, learned, held_out, handle, ds, groups, settings)
+    state = None
+    if finetune is not None:
+        where = ds if isinstance(validation, int | float) else validation
+        fitted, state, held_out = tune(
+            (ds, learned), (where, held_out), fitted, handle, finetune, rates, settings
+        )
+    out, truth = fitted(held_out.inputs(spec)), held_out.truth.values
+    result = FitResult(
+        head=fitted,
+        model=handle,
+        scores=score_table(out, truth, held_out.beam, spec, learned.truth.values),
+        validation=_row_by_row(out, held_out),
+        dropped=learned.dropped,
+        provenance={},
+        simulated=_is_simulated(ds, handle),
+        backbone_state=state,
+    )
+    result = _with_provenance(result, learned, held_out, ds, groups, settings)
     return result if to is None else replace(result, bundle=result.write(to))
+
+
+def _check_finetune(ds: XarrayObject, head: str, finetune: str | None) -> None:
+    if finetune is None:
+        return
+    if finetune not in ("full", "lora"):
+        raise TrainingError(
+            f"finetune must be None, 'full' or 'lora'; got {finetune!r}."
+        )
+    if head == "knn":
+        raise TrainingError(
+            "a knn head has no gradients to fine-tune a backbone with. Use 'linear', 'logistic' "
+            "or 'mlp'."
+        )
+    if find_embedding(ds) is not None:
+        raise TrainingError(
+            "a backbone is fine-tuned on images, and these are embeddings. Pass the Dataset with "
+            "sigma0."
+        )
 
 
 def _check_kind(head: str, rows: Rows) -> None:
@@ -251,79 +203,6 @@ def _check_kind(head: str, rows: Rows) -> None:
         raise TrainingError(
             f"{truth.name!r} is a number: use head='linear', 'knn' or 'mlp'."
         )
-
-
-def _sides(
-    rows: Rows,
-    target: str | xr.DataArray,
-    validation: float | XarrayObject,
-    handle: ModelHandle,
-    how: dict[str, Any],
-    seed: int,
-) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to validate on, with no group in common."""
-    if isinstance(validation, xr.Dataset | xr.DataArray):
-        return rows, _other(rows, target, validation, handle, how)
-    if not 0 < validation <= 0.5:
-        raise TrainingError(
-            f"validation must be a fraction up to 0.5, or a Dataset; got {validation}."
-        )
-    warn_if_few(rows.groups, _kind_of(how["groups"]))
-    if len(np.unique(rows.groups)) < 2:
-        raise TrainingError(
-            f"all {len(rows)} vignettes belong to one group ({_kind_of(how['groups'])}), so none "
-            "can be held out. Give vignettes of other passes, or validation=a Dataset."
-        )
-    folds = max(2, round(1 / validation))
-    if rows.truth.classes:
-        split = class_folds(rows.truth.values.astype(int), rows.groups, folds, seed)
-    else:
-        split = group_folds(rows.groups, folds, seed)
-    learned, held_out = next(split)
-    return rows.part(learned), rows.part(held_out)
-
-
-def _other(
-    rows: Rows,
-    target: str | xr.DataArray,
-    validation: XarrayObject,
-    handle: ModelHandle,
-    how: dict[str, Any],
-) -> Rows:
-    groups = how["groups"]
-    if not isinstance(target, str) or not (groups is None or isinstance(groups, str)):
-        raise TrainingError(
-            "with validation= a Dataset, target and groups must be names that both Datasets have. "
-            "Put them in: ds.assign(swh=...), ds.assign_coords(group=...)."
-        )
-    if rows.truth.classes:
-        how = {**how, "classes": rows.truth.classes}
-    held_out = gather(validation, target, handle, **how)
-    common = np.intersect1d(rows.groups, held_out.groups)
-    if groups is not None and len(common):
-        raise TrainingError(
-            f"{len(common)} group(s) ({_kind_of(groups)}) are in both Datasets, such as "
-            f"{common[0]}: the validation would know the answer. Split by group."
-        )
-    return held_out
-
-
-def _kind_of(groups: Groups) -> str:
-    if groups is None:
-        return "each vignette"
-    return groups if isinstance(groups, str) else "as given"
-
-
-def _warn_about_classes(learned: Rows, held_out: Rows) -> None:
-    classes = learned.truth.classes
-    for rows, what in ((learned, "to learn from"), (held_out, "to validate on")):
-        found = set(rows.truth.values.astype(int)) if classes else set()
-        absent = [name for i, name in enumerate(classes) if i not in found]
-        if absent:
-            warn(
-                f"no example {what} of {', '.join(absent)}"
-                + (": never predicted." if rows is learned else ": not scored.")
-            )
 
 
 def _spec(
@@ -352,54 +231,39 @@ def _spec(
     )
 
 
-def _result(
-    fitted: Head,
+def _with_provenance(
+    result: FitResult,
     learned: Rows,
     held_out: Rows,
-    handle: ModelHandle,
     ds: XarrayObject,
     groups: Groups,
     settings: Settings,
 ) -> FitResult:
-    predicted = fitted(held_out.inputs(fitted.spec))
-    truth = held_out.truth.values
-    scores = score_table(
-        predicted, truth, held_out.beam, fitted.spec, learned.truth.values
-    )
-    simulated = _is_simulated(ds, handle)
-    provenance = plain(
-        {
-            "kind": fitted.spec.kind,
-            "n_fit": len(learned),
-            "n_validation": len(held_out),
-            "dropped": learned.dropped,
-            "groups": {
-                "by": _kind_of(groups),
-                "fit": len(np.unique(learned.groups)),
-                "validation": len(np.unique(held_out.groups)),
-            },
-            "validation": scores.to_dict("index"),
-            "simulated": simulated,
-            "source": str(ds.attrs.get("source", "")),
-            "model": handle.name,
-            "finetune": None,
-            "class_weights": settings.class_weights,
-            "seed": settings.seed,
-            "xoceansar_version": __version__,
-        }
-    )
-    spec = replace(
-        fitted.spec, metrics=plain({**fitted.spec.metrics, **scores.loc["all"]})
-    )
-    return FitResult(
-        head=Head(spec, fitted.arrays),
-        model=handle,
-        scores=scores,
-        validation=_row_by_row(predicted, held_out),
-        dropped=learned.dropped,
-        provenance=provenance,
-        simulated=simulated,
-    )
+    """Say how the head was made, in the result and in the head itself."""
+    spec = result.head.spec
+    tuned = spec.metrics.get("finetune")
+    about = {
+        "kind": spec.kind,
+        "n_fit": len(learned),
+        "n_validation": len(held_out),
+        "dropped": learned.dropped,
+        "groups": {
+            "by": kind_of(groups),
+            "fit": len(np.unique(learned.groups)),
+            "validation": len(np.unique(held_out.groups)),
+        },
+        "validation": result.scores.to_dict("index"),
+        "simulated": result.simulated,
+        "source": str(ds.attrs.get("source", "")),
+        "model": result.model.name,
+        "finetune": tuned,
+        "class_weights": settings.class_weights,
+        "seed": settings.seed,
+        "xoceansar_version": __version__,
+    }
+    metrics = plain({**spec.metrics, **result.scores.loc["all"]})
+    head = Head(replace(spec, metrics=metrics), result.head.arrays)
+    return replace(result, head=head, provenance=plain(about))
 
 
 def _is_simulated(ds: XarrayObject, handle: ModelHandle) -> bool:

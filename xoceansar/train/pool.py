@@ -56,6 +56,8 @@ class Pool:
 
     Attributes
     ----------
+    spec : InputSpec
+        What the network takes.
     skipped : dict of str to int
         Vignettes that are not offered, by the reason.
     chunk_of_row : ndarray (vignette,) of int
@@ -108,7 +110,7 @@ class Pool:
                 f"min_valid_fraction must be between 0 and 1; got {min_valid_fraction}."
             )
         found = find_candidates(ds, spec, exclude)
-        self._found, self._spec, self._min_valid = found, spec, min_valid_fraction
+        self._found, self.spec, self._min_valid = found, spec, min_valid_fraction
         self.skipped = dict(found.skipped)
         self.chunk_of_row = found.chunk_of_row
         self.mean, self.scale = found.mean.copy(), found.scale.copy()
@@ -142,7 +144,7 @@ class Pool:
 
         As metadata tell it, and so the same whatever has been read.
         """
-        row_bytes = self._spec.size**2 * _stored_dtype(self._spec).itemsize
+        row_bytes = self.spec.size**2 * _stored_dtype(self.spec).itemsize
         if row_bytes * int(self._found.offered.sum()) <= self._cache_bytes:
             return None
         largest = int(np.bincount(self.chunk_of_row).max()) * row_bytes
@@ -191,7 +193,7 @@ class Pool:
         """
         rows = np.asarray(rows, dtype=np.int64)
         self._refuse_foreign(rows)
-        out = np.empty((len(rows), 1, self._spec.size, self._spec.size), np.float32)
+        out = np.empty((len(rows), 1, self.spec.size, self.spec.size), np.float32)
         usable = np.zeros(len(rows), dtype=bool)
         for chunk in np.unique(self.chunk_of_row[rows]):
             at = np.flatnonzero(self.chunk_of_row[rows] == chunk)
@@ -235,7 +237,7 @@ class Pool:
         incidence = self._found.incidence_of(rows)
         try:
             images, level, fraction = network_input(
-                sigma0, incidence, spec=self._spec, quantity=self._found.quantity
+                sigma0, incidence, spec=self.spec, quantity=self._found.quantity
             )
         except UnitsError as error:
             self._refusal = f" Vignettes {first} to {last - 1}: {error}"
@@ -246,15 +248,15 @@ class Pool:
         self._drop(rows[thin], _NO_DATA)
         self._drop(rows[refused], _REFUSED)
         good = ~(thin | refused)
-        if self._spec.mean is None and self._spec.scale == "linear":
+        if self.spec.mean is None and self.spec.scale == "linear":
             self.mean[rows[good]] = level[good]
-        if self._spec.std is None and good.any():
+        if self.spec.std is None and good.any():
             self._note_spread(rows[good], sigma0[good], incidence[good])
-        return _Chunk(rows[good], images[good].astype(_stored_dtype(self._spec)))
+        return _Chunk(rows[good], images[good].astype(_stored_dtype(self.spec)))
 
     def _empty(self) -> Array:
-        side = self._spec.size
-        return np.empty((0, 1, side, side), _stored_dtype(self._spec))
+        side = self.spec.size
+        return np.empty((0, 1, side, side), _stored_dtype(self.spec))
 
     def _note_spread(self, rows: Rows, sigma0: Array, incidence: Array) -> None:
         """Note the vignettes' own spread.
@@ -262,7 +264,7 @@ class Pool:
         `network_input` puts the mean of the pixels with data in place of those without, so the
         variance of the filled image is theirs times the fraction with data.
         """
-        plain = replace(self._spec, centre="global", mean=0.0, std=1.0)
+        plain = replace(self.spec, centre="global", mean=0.0, std=1.0)
         scaled, _, fraction = network_input(
             sigma0, incidence, spec=plain, quantity=self._found.quantity
         )
