@@ -267,9 +267,11 @@ def _with_provenance(
 
 
 def _is_simulated(ds: XarrayObject, handle: ModelHandle) -> bool:
-    """Whether the data say so; what cannot say is taken for what the model is."""
+    """Whether the data say so; embeddings of unknown source are taken for what the model is."""
+    if "simulated" in ds.attrs or "source" in ds.attrs:
+        return bool(ds.attrs.get("simulated"))
     mute = isinstance(ds, xr.DataArray) or find_embedding(ds) is not None
-    return bool(ds.attrs.get("simulated", mute and handle.simulated))
+    return mute and handle.simulated
 
 
 def _row_by_row(predicted: Array, rows: Rows) -> xr.Dataset:

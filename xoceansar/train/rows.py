@@ -189,7 +189,7 @@ def _drop(keep: Any, bad: Array, reason: str, dropped: dict[str, int]) -> None:
     n = int((keep & bad).sum())
     keep &= ~bad
     if n:
-        dropped[reason] = n
+        dropped[reason] = dropped.get(reason, 0) + n
 
 
 def _require_some(keep: Any, dropped: dict[str, int], truth: Truth) -> None:

@@ -1,5 +1,6 @@
 """The rows that a head is fitted on, and how they are split for validation."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -216,7 +217,11 @@ def class_folds(
     selection = require("sklearn.model_selection", extra="train")
     n = min(folds, len(np.unique(groups)))
     splitter = selection.StratifiedGroupKFold(n, shuffle=True, random_state=seed)
-    for train, test in splitter.split(np.empty(len(y)), y, groups):
+    with warnings.catch_warnings():
+        # of classes with fewer rows than splits: they are on one side of some
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = list(splitter.split(np.empty(len(y)), y, groups))
+    for train, test in splits:
         if len(np.unique(y[train])) < 2:
             raise TrainingError(
                 "a fold has one class only: the classes are not mixed within the groups. "
