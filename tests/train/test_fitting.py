@@ -87,8 +87,8 @@ def embeddings(vignettes, tiny_model) -> xr.Dataset:
 
 def test_a_head_learns_from_images_and_is_used_by_name(vignettes, tiny_model, tmp_path):
     result = fit(vignettes.chunk(vignette=16), "swh", model=tiny_model, to=tmp_path)
-    assert result.scores.loc["all", "rmse"] < 0.5
-    assert result.scores.loc["all", "rmse_of_mean"] > 0.9
+    scores = result.scores.loc["all"]
+    assert scores.rmse < 0.6 * scores.rmse_of_mean
     swh = vignettes.oceansar.swh(model=tmp_path)
     held_out = swh.isel(
         vignette=np.isin(
@@ -130,7 +130,8 @@ def test_images_are_read_chunk_by_chunk_and_once(vignettes, tiny_model):
 def test_what_cannot_be_fitted_is_refused_before_a_pixel_is_read(
     vignettes, tiny_model, no_compute
 ):
-    lazy = vignettes[["sigma0"]].chunk(vignette=16)
+    pixels = vignettes["sigma0"].variable.chunk(vignette=16)
+    lazy = vignettes[["sigma0"]].assign(sigma0=pixels)
     swh = vignettes["swh"]
     with pytest.raises(UnitsError, match="'swh' must be in 'm'"):
         fit(lazy, swh.assign_attrs(units="cm"), model=tiny_model)
