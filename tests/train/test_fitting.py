@@ -589,7 +589,8 @@ def test_passes_without_names_are_told_by_silence():
     minutes = np.array([0, 40, 5, 9, 61, 12])
     time = np.datetime64("2021-04-03T08:00", "ns") + minutes * np.timedelta64(1, "m")
     ds = xr.Dataset(coords={"time": ("vignette", time)})
-    assert orbit_pass(ds).tolist() == [f"pass-{i:05d}" for i in (0, 1, 0, 0, 2, 0)]
+    found = orbit_pass(ds)
+    assert [np.flatnonzero(found == name)[0] for name in found] == [0, 1, 0, 0, 4, 0]
     two = ds.assign_coords(platform=("vignette", list("AABAAA")))
     assert orbit_pass(two)[2] not in np.delete(orbit_pass(two), 2)
     with pytest.raises(MissingVariableError, match="orbit pass"):

@@ -69,7 +69,7 @@ def pretrain(
 
       torchrun --nproc-per-node 2 -m xoceansar.cli pretrain my.toml a.zarr --to run
 
-    RUN/bundle is a model without heads: fit them with xoceansar.train.fit.
+    RUN/bundle is a model without heads: fit them with xoceansar fit.
     """
     require("pydantic", extra="train")
     from xoceansar.train.config import load_config

@@ -30,6 +30,7 @@ from xoceansar.models.vit import (
 )
 from xoceansar.ops.layout import XarrayObject
 from xoceansar.train.augment import Augmentation, make_views
+from xoceansar.train.linear import LEAST_LOGIT
 from xoceansar.train.lowrank import add_low_rank, merge_low_rank
 from xoceansar.train.pool import Pool
 from xoceansar.train.rows import Rows
@@ -117,9 +118,10 @@ class _Tuned(nn.Module):
         for weight, bias in self.names:
             array = torch.from_numpy(head.arrays[weight].T.copy())
             layer = nn.Linear(array.shape[1], array.shape[0])
+            offset = np.maximum(head.arrays[bias], LEAST_LOGIT)
             layer.weight.data, layer.bias.data = (
                 array,
-                torch.from_numpy(head.arrays[bias].copy()),
+                torch.from_numpy(offset),
             )
             self.layers.append(layer)
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 
-__all__ = ["ALPHAS", "NEVER", "STRENGTHS", "logistic", "ridge"]
+__all__ = ["ALPHAS", "LEAST_LOGIT", "NEVER", "STRENGTHS", "logistic", "ridge"]
 
 Array = npt.NDArray[Any]
 
@@ -18,6 +18,8 @@ ALPHAS: Final = tuple(10.0 ** (0.5 * i) for i in range(-12, 5))
 STRENGTHS: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 #: Bias of a class without an example: its probability is zero.
 NEVER: Final = -1e9
+#: The same in a loss that other terms must be seen beside: a probability of 1e-13.
+LEAST_LOGIT: Final = -30.0
 
 
 def ridge(x: Array, y: Array, alphas: Sequence[float]) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from xoceansar.models.heads import Head
 from xoceansar.models.spec import HeadSpec
 from xoceansar.train import mlp
 from xoceansar.train.heads import as_float32, finished, score, unscaled
-from xoceansar.train.linear import ALPHAS, logistic, ridge
+from xoceansar.train.linear import ALPHAS, LEAST_LOGIT, logistic, ridge
 from xoceansar.train.sample import (
     ClassWeights,
     Sample,
@@ -28,8 +28,6 @@ Array = npt.NDArray[Any]
 LEARNING_RATES: Final = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3)
 #: Inverse penalties of the logistic law that it begins with; less penalty is the perceptron's part.
 _STRENGTHS: Final = (1e-3, 1e-2, 1e-1)
-#: Logit of a class without an example: a probability of 1e-13, and a loss that is finite.
-_NEVER: Final = -30.0
 
 
 def fit_mlp(
@@ -208,7 +206,7 @@ def _linear_law(
     ]
     losses = []
     for w, b in laws:
-        np.maximum(b, _NEVER, out=b)
+        np.maximum(b, LEAST_LOGIT, out=b)
         logits = x[test] @ w + b
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
