@@ -25,7 +25,7 @@ def extend_bundle(
     provenance: Mapping[str, Any],
     card: str,
 ) -> ModelHandle:
-    """Write a bundle with the backbone of another, some of its heads and one more.
+    """Write a bundle with the backbone of another, some of its heads, and one more.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def extend_bundle(
     name : str
         Name of the new model.
     keep : collection of str
-        Names of the heads of `handle` that the new bundle has too.
+        Names of the heads and detectors of `handle` that the new bundle has too.
     simulated : bool
         Whether it was trained on simulated vignettes only.
     provenance : mapping
@@ -77,10 +77,10 @@ def extend_bundle(
         for spec in handle.heads
         if spec.name in keep and spec.name != own
     }
+    detectors = tuple(spec for spec in handle.detectors if spec.name in keep)
     files = {handle.backbone.file: handle.backbone.sha256}
-    for file, sha256 in (
-        files | {spec.file: spec.sha256 for spec in kept.values()}
-    ).items():
+    files |= {spec.file: spec.sha256 for spec in (*kept.values(), *detectors)}
+    for file, sha256 in files.items():
         content = read_checked(source / file, sha256)
         if target != source:
             write_file(target / file, content)
@@ -92,6 +92,7 @@ def extend_bundle(
         backbone=handle.backbone,
         input=handle.input,
         heads=tuple(saved[name] for name in order if name in saved),
+        detectors=detectors,
         simulated=simulated,
         device=handle.device,
         precision=handle.precision,

@@ -76,7 +76,7 @@ class FitResult:
         name : str, optional
             Name of the bundle; the folder's where not given.
         keep_heads : bool
-            Whether the other heads of the model are copied too. Those of a backbone that was
+            Whether the other heads and the detectors of the model are copied too. Those of a backbone that was
             fine-tuned are not, whatever this says.
 
         Returns
@@ -99,7 +99,7 @@ class FitResult:
         called = name or path.name
         if self.backbone_state is not None:
             return self._write_fine_tuned(path, called)
-        others = {spec.name for spec in self.model.heads} - {self.head.spec.name}
+        others = set(self._names()) - {self.head.spec.name}
         kept = others if keep_heads else set[str]()
         theirs = self.model.simulated and bool(kept)
         if theirs and not self.simulated:
@@ -126,9 +126,9 @@ class FitResult:
                 f"{path} holds the model before its fine-tuning, with heads that need its "
                 "weights. Write to another folder."
             )
-        if self.model.heads:
+        if self._names():
             warn(
-                f"the heads {[head.name for head in self.model.heads]} of "
+                f"the heads {self._names()} of "
                 f"{self.model.name!r} belong to its backbone before the fine-tuning and are left "
                 "out: fit them again with model= this bundle."
             )
@@ -146,6 +146,9 @@ class FitResult:
         return replace(
             written, device=self.model.device, precision=self.model.precision
         )
+
+    def _names(self) -> list[str]:
+        return [spec.name for spec in (*self.model.heads, *self.model.detectors)]
 
     def _provenance(self) -> dict[str, Any]:
         before = read_provenance(Path(self.model.path))
