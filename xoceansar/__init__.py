@@ -12,15 +12,18 @@ from xoceansar import accessor as _accessor  # noqa: F401  registers .oceansar
 from xoceansar._version import __version__
 
 if TYPE_CHECKING:
-    from xoceansar import models, ops, plot, simulate, train
+    from xoceansar import evaluate, models, ops, plot, simulate, train
     from xoceansar.io.archive import to_zarr
+    from xoceansar.io.ocn import open_ocn
     from xoceansar.io.wave_mode import open_wave_mode
     from xoceansar.models.bundle import load_model
 
 __all__ = [
     "__version__",
+    "evaluate",
     "load_model",
     "models",
+    "open_ocn",
     "open_wave_mode",
     "ops",
     "plot",
@@ -30,11 +33,14 @@ __all__ = [
 ]
 
 _LAZY = {
+    "open_ocn": "xoceansar.io.ocn",
     "open_wave_mode": "xoceansar.io.wave_mode",
     "to_zarr": "xoceansar.io.archive",
     "load_model": "xoceansar.models.bundle",
 }
-_SUBPACKAGES = frozenset({"io", "models", "ops", "plot", "sar", "simulate", "train"})
+_SUBPACKAGES = frozenset(
+    {"evaluate", "io", "models", "ops", "plot", "sar", "simulate", "train"}
+)
 
 
 def __getattr__(name: str) -> Any:

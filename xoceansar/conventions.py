@@ -252,6 +252,97 @@ VARIABLES: Final = _freeze(
             "standard_name": "quality_flag",
             "long_name": "what to know before using the vignette",
         },
+        # Level-2 OCN products
+        "source_product": {"long_name": "name of the SLC product that was processed"},
+        "swh_standard_error": {
+            "standard_name": "sea_surface_wave_significant_height standard_error",
+            "long_name": "standard deviation of the significant wave height",
+            "units": "m",
+        },
+        "swh_quality": {"long_name": "quality of the wave inversion"},
+        "wind_sea_swh": {
+            "standard_name": "sea_surface_wind_wave_significant_height",
+            "long_name": "significant wave height of the wind sea",
+            "units": "m",
+        },
+        "wind_quality": {"long_name": "quality of the wind inversion"},
+        "wind_speed_mean": {
+            "standard_name": "wind_speed",
+            "long_name": "mean wind speed of the cells of the wind grid",
+            "units": "m s-1",
+        },
+        "wind_to_direction_mean": {
+            "standard_name": "wind_to_direction",
+            "long_name": "mean direction to which the wind blows, of the cells of the wind "
+            "grid, clockwise from north",
+            "units": "degree",
+        },
+        "wind_speed_model": {
+            "standard_name": "wind_speed",
+            "long_name": "wind speed at 10 m by ECMWF, as the product has it",
+            "units": "m s-1",
+        },
+        "wind_to_direction_model": {
+            "standard_name": "wind_to_direction",
+            "long_name": "direction to which the wind blows by ECMWF, clockwise from north",
+            "units": "degree",
+        },
+        "range_cutoff": {
+            "long_name": "shortest wavelength that the radar resolves along range",
+            "units": "m",
+        },
+        "normalised_variance": {
+            "long_name": "variance of the intensity over its squared mean",
+            "units": "1",
+        },
+        "sigma0_skewness": {"long_name": "skewness of the intensity", "units": "1"},
+        "sigma0_kurtosis": {"long_name": "kurtosis of the intensity", "units": "1"},
+        "sigma0_raw_mean": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "mean of sigma0 of the vignette before noise removal",
+            "units": "1",
+            "comment": "linear",
+        },
+        "water_depth": {
+            "standard_name": "sea_floor_depth_below_sea_surface",
+            "long_name": "water depth",
+            "units": "m",
+        },
+        "land_fraction": {
+            "standard_name": "land_area_fraction",
+            "long_name": "fraction of the vignette that is land",
+            "units": "1",
+        },
+        "partition_swh": {
+            "long_name": "significant wave height of each partition of the spectrum",
+            "units": "m",
+        },
+        "partition_wavelength": {
+            "long_name": "dominant wavelength of each partition of the spectrum",
+            "units": "m",
+        },
+        "partition_to_direction": {
+            "long_name": "direction to which the waves of each partition travel, clockwise "
+            "from north",
+            "units": "degree",
+        },
+        "partition_ambiguity": {
+            "long_name": "whether the two opposite directions of each partition are told apart"
+        },
+        "partition_quality": {"long_name": "quality of each partition of the spectrum"},
+        # collocation
+        "collocation_distance": {
+            "long_name": "great-circle distance from the vignette to what it was matched with",
+            "units": "m",
+        },
+        "collocation_time_offset": {
+            "long_name": "time of what the vignette was matched with, minus its own"
+        },
+        "collocation_flag": {"long_name": "how the vignette was matched"},
+        "collocation_count": {
+            "long_name": "number of reference samples that were averaged",
+            "units": "1",
+        },
     }
 )
 

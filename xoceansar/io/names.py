@@ -12,7 +12,15 @@ from typing import Final, Literal
 
 import numpy as np
 
-__all__ = ["ProductName", "Role", "VignetteName", "parse_file", "parse_product"]
+__all__ = [
+    "OcnName",
+    "ProductName",
+    "Role",
+    "VignetteName",
+    "parse_file",
+    "parse_ocn_file",
+    "parse_product",
+]
 
 Role = Literal["annotation", "calibration", "noise", "measurement"]
 
@@ -21,12 +29,19 @@ _PRODUCT: Final = re.compile(
     r"(?P<level>[0-9])[A-Z]{3}_\d{8}T\d{6}_",
     re.IGNORECASE,
 )
-_STEM: Final = re.compile(
-    r"(?P<platform>s1[a-z])-(?P<beam>wv[12])-slc-(?P<polarisation>[vh]{2})-"
-    r"(?P<start>\d{8}t\d{6})-(?P<stop>\d{8}t\d{6})-"
-    r"(?P<orbit>\d{6})-(?P<datatake>[0-9a-f]{6})-(?P<number>\d{3})",
-    re.IGNORECASE,
-)
+
+
+def _stem(kind: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<platform>s1[a-z])-(?P<beam>wv[12])-{kind}-(?P<polarisation>[vh]{{2}})-"
+        r"(?P<start>\d{8}t\d{6})-(?P<stop>\d{8}t\d{6})-"
+        r"(?P<orbit>\d{6})-(?P<datatake>[0-9a-f]{6})-(?P<number>\d{3})",
+        re.IGNORECASE,
+    )
+
+
+_STEM: Final = _stem("slc")
+_OCN_STEM: Final = _stem("ocn")
 _ROLES: Final[dict[tuple[str, str], Role]] = {
     ("", ".xml"): "annotation",
     ("calibration-", ".xml"): "calibration",
@@ -68,10 +83,13 @@ class VignetteName:
     stem: str
 
     def _field(self, name: str) -> str:
-        found = _STEM.fullmatch(self.stem)
+        found = self._pattern().fullmatch(self.stem)
         if found is None:
-            raise ValueError(f"{self.stem!r} is not the stem of a Wave Mode SLC file")
+            raise ValueError(f"{self.stem!r} is not the stem of a Wave Mode file")
         return found[name]
+
+    def _pattern(self) -> re.Pattern[str]:
+        return _STEM
 
     @property
     def platform(self) -> str:
@@ -102,6 +120,19 @@ class VignetteName:
     def stop(self) -> np.datetime64:
         """Last line, UTC, to the second."""
         return _time(self._field("stop"))
+
+
+class OcnName(VignetteName):
+    """What the file stem of a vignette says in a Level-2 OCN product.
+
+    Parameters
+    ----------
+    stem : str
+        The stem in lower case: the unique identifier of the vignette.
+    """
+
+    def _pattern(self) -> re.Pattern[str]:
+        return _OCN_STEM
 
 
 def _time(text: str) -> np.datetime64:
@@ -164,3 +195,29 @@ def parse_file(path: str) -> tuple[Role, VignetteName] | None:
         return None
     role = _ROLES.get((stem[: found.start()], suffix))
     return None if role is None else (role, VignetteName(stem[found.start() :]))
+
+
+def parse_ocn_file(path: str) -> OcnName | None:
+    """Say which vignette a measurement file of a Wave Mode OCN product is.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    OcnName or None
+        None for any other file.
+
+    Examples
+    --------
+    >>> stem = "s1a-wv2-ocn-vv-20260112t045817-20260112t045820-062729-07ddb1-036"
+    >>> parse_ocn_file(f"measurement/{stem}.nc").beam
+    'wv2'
+    """
+    file = PurePosixPath(path)
+    stem = file.stem.lower()
+    if file.suffix.lower() != ".nc" or _OCN_STEM.fullmatch(stem) is None:
+        return None
+    return OcnName(stem)

@@ -1,0 +1,258 @@
+"""Match vignettes with what others measured or modelled: fields, tracks, buoys, OCN products."""
+
+import datetime as dt
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Final, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
+from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
+from xoceansar.evaluate._assemble import assemble, labels_of, provenance
+from xoceansar.evaluate._candidates import Vignettes, find
+from xoceansar.evaluate._corners import around
+from xoceansar.evaluate._gather import compute, sampled
+from xoceansar.evaluate._reference import (
+    Reference,
+    choose_variables,
+    nanoseconds,
+    understand,
+)
+from xoceansar.evaluate._resolve import Method, Plan
+
+__all__ = ["collocate"]
+
+#: Names of the significant wave height where there is no standard name.
+_SWH_NAMES: Final = frozenset({"swh", "hs", "hm0", "vhm0", "vavh", "wvht"})
+_SWH: Final = "sea_surface_wave_significant_height"
+#: Names of directions whose attributes do not say so: ERA5 and WAVEWATCH III.
+_DIRECTIONS: Final = frozenset(
+    {"mwd", "mdts", "mdww", "dwi", "wdw", "dir", "dp", "pdir", "vmdr", "vpd", "wdir"}
+)
+
+
+def collocate(
+    ds: xr.Dataset | xr.DataArray,
+    reference: xr.Dataset | xr.DataArray,
+    *,
+    variables: str | Iterable[str] | None = None,
+    max_distance: float = 50.0,
+    max_time: str | dt.timedelta | np.timedelta64 = "30min",
+    method: Method = "nearest",
+    require: str | Iterable[str] | None = None,
+) -> xr.Dataset:
+    """Match vignettes with a reference in space and time.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        With ``longitude``, ``latitude`` and ``time`` (vignette). Only these are looked at.
+    reference : Dataset or DataArray
+        A grid (time, latitude, longitude), a mesh or curvilinear grid, stations (time,
+        station), or samples that each have a place and a time: a track, a swath, OCN products.
+        Which, is told from the dims of its longitude, latitude and time.
+    variables : str or iterable of str, optional
+        Variables of the reference; by default all that change with the place.
+    max_distance : float, default 50
+        Kilometres along the great circle to the sample, or to the grid point. Inclusive.
+    max_time : str or timedelta, default "30min"
+        Longest time between vignette and sample, as `pandas.Timedelta` reads it. Inclusive.
+    method : {"nearest", "linear", "mean"}, optional
+        The nearest sample; interpolation in longitude, latitude and time on a grid; or the
+        mean of all samples within the limits (on fields, of the step nearest in time).
+    require : str or iterable of str, optional
+        Variables without which a sample counts as missing. By default the significant wave
+        height where it is among the variables, as it says where the sea is; otherwise a sample
+        is missing that has no value at all.
+
+    Returns
+    -------
+    Dataset
+        Along ``vignette``, with the coordinates of `ds`: the variables under their own names
+        and attributes, ``collocation_distance`` (m), ``collocation_time_offset``
+        (timedelta64, positive where the reference is later), ``collocation_flag`` (CF flags),
+        and for means ``collocation_count``. A name that a coordinate of `ds` has already gets
+        the prefix ``reference_``.
+
+    Raises
+    ------
+    MissingVariableError
+        If a position, a time or a variable is not there.
+    DimensionError
+        If the layout of the reference is not clear, or the method does not suit it.
+    UnitsError
+        If a limit is negative or not readable.
+
+    Notes
+    -----
+    A sample is nearest by distance, and by time among those equally far, as of one buoy.
+    Where the nearest is missing (NaN: land, ice, a gap), the nearest valid one within the limits
+    is taken and flagged ``matched_nearest_valid``; so it is where a corner of an interpolation is
+    missing. On grids and meshes only the step nearest in time is looked at. A vignette without
+    a match has missing values; its distance and offset, where known, are those of the nearest
+    sample that was refused.
+
+    Directions, known by ``direction`` in their names or attributes and by their units, are
+    averaged as vectors. Directions *from* stay directions from: nothing is turned.
+
+    ERA5 with the dim ``expver`` is merged, the final version first; one ensemble ``number`` is
+    dropped, several stay a dim, as do partitions and frequencies.
+
+    Lazy where the reference is: of it only positions and times are loaded, and when the result
+    is computed, only the chunks with candidates are read, each once. A file opened without Dask is
+    read in blocks then. The coordinates of `ds` are loaded. Memory is some 40 bytes for each
+    candidate: about pi max_distance**2 over the area of a grid cell, for each vignette.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> time = np.array(["2021-04-03T08:30"], "datetime64[ns]")
+    >>> ds = xr.Dataset(
+    ...     coords={
+    ...         "longitude": ("vignette", [-179.9]),
+    ...         "latitude": ("vignette", [0.0]),
+    ...         "time": ("vignette", time),
+    ...     }
+    ... )
+    >>> buoy = xr.Dataset(
+    ...     {"swh": ("time", [2.5])},
+    ...     {"time": time, "longitude": 179.9, "latitude": 0.0},
+    ... )
+    >>> found = collocate(ds, buoy)
+    >>> found.swh.values, found.collocation_distance.values.round()
+    (array([2.5]), array([22239.]))
+    """
+    reach, span = _limits(max_distance, max_time)
+    if method not in get_args(Method):
+        raise DimensionError(
+            f"method={method!r} is not one of {list(get_args(Method))}."
+        )
+    coords = _coords(ds)
+    vignettes = _positions(coords)
+    known = understand(reference)
+    names = choose_variables(known, variables)
+    candidates = find(known, vignettes, reach=reach, span=span)
+    corners = None
+    if method == "linear":
+        rows = np.unique(candidates.row)
+        corners = around(known, vignettes, rows, span)
+    judged, strict = _judges(known, names, require)
+    plan = Plan(
+        method=method,
+        placed=vignettes.placed,
+        candidates=candidates,
+        corners=corners,
+        judged=judged,
+        strict=strict,
+        periods=_periods(known.data, names),
+    )
+    place, step = candidates.place, candidates.step
+    if corners is not None:
+        place = np.concatenate([place, corners.place.ravel()])
+        step = np.concatenate([step, corners.step.ravel()])
+    indexers = known.indexers(place, step)
+    labels = labels_of(known, names)
+    samples = {
+        str(name): sampled(known.data[name], indexers) for name in (*names, *labels)
+    }
+    out = assemble(compute(plan, samples), known, names, labels, coords)
+    if method != "mean":
+        out = out.drop_vars("collocation_count")
+    out.attrs = provenance(ds, known, method, max_distance, span)
+    return out
+
+
+def _limits(
+    max_distance: float, max_time: str | dt.timedelta | np.timedelta64
+) -> tuple[float, int]:
+    """Metres and nanoseconds."""
+    try:
+        span = pd.Timedelta(max_time)
+    except (TypeError, ValueError) as error:
+        raise UnitsError(
+            f"max_time={max_time!r} is no time: {error}. Give max_time='30min', or a "
+            "datetime.timedelta."
+        ) from error
+    if not max_distance >= 0 or not span >= pd.Timedelta(0):
+        raise UnitsError(
+            f"limits of zero or more are needed; got max_distance={max_distance!r} (km), "
+            f"max_time={max_time!r}."
+        )
+    return 1000.0 * max_distance, int(span.as_unit("ns").value)
+
+
+def _coords(ds: xr.Dataset | xr.DataArray) -> dict[Hashable, xr.DataArray]:
+    """Coordinates of the vignettes that the result keeps: none along the image."""
+    absent = [k for k in ("longitude", "latitude", "time") if k not in ds.coords]
+    if isinstance(ds, xr.Dataset):
+        ds = ds.set_coords([k for k in absent if k in ds])
+        absent = [k for k in absent if k not in ds]
+    wrong = [k for k in ("longitude", "latitude", "time") if k not in absent and ds[k].dims != (VIGNETTE,)]  # fmt: skip
+    if absent or wrong:
+        raise MissingVariableError(
+            "vignettes with longitude, latitude and time along 'vignette' are needed; "
+            f"{absent + wrong} are not there, or along other dims. Keep them with the result, "
+            "rename with ds.rename(...), or add a lost dim with ds.expand_dims('vignette')."
+        )
+    return {
+        name: array
+        for name, array in ds.coords.items()
+        if not {LINE, SAMPLE} & set(array.dims)
+    }
+
+
+def _positions(coords: Mapping[Hashable, xr.DataArray]) -> Vignettes:
+    return Vignettes(
+        np.asarray(coords["longitude"].values, float),
+        np.asarray(coords["latitude"].values, float),
+        nanoseconds(coords["time"].values, "vignettes"),
+    )
+
+
+def _judges(
+    known: Reference, names: list[Hashable], require: str | Iterable[str] | None
+) -> tuple[tuple[str, ...], bool]:
+    """Variables that say whether a sample is missing, and whether all of them must be there."""
+    if require is not None:
+        asked = [require] if isinstance(require, str) else list(require)
+        wrong = [name for name in asked if name not in names]
+        if wrong or not asked:
+            raise MissingVariableError(
+                f"require={require!r} names variables to collocate; these are "
+                f"{list(map(str, names))}."
+            )
+        return tuple(asked), True
+    heights = [name for name in names if _is_wave_height(known.data[name])]
+    if heights:
+        return tuple(map(str, heights)), True
+    most = max(len(known.sample_dims & set(known.data[name].dims)) for name in names)
+    full = [
+        name
+        for name in names
+        if len(known.sample_dims & set(known.data[name].dims)) == most
+    ]
+    floats = [name for name in full if known.data[name].dtype.kind == "f"]
+    return tuple(map(str, floats or full)), False
+
+
+def _is_wave_height(array: xr.DataArray) -> bool:
+    """Whether a variable is the total significant wave height: of a sample, not of its parts."""
+    named = str(array.name).lower() in _SWH_NAMES
+    return named or array.attrs.get("standard_name") == _SWH
+
+
+def _periods(data: xr.Dataset, names: list[Hashable]) -> dict[str, float]:
+    """Full turn of each variable that is a direction."""
+    found = {}
+    for name in names:
+        attrs = data[name].attrs
+        words = f"{attrs.get('standard_name', '')} {attrs.get('long_name', '')} {name}"
+        units = str(attrs.get("units", "")).lower()
+        if "direction" in words.lower() or str(name).lower() in _DIRECTIONS:
+            if units.startswith("deg"):
+                found[str(name)] = 360.0
+            elif units.startswith("rad"):
+                found[str(name)] = 2 * np.pi
+    return found

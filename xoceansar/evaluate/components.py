@@ -1,0 +1,90 @@
+"""Wind speed and direction from the components that models give."""
+
+from collections.abc import Hashable
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from xoceansar.conventions import VARIABLES, annotate
+from xoceansar.errors import MissingVariableError
+
+__all__ = ["wind_vector"]
+
+_COMPONENTS: Final = (("u10", "v10"), ("u10n", "v10n"), ("uwnd", "vwnd"))
+
+
+def wind_vector(
+    ds: xr.Dataset, eastward: str | None = None, northward: str | None = None
+) -> xr.Dataset:
+    """Turn wind components into speed and direction.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With an eastward and a northward wind, such as ``u10`` and ``v10`` of ERA5 or ``uwnd``
+        and ``vwnd`` of WAVEWATCH III.
+    eastward, northward : str, optional
+        Their names; otherwise they are found by standard name (``eastward_wind``,
+        ``northward_wind``) or by the names above.
+
+    Returns
+    -------
+    Dataset
+        ``wind_speed``, m s-1, and ``wind_to_direction``, degrees clockwise from north in
+        [0, 360), towards which the wind blows. Lazy where the input is.
+
+    Raises
+    ------
+    MissingVariableError
+        If the components are not there, or several are.
+
+    Notes
+    -----
+    speed = hypot(u, v); direction = atan2(u, v). A wind of exactly zero has no direction.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.Dataset({"u10": ("vignette", [3.0]), "v10": ("vignette", [-4.0])})
+    >>> wind_vector(ds).wind_speed.values
+    array([5.])
+    """
+    u, v = _components(ds, eastward, northward)
+    speed = xr.apply_ufunc(np.hypot, u, v, dask="allowed")
+    angle = np.degrees(xr.apply_ufunc(np.arctan2, u, v, dask="allowed")) % 360.0
+    source = {"long_name": f"wind speed of {u.name} and {v.name}"}
+    direction = {
+        "long_name": f"{VARIABLES['wind_to_direction']['long_name']}, of {u.name} and {v.name}"
+    }
+    return xr.Dataset(
+        {
+            "wind_speed": annotate(speed, "wind_speed", **source),
+            "wind_to_direction": annotate(
+                angle.where(speed > 0), "wind_to_direction", **direction
+            ),
+        }
+    )
+
+
+def _components(
+    ds: xr.Dataset, eastward: str | None, northward: str | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    standard = [
+        [n for n, v in ds.data_vars.items() if v.attrs.get("standard_name") == name]
+        for name in ("eastward_wind", "northward_wind")
+    ]
+    pairs: list[tuple[Hashable, Hashable]] = []
+    if eastward is not None and northward is not None:
+        pairs = [(eastward, northward)]
+    elif len(standard[0]) == len(standard[1]) == 1:
+        pairs = [(standard[0][0], standard[1][0])]
+    else:
+        pairs = [pair for pair in _COMPONENTS if set(pair) <= set(ds.data_vars)]
+    if len(pairs) != 1 or not set(pairs[0]) <= set(ds.data_vars):
+        raise MissingVariableError(
+            "an eastward and a northward wind are needed; the variables are "
+            f"{sorted(map(str, ds.data_vars))}. Name them: "
+            "wind_vector(ds, eastward='u10', northward='v10')."
+        )
+    return ds[pairs[0][0]], ds[pairs[0][1]]

@@ -1,0 +1,313 @@
+"""Open Level-2 OCN Wave Mode products: ESA's own waves and wind, one row for each vignette."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+
+from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
+from xoceansar.conventions import Quality as Bits
+from xoceansar.errors import ProductError, UnsupportedProductError, VignetteError, warn
+from xoceansar.io._ocn_file import N_PARTITIONS, PARTITIONS, SCALARS, read_file
+from xoceansar.io.names import OcnName, parse_ocn_file, parse_product
+from xoceansar.io.product import Paths, expand
+
+__all__ = ["open_ocn"]
+
+PARTITION: Final = "partition"
+_MEASUREMENT: Final = "measurement"
+_STRINGS: Final = (
+    "vignette_id",
+    "beam",
+    "polarisation",
+    "platform",
+    "product",
+    "source_product",
+    "ipf_version",
+)
+_COORDS: Final = (*_STRINGS, "time", "longitude", "latitude", "incidence", "ground_heading")  # fmt: skip
+_FLAGS: Final[Mapping[str, str]] = {
+    "swh_quality": "good medium low poor",
+    "wind_quality": "no_data bad suspect acceptable good",
+    "partition_ambiguity": "resolved not_resolved",
+    "partition_quality": "very_good good medium low poor",
+}
+_ANCILLARY: Final = {
+    "swh": "swh_standard_error swh_quality",
+    "wind_speed": "wind_quality",
+    "partition_swh": "partition_quality",
+    "partition_to_direction": "partition_ambiguity",
+}
+#: What the table of names cannot know of these variables.
+_NOTES: Final[Mapping[str, dict[str, str]]] = {
+    "sigma0_mean": {
+        "long_name": "mean of the noise-corrected sigma0 of the vignette",
+        "comment": "linear; oswNrcsNeszCorr of the product, which is in decibel",
+    },
+    "nesz": {
+        "long_name": "mean noise-equivalent sigma zero of the vignette",
+        "comment": "linear; mean of owiNesz",
+    },
+    "wind_speed": {"comment": "oswWindSpeed: one value for the wave cell"},
+    "wind_to_direction": {
+        "comment": "oswWindDirection turned by 180 degrees; it follows the ECMWF direction"
+    },
+    "ground_heading": {
+        "comment": "oswHeading, the direction of the image lines; owiHeading of the same file "
+        "may differ by some 5 degrees"
+    },
+    "partition_to_direction": {
+        "comment": "oswDirmet, from which the waves come, turned by 180 degrees"
+    },
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A measurement file: where it is, and in which product."""
+
+    path: str
+    name: OcnName
+    product: str
+    archive: str | None = None
+
+    @property
+    def where(self) -> str:
+        return self.path if self.archive is None else f"{self.archive}/{self.path}"
+
+    def values(self) -> dict[str, Any]:
+        if self.archive is None:
+            return read_file(self.path, self.name)
+        with zipfile.ZipFile(self.archive) as archive:
+            return read_file(self.where, self.name, archive.read(self.path))
+
+
+def open_ocn(
+    paths: Paths, *, on_error: Literal["flag", "raise"] = "flag"
+) -> xr.Dataset:
+    """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
+
+    Parameters
+    ----------
+    paths : str, path-like or iterable of them
+        A ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
+        measurement file (``s1x-wvN-ocn-...nc``), a folder of such files, several of these, or
+        a glob pattern.
+    on_error : {"flag", "raise"}, optional
+        What to do with a file that cannot be read: make its row missing, set ``unreadable`` in
+        its quality and warn; or raise.
+
+    Returns
+    -------
+    Dataset
+        Dims (vignette, partition), sorted by time, in memory. Along vignette: the coordinates
+        ``vignette_id``, ``time``, ``longitude``, ``latitude``, ``incidence``,
+        ``ground_heading``, ``beam``, ``polarisation``, ``platform``, ``product``,
+        ``source_product``, ``ipf_version``; ``swh`` with ``swh_standard_error`` and
+        ``swh_quality``, ``wind_sea_swh``; ``wind_speed`` and ``wind_to_direction`` of the wave
+        cell, the same ``_mean`` over the wind grid with ``wind_quality``, and ``_model`` by
+        ECMWF; ``azimuth_cutoff``, ``range_cutoff``, ``normalised_variance``,
+        ``sigma0_skewness``, ``sigma0_kurtosis``; ``sigma0_mean``, ``sigma0_raw_mean`` and
+        ``nesz``, linear; ``water_depth``, ``land_fraction``, ``quality``. Along (vignette,
+        partition): ``partition_swh``, ``partition_wavelength``, ``partition_to_direction``,
+        ``partition_ambiguity``, ``partition_quality``.
+
+    Raises
+    ------
+    ProductError
+        If a path holds no product.
+    UnsupportedProductError
+        If it is another product: another level, or another mode.
+    VignetteError
+        With ``on_error="raise"``, if a file cannot be read.
+
+    Notes
+    -----
+    Reads every file at once: some 30 numbers of each 0.8 MB, and no spectrum. Fill values
+    (-999, and negative ones of what cannot be negative) are missing values, and so is what an
+    older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. Directions are turned to
+    the convention of this library, towards which the wind blows and the waves travel.
+    ``time`` is the middle of the first and last second that the file states. ``wind_quality``
+    is the quality that nine in ten cells of the wind grid reach.
+
+    References
+    ----------
+    Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 5 (Level 2 OCN).
+
+    Examples
+    --------
+    >>> import xoceansar
+    >>> ocn = xoceansar.open_ocn("S1A_WV_OCN__2SSV_....SAFE")  # doctest: +SKIP
+    >>> ocn = xoceansar.open_ocn("measurement/*.nc")  # doctest: +SKIP
+    """
+    if on_error not in ("flag", "raise"):
+        raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
+    files = _unique(_files(expand(paths)))
+    rows = [_row(file, raises=on_error == "raise") for file in files]
+    rows.sort(key=lambda row: (row["time"], row["vignette_id"]))
+    ds = _dataset(rows)
+    _note_absent(ds)
+    return ds
+
+
+def _files(paths: list[str]) -> Iterator[_File]:
+    for path in paths:
+        name = Path(path).name
+        if name.lower() == "manifest.safe":
+            path, name = str(Path(path).parent), Path(path).parent.name
+        found = list(_files_of(path))
+        if not found:
+            _refuse(path, name)
+        yield from found
+
+
+def _files_of(path: str) -> Iterator[_File]:
+    target = Path(path)
+    if not target.exists():
+        raise ProductError(f"{path} does not exist. Check the path.")
+    if target.is_dir():
+        inner = target / _MEASUREMENT
+        members = sorted(os.listdir(inner if inner.is_dir() else target))
+        for member in members:
+            if (name := parse_ocn_file(member)) is not None:
+                file = (inner if inner.is_dir() else target) / member
+                yield _File(str(file), name, _product_of(file))
+    elif zipfile.is_zipfile(target):
+        with zipfile.ZipFile(target) as archive:
+            members = sorted(archive.namelist())
+        for member in members:
+            if (name := parse_ocn_file(member)) is not None:
+                yield _File(member, name, _product_of(PurePosixPath(member)), path)
+    elif (name := parse_ocn_file(target.name)) is not None:
+        yield _File(path, name, _product_of(target.absolute()))
+
+
+def _product_of(file: PurePosixPath | Path) -> str:
+    """Name of the product's folder; empty for a file that lies elsewhere."""
+    folder = file.parent.parent.name
+    known = file.parent.name == _MEASUREMENT and parse_product(folder) is not None
+    return folder if known else ""
+
+
+def _refuse(path: str, name: str) -> None:
+    known = parse_product(name)
+    if known is not None and (known.mode, known.kind) != ("WV", "OCN"):
+        remedy = (
+            "Level 1 images are opened with xoceansar.open_wave_mode."
+            if (known.mode, known.kind) == ("WV", "SLC")
+            else "Open its netCDF files, where it has such, with xarray.open_dataset."
+        )
+        raise UnsupportedProductError(
+            f"{name} is a Sentinel-1 {known.mode} {known.kind} product; Wave Mode OCN "
+            f"products (S1x_WV_OCN__...) are read here. {remedy}"
+        )
+    if Path(path).is_file():
+        raise UnsupportedProductError(
+            f"{path} is not named as a measurement file of a Wave Mode OCN product "
+            "(s1x-wvN-ocn-pp-START-STOP-ORBIT-TAKE-NNN.nc), from which its beam, satellite and "
+            "identifier are taken. Give such a file under its own name."
+        )
+    raise ProductError(
+        f"{path} holds no measurement file of a Wave Mode OCN product (s1x-wvN-ocn-...nc). "
+        "Give the .SAFE folder, the archive, or the netCDF files."
+    )
+
+
+def _unique(files: Iterator[_File]) -> list[_File]:
+    kept: dict[str, _File] = {}
+    repeated = 0
+    for file in files:
+        repeated += kept.setdefault(file.name.stem, file) is not file
+    if repeated:
+        warn(
+            f"{repeated} files are given more than once; each vignette is taken once, from the "
+            "first."
+        )
+    return list(kept.values())
+
+
+def _row(file: _File, *, raises: bool) -> dict[str, Any]:
+    name = file.name
+    row: dict[str, Any] = {
+        "vignette_id": name.stem,
+        "beam": name.beam,
+        "platform": name.platform,
+    }
+    try:
+        row |= file.values()
+    except UnsupportedProductError:
+        raise
+    except (ProductError, zipfile.BadZipFile) as error:
+        if raises:
+            raise VignetteError(f"vignette {name.stem}: {error}") from error
+        warn(f"vignette {name.stem}: {error} Its row is missing.")
+        row |= _missing(name)
+    return row | {"product": file.product or row["source_product"]}
+
+
+def _missing(name: OcnName) -> dict[str, Any]:
+    """Values of a vignette of which only the name is known."""
+    partitions: dict[str, Any] = {
+        key: np.full(N_PARTITIONS, -1, np.int8)
+        if field.flag
+        else np.full(N_PARTITIONS, np.nan)
+        for key, field in PARTITIONS.items()
+    }
+    return {
+        **dict.fromkeys(SCALARS, np.nan),
+        **partitions,
+        "time": name.start + (name.stop - name.start) // 2,
+        "swh_quality": np.int8(-1),
+        "wind_quality": np.int8(-1),
+        "quality": np.uint8(Bits.UNREADABLE.value),
+        "polarisation": name.polarisation,
+        "ipf_version": "",
+        "source_product": "",
+    }
+
+
+def _dataset(rows: list[dict[str, Any]]) -> xr.Dataset:
+    variables = {name: _variable(name, rows) for name in rows[0]}
+    coords = {name: variables.pop(name) for name in _COORDS}
+    return xr.Dataset(
+        variables,
+        coords=coords,
+        attrs=product_attrs(
+            "open_ocn",
+            title="Sentinel-1 Wave Mode Level-2 ocean products",
+            source="Sentinel-1 Wave Mode OCN (Copernicus Sentinel data)",
+        ),
+    )
+
+
+def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:
+    dims = (VIGNETTE, PARTITION) if name in PARTITIONS else (VIGNETTE,)
+    values = np.array([row[name] for row in rows])
+    if name == "time":
+        values = values.astype("datetime64[ns]")
+    array = annotate(xr.DataArray(values, dims=dims), name, **_NOTES.get(name, {}))
+    if name == "quality":
+        array.attrs = quality_attrs()
+    if name in _FLAGS:
+        meanings = _FLAGS[name]
+        array.attrs["flag_values"] = np.arange(len(meanings.split()), dtype=np.int8)
+        array.attrs["flag_meanings"] = meanings
+        array.attrs["comment"] = "-1: missing"
+    if name in _ANCILLARY:
+        array.attrs["ancillary_variables"] = _ANCILLARY[name]
+    return array
+
+
+def _note_absent(ds: xr.Dataset) -> None:
+    absent = int(ds["swh"].isnull().sum())
+    if absent:
+        warn(
+            f"{absent} of {ds.sizes[VIGNETTE]} vignettes have no total wave height "
+            "(oswTotalHs): products before mid-2022 and vignettes over land have none. Their "
+            "swh is missing; partition_swh may hold the heights of the swell partitions."
+        )
