@@ -4,9 +4,11 @@ Each method is one call of the function that does the work. The accessors hold n
 object, so that copies, pickles and assigned variables can never make them stale.
 """
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import datetime as dt
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+import numpy as np
 import xarray as xr
 
 from xoceansar import ops
@@ -202,6 +204,46 @@ class _Measurements(Generic[T_Object]):
             ``quality`` (vignette), uint8 flag masks. Lazy; see `xoceansar.ops.quality`.
         """
         return ops.quality(self._obj)
+
+    def collocate(
+        self,
+        reference: xr.Dataset | xr.DataArray,
+        *,
+        variables: str | Iterable[str] | None = None,
+        max_distance: float = 50.0,
+        max_time: str | dt.timedelta | np.timedelta64 = "30min",
+        method: Literal["nearest", "linear", "mean"] = "nearest",
+        require: str | Iterable[str] | None = None,
+    ) -> xr.Dataset:
+        """Match with a field, a track, buoys or OCN products, in space and time.
+
+        Parameters
+        ----------
+        reference : Dataset or DataArray
+            What to match with.
+        variables : str or iterable of str, optional
+            Variables of the reference; all by default.
+        max_distance : float, default 50
+            Kilometres, inclusive.
+        max_time : str or timedelta, default "30min"
+            Longest time between the two, inclusive.
+        method : {"nearest", "linear", "mean"}, optional
+            How one value is made of several.
+        require : str or iterable of str, optional
+            Variables without which a sample counts as missing.
+
+        Returns
+        -------
+        Dataset
+            Along ``vignette``. Lazy where the reference is; see
+            `xoceansar.evaluate.collocate`.
+        """
+        from xoceansar.evaluate import collocate
+
+        return collocate(
+            self._obj, reference, variables=variables, max_distance=max_distance,
+            max_time=max_time, method=method, require=require,
+        )  # fmt: skip
 
 
 @xr.register_dataset_accessor("oceansar")

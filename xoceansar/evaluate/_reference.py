@@ -151,9 +151,9 @@ def understand(reference: xr.Dataset | xr.DataArray) -> Reference:
     lon, lat, time = (ds[name] for name in names)
     kind, place_dims = _kind(lon, lat, time)
     time_dims = time.dims if kind != "samples" else ()
-    if kind == "grid":
-        lat, lon = (a.broadcast_like(lat * lon) for a in (lat, lon))
-    elif kind == "samples":
+    if kind != "samples":
+        lat, lon = xr.broadcast(lat, lon)
+    else:
         lon, lat, time = xr.broadcast(lon, lat, time)
         place_dims = lon.dims
     lon, lat = (a.transpose(*place_dims) for a in (lon, lat))
