@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | icebergs | map | simulate | pretrain | fit | demo``.
+"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -6,7 +6,15 @@ Everything heavy is imported by the command that needs it, so that ``--help`` is
 import typer
 
 from xoceansar import __version__
-from xoceansar.cli import demo, detection, figures, fitting, pretraining, products
+from xoceansar.cli import (
+    collocation,
+    demo,
+    detection,
+    figures,
+    fitting,
+    pretraining,
+    products,
+)
 from xoceansar.cli.shell import OceansarGroup, out
 
 __all__ = ["app"]
@@ -51,8 +59,9 @@ def main(
 app.command("open")(products.open_)
 app.command("retrieve")(products.retrieve)
 app.command("icebergs")(detection.icebergs)
+app.command("collocate")(collocation.collocate)
 app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
-app.command("pretrain")(pretraining.pretrain)
 app.command("fit")(fitting.fit)
+app.command("pretrain")(pretraining.pretrain)
 app.command("demo")(demo.demo)

@@ -67,13 +67,15 @@ def _number(row: "xr.Dataset", name: str, form: str) -> str:
     return format(float(row[name].mean()), form) if name in row.variables else ""
 
 
-def summarise(result: "xr.Dataset") -> Table:
+def summarise(result: "xr.Dataset", *, title: str = "Retrieved from") -> Table:
     """Sum up what was retrieved.
 
     Parameters
     ----------
     result : Dataset
         As returned by `xoceansar.ops.retrieve`, in memory.
+    title : str, default "Retrieved from"
+        What was done.
 
     Returns
     -------
@@ -81,9 +83,9 @@ def summarise(result: "xr.Dataset") -> Table:
         Range of each number, count of each class and of each quality flag.
     """
     n = result.sizes["vignette"]
-    table = Table("quantity", "result", title=f"Retrieved from {n} vignettes", **_TITLE)
+    table = Table("quantity", "result", title=f"{title} {n} vignettes", **_TITLE)
     for name, data in result.data_vars.items():
-        if data.dims != ("vignette",):
+        if data.dims != ("vignette",) or data.dtype.kind not in "biufm":
             continue
         kind = "flag_values" in data.attrs, "flag_masks" in data.attrs
         if kind[0]:
@@ -96,6 +98,8 @@ def summarise(result: "xr.Dataset") -> Table:
 
 
 def _spread(data: "xr.DataArray") -> str:
+    if data.dtype.kind == "m":
+        data = data.dt.total_seconds().assign_attrs(units="s")
     valid = data.dropna("vignette")
     missing = data.size - valid.size
     text = "none"

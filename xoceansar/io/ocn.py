@@ -304,7 +304,8 @@ def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:
 
 
 def _note_absent(ds: xr.Dataset) -> None:
-    absent = int(ds["swh"].isnull().sum())
+    readable = (ds["quality"] & Bits.UNREADABLE.value) == 0
+    absent = int((ds["swh"].isnull() & readable).sum())
     if absent:
         warn(
             f"{absent} of {ds.sizes[VIGNETTE]} vignettes have no total wave height "

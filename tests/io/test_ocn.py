@@ -1,0 +1,377 @@
+"""Level-2 OCN Wave Mode products: a made one in ESA's layout, and a real one where there is it."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+import xoceansar as xos
+from xoceansar.errors import (
+    OceansarWarning,
+    ProductError,
+    UnsupportedProductError,
+    VignetteError,
+)
+from xoceansar.evaluate import collocate
+from xoceansar.sar.gmf import cmod5n
+
+REAL = Path(__file__).parents[2] / "../shared/data/ocn_wv"
+PRODUCT = "S1A_WV_OCN__2SSV_20260112T044944_20260112T050145_062729_07DDB1_42F1.SAFE"
+SOURCE = "S1A_WV_SLC__1SSV_20260112T044944_20260112T050145_062729_07DDB1_AAAA"
+FILL = -999.0
+
+# name, fill value declared, value: of the wave cell, then of each partition, then of the wind grid
+CELL = {
+    "oswLon": (None, 180.05), "oswLat": (None, -56.0),
+    "oswIncidenceAngle": (None, 35.9), "oswHeading": (None, 202.9),
+    "oswTotalHs": (FILL, 2.01), "oswTotalHsStdev": (FILL, 0.24),
+    "oswWindSeaHs": (FILL, 0.31), "oswWindSpeed": (None, 6.73),
+    "oswWindDirection": (None, 223.0), "oswEcmwfWindSpeed": (None, 6.6),
+    "oswEcmwfWindDirection": (None, 100.0), "oswAzCutoff": (None, 208.0),
+    "oswRaCutoff": (None, 30.0), "oswNv": (None, 1.21), "oswSkew": (None, 2.5),
+    "oswKurt": (None, 10.3), "oswNrcs": (None, -16.0), "oswNrcsNeszCorr": (None, -20.0),
+    "oswDepth": (None, 1939.0), "oswLandCoverage": (None, 25.0),
+}  # fmt: skip
+PARTITION = {
+    "oswHs": [1.8, 0.5, FILL, FILL, FILL], "oswWl": [206.0, 251.0, FILL, FILL, FILL],
+    "oswDirmet": [127.0, 253.0, FILL, FILL, FILL],
+}  # fmt: skip
+PARTITION_FLAGS = {
+    "oswIconf": [0, 1, -128, -128, -128],
+    "oswQualityFlagPartition": [1, 3, -128, -128, -128],
+}
+GRID = {"owiLon": 180.0, "owiLat": -56.0, "owiWindSpeed": 6.5, "owiHeading": 197.3}
+
+
+def stem(number=1, beam="wv2", start=17):
+    return (
+        f"s1a-{beam}-ocn-vv-20260112t0458{start:02d}-20260112t0458{start + 3:02d}"
+        f"-062729-07ddb1-{number:03d}"
+    )
+
+
+def write(folder, number=1, beam="wv2", start=17, drop=(), attrs=None, **change):
+    """Write a measurement file with the layout of IPF 4.02, less what is dropped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem(number, beam, start)}.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        sizes = {"oswAzSize": 1, "oswRaSize": 1, "oswPartitions": 5, "owiAzSize": 3,
+                 "owiRaSize": 4, "owiPolarisation": 1}  # fmt: skip
+        for name, size in sizes.items():
+            file.createDimension(name, size)
+
+        def put(name, dims, values, dtype="f4", fill=None):
+            if name not in drop:
+                made = file.createVariable(name, dtype, dims, fill_value=fill)
+                made.set_auto_mask(False)
+                made[:] = change.get(name, values)
+
+        cell, grid = ("oswAzSize", "oswRaSize"), ("owiAzSize", "owiRaSize")
+        for name, (fill, value) in CELL.items():
+            put(name, cell, value, fill=fill)
+        for name, values in PARTITION.items():
+            put(name, (*cell, "oswPartitions"), values, fill=FILL)
+        for name, values in PARTITION_FLAGS.items():
+            put(name, (*cell, "oswPartitions"), values, "i1", -128)
+        for name, value in GRID.items():
+            put(name, grid, value, fill=FILL)
+        put("owiWindDirection", grid, np.tile([350.0, 10.0], (3, 2)), fill=FILL)
+        put("owiNesz", (*grid, "owiPolarisation"), 0.002, fill=FILL)
+        put("owiMask", grid, 0, "i1")
+        put("owiWindQuality", grid, 4, "i1", -128)
+        put("oswQualityFlag", cell, 2, "i1", -128)
+        put("oswLandFlag", cell, 0, "i1")
+        file.setncatts(
+            {
+                "sourceProduct": SOURCE + ".SAFE",
+                "missionName": "S1A",
+                "polarisation": "VV",
+                "firstMeasurementTime": f"2026-01-12T04:58:{start}.000000Z",
+                "lastMeasurementTime": f"2026-01-12T04:58:{start + 3}.000000Z",
+                "IPFversion": "004.02",
+                **(attrs or {}),
+            }
+        )
+    return path
+
+
+@pytest.fixture
+def safe(tmp_path):
+    """Three vignettes in a product, written out of order."""
+    path = tmp_path / PRODUCT
+    for number, beam, start in ((3, "wv1", 46), (1, "wv1", 17), (2, "wv2", 32)):
+        write(path / "measurement", number, beam, start)
+    (path / "manifest.safe").write_text("<xml/>")
+    (path / "measurement" / "notes.txt").write_text("not a measurement")
+    return path
+
+
+def test_every_number_arrives_in_the_vocabulary_of_the_library(safe):
+    ds = xos.open_ocn(safe)
+    assert ds.sizes == {"vignette": 3, "partition": 5}
+    assert ds.vignette_id.values.tolist() == [
+        stem(1, "wv1", 17), stem(2, "wv2", 32), stem(3, "wv1", 46),
+    ]  # fmt: skip
+    row = ds.isel(vignette=1)
+    expected = {
+        "longitude": -179.95, "latitude": -56, "incidence": 35.9, "ground_heading": 202.9,
+        "swh": 2.01, "swh_standard_error": 0.24, "wind_sea_swh": 0.31,
+        "wind_speed": 6.73, "wind_to_direction": 43.0,
+        "wind_speed_mean": 6.5, "wind_to_direction_mean": 180.0,
+        "wind_speed_model": 6.6, "wind_to_direction_model": 280.0,
+        "azimuth_cutoff": 208, "range_cutoff": 30, "normalised_variance": 1.21,
+        "sigma0_skewness": 2.5, "sigma0_kurtosis": 10.3,
+        "sigma0_mean": 0.01, "sigma0_raw_mean": 10**-1.6, "nesz": 0.002,
+        "water_depth": 1939, "land_fraction": 0.25,
+        "swh_quality": 2, "wind_quality": 4, "quality": 0,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert float(row[name]) == pytest.approx(value, rel=1e-5), name
+    strings = {
+        "beam": "wv2", "platform": "S1A", "polarisation": "VV", "ipf_version": "004.02",
+        "product": PRODUCT, "source_product": SOURCE,
+    }  # fmt: skip
+    for name, text in strings.items():
+        assert str(row[name].values) == text
+    assert row.time.values == np.datetime64("2026-01-12T04:58:33.5", "ns")
+    nan = np.nan
+    np.testing.assert_allclose(row.partition_swh, [1.8, 0.5, nan, nan, nan], rtol=1e-6)
+    np.testing.assert_allclose(row.partition_wavelength, [206, 251, nan, nan, nan])
+    np.testing.assert_allclose(row.partition_to_direction, [307, 73, nan, nan, nan])
+    assert row.partition_ambiguity.values.tolist() == [0, 1, -1, -1, -1]
+    assert row.partition_quality.values.tolist() == [1, 3, -1, -1, -1]
+
+
+def test_every_variable_carries_cf_attributes(safe):
+    ds = xos.open_ocn(safe)
+    for name, variable in ds.variables.items():
+        assert variable.attrs.get("long_name"), name
+    assert ds.swh.attrs["standard_name"] == "sea_surface_wave_significant_height"
+    assert ds.swh.attrs["ancillary_variables"] == "swh_standard_error swh_quality"
+    for name in (
+        "swh_quality",
+        "wind_quality",
+        "partition_quality",
+        "partition_ambiguity",
+    ):
+        attrs = ds[name].attrs
+        assert attrs["flag_values"].dtype == ds[name].dtype == np.int8
+        assert len(attrs["flag_meanings"].split()) == len(attrs["flag_values"])
+    assert "open_ocn" in ds.attrs["history"]
+
+
+def archive(path, whole):
+    target = path.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w") as made:
+        for file in sorted(path.rglob("*")):
+            if whole or file.is_file():
+                made.write(file, file.relative_to(path.parent))
+    return target
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda p: str(p),
+        lambda p: p / "manifest.safe",
+        lambda p: p / "measurement",
+        lambda p: str(p / "measurement" / "*.nc"),
+        lambda p: sorted((p / "measurement").glob("*.nc"))[::-1],
+        lambda p: archive(p, whole=True),
+        lambda p: archive(p, whole=False),
+    ],
+    ids=[
+        "folder",
+        "manifest",
+        "measurement",
+        "glob",
+        "list",
+        "zip",
+        "zip-without-folders",
+    ],
+)
+def test_every_way_to_name_a_product(safe, given):
+    drop = ["history"]
+    one, other = xos.open_ocn(safe), xos.open_ocn(given(safe))
+    for ds in (one, other):
+        for name in drop:
+            del ds.attrs[name]
+    xr.testing.assert_identical(one, other)
+
+
+def test_a_file_outside_a_product_is_of_its_source(tmp_path):
+    ds = xos.open_ocn(write(tmp_path))
+    assert str(ds["product"].values[0]) == SOURCE
+
+
+def test_fill_values_are_missing_whether_declared_or_not(tmp_path):
+    path = write(
+        tmp_path, oswAzCutoff=FILL, oswWindSpeed=-999.0, oswHs=[1.8, -1, FILL, FILL, FILL],
+        oswDirmet=[-1, 0.0, FILL, FILL, FILL], owiWindSpeed=FILL, oswQualityFlag=-128,
+    )  # fmt: skip
+    row = xos.open_ocn(path).isel(vignette=0)
+    for name in ("azimuth_cutoff", "wind_speed", "wind_speed_mean"):
+        assert np.isnan(row[name]), name
+    np.testing.assert_allclose(row.partition_swh[:3], [1.8, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_array_equal(row.partition_to_direction[:3], [np.nan, 180, np.nan])
+    assert row.swh_quality == -1
+    assert int(row["quality"]) & xos.conventions.Quality.NO_DATA
+
+
+def test_land_and_ice_are_left_out_of_the_wind_and_flagged(tmp_path):
+    mask = np.zeros((3, 4), int)
+    mask[0, 0], mask[2, 3] = 1, 2
+    speed = np.full((3, 4), 6.0)
+    speed[0, 0], speed[2, 3] = 40, 50
+    quality = np.full((3, 4), 4)
+    quality[0] = 1
+    row = xos.open_ocn(
+        write(tmp_path, owiMask=mask, owiWindSpeed=speed, owiWindQuality=quality)
+    ).isel(vignette=0)
+    assert row.wind_speed_mean == 6
+    assert row.wind_quality == 1
+    flags = xos.conventions.Quality
+    assert int(row["quality"]) == flags.LAND | flags.SEA_ICE_HINT
+
+
+OLD = ["oswTotalHs", "oswTotalHsStdev", "oswNrcsNeszCorr", "oswQualityFlagPartition",
+       "owiWindSpeed", "owiWindDirection", "owiLon", "owiLat", "owiMask", "owiNesz",
+       "owiHeading", "owiWindQuality", "oswSkew", "oswDepth", "oswLandFlag"]  # fmt: skip
+
+
+def test_an_older_layout_has_missing_values_and_one_note(tmp_path):
+    for number in (1, 2):
+        write(tmp_path, number, drop=OLD, attrs={"firstMeasurementTime": "unknown"})
+    with pytest.warns(
+        OceansarWarning, match="2 of 2 vignettes have no total wave"
+    ) as notes:
+        ds = xos.open_ocn(tmp_path)
+    assert len(notes) == 1
+    for name in ("swh", "sigma0_mean", "nesz", "wind_speed_mean", "water_depth"):
+        assert np.isnan(ds[name]).all(), name
+    np.testing.assert_allclose(ds.wind_speed, 6.73, rtol=1e-6)
+    np.testing.assert_allclose(ds.sigma0_raw_mean, 10**-1.6, rtol=1e-6)
+    assert ds.wind_quality.values.tolist() == [-1, -1]
+    assert (ds["quality"] == 0).all()
+    assert (ds.time == np.datetime64("2026-01-12T04:58:18.5")).all()
+
+
+def test_one_bad_file_does_not_harm_its_neighbours(safe):
+    bad = safe / "measurement" / f"{stem(2, 'wv2', 32)}.nc"
+    bad.write_bytes(bad.read_bytes()[:2000])
+    with pytest.warns(OceansarWarning, match="Its row is missing") as notes:
+        ds = xos.open_ocn(safe)
+    assert len(notes) == 1
+    assert np.isnan(ds.swh).values.tolist() == [False, True, False]
+    assert ds["quality"].values.tolist() == [0, 64, 0]
+    assert ds.time[1] == np.datetime64("2026-01-12T04:58:33.5")
+    with pytest.raises(VignetteError, match=stem(2, "wv2", 32)):
+        xos.open_ocn(safe, on_error="raise")
+
+
+def test_the_same_vignette_given_twice_is_one(safe, tmp_path):
+    copy = tmp_path / "copy" / PRODUCT
+    shutil.copytree(safe, copy)
+    with pytest.warns(OceansarWarning, match="3 files are given more than once"):
+        assert xos.open_ocn([safe, copy]).sizes["vignette"] == 3
+
+
+def test_other_products_are_refused_with_what_opens_them(tmp_path, product):
+    with pytest.raises(UnsupportedProductError, match="open_wave_mode"):
+        xos.open_ocn(product.path)
+    with pytest.raises(UnsupportedProductError, match="open_ocn"):
+        xos.open_wave_mode(tmp_path / PRODUCT)
+    wide = (
+        tmp_path
+        / "S1A_IW_OCN__2SDV_20210809T173953_20210809T174018_039156_049F13_6FF8.SAFE"
+    )
+    (wide / "measurement").mkdir(parents=True)
+    with pytest.raises(UnsupportedProductError, match="IW OCN"):
+        xos.open_ocn(wide)
+    other = tmp_path / "era5.nc"
+    xr.Dataset({"swh": 1.0}).to_netcdf(other)
+    with pytest.raises(UnsupportedProductError, match="not named as a measurement"):
+        xos.open_ocn(other)
+    disguised = tmp_path / f"{stem()}.nc"
+    shutil.copy(other, disguised)
+    with pytest.raises(UnsupportedProductError, match="no wave component"):
+        xos.open_ocn(disguised)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ProductError, match="holds no measurement file"):
+        xos.open_ocn(tmp_path / "empty")
+    with pytest.raises(ProductError, match="does not exist"):
+        xos.open_ocn(tmp_path / "nowhere.SAFE")
+    with pytest.raises(ProductError, match="on_error"):
+        xos.open_ocn(disguised, on_error="ignore")
+
+
+def test_it_is_a_reference_for_collocation(safe):
+    ocn = xos.open_ocn(safe)
+    own = ocn[["swh"]].isel(vignette=[2, 0])
+    found = collocate(own, ocn, max_distance=1, max_time="2s")
+    assert (found.collocation_flag == 0).all()
+    assert (
+        found.reference_vignette_id.values.tolist() == own.vignette_id.values.tolist()
+    )
+    np.testing.assert_array_equal(found.collocation_distance, 0)
+
+
+def test_it_survives_an_archive(safe, tmp_path):
+    ds = xos.open_ocn(safe)
+    back = xr.open_zarr(xos.to_zarr(ds, tmp_path / "ocn.zarr")).load()
+    np.testing.assert_allclose(back.partition_swh, ds.partition_swh)
+    flags = back.partition_quality.fillna(-1)
+    np.testing.assert_array_equal(flags, ds.partition_quality)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
+def test_a_real_product():
+    ds = xos.open_ocn(REAL)
+    row = ds.isel(vignette=0)
+    known = {
+        "swh": 2.01, "swh_standard_error": 0.24322, "azimuth_cutoff": 208,
+        "wind_speed": 6.73238, "wind_to_direction": 43.33607,
+        "wind_speed_model": 6.60208, "wind_speed_mean": 6.505764,
+        "wind_to_direction_mean": 42.68326, "normalised_variance": 1.20946,
+        "incidence": 35.93525, "ground_heading": 202.90877, "nesz": 0.0023116559,
+        "longitude": -4.23029, "latitude": -56.01413, "water_depth": 1939.3307,
+    }  # fmt: skip
+    for name, value in known.items():
+        assert float(row[name]) == pytest.approx(value, rel=2e-5), name
+    np.testing.assert_allclose(row.partition_swh[:2], [1.80987, 0.51459], atol=5e-6)
+    assert np.isnan(row.partition_swh[2:]).all()
+    assert 10 * np.log10(float(row.sigma0_mean)) == pytest.approx(-17.21285, abs=1e-5)
+    assert row.time == np.datetime64("2026-01-12T04:58:18.5")
+    assert row.swh_quality == -1
+    assert row.vignette_id.item().endswith("-062729-07ddb1-036")
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
+def test_heading_and_wind_of_the_real_product_have_the_conventions_that_are_said():
+    """Lines follow oswHeading on the ground; CMOD5.N is reproduced by owiHeading and wind from."""
+    row = xos.open_ocn(REAL).isel(vignette=0)
+    with xr.open_dataset(next(REAL.glob("*.nc"))) as file:
+        lon, lat = (
+            np.radians(file[n].values[:, 10].astype(float))
+            for n in ("owiLon", "owiLat")
+        )
+        east = np.sin(lon[-1] - lon[0]) * np.cos(lat[-1])
+        north = np.cos(lat[0]) * np.sin(lat[-1]) - np.sin(lat[0]) * np.cos(
+            lat[-1]
+        ) * np.cos(lon[-1] - lon[0])
+        bearing = np.degrees(np.arctan2(east, north)) % 360
+        heading = float(file.owiHeading.mean())
+        sigma0 = float(file.owiNrcsCmod.values[9, 10])
+        speed = float(file.owiEcmwfWindSpeed.values[9, 10])
+        origin = float(file.owiEcmwfWindDirection.values[9, 10])
+        incidence = float(file.owiIncidenceAngle.values[9, 10])
+    assert float(row.ground_heading) == pytest.approx(bearing, abs=0.2)
+    assert abs(heading - bearing) > 5
+    assert float(cmod5n(speed, origin - heading - 90, incidence)) == pytest.approx(
+        sigma0, rel=1e-6
+    )
+    assert float(row.wind_to_direction_model) == pytest.approx(origin - 180, abs=3)

@@ -1,0 +1,130 @@
+"""The command that matches vignettes with a reference."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from xoceansar.cli import tables
+from xoceansar.cli.shell import dask_progress, out, working
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["collocate"]
+
+
+def collocate(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="What xoceansar retrieve wrote, or a product, Level 1 or Level 2 OCN.",
+        ),
+    ],
+    reference: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REFERENCE...",
+            help="netCDF files, a Zarr store, or Level-2 OCN products; or a quoted glob.",
+        ),
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(help="Zarr store to write.", metavar="OUT.zarr"),
+    ],
+    variable: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variable of the reference; repeat for more. All by default."
+        ),
+    ] = None,
+    max_distance: Annotated[float, typer.Option(help="Kilometres.", min=0.0)] = 50.0,
+    max_time: Annotated[str, typer.Option(help="30min, 3h, ...")] = "30min",
+    method: Annotated[
+        Literal["nearest", "linear", "mean"],
+        typer.Option(help="How one value is made of several."),
+    ] = "nearest",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the store if it exists.")
+    ] = False,
+) -> None:
+    """Match vignettes with fields, tracks, buoys or OCN products.
+
+    [bold]Examples[/bold]
+
+      xoceansar collocate result.zarr 'era5/2021-*.nc' --to era5.zarr
+      xoceansar collocate result.zarr jason3.nc --method mean --to altimeter.zarr
+      xoceansar collocate PRODUCT.SAFE S1A_WV_OCN__....SAFE --max-distance 5 --to ocn.zarr
+
+    Each row of OUT.zarr is a vignette of INPUT, in its order; collocation_flag
+    says which were matched, and how.
+    """
+    from xoceansar import evaluate, to_zarr
+
+    with working("reading positions"):
+        ds, other = _vignettes(source), _reference(reference)
+        found = evaluate.collocate(
+            ds, other, variables=variable, max_distance=max_distance,
+            max_time=max_time, method=method,
+        )  # fmt: skip
+    with dask_progress(f"matching {ds.sizes['vignette']} vignettes"):
+        found = found.compute()
+    to_zarr(found, to, mode="w" if overwrite else "w-")
+    out.print(tables.summarise(found, title="Matched"))
+    out.print(f"written to {to}", highlight=False, soft_wrap=True)
+
+
+def _vignettes(source: str) -> "xr.Dataset":
+    import xarray as xr
+
+    from xoceansar import open_wave_mode
+
+    if _is_zarr(source):
+        store: xr.Dataset = xr.open_zarr(source)
+        return store
+    if (products := _ocn(source)) is not None:
+        return products
+    if Path(source).suffix == ".nc":
+        return xr.open_dataset(source, chunks={})
+    return open_wave_mode(source)
+
+
+def _reference(paths: list[str]) -> "xr.Dataset":
+    import xarray as xr
+
+    from xoceansar.errors import ProductError
+    from xoceansar.io.product import expand
+
+    files = expand(paths)
+    if len(files) == 1 and _is_zarr(files[0]):
+        store: xr.Dataset = xr.open_zarr(files[0])
+        return store
+    products = _ocn(*files)
+    if products is not None:
+        return products
+    try:
+        if len(files) == 1:
+            return xr.open_dataset(files[0], chunks={})
+        return xr.open_mfdataset(files, chunks={}, combine="by_coords")
+    except ValueError as error:
+        raise ProductError(
+            f"{', '.join(files[:3])} cannot be opened as one Dataset ({error}). Combine the "
+            "files first, or match with each in turn."
+        ) from error
+
+
+def _is_zarr(path: str) -> bool:
+    return any((Path(path) / name).is_file() for name in ("zarr.json", ".zgroup"))
+
+
+def _ocn(*paths: str) -> "xr.Dataset | None":
+    """Level-2 products, by their names; None for anything else."""
+    from xoceansar import open_ocn
+    from xoceansar.io.names import parse_ocn_file, parse_product
+
+    for path in paths:
+        product = parse_product(Path(path).name)
+        if parse_ocn_file(path) is None and (product is None or product.kind != "OCN"):
+            return None
+    return open_ocn(paths)
