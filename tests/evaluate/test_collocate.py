@@ -221,6 +221,14 @@ def test_limits_on_a_field():
     assert found.collocation_time_offset[3] == np.timedelta64(-1801, "s")
 
 
+def test_the_earlier_of_two_equally_near_times_is_taken():
+    own = vignettes([0], 0, START + np.timedelta64(1800, "s"))
+    grid = field([0, 1], [0, 1], hours=2)
+    buoy = track([0.0, 0.0], [0.0, 0.0], [START + HOUR, START], swh=[1.0, 2.0])
+    assert collocate(own, grid).collocation_time_offset == np.timedelta64(-1800, "s")
+    assert collocate(own, buoy).collocation_flag == FLAGS["matched"]
+
+
 def test_a_sample_months_away_is_no_match():
     grid = field([0, 1], [0, 1], hours=1)
     found = collocate(vignettes([0], 0, "2022-06-01"), grid)
