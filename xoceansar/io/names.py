@@ -112,6 +112,16 @@ class VignetteName:
         return int(self._field("number"))
 
     @property
+    def orbit(self) -> int:
+        """Absolute orbit number at the start of the product."""
+        return int(self._field("orbit"))
+
+    @property
+    def datatake(self) -> str:
+        """Mission data take in hexadecimal: one switch-on of the radar, maybe several products."""
+        return self._field("datatake").lower()
+
+    @property
     def start(self) -> np.datetime64:
         """First line, UTC, to the second."""
         return _time(self._field("start"))
