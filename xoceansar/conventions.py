@@ -107,6 +107,11 @@ VARIABLES: Final = _freeze(
             "units": "1",
             "comment": "linear",
         },
+        "quicklook": {
+            "long_name": "grey levels of a published quick-look of the roughness",
+            "units": "1",
+            "comment": "stretched for the eye; not calibrated sigma0",
+        },
         # per vignette, from the product
         "incidence": {
             "standard_name": "angle_of_incidence",

@@ -106,13 +106,10 @@ def _column(ds: xr.Dataset | xr.DataArray, name: str) -> Array | None:
 def _keys(name: Any, product: Any) -> list[str]:
     """Everything that ties a vignette to others; the first is a name of its pass."""
     stem = VignetteName(str(name).lower())
-    try:
-        found = [
-            f"{stem.platform}-{stem.orbit:06d}",
-            f"{stem.platform} data take {stem.datatake}",
-        ]
-    except ValueError:
-        found = []
+    found = []
+    if stem.is_valid:
+        found.append(f"{stem.platform}-{stem.orbit:06d}")
+        found.append(f"{stem.platform} data take {stem.datatake}")
     if str(product) not in ("", "nan", "None"):
         found.append(str(product))
     return found

@@ -10,13 +10,21 @@ if TYPE_CHECKING:
     from xoceansar.io.archive import to_zarr
     from xoceansar.io.backend import OceansarBackendEntrypoint
     from xoceansar.io.ocn import open_ocn
+    from xoceansar.io.tengeop import open_tengeop
     from xoceansar.io.wave_mode import open_wave_mode
 
-__all__ = ["OceansarBackendEntrypoint", "open_ocn", "open_wave_mode", "to_zarr"]
+__all__ = [
+    "OceansarBackendEntrypoint",
+    "open_ocn",
+    "open_tengeop",
+    "open_wave_mode",
+    "to_zarr",
+]
 
 _LAZY = {
     "OceansarBackendEntrypoint": "xoceansar.io.backend",
     "open_ocn": "xoceansar.io.ocn",
+    "open_tengeop": "xoceansar.io.tengeop",
     "open_wave_mode": "xoceansar.io.wave_mode",
     "to_zarr": "xoceansar.io.archive",
 }

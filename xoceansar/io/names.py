@@ -92,6 +92,11 @@ class VignetteName:
         return _STEM
 
     @property
+    def is_valid(self) -> bool:
+        """Whether the stem is that of a Wave Mode SLC file."""
+        return _STEM.fullmatch(self.stem) is not None
+
+    @property
     def platform(self) -> str:
         """``S1A``."""
         return self._field("platform").upper()
