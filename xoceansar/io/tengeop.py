@@ -223,8 +223,9 @@ def _quicklooks(
     images: list[_Labelled], rows: Table, shape: tuple[int, int], chunks: int
 ) -> xr.Dataset:
     require("rasterio", extra="simulate")  # now, and not in the middle of a computation
-    paths = da.from_array(np.array([str(i.path) for i in images]), chunks=chunks)
-    pixels = da.map_blocks(
+    names = np.array([str(i.path) for i in images])
+    paths = da.from_array(names, chunks=chunks)  # type: ignore[no-untyped-call]
+    pixels = da.map_blocks(  # type: ignore[no-untyped-call]
         partial(_read_block, shape=shape),
         paths,
         dtype=np.float32,

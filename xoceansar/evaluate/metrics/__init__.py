@@ -28,7 +28,11 @@ from xoceansar.evaluate.metrics.numbers import (
     rmse,
     scatter_index,
 )
-from xoceansar.evaluate.metrics.resampling import Interval, bootstrap
+from xoceansar.evaluate.metrics.resampling import (
+    Interval,
+    bootstrap,
+    bootstrap_scores,
+)
 
 __all__ = [
     "Interval",
@@ -37,6 +41,7 @@ __all__ = [
     "balanced_accuracy",
     "bias",
     "bootstrap",
+    "bootstrap_scores",
     "brier",
     "confusion_matrix",
     "correlation",

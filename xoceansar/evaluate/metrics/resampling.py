@@ -8,7 +8,7 @@ Field and Welsh (2007), Bootstrapping clustered data,
 https://doi.org/10.1111/j.1467-9868.2007.00593.x.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from xoceansar.errors import DimensionError, OceansarError
 from xoceansar.evaluate.metrics._rows import Array
 
-__all__ = ["Interval", "bootstrap"]
+__all__ = ["Interval", "bootstrap", "bootstrap_scores"]
 
 
 class Interval(NamedTuple):
@@ -85,6 +85,47 @@ def bootstrap(
     >>> bootstrap(np.mean, ["a", "a", "b", "b"], error, n=200)
     Interval(value=2.0, lower=1.0, upper=3.0)
     """
+
+    def named(*rows: Array) -> dict[str, float]:
+        return {"": statistic(*rows)}
+
+    return bootstrap_scores(named, groups, *arrays, n=n, seed=seed, level=level)[""]
+
+
+def bootstrap_scores(
+    scores: Callable[..., Mapping[str, float]],
+    groups: npt.ArrayLike,
+    *arrays: Array,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Give several scores their intervals from the same draws, as `bootstrap` does for one.
+
+    Parameters
+    ----------
+    scores : callable
+        Scores of the arrays by name; called with the rows that were drawn.
+    groups : array_like (rows,)
+        Product or orbit pass of each row.
+    *arrays : ndarray (rows, ...)
+        Arguments of `scores`.
+    n : int
+        Number of draws.
+    seed : int
+        The same seed gives the same intervals.
+    level : float
+        Probability that each interval is to cover.
+
+    Returns
+    -------
+    dict of str to Interval
+
+    Raises
+    ------
+    DimensionError, OceansarError
+        As `bootstrap`.
+    """
     if not 0 < level < 1 or n < 1:
         raise OceansarError(
             f"bootstrap needs 0 < level < 1 and n > 0; got level={level}, n={n}."
@@ -96,20 +137,26 @@ def bootstrap(
                 f"each array needs one row for each of the {len(index)} groups given; one has "
                 f"{len(array)}."
             )
-    value = float(statistic(*arrays))
-    if len(names) < 2:
-        return Interval(value, float("nan"), float("nan"))
-    members = np.split(
-        np.argsort(index, kind="stable"), np.cumsum(np.bincount(index))[:-1]
-    )
-    rng = np.random.default_rng(seed)
-    draws = np.empty(n)
-    for i in range(n):
-        drawn = rng.integers(len(names), size=len(names))
-        rows = np.concatenate([members[j] for j in drawn])
-        draws[i] = statistic(*(array[rows] for array in arrays))
-    kept = draws[np.isfinite(draws)]
-    if not len(kept):
+    values = scores(*arrays)
+    drawn: list[Mapping[str, float]] = []
+    if len(names) > 1:
+        members = np.split(
+            np.argsort(index, kind="stable"), np.cumsum(np.bincount(index))[:-1]
+        )
+        rng = np.random.default_rng(seed)
+        for _ in range(n):
+            chosen = rng.integers(len(names), size=len(names))
+            rows = np.concatenate([members[j] for j in chosen])
+            drawn.append(scores(*(array[rows] for array in arrays)))
+    return {
+        name: _interval(float(value), [float(d[name]) for d in drawn], level)
+        for name, value in values.items()
+    }
+
+
+def _interval(value: float, draws: list[float], level: float) -> Interval:
+    kept = [draw for draw in draws if np.isfinite(draw)]
+    if not kept:
         return Interval(value, float("nan"), float("nan"))
     lower, upper = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
     return Interval(value, float(lower), float(upper))

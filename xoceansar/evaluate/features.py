@@ -1,0 +1,215 @@
+"""Features of networks: embeddings by a model, by its network at random, by a network of timm.
+
+Images are read chunk by chunk, in one pass for each network, and only the embeddings stay in
+memory.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, VIGNETTE
+from xoceansar.evaluate.networks import random_twin, timm_network
+from xoceansar.evaluate.store import FeatureStore
+from xoceansar.models import ModelHandle
+from xoceansar.ops.embed import embed, model_attrs
+from xoceansar.ops.layout import centre_incidence, find_images
+
+__all__ = ["Embeddings", "Features", "RandomTwin", "TimmNetwork", "embedding_of"]
+
+Array = npt.NDArray[Any]
+
+
+class Features(ABC):
+    """A way to describe a vignette by numbers."""
+
+    #: Whether the mean level and the incidence are given to a probe beside them.
+    with_level: bool = False
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """Name in tables."""
+
+    @abstractmethod
+    def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
+        """Compute the features.
+
+        Parameters
+        ----------
+        ds : Dataset
+            Vignettes with calibrated images.
+        store : FeatureStore
+            Where they are kept.
+
+        Returns
+        -------
+        ndarray (vignette, F), float32
+            NaN for a vignette that cannot be used; the last column is ``sigma0_mean`` where
+            `with_level`.
+        """
+
+
+class _OfNetwork(Features):
+    with_level = True
+
+    @abstractmethod
+    def handle(self, store: FeatureStore) -> ModelHandle:
+        """Describe the model, written first where it has to be."""
+
+    def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
+        handle = self.handle(store)
+        key = f"{handle.weights_sha256} {handle.backbone} {handle.input}"
+        return store.matrix(key, ds, lambda chunked: _embed(chunked, handle))
+
+
+def _embed(ds: xr.Dataset, handle: ModelHandle) -> Array:
+    vector = embed(ds, model=handle).compute()
+    level = vector.coords["sigma0_mean"].values
+    return np.concatenate([vector.values, level[:, None]], axis=1)
+
+
+@dataclass(frozen=True)
+class Embeddings(_OfNetwork):
+    """Embeddings by a model.
+
+    Parameters
+    ----------
+    model : ModelHandle
+        The model.
+    """
+
+    model: ModelHandle
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return self.model.name
+
+    def handle(self, store: FeatureStore) -> ModelHandle:
+        """Describe the model.
+
+        Parameters
+        ----------
+        store : FeatureStore
+            Not used.
+
+        Returns
+        -------
+        ModelHandle
+        """
+        del store
+        return self.model
+
+
+@dataclass(frozen=True)
+class RandomTwin(_OfNetwork):
+    """Embeddings by the network of a model with random weights.
+
+    Parameters
+    ----------
+    model : ModelHandle
+        Whose architecture is taken.
+    seed : int
+        Of the weights.
+    """
+
+    model: ModelHandle
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return f"{self.model.name} at random"
+
+    def handle(self, store: FeatureStore) -> ModelHandle:
+        """Write the network.
+
+        Parameters
+        ----------
+        store : FeatureStore
+            Where.
+
+        Returns
+        -------
+        ModelHandle
+        """
+        folder = store.folder / f"random-{self.model.weights_sha256[:12]}-{self.seed}"
+        return random_twin(self.model, folder, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class TimmNetwork(_OfNetwork):
+    """Embeddings by a network of timm, pretrained on photographs.
+
+    Parameters
+    ----------
+    name : str
+        Its name in timm.
+    size : int
+        Side of its input, in pixels.
+    file : Path, optional
+        Weights, in place of a download.
+    """
+
+    name: str
+    size: int = 224
+    file: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return f"timm {self.name}"
+
+    def handle(self, store: FeatureStore) -> ModelHandle:
+        """Get and write the network.
+
+        Parameters
+        ----------
+        store : FeatureStore
+            Where.
+
+        Returns
+        -------
+        ModelHandle
+        """
+        folder = store.folder / f"timm-{self.name.replace('/', '-')}-{self.size}"
+        return timm_network(self.name, folder, size=self.size, file=self.file)
+
+
+def embedding_of(ds: xr.Dataset, matrix: Array, handle: ModelHandle) -> xr.DataArray:
+    """Put stored features back into the form that `xoceansar.embed` gives.
+
+    Parameters
+    ----------
+    ds : Dataset
+        The vignettes.
+    matrix : ndarray (vignette, embedding_dim + 1)
+        From the features of that model.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        ``embedding_vector`` (vignette, embedding) with the coordinates that heads use.
+    """
+    along = {n: c.variable for n, c in ds.coords.items() if c.dims == (VIGNETTE,)}
+    vector = xr.DataArray(
+        matrix[:, :-1],
+        dims=(VIGNETTE, EMBEDDING),
+        coords={**along, "sigma0_mean": (VIGNETTE, matrix[:, -1])},
+        name="embedding_vector",
+        attrs=model_attrs(handle),
+    )
+    incidence = centre_incidence(find_images(ds)[0])
+    return (
+        vector
+        if incidence is None
+        else vector.assign_coords(incidence=incidence.variable.load())
+    )

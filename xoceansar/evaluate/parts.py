@@ -1,0 +1,156 @@
+"""The vignettes of a benchmark: those with a truth, on the side that is learned from or scored."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import VIGNETTE
+from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
+from xoceansar.evaluate.splits import (
+    Split,
+    group_split,
+    orbit_pass,
+    random_split,
+    time_split,
+)
+from xoceansar.evaluate.tasks import Task
+
+__all__ = ["Part", "SplitBy", "divide", "with_truth"]
+
+Array = npt.NDArray[Any]
+SplitBy = Literal["orbit_pass", "time", "random"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """Vignettes with a truth.
+
+    Parameters
+    ----------
+    ds : Dataset
+        In the library's layout, images lazy.
+    truth : ndarray (vignette, ...)
+        As the task's `read` gives it, complete.
+    groups : ndarray (vignette,) of str
+        Orbit pass of each.
+    dropped : int
+        Vignettes that were left out for want of a truth.
+    """
+
+    ds: xr.Dataset
+    truth: Array
+    groups: npt.NDArray[np.str_]
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def rows(self, index: npt.NDArray[np.intp]) -> "Part":
+        """Take some of the vignettes.
+
+        Parameters
+        ----------
+        index : ndarray of int
+            Row numbers.
+
+        Returns
+        -------
+        Part
+            Without a count of what was dropped.
+        """
+        ds = self.ds.isel({VIGNETTE: index})
+        return Part(ds, self.truth[index], self.groups[index])
+
+
+def with_truth(ds: xr.Dataset, task: Task) -> Part:
+    """Keep the vignettes of which the truth is known.
+
+    Parameters
+    ----------
+    ds : Dataset
+        In the library's layout.
+    task : Task
+        Says what the truth is.
+
+    Returns
+    -------
+    Part
+
+    Raises
+    ------
+    OceansarError
+        If no vignette has a truth.
+    DimensionError
+        If there is no dimension vignette.
+    MissingVariableError, UnitsError
+        If the truth is absent or in other units.
+    """
+    if VIGNETTE not in ds.dims:
+        raise DimensionError(
+            f"a Dataset along {VIGNETTE!r} is needed; got {tuple(ds.dims)}. Open it with "
+            "xoceansar.open_wave_mode or xarray.open_zarr."
+        )
+    truth = task.read(ds)
+    known = np.isfinite(truth) if truth.dtype.kind == "f" else np.ones(len(truth), bool)
+    index = np.flatnonzero(known)
+    if not len(index):
+        raise OceansarError(
+            f"task {task.name!r} needs vignettes with {task.target!r}; all {len(truth)} have "
+            "none, or are sea ice."
+        )
+    whole = Part(ds, truth, orbit_pass(ds))
+    kept = whole.rows(index) if len(index) < len(truth) else whole
+    return Part(kept.ds, kept.truth, kept.groups, len(truth) - len(index))
+
+
+def divide(
+    part: Part, task: Task, by: SplitBy, *, test: float, seed: int
+) -> tuple[Part, Part]:
+    """Divide vignettes into those that are learned from and those that are scored.
+
+    Parameters
+    ----------
+    part : Part
+        Vignettes with a truth.
+    task : Task
+        Of which the classes, if it has any, are kept in proportion.
+    by : {"orbit_pass", "time", "random"}
+        Whole passes drawn at random; whole passes, the latest scored; or single vignettes, with
+        a warning.
+    test : float
+        Fraction that is scored.
+    seed : int
+        The same seed gives the same split.
+
+    Returns
+    -------
+    train, test : Part
+
+    Raises
+    ------
+    OceansarError
+        If the split is none of the three or cannot be made.
+    MissingVariableError
+        If a split by time finds no time.
+    """
+    split: Split
+    if by == "orbit_pass":
+        strata = part.truth if task.kind == "classes" else None
+        split = group_split(part.groups, test=test, strata=strata, seed=seed)
+    elif by == "time":
+        if "time" not in part.ds:
+            raise MissingVariableError(
+                "a split by time needs the coordinate 'time' along vignette. Use "
+                "split='orbit_pass'."
+            )
+        split = time_split(part.groups, part.ds["time"].values, test=test)
+    elif by == "random":
+        split = random_split(len(part), test=test, seed=seed)
+    else:
+        raise OceansarError(
+            f"split must be 'orbit_pass', 'time' or 'random'; got {by!r}."
+        )
+    return part.rows(split.train), part.rows(split.test)

@@ -1,0 +1,77 @@
+"""Features that were computed, kept for the next model or the next run."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from dask.base import tokenize
+
+from xoceansar.conventions import VIGNETTE
+from xoceansar.ops.layout import find_images
+
+__all__ = ["FeatureStore"]
+
+Array = npt.NDArray[Any]
+
+#: Vignettes for each chunk of images that come in memory.
+_CHUNK: Final = 16
+#: Coordinates that decide what is computed from the images.
+_DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")
+
+
+class FeatureStore:
+    """Features that were computed, in memory and in a folder.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Kept for the next run; a temporary folder, gone with the store, where not given.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._temporary = TemporaryDirectory() if folder is None else None
+        name = folder if self._temporary is None else self._temporary.name
+        self.folder = Path(str(name))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._known: dict[str, Array] = {}
+
+    def matrix(
+        self, key: str, ds: xr.Dataset, compute: Callable[[xr.Dataset], Array]
+    ) -> Array:
+        """Return features, computed unless they are there.
+
+        Parameters
+        ----------
+        key : str
+            Names the features.
+        ds : Dataset
+            The vignettes. Features are known by the images themselves, or by the graph that
+            makes them, and not by the names of the vignettes: changed images are computed.
+        compute : callable
+            Features of a Dataset whose images are in Dask chunks.
+
+        Returns
+        -------
+        ndarray (vignette, F)
+        """
+        images, quantity = find_images(ds)
+        decisive = {n: ds.coords[n].data for n in _DECISIVE if n in ds.coords}
+        token = tokenize(key, images.data, quantity, decisive)
+        name = sha256(token.encode()).hexdigest()[:24]
+        path = self.folder / f"features-{name}.npy"
+        if name not in self._known and path.is_file():
+            self._known[name] = np.load(path)
+        if name not in self._known:
+            if images.chunks is None:
+                chunked = images.variable.chunk({VIGNETTE: _CHUNK})
+                ds = ds.assign({str(images.name): chunked})
+            self._known[name] = compute(ds)
+            unfinished = path.with_suffix(".partial.npy")
+            np.save(unfinished, self._known[name])
+            unfinished.replace(path)
+        return self._known[name]

@@ -1,0 +1,319 @@
+"""Tasks of the benchmark: what is predicted, how it is scored, and over which parts of the sea.
+
+A task is a few names and one function of truth and prediction. `TASKS` holds those that come with
+the package; any other `Task` can be given to `xoceansar.evaluate.benchmark` in the same way.
+
+References
+----------
+Sea-state classes of the ESA Climate Change Initiative, as used to score Wave Mode algorithms:
+low (to 1.5 m), medium (to 3 m), high (to 6 m), very high.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
+from xoceansar.errors import OceansarError
+from xoceansar.evaluate import metrics
+from xoceansar.evaluate.truth import read_classes, read_open_sea
+
+__all__ = [
+    "STRATA",
+    "TASKS",
+    "Kind",
+    "Metric",
+    "Score",
+    "Strata",
+    "Task",
+    "find_task",
+]
+
+Array = npt.NDArray[Any]
+Kind = Literal["classes", "number", "direction", "objects"]
+#: Truth and prediction of some vignettes, one row each, to scores by name.
+Score: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How one of a task's scores is written.
+
+    Parameters
+    ----------
+    name : str
+        Its name in what the task's function gives.
+    label : str
+        In tables and figures.
+    better : {"low", "high", "zero"}
+        Which way is good.
+    units : str
+        ``1`` for a fraction.
+    """
+
+    name: str
+    label: str
+    better: Literal["low", "high", "zero"]
+    units: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strata:
+    """A division of the vignettes, within which scores are given too.
+
+    Parameters
+    ----------
+    name : str
+        What divides them: ``beam``, ``sea state``.
+    variable : str
+        Of the Dataset, along vignette.
+    edges : tuple of float
+        Bounds of the bins of a number, the last bin open above; empty for names.
+    units : str
+        Of the edges.
+    """
+
+    name: str
+    variable: str
+    edges: tuple[float, ...] = ()
+    units: str = ""
+
+    @property
+    def bins(self) -> tuple[str, ...]:
+        """Names of the bins of a number, from low to high."""
+        pairs = zip(self.edges[:-1], self.edges[1:], strict=True)
+        inner = [f"{low:g}-{high:g} {self.units}" for low, high in pairs]
+        return (*inner, f">{self.edges[-1]:g} {self.units}") if self.edges else ()
+
+    def labels(self, ds: xr.Dataset) -> npt.NDArray[np.str_] | None:
+        """Say in which bin each vignette is.
+
+        Parameters
+        ----------
+        ds : Dataset
+            In the library's layout.
+
+        Returns
+        -------
+        ndarray (vignette,) of str or None
+            Empty where the variable is missing, or below the first edge; None where the Dataset
+            has no such variable. A value on an edge is in the bin above.
+        """
+        if self.variable not in ds or ds[self.variable].dims != (VIGNETTE,):
+            return None
+        values = ds[self.variable].values
+        if not self.edges:
+            return np.asarray(values).astype(np.str_)
+        number = np.searchsorted(self.edges, values, side="right")
+        known = np.isfinite(values)
+        return np.array(["", *self.bins])[np.where(known, number, 0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is predicted, and how it is scored.
+
+    Parameters
+    ----------
+    name : str
+        On the command line.
+    description : str
+        One sentence.
+    target : str
+        Variable of the truth.
+    kind : {"classes", "number", "direction", "objects"}
+        What a prediction is: probabilities (n, K) of the classes; numbers (n,); degrees (n,); or
+        whatever `score` takes, one entry for each vignette.
+    units : str
+        Of the target.
+    read : callable
+        Truth of each vignette of a Dataset, one row each.
+    score : callable
+        Scores of truth and prediction; it drops the rows that are not predicted.
+    metrics : tuple of Metric
+        Those of `score` that are reported, the one that models are ranked by first.
+    strata : tuple of Strata
+        Divisions within which they are given too.
+    models : tuple of str
+        Compared where no model is named, in the words of `xoceansar.evaluate.find_models`.
+    """
+
+    name: str
+    description: str
+    target: str
+    kind: Kind
+    units: str
+    read: Callable[[xr.Dataset], Array]
+    score: Score
+    metrics: tuple[Metric, ...]
+    strata: tuple[Strata, ...]
+    models: tuple[str, ...] = (
+        "own",
+        "linear",
+        "knn",
+        "random",
+        "hand",
+        "level",
+        "constant",
+    )
+
+
+# Scores
+
+
+def _score_classes(true: Array, probability: Array) -> dict[str, float]:
+    missing = np.isnan(probability).any(axis=1)
+    label = np.where(missing, -1, np.nan_to_num(probability).argmax(axis=1))
+    return {
+        "accuracy": metrics.accuracy(true, label),
+        "balanced_accuracy": metrics.balanced_accuracy(true, label),
+        "f1_macro": metrics.f1_macro(true, label),
+        "log_loss": metrics.log_loss(true, probability),
+        "brier": metrics.brier(true, probability),
+        "ece": metrics.expected_calibration_error(true, probability),
+    }
+
+
+def _score_numbers(true: Array, pred: Array) -> dict[str, float]:
+    return {
+        "rmse": metrics.rmse(true, pred),
+        "bias": metrics.bias(true, pred),
+        "mae": metrics.mae(true, pred),
+        "scatter_index": metrics.scatter_index(true, pred),
+        "correlation": metrics.correlation(true, pred),
+    }
+
+
+def _score_directions(true: Array, pred: Array) -> dict[str, float]:
+    return {
+        "axis_rmse": metrics.direction_rmse(true, pred, 180),
+        "axis_mae": metrics.direction_mae(true, pred, 180),
+        "axis_bias": metrics.direction_bias(true, pred, 180),
+        "direction_rmse": metrics.direction_rmse(true, pred, 360),
+    }
+
+
+# The tasks
+
+STRATA: Final = (
+    Strata(name="beam", variable="beam"),
+    Strata(name="sea state", variable="swh", edges=(0, 1.5, 3, 6), units="m"),
+    Strata(name="wind", variable="wind_speed", edges=(0, 5, 10, 15), units="m/s"),
+)
+
+_CLASS_METRICS: Final = (
+    Metric(name="accuracy", label="accuracy", better="high"),
+    Metric(name="balanced_accuracy", label="balanced accuracy", better="high"),
+    Metric(name="f1_macro", label="macro F1", better="high"),
+    Metric(name="log_loss", label="log-loss", better="low", units="nat"),
+    Metric(name="brier", label="Brier score", better="low"),
+    Metric(name="ece", label="calibration error", better="low"),
+)
+
+
+def _number_metrics(units: str) -> tuple[Metric, ...]:
+    return (
+        Metric(name="rmse", label="RMSE", better="low", units=units),
+        Metric(name="bias", label="bias", better="zero", units=units),
+        Metric(name="mae", label="mean absolute error", better="low", units=units),
+        Metric(name="scatter_index", label="scatter index", better="low"),
+        Metric(name="correlation", label="correlation", better="high"),
+    )
+
+
+_DIRECTION_METRICS: Final = (
+    Metric(name="axis_rmse", label="axis RMSE", better="low", units="degree"),
+    Metric(name="axis_mae", label="axis error", better="low", units="degree"),
+    Metric(name="axis_bias", label="axis bias", better="zero", units="degree"),
+    Metric(name="direction_rmse", label="360° RMSE", better="low", units="degree"),
+)
+
+#: The tasks that come with the package, by name.
+TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            Task(
+                name="classification",
+                description="The dominant of ten ocean phenomena (TenGeoP-SARwv classes).",
+                target=OCEAN_CLASS,
+                kind="classes",
+                units="1",
+                read=read_classes,
+                score=_score_classes,
+                metrics=_CLASS_METRICS,
+                strata=STRATA,
+            ),
+            Task(
+                name="swh",
+                description="Significant wave height of the open sea.",
+                target="swh",
+                kind="number",
+                units="m",
+                read=partial(read_open_sea, target="swh", units="m"),
+                score=_score_numbers,
+                metrics=_number_metrics("m"),
+                strata=STRATA,
+            ),
+            Task(
+                name="wind_speed",
+                description="Equivalent neutral wind speed at 10 m over the open sea.",
+                target="wind_speed",
+                kind="number",
+                units="m s-1",
+                read=partial(read_open_sea, target="wind_speed", units="m s-1"),
+                score=_score_numbers,
+                metrics=_number_metrics("m s-1"),
+                strata=STRATA,
+            ),
+            Task(
+                name="wind_direction",
+                description="Direction to which the wind blows; an image shows its axis best.",
+                target="wind_to_direction",
+                kind="direction",
+                units="degree",
+                read=partial(read_open_sea, target="wind_to_direction", units="degree"),
+                score=_score_directions,
+                metrics=_DIRECTION_METRICS,
+                strata=STRATA,
+            ),
+        )
+    }
+)
+
+
+def find_task(task: str | Task) -> Task:
+    """Find a task by its name.
+
+    Parameters
+    ----------
+    task : str or Task
+        A key of `TASKS`, or a task, which is given back.
+
+    Returns
+    -------
+    Task
+
+    Raises
+    ------
+    OceansarError
+        If there is no such task; the message lists them.
+
+    Examples
+    --------
+    >>> find_task("swh").units
+    'm'
+    """
+    if isinstance(task, Task):
+        return task
+    if task not in TASKS:
+        raise OceansarError(
+            f"there is no task {task!r}; there are {list(TASKS)}. Or give a Task of your own."
+        )
+    return TASKS[task]
