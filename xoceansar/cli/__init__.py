@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | benchmark | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -7,6 +7,7 @@ import typer
 
 from xoceansar import __version__
 from xoceansar.cli import (
+    benchmarking,
     collocation,
     demo,
     detection,
@@ -63,5 +64,6 @@ app.command("collocate")(collocation.collocate)
 app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
 app.command("fit")(fitting.fit)
+app.command("benchmark")(benchmarking.benchmark)
 app.command("pretrain")(pretraining.pretrain)
 app.command("demo")(demo.demo)

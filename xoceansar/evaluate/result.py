@@ -115,8 +115,13 @@ class BenchmarkResult:
         wide.index.name, wide.columns.name = "model", None
         return wide
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, figures: Mapping[str, str] | None = None) -> str:
         """Write the result as Markdown.
+
+        Parameters
+        ----------
+        figures : mapping of str to str, optional
+            Files to show below the first table, by what they show.
 
         Returns
         -------
@@ -133,6 +138,7 @@ class BenchmarkResult:
             f"{meta['n_scored']} vignettes of {meta['n_passes']} orbit passes scored; brackets "
             f"hold {level} confidence limits, from {meta['draws']} draws of whole passes.",
             markdown_table(self.table()),
+            *(f"![{what}]({file})" for what, file in (figures or {}).items()),
         ]
         for stratum in self.strata:
             for metric in self._shown_by_stratum():

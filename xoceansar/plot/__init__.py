@@ -5,6 +5,7 @@ Importing this package loads neither; the functions do.
 
 from xoceansar.plot._style import CLASS_COLOURS
 from xoceansar.plot.maps import map
+from xoceansar.plot.report import write_report
 from xoceansar.plot.vignettes import vignettes
 
-__all__ = ["CLASS_COLOURS", "map", "vignettes"]
+__all__ = ["CLASS_COLOURS", "map", "vignettes", "write_report"]
