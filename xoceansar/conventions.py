@@ -192,14 +192,36 @@ VARIABLES: Final = _freeze(
             "long_name": "fraction of the pixels with data, over the part that the model sees",
             "units": "1",
         },
+        "ood_score": {
+            "long_name": "how far from the training set: fraction of in-distribution "
+            "vignettes with an embedding nearer to it",
+            "units": "1",
+            "valid_range": np.array([0.0, 1.0], dtype=np.float32),
+        },
         "swh": {
             "standard_name": "sea_surface_wave_significant_height",
             "long_name": "significant wave height",
             "units": "m",
         },
+        "swh_lower": {
+            "long_name": "lower bound of the significant wave height",
+            "units": "m",
+        },
+        "swh_upper": {
+            "long_name": "upper bound of the significant wave height",
+            "units": "m",
+        },
         "wind_speed": {
             "standard_name": "wind_speed",
             "long_name": "equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_speed_lower": {
+            "long_name": "lower bound of the equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_speed_upper": {
+            "long_name": "upper bound of the equivalent neutral wind speed at 10 m",
             "units": "m s-1",
         },
         "wind_to_direction": {

@@ -13,6 +13,7 @@ __all__ = [
     "ChunkingError",
     "DimensionError",
     "DomainError",
+    "LevelError",
     "MissingDependencyError",
     "MissingVariableError",
     "OceansarError",
@@ -51,6 +52,10 @@ class ChunkingError(OceansarError, ValueError):
 
 class DomainError(OceansarError, ValueError):
     """The input lies outside what the model was trained on (polarisation, spacing, size)."""
+
+
+class LevelError(OceansarError, ValueError):
+    """A level of confidence is no probability, or more than the model's calibration gives."""
 
 
 class ProductError(OceansarError, ValueError):

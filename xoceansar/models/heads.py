@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import BundleError, DimensionError, WeightsMismatchError
+from xoceansar.models import intervals
 from xoceansar.models.files import encode_arrays, read_arrays, sha256_of, write_file
 from xoceansar.models.spec import ANCILLARY, BackboneSpec, HeadSpec
 
@@ -122,7 +123,8 @@ class Head:
         ``mean, std`` (F,) of the inputs, and by kind: ``weight (F, K), bias (K,)`` of linear
         and logistic; ``bank (m, F), values (m, K), neighbours (), temperature ()`` of knn, the
         bank standardised and of unit length, the values one-hot for a classifier;
-        ``weight0, bias0, weight1, bias1, weight2, bias2`` of mlp.
+        ``weight0, bias0, weight1, bias1, weight2, bias2`` of mlp; and where `spec` has
+        intervals, the arrays of `xoceansar.models.intervals`.
 
     Raises
     ------
@@ -153,12 +155,13 @@ class Head:
 
     def __post_init__(self) -> None:
         where = f"head {self.spec.name!r} ({self.spec.kind})"
-        expected = _ARRAYS[self.spec.kind]
+        calibration = intervals.interval_shapes(self.spec.intervals, self.arrays)
+        expected = [*_ARRAYS[self.spec.kind], *calibration]
         if set(self.arrays) != set(expected):
             raise BundleError(
-                f"{where} needs the arrays {list(expected)}; got {sorted(self.arrays)}."
+                f"{where} needs the arrays {expected}; got {sorted(self.arrays)}."
             )
-        for name, shape in _expected_shapes(self).items():
+        for name, shape in {**_expected_shapes(self), **calibration}.items():
             array = self.arrays[name]
             if array.shape != shape:
                 raise BundleError(
@@ -205,12 +208,54 @@ class Head:
             out[present] = self._outputs(inputs[present])
         return out
 
+    def bounds(
+        self, predicted: Array, incidence: Array, level: float
+    ) -> npt.NDArray[np.float32]:
+        """Compute the interval that holds the truth with a given probability.
+
+        Parameters
+        ----------
+        predicted : ndarray (n,)
+            What the head gave.
+        incidence : ndarray (n,)
+            Incidence angle in degrees, which tells the beam.
+        level : float
+            The probability, in each beam.
+
+        Returns
+        -------
+        ndarray (n, 2), float32
+            Lower bound, at least the physical minimum of the target, and upper bound; NaN where
+            the prediction is missing or the vignette is of no calibrated beam.
+
+        Raises
+        ------
+        LevelError
+            If the level is no probability, or more than the calibration gives.
+        BundleError
+            If the head was not calibrated.
+        """
+        spec = self.spec.intervals
+        if spec is None:
+            raise BundleError(
+                f"head {self.spec.name!r} was not calibrated and has no intervals. Calibrate "
+                "it with xoceansar.train.calibrate."
+            )
+        intervals.check_level(level, spec, f"head {self.spec.name!r}")
+        half = intervals.half_widths(
+            predicted, incidence, level=level, spec=spec, arrays=self.arrays
+        )
+        lower, upper = predicted - half, predicted + half
+        if self.spec.lower_bound is not None:
+            lower = np.maximum(lower, self.spec.lower_bound)
+        return np.stack([lower, upper], axis=1).astype(np.float32)
+
     def _outputs(self, inputs: Array) -> Array:
         arrays = self.arrays
         standard = ((inputs - arrays["mean"]) / arrays["std"]).astype(np.float32)
         values = _APPLY[self.spec.kind](standard, arrays)
         if self.spec.is_classifier:
-            return values if self.spec.kind == "knn" else _softmax(values)
+            return _probabilities(values, self.spec)
         if self.spec.lower_bound is not None:
             values = np.maximum(values, np.float32(self.spec.lower_bound))
         return values
@@ -268,6 +313,17 @@ def _knn_block(
     index = np.argpartition(similarity, -k, axis=1)[:, -k:]
     weights = _softmax(np.take_along_axis(similarity, index, axis=1) / temperature)
     return np.asarray(np.einsum("nk,nkc->nc", weights, values[index]))
+
+
+def _probabilities(values: Array, spec: HeadSpec) -> Array:
+    """Probabilities from logits, or from a kNN's votes, at the temperature of the head."""
+    temperature = np.float32(spec.temperature)
+    if spec.kind != "knn":
+        return _softmax(values / temperature)
+    if temperature == 1:
+        return values
+    votes = values ** (1 / temperature)
+    return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
 def _softmax(logits: Array) -> Array:

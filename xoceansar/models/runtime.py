@@ -173,6 +173,7 @@ def head_block(
     *,
     handle: ModelHandle,
     head: HeadSpec | str,
+    level: float | None = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block of embeddings, without torch.
 
@@ -188,15 +189,19 @@ def head_block(
         The model.
     head : HeadSpec or str
         One of its heads, or its name or target.
+    level : float, optional
+        Probability with which the interval of a calibrated regression holds the truth.
 
     Returns
     -------
     ndarray (n, K), float32
         The target in its units (K = 1), or the probability of each class; NaN where an input of
-        the head is missing.
+        the head is missing. With `level`, the lower and the upper bound follow (K = 3).
 
     Raises
     ------
+    LevelError
+        If the head was not calibrated for that level.
     WeightsMismatchError
         If the head was fitted on another backbone or pooling, or the embedding has another
         length.
@@ -208,7 +213,11 @@ def head_block(
             f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; got "
             f"{embedding.shape[1]}. Embed the vignettes with this model."
         )
-    return _get_head(spec, handle)(head_inputs(embedding, sigma0_mean, incidence, spec))
+    ready = _get_head(spec, handle)
+    out = ready(head_inputs(embedding, sigma0_mean, incidence, spec))
+    if level is None:
+        return out
+    return np.concatenate([out, ready.bounds(out[:, 0], incidence, level)], axis=1)
 
 
 def clear_cache() -> None:

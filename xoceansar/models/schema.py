@@ -3,7 +3,7 @@
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import (
@@ -76,6 +76,12 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     origin, options = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         for option in options:
+            if (
+                isinstance(value, dict)
+                and isinstance(option, type)
+                and is_dataclass(option)
+            ):
+                return _read_object(option, value, where)
             try:
                 return _convert(value, option, where)
             except BundleError:

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from xoceansar.conventions import VARIABLES
 from xoceansar.errors import BundleError
 from xoceansar.models.detector_spec import DetectorSpec
+from xoceansar.models.intervals import IntervalSpec
 
 __all__ = [
     "ANCILLARY",
@@ -28,7 +30,7 @@ __all__ = [
 Scale = Literal["dB", "linear", "roughness"]
 Centre = Literal["global", "beam", "vignette"]
 Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"]
-HeadKind = Literal["linear", "logistic", "knn", "mlp"]
+HeadKind = Literal["linear", "logistic", "knn", "mlp", "distance"]
 Ancillary = Literal["sigma0_mean_db", "incidence"]
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -235,7 +237,7 @@ class HeadSpec:
     ----------
     name : str
         Unique in the bundle.
-    kind : {"linear", "logistic", "knn", "mlp"}
+    kind : {"linear", "logistic", "knn", "mlp", "distance"}
         How it is applied (`xoceansar.models.heads`).
     target : str
         Variable that it gives, a name of `xoceansar.conventions.VARIABLES`.
@@ -251,6 +253,11 @@ class HeadSpec:
         Inputs beside the embedding, in the order of `ANCILLARY`.
     lower_bound : float, optional
         Physical minimum of the target: 0 for a wave height.
+    intervals : IntervalSpec, optional
+        What a regression was calibrated on to give prediction intervals.
+    temperature : float
+        Divides the logits of a classifier, so that its probabilities are calibrated; 1 for
+        probabilities as fitted. Not the temperature of a kNN, which weighs neighbours.
     metrics : mapping
         Scores from the fit. Not to be modified.
     polarisations, beams : tuple of str
@@ -268,6 +275,8 @@ class HeadSpec:
     classes: tuple[str, ...] = ()
     ancillary: tuple[Ancillary, ...] = ()
     lower_bound: float | None = None
+    intervals: IntervalSpec | None = None
+    temperature: float = 1.0
     metrics: dict[str, Any] = field(default_factory=dict, hash=False)
     polarisations: tuple[str, ...] = ("VV",)
     beams: tuple[str, ...] = ("wv1", "wv2")
@@ -299,6 +308,26 @@ class HeadSpec:
                 f"{where}.lower_bound",
                 "null for a classifier",
                 self.lower_bound,
+            )
+        self._check_calibration(where)
+
+    def _check_calibration(self, where: str) -> None:
+        _require_positive(self.temperature, f"{where}.temperature")
+        if not self.classes:
+            _require(
+                self.temperature == 1,
+                f"{where}.temperature, of a regression,",
+                "1",
+                self.temperature,
+            )
+        if self.intervals is not None:
+            bounded = not self.classes and f"{self.target}_lower" in VARIABLES
+            _require(
+                bounded,
+                f"{where}.intervals",
+                "null for classes and for a target without "
+                f"{self.target}_lower in xoceansar.conventions.VARIABLES",
+                self.intervals,
             )
 
     @property

@@ -1,0 +1,223 @@
+"""Prediction intervals of a regression head: what its bundle says of them, and how they are applied.
+
+A head that was calibrated keeps, for each beam, the errors of vignettes that it was not fitted on,
+each divided by the error to expect at that prediction, sorted. A quantile of them, times the
+expected error, is the half-width of the interval. numpy only.
+
+References
+----------
+Papadopoulos et al. (2002), https://doi.org/10.1007/3-540-36755-1_29 (normalised conformal
+regression). Lei et al. (2018), https://doi.org/10.1080/01621459.2017.1307116.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.errors import BundleError, LevelError
+
+__all__ = [
+    "INCIDENCE_MARGIN",
+    "IntervalSpec",
+    "check_level",
+    "conformal_quantile",
+    "half_widths",
+    "interval_shapes",
+]
+
+Array = npt.NDArray[Any]
+
+#: Degrees outside the incidence of a calibrated beam where it still holds.
+INCIDENCE_MARGIN: Final = 2.0
+
+_KNOTS: Final = "interval_knots"
+_SCALE: Final = "interval_scale"
+_SCORES: Final = "interval_scores"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalSpec:
+    """What a head was calibrated on; the scores themselves are among its arrays.
+
+    Parameters
+    ----------
+    beams : tuple of str
+        Beams with a calibration of their own.
+    n : tuple of int
+        Scores of each beam.
+    incidence : tuple of tuple of float
+        Lowest and highest incidence of each beam, in degrees: a vignette belongs to the beam
+        within 2 degrees of whose range its incidence lies, and has no interval elsewhere.
+
+    Raises
+    ------
+    BundleError
+        If the lengths differ, a beam has no score, or the ranges of two beams meet.
+    """
+
+    beams: tuple[str, ...]
+    n: tuple[int, ...]
+    incidence: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.beams), len(self.n), len(self.incidence)}
+        if lengths != {len(set(self.beams))} or not self.beams:
+            raise BundleError(
+                "intervals must have one n and one incidence range for each of its beams, "
+                f"which differ; got {self}."
+            )
+        if min(self.n) < 1:
+            raise BundleError(f"intervals.n must be 1 or more; got {self.n}.")
+        ordered = sorted(self.incidence)
+        right = all(len(ends) == 2 and ends[0] <= ends[1] for ends in ordered)
+        if not right or any(
+            a[1] + INCIDENCE_MARGIN >= b[0] - INCIDENCE_MARGIN
+            for a, b in pairwise(ordered)
+        ):
+            raise BundleError(
+                "intervals.incidence must be a lowest and a highest incidence for each beam, "
+                f"more than {2 * INCIDENCE_MARGIN:g} degrees apart between beams, by which "
+                f"they are told; got {self.incidence}."
+            )
+
+    @property
+    def highest_level(self) -> float:
+        """Highest level that every beam can give, ``n / (n + 1)``."""
+        return min(self.n) / (min(self.n) + 1)
+
+
+def check_level(level: float, spec: IntervalSpec, where: str) -> None:
+    """Refuse a level that the calibration of a head cannot give.
+
+    Parameters
+    ----------
+    level : float
+        Share of the intervals that are to hold the truth.
+    spec : IntervalSpec
+        The calibration.
+    where : str
+        Of which head, for the message.
+
+    Raises
+    ------
+    LevelError
+        If it is not between 0 and 1, or higher than ``n / (n + 1)``.
+    """
+    if not (isinstance(level, int | float) and 0 < level < 1):
+        raise LevelError(
+            f"level must be a number between 0 and 1, as 0.9 for 90 %; got {level!r}."
+        )
+    fewest = min(spec.n)
+    if _rank(fewest, level) > fewest:
+        raise LevelError(
+            f"{where} was calibrated with {fewest} vignettes in beam "
+            f"{spec.beams[spec.n.index(fewest)]}, which gives levels up to "
+            f"{spec.highest_level:.4f}; got level={level:g}. Ask for a lower one, or "
+            f"calibrate with more vignettes (xoceansar.train.calibrate)."
+        )
+
+
+def _rank(n: int, level: float) -> int:
+    # rounded first: 0.55 * 100 is 55.00000000000001 in binary, and the rank is 55
+    return max(1, math.ceil(round((n + 1) * level, 9)))
+
+
+def conformal_quantile(scores: Array, level: float) -> float:
+    """Return the score that a new one does not exceed with at least a given probability.
+
+    Parameters
+    ----------
+    scores : ndarray (n,)
+        Sorted, exchangeable with the new one.
+    level : float
+        The probability.
+
+    Returns
+    -------
+    float
+        The score of rank ``ceil((n + 1) level)``; infinite where that is more than n.
+
+    Examples
+    --------
+    >>> conformal_quantile(np.array([1.0, 2.0, 3.0, 4.0]), 0.5)
+    3.0
+    >>> conformal_quantile(np.array([1.0, 2.0, 3.0, 4.0]), 0.9)
+    inf
+    """
+    rank = _rank(len(scores), level)
+    return float(scores[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def interval_shapes(
+    spec: IntervalSpec | None, arrays: Mapping[str, Array]
+) -> dict[str, tuple[int, ...]]:
+    """Name the arrays that a calibrated head has beside its own, with their shapes.
+
+    Parameters
+    ----------
+    spec : IntervalSpec or None
+        The calibration; None has none.
+    arrays : mapping of str to ndarray
+        Arrays of the head, which tell the number of knots.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        ``interval_knots`` and ``interval_scale`` (k,): predictions and the error to expect
+        there; ``interval_scores_<beam>`` (n,): sorted.
+    """
+    if spec is None:
+        return {}
+    knots = np.size(arrays.get(_KNOTS, ()))
+    scores = {
+        f"{_SCORES}_{beam}": (n,) for beam, n in zip(spec.beams, spec.n, strict=True)
+    }
+    return {_KNOTS: (knots,), _SCALE: (knots,), **scores}
+
+
+def half_widths(
+    predicted: Array,
+    incidence: Array,
+    *,
+    level: float,
+    spec: IntervalSpec,
+    arrays: Mapping[str, Array],
+) -> npt.NDArray[np.float64]:
+    """Compute the half-width of the interval around each prediction.
+
+    Parameters
+    ----------
+    predicted : ndarray (n,)
+        Predictions, in the units of the target.
+    incidence : ndarray (n,)
+        Incidence angle in degrees, which tells the beam.
+    level : float
+        Share of the intervals that are to hold the truth, in each beam.
+    spec : IntervalSpec
+        The calibration.
+    arrays : mapping of str to ndarray
+        Its arrays (`interval_shapes`).
+
+    Returns
+    -------
+    ndarray (n,)
+        In the units of the target; NaN outside the calibrated beams.
+
+    Notes
+    -----
+    ``scale(prediction) * quantile(beam, level)``, where the scale is linear between the knots
+    and constant beyond them. It grows with `level` and never crosses itself.
+    """
+    scale = np.interp(predicted, arrays[_KNOTS], arrays[_SCALE])
+    quantile = np.full(np.shape(predicted), np.nan)
+    for beam, (low, high) in zip(spec.beams, spec.incidence, strict=True):
+        inside = (incidence >= low - INCIDENCE_MARGIN) & (
+            incidence <= high + INCIDENCE_MARGIN
+        )
+        quantile[inside] = conformal_quantile(arrays[f"{_SCORES}_{beam}"], level)
+    return np.asarray(scale * quantile)
