@@ -1,8 +1,52 @@
-"""Training: heads on frozen features, fine-tuning."""
+"""Training: heads on frozen features, their calibration, fine-tuning, detectors, pretraining.
 
+Importing this package loads no torch: what needs it is imported on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xoceansar.train.conformal import calibrate
+from xoceansar.train.distance import fit_distance
 from xoceansar.train.fitting import fit
 from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
 from xoceansar.train.perceptron import fit_mlp
 from xoceansar.train.result import FitResult
+from xoceansar.train.temperature import fit_temperature
 
-__all__ = ["FitResult", "fit", "fit_knn", "fit_logistic", "fit_mlp", "fit_ridge"]
+if TYPE_CHECKING:
+    from xoceansar.train.detector import DetectorRecipe, fit_detector
+    from xoceansar.train.pretrain import pretrain
+
+__all__ = [
+    "DetectorRecipe",
+    "FitResult",
+    "calibrate",
+    "fit",
+    "fit_detector",
+    "fit_distance",
+    "fit_knn",
+    "fit_logistic",
+    "fit_mlp",
+    "fit_ridge",
+    "fit_temperature",
+    "pretrain",
+]
+
+_LAZY = {
+    "DetectorRecipe": "xoceansar.train.detector",
+    "fit_detector": "xoceansar.train.detector",
+    "pretrain": "xoceansar.train.pretrain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'xoceansar.train' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too."""
+    return sorted(__all__)
