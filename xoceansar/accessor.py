@@ -121,21 +121,23 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.swh(self._obj, model=model)
 
-    def wind(self, *, model: Model = None) -> xr.Dataset:
+    def wind(self, *, model: Model = None, level: float | None = None) -> xr.Dataset:
         """Retrieve the wind.
 
         Parameters
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
+        level : float, optional
+            Probability with which each interval is to hold the truth, as 0.9.
 
         Returns
         -------
         Dataset
-            ``wind_speed`` (vignette), m s-1, and ``wind_to_direction`` where the model has it. Lazy; see
-            `xoceansar.ops.wind`.
+            ``wind_speed`` (vignette), m s-1, and ``wind_to_direction`` where the model has it;
+            with `level`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
         """
-        return ops.wind(self._obj, model=model)
+        return ops.wind(self._obj, model=model, level=level)
 
     def classify(self, *, model: Model = None) -> xr.Dataset:
         """Classify the dominant ocean phenomenon.
@@ -179,21 +181,25 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.icebergs(self._obj, model=model, method=method, threshold=threshold)
 
-    def retrieve(self, *, model: Model = None) -> xr.Dataset:
+    def retrieve(
+        self, *, model: Model = None, level: float | None = None
+    ) -> xr.Dataset:
         """Retrieve all that the model offers, in one pass over the pixels.
 
         Parameters
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
+        level : float, optional
+            Probability with which each interval is to hold the truth, as 0.9.
 
         Returns
         -------
         Dataset
-            One variable for each head, and ``quality``. Lazy; see
-            `xoceansar.ops.retrieve`.
+            One variable for each head, and ``quality``; with `level`, the bounds of the
+            intervals. Lazy; see `xoceansar.ops.retrieve`.
         """
-        return ops.retrieve(self._obj, model=model)
+        return ops.retrieve(self._obj, model=model, level=level)
 
     def quality(self) -> xr.DataArray:
         """Say what to know before using each vignette.

@@ -72,6 +72,12 @@ def retrieve(
         typer.Option(help="Name or folder of a model; the shipped one otherwise."),
     ] = None,
     beam: Beam = None,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            help="Add intervals that hold the truth with this probability, as 0.9."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the store if it exists.")
     ] = False,
@@ -82,6 +88,7 @@ def retrieve(
 
       xoceansar retrieve PRODUCT.SAFE --to result.zarr
       xoceansar retrieve 'archive/2021/*.SAFE' --beam wv2 --to wv2.zarr
+      xoceansar retrieve PRODUCT.SAFE --to result.zarr --level 0.9
 
     Afterwards:
 
@@ -96,7 +103,7 @@ def retrieve(
 
     handle = load_model(model)
     ds = opened(paths, beam)
-    result = ops.retrieve(ds, model=handle)
+    result = ops.retrieve(ds, model=handle, level=level)
     with dask_progress(f"retrieving {ds.sizes['vignette']} vignettes"):
         to_zarr(result, to, mode="w" if overwrite else "w-")
     out.print(tables.summarise(read_result(to).load()))

@@ -1,5 +1,6 @@
 """Embeddings (or images) to wave height, wind and ocean class."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from xoceansar.conventions import (
     class_attrs,
     product_attrs,
 )
-from xoceansar.errors import MissingVariableError
+from xoceansar.errors import LevelError, MissingVariableError
+from xoceansar.models.intervals import check_level
 from xoceansar.models.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
@@ -66,7 +68,9 @@ def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     return _value(as_embedding(obj, handle), handle, "swh")
 
 
-def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+def wind(
+    obj: XarrayObject, *, model: Model = None, level: float | None = None
+) -> xr.Dataset:
     """Retrieve the wind of each vignette.
 
     Parameters
@@ -75,17 +79,23 @@ def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
+    level : float, optional
+        Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
+        Without it there are no intervals.
 
     Returns
     -------
     Dataset
         ``wind_speed`` (...) in m s-1 at 10 m height, equivalent neutral, and
-        ``wind_to_direction`` (...) in degrees where the model has a head for it.
+        ``wind_to_direction`` (...) in degrees where the model has a head for it. With `level`,
+        ``wind_speed_lower`` and ``wind_speed_upper``, as in `retrieve`.
 
     Raises
     ------
     BundleError
         If the model has no head for wind speed.
+    LevelError
+        If the model was not calibrated for that level.
     MissingVariableError
         If a head needs the incidence and the input has none.
 
@@ -94,11 +104,14 @@ def wind(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     Lazy: does not load data.
     """
     handle = as_handle(model)
-    embedding = as_embedding(obj, handle)
     names = ["wind_speed"]
     if any(head.target == "wind_to_direction" for head in handle.heads):
         names.append("wind_to_direction")
-    values = {name: _value(embedding, handle, name) for name in names}
+    _check_level(level, handle, names)
+    embedding = as_embedding(obj, handle)
+    values: dict[str, xr.DataArray] = {}
+    for name in names:
+        values |= _values(embedding, handle, name, level)
     return _dataset(values, obj, handle, "wind")
 
 
@@ -136,7 +149,9 @@ def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     return _dataset(values, obj, handle, "classify")
 
 
-def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+def retrieve(
+    obj: XarrayObject, *, model: Model = None, level: float | None = None
+) -> xr.Dataset:
     """Retrieve all that the model has heads for, in one pass over the pixels.
 
     Parameters
@@ -145,38 +160,49 @@ def retrieve(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
+    level : float, optional
+        Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
+        Without it there are no intervals.
 
     Returns
     -------
     Dataset
         One variable for each head (``swh``, ``wind_speed``, ``ocean_class``,
         ``class_probability``, ...) and ``quality`` (uint8 flag masks), with the coordinates of
-        the input that have no image dims.
+        the input that have no image dims. With `level`, ``swh_lower``, ``swh_upper``,
+        ``wind_speed_lower``, ... for each calibrated head: ancillary variables whose attributes
+        say the level and the calibration, NaN for a vignette of a beam without calibration.
 
     Raises
     ------
     DomainError, MissingVariableError, UnitsError, ChunkingError
         As `embed`.
+    LevelError
+        If the level is not between 0 and 1, or the model was not calibrated for it.
 
     Notes
     -----
     Lazy: does not load data. The embedding is one node of the graph that all heads share.
     A vignette that is classified as sea ice has ``sea_ice_hint`` set: its wave height and wind
-    are given, and mean nothing if the hint is right.
+    are given, and mean nothing if the hint is right. ``ood_score``, where the model has it, sets
+    no flag: which share of good vignettes to lose is the user's choice.
     """
     handle = as_handle(model)
+    names = list(dict.fromkeys(head.target for head in handle.heads))
+    _check_level(level, handle, names)
     embedding = as_embedding(obj, handle)
     values: dict[str, xr.DataArray] = {}
-    for name in dict.fromkeys(head.target for head in handle.heads):
+    for name in names:
         if name == OCEAN_CLASS:
             values |= _classes(embedding, handle)
         else:
-            values[name] = _value(embedding, handle, name)
+            values |= _values(embedding, handle, name, level)
     ocean_class = values.get(OCEAN_CLASS)
     values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
-    for value in values.values():
-        if value.name != "quality":
-            value.attrs["ancillary_variables"] = "quality"
+    about = [name for name in ("quality", "ood_score") if name in values]
+    for name, value in values.items():
+        if name not in about:
+            _add_ancillary(value, about)
     return _dataset(values, obj, handle, "retrieve")
 
 
@@ -184,6 +210,57 @@ def _value(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.Data
     head = handle.head(target)
     out = _apply(embedding, handle, head, 1).isel(output=0)
     return annotate(out, target, units=head.units, **model_attrs(handle))
+
+
+def _values(
+    embedding: xr.DataArray, handle: ModelHandle, target: str, level: float | None
+) -> dict[str, xr.DataArray]:
+    """Values of a regression and, with a level, the bounds where the head was calibrated."""
+    head = handle.head(target)
+    if level is None or head.intervals is None:
+        return {target: _value(embedding, handle, target)}
+    if "incidence" not in embedding.coords:
+        raise MissingVariableError(
+            f"intervals are calibrated for each beam of model {handle.name!r}, which the "
+            "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
+            "it with ds.assign_coords(incidence=('vignette', values))."
+        )
+    out = _apply(embedding, handle, head, 3, level=level)
+    extra = {**model_attrs(handle), "units": head.units}
+    calibration = zip(head.intervals.beams, head.intervals.n, strict=True)
+    about = {
+        "confidence_level": float(level),
+        "calibration": "split conformal for each beam, "
+        + ", ".join(f"{beam}: {n} vignettes" for beam, n in calibration)
+        + (" (simulated)" if handle.simulated else ""),
+    }
+    value = annotate(out.isel(output=0), target, **extra)
+    bounds = {
+        name: annotate(out.isel(output=i), name, **extra, **about)
+        for i, name in ((1, f"{target}_lower"), (2, f"{target}_upper"))
+    }
+    _add_ancillary(value, list(bounds))
+    return {target: value, **bounds}
+
+
+def _check_level(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
+    """Refuse, before anything is built, a level that no head among some can give."""
+    if level is None:
+        return
+    heads = [handle.head(target) for target in targets]
+    calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
+    if not calibrated:
+        raise LevelError(
+            f"model {handle.name!r} was not calibrated for {targets}: it gives no intervals. "
+            "Leave out level=, or calibrate its heads with xoceansar.train.calibrate."
+        )
+    for name, intervals in calibrated.items():
+        check_level(level, intervals, f"head {name!r} of model {handle.name!r}")
+
+
+def _add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:
+    listed = str(value.attrs.get("ancillary_variables", "")).split()
+    value.attrs["ancillary_variables"] = " ".join([*listed, *names])
 
 
 def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataArray]:
@@ -211,9 +288,13 @@ def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataA
 
 
 def _apply(
-    embedding: xr.DataArray, handle: ModelHandle, head: HeadSpec, width: int
+    embedding: xr.DataArray,
+    handle: ModelHandle,
+    head: HeadSpec,
+    width: int,
+    level: float | None = None,
 ) -> xr.DataArray:
-    level = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
+    sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
     incidence = centre_incidence(embedding)
     if "incidence" in head.ancillary and incidence is None:
         raise MissingVariableError(
@@ -230,9 +311,9 @@ def _apply(
     out: xr.DataArray = xr.apply_ufunc(
         _apply_head,
         embedding,
-        level.reset_coords(drop=True),
+        sigma0_mean.reset_coords(drop=True),
         xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
-        kwargs={"handle": handle, "head": head},
+        kwargs={"handle": handle, "head": head, "level": level},
         input_core_dims=[[EMBEDDING], [], []],
         output_core_dims=[["output"]],
         dask="parallelized",
@@ -250,6 +331,7 @@ def _apply_head(
     *,
     handle: ModelHandle,
     head: HeadSpec,
+    level: float | None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block with any leading dims; a module-level name for Dask."""
     leading = embedding.shape[:-1]
@@ -259,6 +341,7 @@ def _apply_head(
         np.broadcast_to(incidence, leading).reshape(-1),
         handle=handle,
         head=head,
+        level=level,
     )
     return out.reshape(*leading, out.shape[-1])
 
