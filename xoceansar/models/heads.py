@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from xoceansar.errors import BundleError, DimensionError, WeightsMismatchError
 from xoceansar.models import intervals
+from xoceansar.models.distance import distance_score
 from xoceansar.models.files import encode_arrays, read_arrays, sha256_of, write_file
 from xoceansar.models.spec import ANCILLARY, BackboneSpec, HeadSpec
 
@@ -33,6 +34,7 @@ _ARRAYS: Final = {
     "logistic": ("mean", "std", "weight", "bias"),
     "knn": ("mean", "std", "bank", "values", "neighbours", "temperature"),
     "mlp": ("mean", "std", "weight0", "bias0", "weight1", "bias1", "weight2", "bias2"),
+    "distance": ("mean", "std", "weight", "centre", "distances"),
 }
 
 
@@ -123,7 +125,8 @@ class Head:
         ``mean, std`` (F,) of the inputs, and by kind: ``weight (F, K), bias (K,)`` of linear
         and logistic; ``bank (m, F), values (m, K), neighbours (), temperature ()`` of knn, the
         bank standardised and of unit length, the values one-hot for a classifier;
-        ``weight0, bias0, weight1, bias1, weight2, bias2`` of mlp; and where `spec` has
+        ``weight0, bias0, weight1, bias1, weight2, bias2`` of mlp; ``weight (F, q),
+        centre (c, q), distances (m,)`` of distance; and where `spec` has
         intervals, the arrays of `xoceansar.models.intervals`.
 
     Raises
@@ -269,6 +272,10 @@ def _expected_shapes(head: Head) -> dict[str, tuple[int, ...]]:
         rows = len(np.atleast_1d(arrays["bank"]))
         shapes |= {"bank": (rows, inputs), "values": (rows, outputs)}
         return shapes | {"neighbours": (), "temperature": ()}
+    if head.spec.kind == "distance":
+        centres, directions = np.atleast_2d(arrays["centre"]).shape
+        shapes |= {"weight": (inputs, directions), "centre": (centres, directions)}
+        return shapes | {"distances": (arrays["distances"].size,)}
     if head.spec.kind == "mlp":
         first, second = arrays["bias0"].size, arrays["bias1"].size
         shapes |= {"weight0": (inputs, first), "bias0": (first,)}
@@ -336,6 +343,7 @@ _APPLY: Final[Mapping[str, Callable[[Array, Arrays], Array]]] = {
     "logistic": _linear,
     "knn": _knn,
     "mlp": _mlp,
+    "distance": distance_score,
 }
 
 

@@ -301,7 +301,10 @@ class HeadSpec:
                 len(self.classes) > 1, f"{where}.classes", "two or more", self.classes
             )
             _require(
-                self.kind != "linear", f"{where}.kind", "logistic, knn or mlp", "linear"
+                self.kind not in ("linear", "distance"),
+                f"{where}.kind",
+                "logistic, knn or mlp",
+                self.kind,
             )
             _require(
                 self.lower_bound is None,
