@@ -79,7 +79,8 @@ def extend_bundle(
     }
     detectors = tuple(spec for spec in handle.detectors if spec.name in keep)
     files = {handle.backbone.file: handle.backbone.sha256}
-    files |= {spec.file: spec.sha256 for spec in (*kept.values(), *detectors)}
+    files |= {spec.file: spec.sha256 for spec in kept.values()}
+    files |= {spec.file: spec.sha256 for spec in detectors}
     for file, sha256 in files.items():
         content = read_checked(source / file, sha256)
         if target != source:

@@ -16,7 +16,6 @@ from xoceansar.train.temperature import fit_temperature
 
 if TYPE_CHECKING:
     from xoceansar.train.detector import DetectorRecipe, fit_detector
-    from xoceansar.train.pretrain import pretrain
 
 __all__ = [
     "DetectorRecipe",
@@ -30,13 +29,11 @@ __all__ = [
     "fit_mlp",
     "fit_ridge",
     "fit_temperature",
-    "pretrain",
 ]
 
 _LAZY = {
     "DetectorRecipe": "xoceansar.train.detector",
     "fit_detector": "xoceansar.train.detector",
-    "pretrain": "xoceansar.train.pretrain",
 }
 
 

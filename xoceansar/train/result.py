@@ -148,7 +148,8 @@ class FitResult:
         )
 
     def _names(self) -> list[str]:
-        return [spec.name for spec in (*self.model.heads, *self.model.detectors)]
+        heads = [spec.name for spec in self.model.heads]
+        return heads + [spec.name for spec in self.model.detectors]
 
     def _provenance(self) -> dict[str, Any]:
         before = read_provenance(Path(self.model.path))
