@@ -1,26 +1,30 @@
-"""Fit the iceberg detector on the frozen backbone."""
+"""Fit the iceberg detector on the frozen backbone, and choose its threshold."""
 
-import pickle
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from data import CACHE
 
-from xoceansar.models import ModelHandle
+from xoceansar import models, ops
+from xoceansar.evaluate.icebergs import choose_threshold
+from xoceansar.models import ModelHandle, load_model
 from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.models.files import read_arrays
 from xoceansar.train.detector import DetectorRecipe, train_detector
 from xoceansar.train.examples import TrainingSet, prepare
 
-#: Vignettes without icebergs that the detector learns from too.
-N_WITHOUT = 500
+#: Lowest score that the choice of the threshold looks at.
+_LOW = 0.02
 
 
-def training_set(handle: ModelHandle) -> TrainingSet:
+def training_set(handle: ModelHandle, n_without: int) -> TrainingSet:
     """Prepare the vignettes with icebergs, and some of every other class."""
     bergs = xr.open_zarr(CACHE / "bergs_train.zarr")[["sigma0", "iceberg_box"]]
     other = xr.open_zarr(CACHE / "train.zarr")
-    rows = np.flatnonzero(other["ocean_class"].values != 6)[:N_WITHOUT]
+    rows = np.flatnonzero(other["ocean_class"].values != 6)[:n_without]
     other = other[["sigma0"]].isel(vignette=rows)
     none = np.full((len(rows), *bergs["iceberg_box"].shape[1:]), np.nan, np.float32)
     other = other.assign(iceberg_box=(bergs["iceberg_box"].dims, none))
@@ -30,14 +34,23 @@ def training_set(handle: ModelHandle) -> TrainingSet:
     return prepare(ds, handle, "iceberg_box", CACHE / "detector")
 
 
-def fit(handle: ModelHandle, recipe: dict[str, Any]) -> TrainedDetector:
-    """Fit it, or return what was fitted."""
-    path = CACHE / "detector/fitted.pkl"
-    if not path.exists():
+def fitted(
+    handle: ModelHandle, config: dict[str, Any], arguments: dict[str, Any]
+) -> TrainedDetector:
+    """Fit the detector, or read what was fitted; its threshold is that of the validation set."""
+    folder = CACHE / "detector/bundle"
+    if not (folder / "config.json").exists():
+        n_without, recipe = config["n_without"], dict(config)
+        del recipe["n_without"]
         spec = DetectorSpec(backbone_sha256=handle.weights_sha256)
-        fitted = train_detector(
-            training_set(handle), spec, DetectorRecipe(**recipe), print
+        detector = train_detector(
+            training_set(handle, n_without), spec, DetectorRecipe(**recipe), print
         )
-        path.write_bytes(pickle.dumps(fitted))
-    result: TrainedDetector = pickle.loads(path.read_bytes())
-    return result
+        models.write_bundle(folder, **arguments, detectors=[detector])
+    stored = load_model(folder)
+    (spec,) = stored.detectors
+    weights = read_arrays(Path(stored.path) / spec.file, spec.sha256)
+    truth = xr.open_zarr(CACHE / "bergs_validation.zarr")
+    found = ops.icebergs(truth, model=stored, threshold=_LOW).compute()
+    detector = TrainedDetector(replace(spec, file="", sha256=""), weights)
+    return choose_threshold(detector, found, truth[["iceberg_box"]])
