@@ -328,6 +328,17 @@ def test_wave_height_says_where_the_sea_is():
     assert collocate(vignettes([0.2], 0.0), named).height == 2
 
 
+def test_of_two_bands_of_an_altimeter_one_is_enough():
+    ref = track(
+        [0.0, 0.1], [0.0, 0.0], [START] * 2, swh_ku=[1.0, 2.0], swh_c=[np.nan, 2.0]
+    )
+    for band in ("swh_ku", "swh_c"):
+        ref[band].attrs["standard_name"] = "sea_surface_wave_significant_height"
+    ref["sigma0"] = ("time", [10.0, 10.0])
+    assert collocate(vignettes([0], 0), ref).swh_ku == 1
+    assert collocate(vignettes([0], 0), ref, require="swh_c").swh_ku == 2
+
+
 def test_an_absent_partition_does_not_move_the_match():
     grid = field([0, 0.25], [0, 0.25], hours=1)
     grid["phs2"] = grid.swh.where(grid.longitude > 0.2)

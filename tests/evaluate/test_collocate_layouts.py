@@ -391,6 +391,20 @@ def test_a_file_opened_without_dask_is_not_loaded_and_gives_the_same(
         )
 
 
+def test_a_track_in_a_file_is_read_when_it_is_computed(tmp_path, no_compute):
+    path = tmp_path / "track.nc"
+    n = 1000
+    time = START + np.arange(n) * np.timedelta64(1, "s")
+    track(np.linspace(0, 10, n), np.zeros(n), time, swh=np.arange(n) / 10).to_netcdf(
+        path
+    )
+    with xr.open_dataset(path) as file:
+        found = collocate(vignettes([5.0], 0, START), file)
+        assert found.swh.chunks is not None
+        with dask.config.set(scheduler="sync"):
+            assert float(found.swh[0]) == pytest.approx(50, abs=0.1)
+
+
 def coarse_with_gaps():
     grid = field(np.arange(-180, 180, 2.0), np.arange(80, -81, -2.0), hours=6)
     far = haversine(grid.longitude, grid.latitude, 20.0, 10.0) > 3e6
@@ -412,6 +426,10 @@ def test_blocks_of_a_file_are_whole_chunks_of_bounded_size():
             )
         sizes = list(_blocks(variable).values())
         assert 4 * np.prod(sizes) <= max(_BLOCK_BYTES, 4 * np.prod(stored or 1))
+        assert all(
+            s % min(k, n) == 0 or s == n
+            for s, k, n in zip(sizes, stored or (1, 1, 1), shape, strict=True)
+        )
         return sizes
 
     assert blocks((8760, 721, 1440), None) == [1, 721, 1440]
@@ -421,6 +439,8 @@ def test_blocks_of_a_file_are_whole_chunks_of_bounded_size():
     assert series[0] == 8760
     assert series[1] == 10
     assert series[2] % 10 == 0
+    assert blocks((87_600, 1, 40), None) == [6553, 1, 40]
+    assert blocks((1_000_000, 1, 1), None) == [262_144, 1, 1]
 
 
 def test_wind_components_become_speed_and_direction():

@@ -309,6 +309,13 @@ def test_other_products_are_refused_with_what_opens_them(tmp_path, product):
         xos.open_ocn(disguised, on_error="ignore")
 
 
+def test_an_archive_that_is_cut_short_is_said_to_be(safe):
+    cut = archive(safe, whole=False)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    with pytest.raises(ProductError, match="not a whole zip archive"):
+        xos.open_ocn(cut)
+
+
 def test_it_is_a_reference_for_collocation(safe):
     ocn = xos.open_ocn(safe)
     own = ocn[["swh"]].isel(vignette=[2, 0])

@@ -27,8 +27,10 @@ Kind: TypeAlias = Literal["grid", "mesh", "stations", "samples"]
 
 #: NaT as an integer.
 NAT: Final = np.iinfo(np.int64).min
-#: Bytes of a block read at once from a file that was opened without Dask.
+#: Bytes of a block read at once from a file that was opened without Dask: of one step of its first
+#: dim, which is mostly time, and of several steps.
 _BLOCK_BYTES: Final = 32 << 20
+_STEPS_BYTES: Final = 1 << 20
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "longitude": ("longitude", "lon", "nav_lon"),
     "latitude": ("latitude", "lat", "nav_lat"),
@@ -62,7 +64,7 @@ class Reference:
 
     data: xr.Dataset
     kind: Kind
-    names: tuple[Hashable, Hashable, Hashable]
+    names: tuple[Hashable, ...]
     place_dims: tuple[Hashable, ...]
     time_dims: tuple[Hashable, ...]
     shape: tuple[int, ...]
@@ -146,8 +148,10 @@ def understand(reference: xr.Dataset | xr.DataArray) -> Reference:
     DimensionError
         If their dims are those of no kind.
     """
-    ds = _plain(reference)
-    names = (_find(ds, "longitude"), _find(ds, "latitude"), _find(ds, "time"))
+    if isinstance(reference, xr.DataArray):
+        reference = reference.to_dataset(name=reference.name or "reference")
+    names = tuple(_find(reference, quantity) for quantity in _NAMES)
+    ds = _plain(reference, names)
     lon, lat, time = (ds[name] for name in names)
     kind, place_dims = _kind(lon, lat, time)
     time_dims = time.dims if kind != "samples" else ()
@@ -170,23 +174,27 @@ def understand(reference: xr.Dataset | xr.DataArray) -> Reference:
     )
 
 
-def _plain(reference: xr.Dataset | xr.DataArray) -> xr.Dataset:
+def _plain(reference: xr.Dataset, names: tuple[Hashable, ...]) -> xr.Dataset:
     """Return a Dataset without the dims that only say how a field was made."""
-    if isinstance(reference, xr.DataArray):
-        reference = reference.to_dataset(name=reference.name or "reference")
-    ds = _with_dask(reference)
+    ds = _with_dask(reference, names)
     for dim in ("number", "expver"):
         if ds.sizes.get(dim) == 1:
             ds = ds.isel({dim: 0}, drop=True)
     return _merged_versions(ds) if "expver" in ds.dims else ds
 
 
-def _with_dask(ds: xr.Dataset) -> xr.Dataset:
-    """Let what lies in files be read in blocks, where it was opened without Dask."""
+def _with_dask(ds: xr.Dataset, names: tuple[Hashable, ...]) -> xr.Dataset:
+    """Let what lies in files be read in blocks, where it was opened without Dask.
+
+    Positions and times are needed at once, and stay as they are.
+    """
     replaced = {
         name: variable.chunk(_blocks(variable))
         for name, variable in ds.variables.items()
-        if variable.chunks is None and variable.ndim > 1 and not variable._in_memory
+        if name not in names
+        and variable.chunks is None
+        and variable.ndim > 0
+        and not variable._in_memory
     }
     return ds.assign({name: ds[name].copy(data=v.data) for name, v in replaced.items()})
 
@@ -196,9 +204,10 @@ def _blocks(variable: xr.Variable) -> dict[Hashable, int]:
     stored = variable.encoding.get("preferred_chunks") or {}
     sizes = dict(zip(variable.dims, variable.shape, strict=True))
     blocks = {d: min(int(stored.get(d, 1)), max(n, 1)) for d, n in sizes.items()}
-    for dim in list(sizes)[:0:-1]:
+    for dim in reversed(variable.dims):
+        limit = _STEPS_BYTES if dim == variable.dims[0] else _BLOCK_BYTES
         bytes_now = int(np.prod(list(blocks.values()))) * variable.dtype.itemsize
-        times = max(_BLOCK_BYTES // max(bytes_now, 1), 1)
+        times = max(limit // max(bytes_now, 1), 1)
         blocks[dim] = min(blocks[dim] * times, max(sizes[dim], 1))
     return blocks
 

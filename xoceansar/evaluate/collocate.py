@@ -64,8 +64,8 @@ def collocate(
         mean of all samples within the limits (on fields, of the step nearest in time).
     require : str or iterable of str, optional
         Variables without which a sample counts as missing. By default the significant wave
-        height where it is among the variables, as it says where the sea is; otherwise a sample
-        is missing that has no value at all.
+        height (one of several) where it is among the variables, as it says where the sea is;
+        otherwise a sample is missing that has no value at all.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def _judges(
         return tuple(asked), True
     heights = [name for name in names if _is_wave_height(known.data[name])]
     if heights:
-        return tuple(map(str, heights)), True
+        return tuple(map(str, heights)), False
     most = max(len(known.sample_dims & set(known.data[name].dims)) for name in names)
     full = [
         name

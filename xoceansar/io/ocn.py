@@ -183,6 +183,11 @@ def _files_of(path: str) -> Iterator[_File]:
         for member in members:
             if (name := parse_ocn_file(member)) is not None:
                 yield _File(member, name, _product_of(PurePosixPath(member)), path)
+    elif target.suffix.lower() == ".zip":
+        raise ProductError(
+            f"{path} is not a whole zip archive. Download it again, or give the product's "
+            ".SAFE folder."
+        )
     elif (name := parse_ocn_file(target.name)) is not None:
         yield _File(path, name, _product_of(target.absolute()))
 
