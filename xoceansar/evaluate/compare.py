@@ -13,7 +13,7 @@ from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, OceansarError, warn
 from xoceansar.evaluate.competitors import Competitor, find_models
-from xoceansar.evaluate.metrics import bootstrap_scores
+from xoceansar.evaluate.metrics import Interval, bootstrap_scores
 from xoceansar.evaluate.parts import Part, SplitBy, divide, with_truth
 from xoceansar.evaluate.result import OVERALL, BenchmarkResult
 from xoceansar.evaluate.splits import overlap
@@ -29,6 +29,8 @@ Strings = npt.NDArray[np.str_]
 
 #: With fewer groups than this a percentile interval is too narrow.
 _FEW: Final = 20
+#: With fewer than this none is given.
+_TOO_FEW: Final = 5
 
 
 def benchmark(
@@ -98,6 +100,7 @@ def benchmark(
 
     Notes
     -----
+    Confidence limits come from draws of whole passes, and are NaN with fewer than five of them.
     Vignettes without a truth are left out and counted; under sea ice neither wave height nor wind
     is scored. Images are read chunk by chunk, once for each model; what models share is computed
     once.
@@ -120,11 +123,11 @@ def benchmark(
         known = with_truth(train, chosen)
     elif any(competitor.needs_training for competitor in competitors):
         known, scored = divide(scored, chosen, split, test=test, seed=seed)
-    notes = _notes(ds, chosen, competitors, known, scored)
+    notes = _notes(ds, chosen, competitors, known, scored, counts["n_without_truth"])
     predictions = _predict(competitors, chosen, known, scored, cache)
     strata = _strata(scored, chosen)
     frame = _scores(
-        scored, predictions, strata, chosen, draws=draws, level=level, seed=seed
+        scored, predictions, strata, chosen, n=draws, level=level, seed=seed
     )
     notes += _missing(frame)
     counts |= {
@@ -219,13 +222,17 @@ def _score(
     groups, true, pred = part.groups[index], part.truth[index], predicted[index]
     intervals = bootstrap_scores(task.score, groups, true, pred, **resampling)
     missing = int(_is_missing(pred).sum())
+    passes = len(np.unique(groups))
     for metric in task.metrics:
+        found = intervals[metric.name]
+        if passes < _TOO_FEW:
+            found = Interval(found.value, np.nan, np.nan)
         yield {
             "metric": metric.name,
-            **intervals[metric.name]._asdict(),
+            **found._asdict(),
             "n": len(index) - missing,
             "missing": missing,
-            "passes": len(np.unique(groups)),
+            "passes": passes,
         }
 
 
@@ -267,6 +274,7 @@ def _notes(
     competitors: list[Competitor],
     known: Part | None,
     scored: Part,
+    dropped: int,
 ) -> list[str]:
     """Say what to know before using the numbers; the first is that the data are simulated."""
     notes = []
@@ -279,11 +287,11 @@ def _notes(
     )
     if trained:
         notes.append(f"Trained on simulated vignettes only: {', '.join(trained)}.")
-    total = ds.sizes[VIGNETTE]
-    notes.append(
-        f"{total} vignettes were given; those without {task.target}, or of sea ice where it has "
-        "no meaning, are left out."
-    )
+    if dropped:
+        notes.append(
+            f"{dropped} of {ds.sizes[VIGNETTE]} vignettes are left out: without "
+            f"{task.target}, or of sea ice where it has no meaning."
+        )
     if any(not c.needs_training for c in competitors):
         notes.append(
             "Own heads were fitted before: the split here says nothing of what they have seen."

@@ -32,8 +32,11 @@ __all__ = ["Competitor", "NoImage", "OwnHead", "Probe", "find_models"]
 
 Array = npt.NDArray[Any]
 
-#: Penalties tried for a logistic probe: an embedding of some hundred numbers needs strong ones.
-_STRENGTHS: Final = (1e-3, 1e-2, 1e-1)
+#: Inverse penalties tried for a logistic probe, for few and for many inputs: some hundred numbers
+#: need strong ones, and with weak ones take minutes.
+_STRENGTHS: Final = (1e-2, 1e-1, 1.0, 10.0)
+_STRONG: Final = (1e-3, 1e-2, 1e-1)
+_MANY: Final = 200
 #: Azimuth of the radar's look from the ground heading: Sentinel-1 looks to the right.
 _LOOK: Final = 90.0
 
@@ -106,7 +109,7 @@ class OwnHead:
     ) -> Array:
         """Predict the target, as `Competitor.predict`."""
         del train
-        matrix = Embeddings(self.model).matrix(test.ds, store)
+        matrix = Embeddings(self.model).matrix(test.base, store)[test.index]
         vector = embedding_of(test.ds, matrix, self.model)
         if task.kind == "classes":
             probability = classify(vector, model=self.model)["class_probability"]
@@ -214,7 +217,8 @@ class Probe:
         fit: Callable[..., Head] = fit_knn if self.kind == "knn" else fit_ridge
         more: dict[str, Any] = {}
         if spec.kind == "logistic":
-            fit, more = fit_logistic, {"strengths": _STRENGTHS}
+            strengths = _STRONG if known.features.shape[1] > _MANY else _STRENGTHS
+            fit, more = fit_logistic, {"strengths": strengths, "folds": 3}
         head = fit(
             known.features, targets, spec, groups=train.groups, **known.beside, **more
         )
@@ -239,7 +243,7 @@ class _Columns:
 
 
 def _columns(features: Features, part: Part, store: FeatureStore) -> _Columns:
-    matrix = features.matrix(part.ds, store)
+    matrix = features.matrix(part.base, store)[part.index]
     if not features.with_level:
         return _Columns(matrix, None, None)
     incidence = centre_incidence(find_images(part.ds)[0])

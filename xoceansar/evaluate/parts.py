@@ -21,6 +21,7 @@ from xoceansar.evaluate.tasks import Task
 __all__ = ["Part", "SplitBy", "divide", "with_truth"]
 
 Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.intp]
 SplitBy = Literal["orbit_pass", "time", "random"]
 
 
@@ -30,8 +31,10 @@ class Part:
 
     Parameters
     ----------
-    ds : Dataset
-        In the library's layout, images lazy.
+    base : Dataset
+        All vignettes with a truth, on either side; in the library's layout, images lazy.
+    index : ndarray (vignette,) of int
+        Which rows of it these are.
     truth : ndarray (vignette, ...)
         As the task's `read` gives it, complete.
     groups : ndarray (vignette,) of str
@@ -40,15 +43,21 @@ class Part:
         Vignettes that were left out for want of a truth.
     """
 
-    ds: xr.Dataset
+    base: xr.Dataset
+    index: Rows
     truth: Array
     groups: npt.NDArray[np.str_]
     dropped: int = 0
 
     def __len__(self) -> int:
-        return len(self.truth)
+        return len(self.index)
 
-    def rows(self, index: npt.NDArray[np.intp]) -> "Part":
+    @property
+    def ds(self) -> xr.Dataset:
+        """The vignettes themselves."""
+        return self.base.isel({VIGNETTE: self.index})
+
+    def rows(self, index: Rows) -> "Part":
         """Take some of the vignettes.
 
         Parameters
@@ -59,10 +68,9 @@ class Part:
         Returns
         -------
         Part
-            Without a count of what was dropped.
+            On the same base, so that features of both sides are computed in one pass.
         """
-        ds = self.ds.isel({VIGNETTE: index})
-        return Part(ds, self.truth[index], self.groups[index])
+        return Part(self.base, self.index[index], self.truth[index], self.groups[index])
 
 
 def with_truth(ds: xr.Dataset, task: Task) -> Part:
@@ -101,9 +109,9 @@ def with_truth(ds: xr.Dataset, task: Task) -> Part:
             f"task {task.name!r} needs vignettes with {task.target!r}; all {len(truth)} have "
             "none, or are sea ice."
         )
-    whole = Part(ds, truth, orbit_pass(ds))
-    kept = whole.rows(index) if len(index) < len(truth) else whole
-    return Part(kept.ds, kept.truth, kept.groups, len(truth) - len(index))
+    dropped = len(truth) - len(index)
+    base = ds.isel({VIGNETTE: index}) if dropped else ds
+    return Part(base, np.arange(len(index)), truth[index], orbit_pass(base), dropped)
 
 
 def divide(
@@ -141,7 +149,7 @@ def divide(
         strata = part.truth if task.kind == "classes" else None
         split = group_split(part.groups, test=test, strata=strata, seed=seed)
     elif by == "time":
-        if "time" not in part.ds:
+        if "time" not in part.base:
             raise MissingVariableError(
                 "a split by time needs the coordinate 'time' along vignette. Use "
                 "split='orbit_pass'."

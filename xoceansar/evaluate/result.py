@@ -68,12 +68,30 @@ class BenchmarkResult:
     def models(self) -> tuple[str, ...]:
         """The models, the best first by the task's first metric."""
         main = self.task.metrics[0]
-        rows = self.scores.query("stratum == @OVERALL and metric == @main.name")
+        rows = self.select(stratum=OVERALL, metric=main.name)
         key = rows.set_index("model")["value"]
         ranked = (key.abs() if main.better == "zero" else key).sort_values(
             ascending=main.better != "high", kind="stable", na_position="last"
         )
         return tuple(str(name) for name in ranked.index)
+
+    def select(self, **where: str) -> pd.DataFrame:
+        """Take the scores of one model, stratum, bin or metric.
+
+        Parameters
+        ----------
+        **where
+            Column of `scores` and the value that it must have.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `scores`, in their order; empty where none fits.
+        """
+        rows = self.scores
+        for column, value in where.items():
+            rows = rows[rows[column] == value]
+        return rows
 
     def table(self, stratum: str = OVERALL, metric: str | None = None) -> pd.DataFrame:
         """Arrange scores for reading.
@@ -96,7 +114,7 @@ class BenchmarkResult:
         KeyError
             If the result has no such stratum or metric.
         """
-        rows = self.scores[self.scores["stratum"] == stratum]
+        rows = self.select(stratum=stratum)
         columns = {m.name: _heading(m) for m in self.task.metrics}
         by = "metric"
         if stratum != OVERALL:
@@ -109,7 +127,10 @@ class BenchmarkResult:
         if rows.empty:
             known = sorted(set(self.scores["stratum"]))
             raise KeyError(f"no scores for {stratum!r}, {metric!r}; strata: {known}")
-        texts = rows.assign(text=[_text(row) for row in rows.itertuples()])
+        digits = {str(name): _digits(part) for name, part in rows.groupby(by)}
+        texts = rows.assign(
+            text=[_text(r, digits[str(getattr(r, by))]) for r in rows.itertuples()]
+        )
         wide = texts.pivot(index="model", columns=by, values="text")
         wide = wide.loc[list(self.models), list(columns)].rename(columns=columns)
         wide.index.name, wide.columns.name = "model", None
@@ -159,7 +180,7 @@ class BenchmarkResult:
         known = references(self.task.name)
         if not known:
             return []
-        labels = {m.name: _heading(m) for m in self.task.metrics}
+        labels = {m.name: _named(m) for m in self.task.metrics}
         rows = pd.DataFrame(
             {
                 "system": [r.system for r in known],
@@ -238,22 +259,31 @@ def markdown_table(frame: pd.DataFrame) -> str:
 
 def _heading(metric: Metric) -> str:
     arrow = {"low": "↓", "high": "↑", "zero": "→0"}[metric.better]
-    units = "" if metric.units == "1" else f" ({metric.units})"
-    return f"{metric.label}{units} {arrow}"
+    return f"{_named(metric)} {arrow}"
 
 
-def _text(row: Any) -> str:
+def _named(metric: Metric) -> str:
+    return metric.label if metric.units == "1" else f"{metric.label} ({metric.units})"
+
+
+def _text(row: Any, digits: int) -> str:
     if not np.isfinite(row.value):
         return "-"
-    digits = _digits(row)
-    value = f"{row.value:.{digits}f}"
-    if not np.isfinite([row.lower, row.upper]).all():
-        return value
-    return f"{value} [{row.lower:.{digits}f}, {row.upper:.{digits}f}]"
+    value, lower, upper = (
+        # minus nothing is nothing
+        f"{round(v, digits) + 0.0:.{digits}f}"
+        for v in (row.value, row.lower, row.upper)
+    )
+    known = np.isfinite([row.lower, row.upper]).all()
+    return f"{value} [{lower}, {upper}]" if known else value
 
 
-def _digits(row: Any) -> int:
-    """Digits behind the point that the interval, or the size of the number, warrants."""
-    width = row.upper - row.lower
-    size = width if np.isfinite(width) and width > 0 else abs(row.value)
-    return int(np.clip(1 - np.floor(np.log10(size)), 0, 3)) if size > 0 else 2
+def _digits(rows: pd.DataFrame) -> int:
+    """Digits behind the point that the intervals, or else the scores, of a column warrant."""
+    width = (rows["upper"] - rows["lower"]).replace(0, np.nan).median()
+    size = (
+        width if np.isfinite(width) else rows["value"].abs().replace(0, np.nan).median()
+    )
+    if not np.isfinite(size):
+        return 2
+    return int(np.clip(np.ceil(0.5 - np.log10(size)), 0, 4))

@@ -10,7 +10,7 @@ from xoceansar._optional import require
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.evaluate.tasks import Kind, Metric
-from xoceansar.plot._style import CAUTION, INK, OTHER_COLOURS, quantity_label, sentence
+from xoceansar.plot._style import CAUTION, INK, OTHER_COLOURS, quantity_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,8 @@ __all__ = [
 #: Models in a figure that compares several.
 _MOST: Final = 4
 _FOOT: Final = 0.2  # inches
+#: Figures less wide need two lines for what is said below them, inches.
+_NARROW: Final = 5.5
 MARKERS: Final = "os^Dvph*"
 SMALL: Final[dict[str, Any]] = {"fontsize": 7, "color": INK}
 GRID: Final = "#e3e3e3"
@@ -46,8 +48,9 @@ def sheet(
     figure, grid = pyplot.subplots(
         1, columns, figsize=(width, height), squeeze=False, **how
     )
-    text = _caution(result)
-    foot = _FOOT / height if text else 0.0
+    parts = _caution(result)
+    text = "\n".join(parts) if width < _NARROW else " ".join(parts)
+    foot = (_FOOT + 0.11 * text.count("\n")) / height if text else 0.0
     figure.set_layout_engine("constrained", rect=(0, foot, 1, 1 - foot))
     if text:
         figure.text(
@@ -61,10 +64,10 @@ def sheet(
     return figure, list(grid[0])
 
 
-def _caution(result: BenchmarkResult) -> str:
+def _caution(result: BenchmarkResult) -> list[str]:
     parts = []
     if result.simulated:
-        parts.append("simulated sea: no measure of skill on the real one")
+        parts.append("Simulated sea: no measure of skill on the real one.")
     trained = [
         m["model"]
         for m in result.metadata["models"].values()
@@ -72,8 +75,8 @@ def _caution(result: BenchmarkResult) -> str:
     ]
     if trained:
         names = ", ".join(dict.fromkeys(trained))
-        parts.append(f"{names} trained on simulated vignettes only")
-    return sentence("; ".join(parts))
+        parts.append(f"Trained on simulated vignettes only: {names}.")
+    return parts
 
 
 def plain(ax: "Axes") -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from xoceansar.conventions import VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
-from xoceansar.evaluate.result import BenchmarkResult
+from xoceansar.evaluate.result import OVERALL, BenchmarkResult
 from xoceansar.plot._chart import (
     GRID,
     MARKERS,
@@ -26,7 +26,14 @@ from xoceansar.plot._chart import (
     sheet,
     spread,
 )
-from xoceansar.plot._style import INK, MISSING, Shading, colormap, quantity_label
+from xoceansar.plot._style import (
+    INK,
+    MISSING,
+    Shading,
+    colormap,
+    quantity_label,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +52,8 @@ Array = npt.NDArray[Any]
 
 _CELLS: Final = Shading("dense", ends=(0.0, 0.85))
 _DENSITY: Final = Shading("dense", ends=(0.25, 0.95))
+#: Vignettes that a point of a reliability curve needs.
+_ENOUGH: Final = 5
 #: Vignettes below which a scatter is of points, coloured by how many are near.
 _POINTS: Final = 20_000
 
@@ -64,7 +73,7 @@ def score_overview(result: BenchmarkResult, *, metric: str | None = None) -> "Fi
     Figure
     """
     shown = next(m for m in result.task.metrics if m.name == (metric or m.name))
-    rows = result.scores.query("stratum == @OVERALL and metric == @shown.name")
+    rows = result.select(stratum=OVERALL, metric=shown.name)
     rows = rows.set_index("model").loc[list(result.models)]
     figure, (ax,) = sheet(result, 6.4, 1.25 + 0.3 * len(rows))
     for y, (model, row) in enumerate(rows.iterrows()):
@@ -87,8 +96,13 @@ def score_overview(result: BenchmarkResult, *, metric: str | None = None) -> "Fi
     ax.set_axisbelow(True)
     ax.set_xlabel(axis_label(shown), fontsize=8, color=INK)
     better = {"low": "left is better", "high": "right is better", "zero": "0 is best"}
-    heading(ax, f"{result.task.description}", _size(result, better[shown.better]))
+    heading(ax, sentence(_subject(result)), _size(result, better[shown.better]))
     return figure
+
+
+def _subject(result: BenchmarkResult) -> str:
+    text = result.task.description.rstrip(".")
+    return text[:1].lower() + text[1:]
 
 
 def _size(result: BenchmarkResult, *more: str) -> str:
@@ -133,7 +147,7 @@ def score_by_bin(
     )
     biases = [m for m in result.task.metrics if m.better == "zero"]
     wanted = metric or (biases or list(result.task.metrics))[0].name
-    rows = result.scores.query("stratum == @name and metric == @wanted")
+    rows = result.select(stratum=name, metric=wanted)
     if rows.empty:
         raise OceansarError(
             f"the benchmark has no {wanted!r} by {name!r}; it is divided by "
@@ -142,7 +156,7 @@ def score_by_bin(
     shown = next(m for m in result.task.metrics if m.name == wanted)
     bins = list(dict.fromkeys(rows["bin"]))
     drawn = chosen(result, models)
-    figure, (ax,) = sheet(result, 6.4, 3.4)
+    figure, (ax,) = sheet(result, 7.4, 3.2)
     for model, shift, mark in zip(
         drawn, spread(len(drawn), 0.6), MARKERS, strict=False
     ):
@@ -151,6 +165,8 @@ def score_by_bin(
         tone = colour(result, model)
         ax.vlines(x, row["lower"], row["upper"], color=tone, lw=2.2, alpha=0.45)
         ax.plot(x, row["value"], mark, color=tone, ms=4.5, label=model)
+        few = row["lower"].isna().to_numpy()
+        ax.plot(x[few], row["value"][few], mark, color=tone, ms=4.5, mfc="white")
     if shown.better == "zero":
         ax.axhline(0, color=INK, lw=0.7)
     first = rows[rows["model"] == drawn[0]].set_index("bin").loc[bins]
@@ -161,12 +177,10 @@ def score_by_bin(
     ax.grid(axis="y", color=GRID, lw=0.6)
     ax.set_axisbelow(True)
     ax.set_ylabel(axis_label(shown), fontsize=8, color=INK)
-    ax.legend(fontsize=7, frameon=False, loc="best")
-    heading(
-        ax,
-        f"{result.task.name.replace('_', ' ')}: {shown.label} by {name}",
-        _size(result),
-    )
+    ax.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    hollow = ["hollow: too few passes for limits"] if rows["lower"].isna().any() else []
+    title = f"{sentence(shown.label)} by {name}: {_subject(result)}"
+    heading(ax, title, _size(result, *hollow))
     return figure
 
 
@@ -197,7 +211,7 @@ def scatter(
     everything = np.concatenate([result.truth, *(result.predictions[m] for m in drawn)])
     low, high = np.nanmin(everything), np.nanmax(everything)
     margin = 0.04 * (high - low)
-    ends = (min(0.0, low) if low > 0 else low - margin, high + margin)
+    ends = (low - margin if low < 0 else 0.0, high + margin)
     label = quantity_label(
         result.task.target,
         VARIABLES.get(result.task.target, {"units": result.task.units}),
@@ -216,6 +230,7 @@ def scatter(
         heading(ax, model)
         ax.title.set_fontsize(7.5)
         ax.set_xlabel("true", fontsize=8, color=INK)
+        ax.title.set_color(colour(result, model))
     axes[0].set_ylabel("predicted", fontsize=8, color=INK)
     figure.suptitle(label, fontsize=8.5, color=INK, x=0.02, ha="left")
     return figure
@@ -247,7 +262,7 @@ def _neighbours(x: Array, y: Array) -> Array:
 
 
 def _summary(result: BenchmarkResult, model: str) -> str:
-    rows = result.scores.query("stratum == @OVERALL and model == @model")
+    rows = result.select(stratum=OVERALL, model=model)
     values = rows.set_index("metric")["value"]
     units = result.task.units.replace(" s-1", "/s")
     n = int(rows["n"].iloc[0])
@@ -291,7 +306,8 @@ def confusion(result: BenchmarkResult, *, model: str | None = None) -> "Figure":
     share = counts / np.maximum(total, 1)
     side = 0.42 * len(kept)
     figure, (ax,) = sheet(result, 2.4 + side, 2.3 + side)
-    ax.imshow(share, cmap=colormap(_CELLS), vmin=0, vmax=1)
+    seen = np.ma.masked_equal(share, 0)
+    ax.imshow(seen, cmap=colormap(_CELLS), vmin=0, vmax=1)
     for i, j in zip(*np.nonzero(counts), strict=True):
         tone = "white" if share[i, j] > 0.5 else INK
         text = f"{100 * share[i, j]:.0f}"
@@ -307,7 +323,7 @@ def confusion(result: BenchmarkResult, *, model: str | None = None) -> "Figure":
         spine.set_visible(False)
     ax.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="white", lw=1.5)
+    ax.grid(which="minor", color=GRID, lw=0.8)
     ax.tick_params(which="minor", length=0)
     ax.set_xlabel("predicted", fontsize=8, color=INK)
     ax.set_ylabel("true (vignettes)", fontsize=8, color=INK)
@@ -318,9 +334,7 @@ def confusion(result: BenchmarkResult, *, model: str | None = None) -> "Figure":
 
 
 def _accuracy(result: BenchmarkResult, model: str) -> float:
-    rows = result.scores.query(
-        "stratum == @OVERALL and model == @model and metric == 'accuracy'"
-    )
+    rows = result.select(stratum=OVERALL, model=model, metric="accuracy")
     return float(rows["value"].iloc[0])
 
 
@@ -341,8 +355,8 @@ def reliability(
     Returns
     -------
     Figure
-        The curves, with points as large as the bins are full, and below them how often each
-        confidence is given.
+        The curves, with marks as large as the bins are full; bins of fewer than five vignettes
+        are not drawn, and count in the error.
 
     Raises
     ------
@@ -358,7 +372,7 @@ def reliability(
         error = metrics.expected_calibration_error(
             result.truth, result.predictions[model]
         )
-        full = curve.rows > 0
+        full = curve.rows >= _ENOUGH
         x, y, n = curve.confidence[full], curve.accuracy[full], curve.rows[full]
         tone = colour(result, model)
         ax.scatter(x, y, s=12 + 160 * n / n.sum(), color=tone, marker=mark, lw=0)
@@ -380,7 +394,7 @@ def reliability(
     heading(
         ax,
         "Reliability",
-        f"{result.metadata['n_scored']} vignettes; large marks: many of them",
+        f"{result.metadata['n_scored']} vignettes; large marks: many of them; fewer than {_ENOUGH}: not drawn",
     )
     return figure
 
