@@ -107,34 +107,85 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torch_alone(
         np.testing.assert_array_equal(same.backbone_state[name], array)
 
 
-@pytest.mark.parametrize("head", ["logistic", "mlp"])
-def test_classes_are_tuned_too(vignettes, tiny_model, head, tmp_path):
-    ds = vignettes.assign(
-        ocean_class=("vignette", np.where(vignettes.swh > 3, "high", "low"))
+def test_classes_are_tuned_too(vignettes, tiny_model, tmp_path):
+    """One of them only among the vignettes that are held out."""
+    texts = np.where(vignettes.swh > 3, "high", "low").astype(object)
+    other = make_vignettes(seed=9, n=16, first_orbit=1000).assign(
+        ocean_class=("vignette", ["high", "low"] * 7 + ["odd"] * 2)
     )
-    result = fit(
-        ds,
-        "ocean_class",
-        head=head,
-        model=tiny_model,
-        finetune="lora",
-        learning_rates=[3e-3],
-        class_weights="balanced",
-    )
+    swh = other.swh.values[:14]
+    other["ocean_class"][:14] = np.where(swh > 3, "high", "low")
+    with pytest.warns(OceansarWarning, match="odd: never predicted"):
+        result = fit(
+            vignettes.assign(ocean_class=("vignette", texts)),
+            "ocean_class",
+            head="logistic",
+            model=tiny_model,
+            classes=["high", "low", "odd"],
+            validation=other,
+            finetune="lora",
+            learning_rates=[3e-3],
+            class_weights="balanced",
+        )
     assert result.head.spec.metrics["finetune"] == "lora"
     handle = result.write(tmp_path)
-    held_out = np.isin(ds.vignette_id, result.validation.vignette_id)
-    out = ds.isel(vignette=np.flatnonzero(held_out)).oceansar.classify(model=handle)
+    out = other.oceansar.classify(model=handle)
     np.testing.assert_allclose(
         out.class_probability, result.validation.probability, atol=1e-5
     )
+    assert float(out.class_probability.sel({"class": "odd"}).max()) < 1e-6
 
 
-def test_what_does_not_help_is_not_kept(vignettes, tiny_model, tmp_path):
+@pytest.mark.parametrize("kind", ["linear", "logistic", "mlp"])
+def test_training_begins_at_the_fitted_head(vignettes, tiny_model, torch, kind):
+    from xoceansar.train import finetune
+    from xoceansar.train.rows import gather
+
+    ds, target = vignettes, "swh"
+    if kind == "logistic":
+        target = "ocean_class"
+        names = np.where(vignettes.swh > 3, "high", "low")
+        ds = vignettes.assign(ocean_class=("vignette", names))
+    rates = {"learning_rates": [1e-3]} if kind == "mlp" else {}
+    head = fit(ds, target, head=kind, model=tiny_model, **rates).head
+    rows = gather(
+        ds,
+        target,
+        tiny_model,
+        ancillary=head.spec.ancillary,
+        classes=None,
+        groups="orbit_pass",
+    )
+    network = finetune._network(tiny_model)
+    model = finetune._Tuned(network, head, tiny_model.backbone.pooling).eval()
+    side = finetune._Side(
+        finetune._pool(ds, tiny_model),
+        rows,
+        finetune._ancillary(rows, head, tiny_model),
+        torch.device("cpu"),
+    )
+    images, ancillary, targets, kept = side.batch(np.array([9, 2, 40]))
+    with torch.no_grad():
+        out = model(images, ancillary)
+    if kind == "logistic":
+        out = out.softmax(1)
+    expected = head(rows.inputs(head.spec))[[9, 2, 40]]
+    # the pool rounds images to half precision
+    np.testing.assert_allclose(out, expected, atol=0.01)
+    np.testing.assert_allclose(targets, rows.truth.values[[9, 2, 40]], rtol=1e-6)
+    assert kept.tolist() == [9, 2, 40]
+    for name, array in model.head_arrays().items():
+        np.testing.assert_array_equal(array, head.arrays[name])
+
+
+def test_what_does_not_help_is_not_kept(vignettes, tiny_model, tmp_path, monkeypatch):
+    from xoceansar.train import finetune
+
+    losses = iter(range(100))
+    monkeypatch.setattr(finetune._Run, "validation_loss", lambda run: next(losses))
     with pytest.warns(OceansarWarning, match="no better"):
-        result = fit(
-            vignettes, "swh", model=tiny_model, finetune="full", learning_rates=[0.5]
-        )
+        result = fit(vignettes, "swh", model=tiny_model, finetune="full")
+    assert next(losses) == 6  # the start, and as many passes as patience has
     assert result.backbone_state is None
     frozen = fit(vignettes, "swh", model=tiny_model)
     for name, array in frozen.head.arrays.items():

@@ -95,7 +95,7 @@ def test_a_class_only_among_the_held_out_does_no_harm():
     )
     out = head(inputs(spec))
     assert out[:, 2].max() < 1e-3
-    assert (out.argmax(1) == codes)[~held_out].mean() > 0.9
+    assert (out.argmax(1) == codes)[~held_out].mean() > 0.85
 
 
 def test_a_rate_that_diverges_leaves_the_linear_law(torch):

@@ -328,7 +328,7 @@ class _Run:
         loss = self.loss_of(self.model(images, ancillary), targets)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
-        if math.isfinite(float(loss)) and math.isfinite(float(norm)):
+        if math.isfinite(float(loss.detach())) and math.isfinite(float(norm)):
             self.optimiser.step()
             self.bad_in_a_row = 0
             return
