@@ -79,6 +79,13 @@ def test_retrieve_writes_what_the_library_retrieves(run, product, model, tmp_pat
     assert "tiny-dB-0" in done.stdout
 
 
+def test_retrieve_passes_the_level_on(run, product, model, tmp_path):
+    given = ("retrieve", product, "--to", tmp_path / "o.zarr", "--model", model)
+    done = run(*given, "--level", "90")
+    assert done.exit_code == 2
+    assert "was not calibrated" in done.stderr
+
+
 def test_retrieve_refuses_to_replace_unless_told(run, product, model, tmp_path):
     out = tmp_path / "out.zarr"
     first = ("retrieve", product, "--to", out, "--model", model, "--beam", "wv1")
