@@ -121,7 +121,13 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.swh(self._obj, model=model)
 
-    def wind(self, *, model: Model = None, level: float | None = None) -> xr.Dataset:
+    def wind(
+        self,
+        *,
+        model: Model = None,
+        level: float | None = None,
+        reference: xr.DataArray | None = None,
+    ) -> xr.Dataset:
         """Retrieve the wind.
 
         Parameters
@@ -130,14 +136,31 @@ class _Measurements(Generic[T_Object]):
             Name, path or handle; the default bundle where not given.
         level : float, optional
             Probability with which each interval is to hold the truth, as 0.9.
+        reference : DataArray, optional
+            Wind direction from elsewhere, degrees 'to', which chooses between the two ends.
 
         Returns
         -------
         Dataset
-            ``wind_speed`` (vignette), m s-1, and ``wind_to_direction`` where the model has it;
-            with `level`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
+            ``wind_speed`` (vignette), m s-1, and the direction with its two ends where the model has
+            it; with `level`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
         """
-        return ops.wind(self._obj, model=model, level=level)
+        return ops.wind(self._obj, model=model, level=level, reference=reference)
+
+    def gmf_wind(self, *, wind_to_direction: xr.DataArray | None = None) -> xr.Dataset:
+        """Invert CMOD5.N for the wind speed; needs no model.
+
+        Parameters
+        ----------
+        wind_to_direction : DataArray, optional
+            Known wind direction, degrees 'to'.
+
+        Returns
+        -------
+        Dataset
+            ``wind_speed`` (vignette), m s-1. Lazy; see `xoceansar.ops.gmf_wind`.
+        """
+        return ops.gmf_wind(self._obj, wind_to_direction=wind_to_direction)
 
     def classify(self, *, model: Model = None) -> xr.Dataset:
         """Classify the dominant ocean phenomenon.
@@ -182,7 +205,11 @@ class _Measurements(Generic[T_Object]):
         return ops.icebergs(self._obj, model=model, method=method, threshold=threshold)
 
     def retrieve(
-        self, *, model: Model = None, level: float | None = None
+        self,
+        *,
+        model: Model = None,
+        level: float | None = None,
+        reference: xr.DataArray | None = None,
     ) -> xr.Dataset:
         """Retrieve all that the model offers, in one pass over the pixels.
 
@@ -192,6 +219,8 @@ class _Measurements(Generic[T_Object]):
             Name, path or handle; the default bundle where not given.
         level : float, optional
             Probability with which each interval is to hold the truth, as 0.9.
+        reference : DataArray, optional
+            Wind direction from elsewhere, as in `wind`.
 
         Returns
         -------
@@ -199,7 +228,7 @@ class _Measurements(Generic[T_Object]):
             One variable for each head, and ``quality``; with `level`, the bounds of the
             intervals. Lazy; see `xoceansar.ops.retrieve`.
         """
-        return ops.retrieve(self._obj, model=model, level=level)
+        return ops.retrieve(self._obj, model=model, level=level, reference=reference)
 
     def quality(self) -> xr.DataArray:
         """Say what to know before using each vignette.

@@ -198,6 +198,16 @@ VARIABLES: Final = _freeze(
             "units": "1",
             "valid_range": np.array([0.0, 1.0], dtype=np.float32),
         },
+        "texture_cos2": {
+            "long_name": "cosine of twice the angle of the kilometre-scale texture to the look "
+            "direction, times its anisotropy",
+            "units": "1",
+        },
+        "texture_sin2": {
+            "long_name": "sine of twice the angle of the kilometre-scale texture to the look "
+            "direction, times its anisotropy",
+            "units": "1",
+        },
         "swh": {
             "standard_name": "sea_surface_wave_significant_height",
             "long_name": "significant wave height",
@@ -228,6 +238,20 @@ VARIABLES: Final = _freeze(
             "standard_name": "wind_to_direction",
             "long_name": "direction to which the wind blows, clockwise from north",
             "units": "degree",
+        },
+        "wind_to_direction_ambiguities": {
+            "standard_name": "wind_to_direction",
+            "long_name": "the two directions, 180 degrees apart, to either of which the wind "
+            "blows, clockwise from north",
+            "units": "degree",
+            "comment": "an image tells the axis of the wind and not its end; along ambiguity: "
+            "the end under 180 degrees, the other end; the order says nothing",
+        },
+        "wind_to_direction_standard_error": {
+            "standard_name": "wind_to_direction standard_error",
+            "long_name": "expected root-mean-square error of the wind axis",
+            "units": "degree",
+            "comment": "errors of an axis are at most 90 degrees; 52 where nothing is known",
         },
         "ocean_class": {"long_name": "dominant ocean phenomenon"},
         "class_probability": {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ from xoceansar.errors import BundleError, DimensionError, WeightsMismatchError
 from xoceansar.models import intervals
 from xoceansar.models.distance import distance_score
 from xoceansar.models.files import encode_arrays, read_arrays, sha256_of, write_file
-from xoceansar.models.spec import ANCILLARY, BackboneSpec, HeadSpec
+from xoceansar.models.spec import BackboneSpec, HeadSpec
+from xoceansar.sar.inversion import invert_cmod5n
 
 __all__ = ["Head", "check_backbone", "head_inputs", "load_head", "save_head"]
 
@@ -39,7 +40,11 @@ _ARRAYS: Final = {
 
 
 def head_inputs(
-    embedding: Array, sigma0_mean: Array | None, incidence: Array | None, spec: HeadSpec
+    embedding: Array,
+    sigma0_mean: Array | None,
+    incidence: Array | None,
+    spec: HeadSpec,
+    texture: Array | None = None,
 ) -> npt.NDArray[np.float32]:
     """Put the ancillary inputs of a head beside the embedding.
 
@@ -48,11 +53,13 @@ def head_inputs(
     embedding : ndarray (n, embedding_dim)
         Embedding of each vignette.
     sigma0_mean : ndarray (n,), optional
-        Mean linear sigma0; needed where the head takes ``sigma0_mean_db``.
+        Mean linear sigma0; needed where the head takes ``sigma0_mean_db`` or ``gmf_wind``.
     incidence : ndarray (n,), optional
-        Incidence angle in degrees; needed where the head takes ``incidence``.
+        Incidence angle in degrees; needed where the head takes ``incidence`` or ``gmf_wind``.
     spec : HeadSpec
         The head.
+    texture : ndarray (n, 2), optional
+        From `xoceansar.sar.texture.texture_axis`; needed where the head takes it.
 
     Returns
     -------
@@ -65,23 +72,55 @@ def head_inputs(
 
     Notes
     -----
-    ``sigma0_mean_db = 10 log10(max(sigma0_mean, 1e-5))``.
+    ``sigma0_mean_db = 10 log10(max(sigma0_mean, 1e-5))``. ``gmf_wind`` is the wind speed of
+    `xoceansar.sar.inversion.invert_cmod5n` from both numbers without a direction, m/s: what the
+    level says about the wind is far from linear, and the other inputs then correct it.
     """
     columns = [np.asarray(embedding, dtype=np.float32)]
-    given = dict(zip(ANCILLARY, (sigma0_mean, incidence), strict=True))
-    for name in spec.ancillary:
-        values = given[name]
-        if values is None or np.shape(values) != columns[0].shape[:1]:
-            raise DimensionError(
-                f"head {spec.name!r} needs {name.removesuffix('_db')} with one value for each "
-                f"of the {len(columns[0])} embeddings; got "
-                f"{'nothing' if values is None else f'shape {np.shape(values)}'}."
-            )
-        column = np.asarray(values, dtype=np.float64)
-        if name == "sigma0_mean_db":
-            column = 10 * np.log10(np.maximum(column, _LEAST_LEVEL))
-        columns.append(column.astype(np.float32)[:, None])
+    n = len(columns[0])
+    given = _Given(
+        sigma0_mean=_checked("sigma0_mean", sigma0_mean, (n,), spec),
+        incidence=_checked("incidence", incidence, (n,), spec),
+        texture=_checked("texture", texture, (n, 2), spec),
+    )
+    columns += [
+        _INPUTS[name](given).astype(np.float32)[:, None] for name in spec.ancillary
+    ]
     return np.concatenate(columns, axis=1)
+
+
+class _Given(NamedTuple):
+    """What ancillary inputs are made from, float64."""
+
+    sigma0_mean: Array
+    incidence: Array
+    texture: Array
+
+
+def _checked(
+    name: str, values: Array | None, shape: tuple[int, ...], spec: HeadSpec
+) -> Array:
+    """Return an ancillary quantity, all NaN where the head has no use for it."""
+    if not getattr(spec, f"needs_{name}"):
+        return np.full(shape, np.nan)
+    if values is None or np.shape(values) != shape:
+        raise DimensionError(
+            f"head {spec.name!r} needs {name} of shape {shape} for {shape[0]} embeddings; got "
+            f"{'nothing' if values is None else f'shape {np.shape(values)}'}."
+        )
+    return np.asarray(values, dtype=np.float64)
+
+
+#: How each ancillary input is made.
+_INPUTS: Final[Mapping[str, Callable[[_Given], Array]]] = {
+    "sigma0_mean_db": lambda g: np.asarray(
+        10 * np.log10(np.maximum(g.sigma0_mean, _LEAST_LEVEL))
+    ),
+    "incidence": lambda g: g.incidence,
+    "gmf_wind": lambda g: invert_cmod5n(g.sigma0_mean, g.incidence),
+    "texture_cos2": lambda g: g.texture[:, 0],
+    "texture_sin2": lambda g: g.texture[:, 1],
+}
 
 
 def check_backbone(spec: HeadSpec, backbone: BackboneSpec) -> None:
@@ -191,7 +230,8 @@ class Head:
         Returns
         -------
         ndarray (n, K), float32
-            The target in its units (K = 1), or the probability of each class. A row with a
+            The target in its units (K = 1), (cos 2a, sin 2a) of an axis, or the probability of
+            each class. A row with a
             missing input is missing.
 
         Raises

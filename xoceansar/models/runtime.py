@@ -174,6 +174,7 @@ def head_block(
     handle: ModelHandle,
     head: HeadSpec | str,
     level: float | None = None,
+    texture: Array | None = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block of embeddings, without torch.
 
@@ -191,12 +192,14 @@ def head_block(
         One of its heads, or its name or target.
     level : float, optional
         Probability with which the interval of a calibrated regression holds the truth.
+    texture : ndarray (n, 2), optional
+        Direction of the kilometre-scale texture, where the head takes it.
 
     Returns
     -------
     ndarray (n, K), float32
-        The target in its units (K = 1), or the probability of each class; NaN where an input of
-        the head is missing. With `level`, the lower and the upper bound follow (K = 3).
+        As `xoceansar.models.Head` gives it; NaN where an input of the head is missing. With
+        `level`, the lower and the upper bound follow (K = 3).
 
     Raises
     ------
@@ -214,7 +217,7 @@ def head_block(
             f"{embedding.shape[1]}. Embed the vignettes with this model."
         )
     ready = _get_head(spec, handle)
-    out = ready(head_inputs(embedding, sigma0_mean, incidence, spec))
+    out = ready(head_inputs(embedding, sigma0_mean, incidence, spec, texture))
     if level is None:
         return out
     return np.concatenate([out, ready.bounds(out[:, 0], incidence, level)], axis=1)

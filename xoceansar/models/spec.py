@@ -19,6 +19,7 @@ __all__ = [
     "POOLINGS",
     "Ancillary",
     "BackboneSpec",
+    "Encoding",
     "HeadKind",
     "HeadSpec",
     "InputSpec",
@@ -31,7 +32,10 @@ Scale = Literal["dB", "linear", "roughness"]
 Centre = Literal["global", "beam", "vignette"]
 Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"]
 HeadKind = Literal["linear", "logistic", "knn", "mlp", "distance"]
-Ancillary = Literal["sigma0_mean_db", "incidence"]
+Ancillary = Literal[
+    "sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"
+]
+Encoding = Literal["direct", "axis"]
 Precision = Literal["auto", "bf16", "fp32"]
 
 #: Every pooling, with the number of token vectors that it concatenates.
@@ -249,8 +253,9 @@ class HeadSpec:
         Weights of the backbone that it was fitted on.
     classes : tuple of str
         Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
-    ancillary : tuple of {"sigma0_mean_db", "incidence"}
-        Inputs beside the embedding, in the order of `ANCILLARY`.
+    ancillary : tuple of {"sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"}
+        Inputs beside the embedding, in the order of `ANCILLARY`
+        (`xoceansar.models.heads.head_inputs`).
     lower_bound : float, optional
         Physical minimum of the target: 0 for a wave height.
     intervals : IntervalSpec, optional
@@ -258,6 +263,11 @@ class HeadSpec:
     temperature : float
         Divides the logits of a classifier, so that its probabilities are calibrated; 1 for
         probabilities as fitted. Not the temperature of a kNN, which weighs neighbours.
+    encoding : {"direct", "axis"}
+        ``direct``: the head gives the target itself. ``axis``: it gives (cos 2a, sin 2a) of a
+        direction, with a the angle from the look direction towards the flight direction
+        (`xoceansar.sar.direction.look_angle`): one image does not tell the two ends of an axis
+        apart, and what the image shows does not depend on the heading.
     metrics : mapping
         Scores from the fit. Not to be modified.
     polarisations, beams : tuple of str
@@ -277,6 +287,7 @@ class HeadSpec:
     lower_bound: float | None = None
     intervals: IntervalSpec | None = None
     temperature: float = 1.0
+    encoding: Encoding = "direct"
     metrics: dict[str, Any] = field(default_factory=dict, hash=False)
     polarisations: tuple[str, ...] = ("VV",)
     beams: tuple[str, ...] = ("wv1", "wv2")
@@ -313,6 +324,7 @@ class HeadSpec:
                 self.lower_bound,
             )
         self._check_calibration(where)
+        self._check_encoding(where)
 
     def _check_calibration(self, where: str) -> None:
         _require_positive(self.temperature, f"{where}.temperature")
@@ -333,6 +345,35 @@ class HeadSpec:
                 self.intervals,
             )
 
+    def _check_encoding(self, where: str) -> None:
+        _require_choice(self.encoding, f"{where}.encoding", get_args(Encoding))
+        if self.encoding == "direct":
+            return
+        for name, needed, fits in (
+            ("target", "a direction", self.target.endswith("_direction")),
+            ("units", "degree", self.units == "degree"),
+            ("kind", "linear, knn or mlp", self.kind in ("linear", "knn", "mlp")),
+            ("classes", "empty", not self.classes),
+            ("lower_bound", "null", self.lower_bound is None),
+        ):
+            found = getattr(self, name)
+            _require(fits, f"{where}.{name}, with encoding 'axis',", needed, found)
+
+    @property
+    def needs_sigma0_mean(self) -> bool:
+        """Whether an input is made from the mean backscatter."""
+        return not {"sigma0_mean_db", "gmf_wind"}.isdisjoint(self.ancillary)
+
+    @property
+    def needs_incidence(self) -> bool:
+        """Whether an input is made from the incidence angle."""
+        return not {"incidence", "gmf_wind"}.isdisjoint(self.ancillary)
+
+    @property
+    def needs_texture(self) -> bool:
+        """Whether an input is the direction of the kilometre-scale texture."""
+        return not {"texture_cos2", "texture_sin2"}.isdisjoint(self.ancillary)
+
     @property
     def is_classifier(self) -> bool:
         """Whether it gives probabilities of classes."""
@@ -340,8 +381,8 @@ class HeadSpec:
 
     @property
     def n_outputs(self) -> int:
-        """Columns that it gives: the classes of a classifier, or one."""
-        return len(self.classes) or 1
+        """Columns that it gives: the classes of a classifier, two of an axis, or one."""
+        return len(self.classes) or (2 if self.encoding == "axis" else 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

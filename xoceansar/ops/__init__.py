@@ -9,11 +9,13 @@ from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
 from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
+from xoceansar.ops.wind import gmf_wind
 
 __all__ = [
     "calibrate",
     "classify",
     "embed",
+    "gmf_wind",
     "icebergs",
     "quality",
     "retrieve",

@@ -1,6 +1,6 @@
 """Images to embeddings."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,22 @@ from xoceansar.ops.layout import (
     incidence_ends,
     profile_between,
 )
+from xoceansar.sar.texture import texture_axis
 
-__all__ = ["Model", "as_embedding", "as_handle", "embed", "model_attrs"]
+__all__ = [
+    "TEXTURE",
+    "Model",
+    "as_embedding",
+    "as_handle",
+    "embed",
+    "model_attrs",
+]
 
 #: A model by name, by path, as a loaded handle, or None for the default bundle.
 Model = str | ModelHandle | None
+
+#: Coordinates of an embedding that say which way the kilometre-scale texture runs.
+TEXTURE: Final = ("texture_cos2", "texture_sin2")
 
 
 def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
@@ -49,7 +60,9 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     -------
     DataArray
         ``embedding_vector`` (..., embedding), float32, with the coordinates of the input that
-        have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``. A vignette
+        have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``; where a head of
+        the model takes it, the direction of the kilometre-scale texture as ``texture_cos2`` and
+        ``texture_sin2`` (`xoceansar.sar.texture.texture_axis`). A vignette
         with too little data, or outside the model's domain, is a row of NaN.
 
     Raises
@@ -179,11 +192,42 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
         for i, name in ((-2, "sigma0_mean"), (-1, "valid_fraction"))
     }
+    if any(head.needs_texture for head in handle.heads):
+        extras |= _texture(images, quantity)
     vector = vector.assign_coords(extras)
     incidence = centre_incidence(images)
     if incidence is not None:
         vector = vector.assign_coords(incidence=annotate(incidence, "incidence"))
     return vector
+
+
+def _texture(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArray]:
+    both: xr.DataArray = xr.apply_ufunc(
+        _texture_axis,
+        images,
+        input_core_dims=[[LINE, SAMPLE]],
+        output_core_dims=[["component"]],
+        kwargs={
+            "spacing": float(images.coords["pixel_spacing"]),
+            "quantity": quantity,
+        },
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {"component": 2}},
+    )
+    return {
+        name: annotate(both.isel(component=i).reset_coords(drop=True), name)
+        for i, name in enumerate(TEXTURE)
+    }
+
+
+def _texture_axis(
+    sigma0: npt.NDArray[np.floating], *, spacing: float, quantity: Quantity
+) -> npt.NDArray[np.float32]:
+    """Measure the texture of a block with any leading dims."""
+    images = sigma0.reshape(-1, *sigma0.shape[-2:])
+    linear = images if quantity == "linear" else 10 ** (images / 10)
+    return texture_axis(linear, spacing).reshape(*sigma0.shape[:-2], 2)
 
 
 def _embed(

@@ -1,6 +1,5 @@
 """Embeddings (or images) to wave height, wind and ocean class."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,28 +8,29 @@ import xarray as xr
 
 from xoceansar.conventions import (
     CLASS_FILL,
-    EMBEDDING,
     OCEAN_CLASS,
     annotate,
     class_attrs,
     product_attrs,
 )
-from xoceansar.errors import LevelError, MissingVariableError
-from xoceansar.models.intervals import check_level
-from xoceansar.models.runtime import head_block
-from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
-from xoceansar.ops.layout import (
-    XarrayObject,
-    centre_incidence,
-    chunk_like,
-    in_domain,
+from xoceansar.ops.heads import (
+    add_ancillary,
+    apply_head,
+    axis_of,
+    axis_or_warning,
+    check_levels,
+    value_of,
+    values_of,
 )
+from xoceansar.ops.layout import XarrayObject, chunk_like, in_domain
 from xoceansar.ops.quality import flag, quality
 
 __all__ = ["classify", "retrieve", "swh", "wind"]
 
 _CLASS_DIM = "class"
+_DIRECTION = "wind_to_direction"
 _CORNERS = ("corner_longitude", "corner_latitude")
 #: The class under which wave height and wind have no meaning.
 _ICE = "sea_ice"
@@ -65,11 +65,15 @@ def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     pixels once.
     """
     handle = as_handle(model)
-    return _value(as_embedding(obj, handle), handle, "swh")
+    return value_of(as_embedding(obj, handle), handle, "swh")
 
 
 def wind(
-    obj: XarrayObject, *, model: Model = None, level: float | None = None
+    obj: XarrayObject,
+    *,
+    model: Model = None,
+    level: float | None = None,
+    reference: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Retrieve the wind of each vignette.
 
@@ -82,22 +86,33 @@ def wind(
     level : float, optional
         Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
         Without it there are no intervals.
+    reference : DataArray, optional
+        Wind direction from elsewhere, such as a weather model: degrees clockwise from north, to
+        which the wind blows, along the dims of the vignettes. It tells the two ends of the axis
+        apart, and nothing else.
 
     Returns
     -------
     Dataset
-        ``wind_speed`` (...) in m s-1 at 10 m height, equivalent neutral, and
-        ``wind_to_direction`` (...) in degrees where the model has a head for it. With `level`,
-        ``wind_speed_lower`` and ``wind_speed_upper``, as in `retrieve`.
+        ``wind_speed`` (...) in m s-1 at 10 m height, equivalent neutral. Where the model has a
+        head for the direction: ``wind_to_direction_ambiguities`` (..., ambiguity), the two
+        directions, 180 degrees apart, that one image cannot tell apart, and
+        ``wind_to_direction_standard_error`` (...), the expected error of the axis in degrees, 52
+        where nothing is known. With `reference`, ``wind_to_direction`` (...), the one nearer to it.
+        With `level`, ``wind_speed_lower`` and ``wind_speed_upper``, as in `retrieve`.
 
     Raises
     ------
     BundleError
-        If the model has no head for wind speed.
+        If the model has no head for wind speed, or a reference is given and it has none for the
+        direction.
     LevelError
         If the model was not calibrated for that level.
     MissingVariableError
-        If a head needs the incidence and the input has none.
+        If a head needs the incidence and the input has none, or the direction is to be given and
+        ``ground_heading`` is absent.
+    DimensionError, UnitsError
+        If the reference does not match the vignettes, or is not in degrees 'to'.
 
     Notes
     -----
@@ -105,13 +120,17 @@ def wind(
     """
     handle = as_handle(model)
     names = ["wind_speed"]
-    if any(head.target == "wind_to_direction" for head in handle.heads):
-        names.append("wind_to_direction")
-    _check_level(level, handle, names)
+    directed = any(head.target == _DIRECTION for head in handle.heads)
+    if directed or reference is not None:
+        names.append(_DIRECTION)
+    check_levels(level, handle, names)
     embedding = as_embedding(obj, handle)
     values: dict[str, xr.DataArray] = {}
     for name in names:
-        values |= _values(embedding, handle, name, level)
+        if handle.head(name).encoding == "axis":
+            values |= axis_of(embedding, handle, name, reference)
+        else:
+            values |= values_of(embedding, handle, name, level)
     return _dataset(values, obj, handle, "wind")
 
 
@@ -150,7 +169,11 @@ def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
 
 
 def retrieve(
-    obj: XarrayObject, *, model: Model = None, level: float | None = None
+    obj: XarrayObject,
+    *,
+    model: Model = None,
+    level: float | None = None,
+    reference: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Retrieve all that the model has heads for, in one pass over the pixels.
 
@@ -163,6 +186,8 @@ def retrieve(
     level : float, optional
         Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
         Without it there are no intervals.
+    reference : DataArray, optional
+        Wind direction that tells the two ends of the axis apart, as in `wind`.
 
     Returns
     -------
@@ -184,88 +209,36 @@ def retrieve(
     -----
     Lazy: does not load data. The embedding is one node of the graph that all heads share.
     A vignette that is classified as sea ice has ``sea_ice_hint`` set: its wave height and wind
-    are given, and mean nothing if the hint is right. ``ood_score``, where the model has it, sets
-    no flag: which share of good vignettes to lose is the user's choice.
+    are given, and mean nothing if the hint is right. Without ``ground_heading`` directions are left
+    out, with a warning. ``ood_score``, where the model has it, sets no flag: which share of good
+    vignettes to lose is the user's choice.
     """
     handle = as_handle(model)
     names = list(dict.fromkeys(head.target for head in handle.heads))
-    _check_level(level, handle, names)
+    check_levels(level, handle, names)
+    if reference is not None:
+        handle.head(_DIRECTION)
     embedding = as_embedding(obj, handle)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if name == OCEAN_CLASS:
             values |= _classes(embedding, handle)
+        elif handle.head(name).encoding == "axis":
+            values |= axis_or_warning(embedding, handle, name, reference)
         else:
-            values |= _values(embedding, handle, name, level)
+            values |= values_of(embedding, handle, name, level)
     ocean_class = values.get(OCEAN_CLASS)
     values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
     about = [name for name in ("quality", "ood_score") if name in values]
     for name, value in values.items():
         if name not in about:
-            _add_ancillary(value, about)
+            add_ancillary(value, about)
     return _dataset(values, obj, handle, "retrieve")
-
-
-def _value(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
-    head = handle.head(target)
-    out = _apply(embedding, handle, head, 1).isel(output=0)
-    return annotate(out, target, units=head.units, **model_attrs(handle))
-
-
-def _values(
-    embedding: xr.DataArray, handle: ModelHandle, target: str, level: float | None
-) -> dict[str, xr.DataArray]:
-    """Values of a regression and, with a level, the bounds where the head was calibrated."""
-    head = handle.head(target)
-    if level is None or head.intervals is None:
-        return {target: _value(embedding, handle, target)}
-    if "incidence" not in embedding.coords:
-        raise MissingVariableError(
-            f"intervals are calibrated for each beam of model {handle.name!r}, which the "
-            "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
-            "it with ds.assign_coords(incidence=('vignette', values))."
-        )
-    out = _apply(embedding, handle, head, 3, level=level)
-    extra = {**model_attrs(handle), "units": head.units}
-    calibration = zip(head.intervals.beams, head.intervals.n, strict=True)
-    about = {
-        "confidence_level": float(level),
-        "calibration": "split conformal for each beam, "
-        + ", ".join(f"{beam}: {n} vignettes" for beam, n in calibration)
-        + (" (simulated)" if handle.simulated else ""),
-    }
-    value = annotate(out.isel(output=0), target, **extra)
-    bounds = {
-        name: annotate(out.isel(output=i), name, **extra, **about)
-        for i, name in ((1, f"{target}_lower"), (2, f"{target}_upper"))
-    }
-    _add_ancillary(value, list(bounds))
-    return {target: value, **bounds}
-
-
-def _check_level(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
-    """Refuse, before anything is built, a level that no head among some can give."""
-    if level is None:
-        return
-    heads = [handle.head(target) for target in targets]
-    calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
-    if not calibrated:
-        raise LevelError(
-            f"model {handle.name!r} was not calibrated for {targets}: it gives no intervals. "
-            "Leave out level=, or calibrate its heads with xoceansar.train.calibrate."
-        )
-    for name, intervals in calibrated.items():
-        check_level(level, intervals, f"head {name!r} of model {handle.name!r}")
-
-
-def _add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:
-    listed = str(value.attrs.get("ancillary_variables", "")).split()
-    value.attrs["ancillary_variables"] = " ".join([*listed, *names])
 
 
 def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataArray]:
     head = handle.head(OCEAN_CLASS)
-    probability = _apply(embedding, handle, head, len(head.classes))
+    probability = apply_head(embedding, handle, head, len(head.classes))
     probability = probability.rename(output=_CLASS_DIM)
     winner: xr.DataArray = xr.apply_ufunc(
         _most_likely,
@@ -285,65 +258,6 @@ def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataA
             named, "class_probability", **model_attrs(handle)
         ),
     }
-
-
-def _apply(
-    embedding: xr.DataArray,
-    handle: ModelHandle,
-    head: HeadSpec,
-    width: int,
-    level: float | None = None,
-) -> xr.DataArray:
-    sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
-    incidence = centre_incidence(embedding)
-    if "incidence" in head.ancillary and incidence is None:
-        raise MissingVariableError(
-            f"head {head.name!r} of model {handle.name!r} needs the incidence angle, and "
-            "the input has no coordinate 'incidence' (degree). Add it with "
-            "ds.assign_coords(incidence=('vignette', values))."
-        )
-    if "sigma0_mean_db" in head.ancillary and "sigma0_mean" not in embedding.coords:
-        raise MissingVariableError(
-            f"head {head.name!r} of model {handle.name!r} needs the mean sigma0 beside the "
-            "embedding, and the coordinate 'sigma0_mean' (linear) is absent. Embed with "
-            ".oceansar.embed(), which adds it."
-        )
-    out: xr.DataArray = xr.apply_ufunc(
-        _apply_head,
-        embedding,
-        sigma0_mean.reset_coords(drop=True),
-        xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
-        kwargs={"handle": handle, "head": head, "level": level},
-        input_core_dims=[[EMBEDDING], [], []],
-        output_core_dims=[["output"]],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        dask_gufunc_kwargs={"output_sizes": {"output": width}},
-        keep_attrs=True,
-    )
-    return out
-
-
-def _apply_head(
-    embedding: npt.NDArray[np.floating],
-    sigma0_mean: npt.NDArray[np.floating],
-    incidence: npt.NDArray[np.floating],
-    *,
-    handle: ModelHandle,
-    head: HeadSpec,
-    level: float | None,
-) -> npt.NDArray[np.float32]:
-    """Apply a head to a block with any leading dims; a module-level name for Dask."""
-    leading = embedding.shape[:-1]
-    out = head_block(
-        embedding.reshape(-1, embedding.shape[-1]),
-        np.broadcast_to(sigma0_mean, leading).reshape(-1),
-        np.broadcast_to(incidence, leading).reshape(-1),
-        handle=handle,
-        head=head,
-        level=level,
-    )
-    return out.reshape(*leading, out.shape[-1])
 
 
 def _most_likely(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xoceansar.train.conformal import calibrate
+from xoceansar.train.direction import fit_direction
 from xoceansar.train.distance import fit_distance
 from xoceansar.train.fitting import fit
 from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
@@ -23,6 +24,7 @@ __all__ = [
     "calibrate",
     "fit",
     "fit_detector",
+    "fit_direction",
     "fit_distance",
     "fit_knn",
     "fit_logistic",

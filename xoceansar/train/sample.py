@@ -76,6 +76,7 @@ def complete_rows(
     incidence: Array | None,
     groups: Array | None,
     held_out: Array | None = None,
+    texture: Array | None = None,
 ) -> Sample:
     """Stack the inputs of a head, drop incomplete rows and standardise what is left.
 
@@ -95,6 +96,8 @@ def complete_rows(
         Each row is its own group where None.
     held_out : ndarray (n,) of bool or None
         Rows that have no part in the statistics of the inputs, and stand in place of `groups`.
+    texture : ndarray (n, 2) or None
+        Where the head takes it.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def complete_rows(
         raise TrainingError(
             f"head {spec.name!r} is of kind {spec.kind!r}; this function fits {kind!r}."
         )
-    inputs = head_inputs(features, sigma0_mean, incidence, spec)
+    inputs = head_inputs(features, sigma0_mean, incidence, spec, texture)
     y = np.asarray(targets, dtype=np.float64)
     side = np.arange(len(inputs)) if groups is None else np.asarray(groups)
     if held_out is not None:
