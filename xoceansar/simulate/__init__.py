@@ -11,12 +11,23 @@ if TYPE_CHECKING:
     from xoceansar.simulate.environment import Environment
     from xoceansar.simulate.safe import write_safe
     from xoceansar.simulate.scenes import Scene, scene
+    from xoceansar.simulate.sensors import SENSORS, Sensor
 
-__all__ = ["Environment", "Scene", "scene", "vignettes", "write_safe"]
+__all__ = [
+    "SENSORS",
+    "Environment",
+    "Scene",
+    "Sensor",
+    "scene",
+    "vignettes",
+    "write_safe",
+]
 
 _HOMES = {
     "Environment": "environment",
+    "SENSORS": "sensors",
     "Scene": "scenes",
+    "Sensor": "sensors",
     "scene": "scenes",
     "vignettes": "dataset",
     "write_safe": "safe",

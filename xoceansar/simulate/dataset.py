@@ -23,9 +23,10 @@ from xoceansar.errors import OceansarError
 from xoceansar.sar.quality import pixel_flags
 from xoceansar.simulate.environment import Environment
 from xoceansar.simulate.icebergs import MAX_ICEBERGS
-from xoceansar.simulate.orbit import acquisition, destination
+from xoceansar.simulate.orbit import Acquisition, acquisition, destination
 from xoceansar.simulate.recipe import Recipe, make_recipe
 from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene, range_profiles
+from xoceansar.simulate.sensors import Sensor
 
 __all__ = ["vignettes"]
 
@@ -156,6 +157,7 @@ def vignettes(
     shape: tuple[int, int] = (384, 384),
     spacing: float = 50.0,
     oversample: int = 2,
+    sensor: str | Sensor | None = None,
     chunks: int | None = None,
     workers: int | None = None,
 ) -> xr.Dataset:
@@ -179,6 +181,9 @@ def vignettes(
         Pixel size, m.
     oversample : int, default 2
         Scenes are simulated at ``spacing / oversample`` and area-averaged.
+    sensor : str or Sensor, optional
+        Another radar, by its name in `sensors.SENSORS` or described: row i is the sea that row i
+        of the wave mode with the same seed and beams sees, and `beam` is the radar's name.
     chunks : int, optional
         Vignettes per Dask chunk; without it the result is computed at once.
     workers : int, optional
@@ -216,7 +221,7 @@ def vignettes(
         raise OceansarError(f"n must be 1 or more; got {n}.")
     if chunks is not None and chunks < 1:
         raise OceansarError(f"chunks must be 1 or more; got {chunks}.")
-    recipe = make_recipe(seed, classes, beams, shape, spacing, oversample)
+    recipe = make_recipe(seed, classes, beams, shape, spacing, oversample, sensor)
     if chunks is None:
         arrays = _block(recipe, range(n), workers or _processors())
     else:
@@ -287,10 +292,28 @@ def _profiles(
     return np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows])
 
 
+def _names(
+    recipe: Recipe, environments: Sequence[Environment], at: Sequence[Acquisition]
+) -> tuple[npt.NDArray[np.str_], ...]:
+    """Beam, platform, identifier and product of each vignette."""
+    beams = [e.beam for e in environments]
+    platforms = ["S1A"] * len(at)
+    names, products = [a.vignette_id for a in at], [a.product for a in at]
+    if recipe.sensor is not None:
+        radar = recipe.sensor
+        prefix = f"{radar.platform}_{radar.name}_".upper()
+        platforms = [radar.platform] * len(at)
+        names = [f"{radar.name}-of-{name}" for name in names]
+        products = [prefix + product for product in products]
+        beams = [radar.name] * len(at)
+    return tuple(np.array(column) for column in (beams, platforms, names, products))
+
+
 def _places(recipe: Recipe, environments: Sequence[Environment]) -> dict[str, Any]:
     """Coordinates along vignette that say where, when and what a vignette is."""
     n = len(environments)
     at = [acquisition(recipe.seed, i, e.beam) for i, e in enumerate(environments)]
+    beams, platforms, names, products = _names(recipe, environments, at)
     longitude = np.array([a.longitude for a in at])
     latitude = np.array([a.latitude for a in at])
     heading = np.array([a.ground_heading for a in at])
@@ -305,12 +328,12 @@ def _places(recipe: Recipe, environments: Sequence[Environment]) -> dict[str, An
         np.hypot(along, across),
     )
     columns: dict[str, Any] = {
-        "vignette_id": np.array([a.vignette_id for a in at]),
-        "beam": np.array([e.beam for e in environments]),
+        "vignette_id": names,
+        "beam": beams,
         "polarisation": np.full(n, _POLARISATION),
-        "platform": np.full(n, "S1A"),
-        "product": np.array([a.product for a in at]),
-        "ipf_version": np.full(n, _IPF_VERSION),
+        "platform": platforms,
+        "product": products,
+        "ipf_version": np.full(n, _IPF_VERSION if recipe.sensor is None else ""),
         "time": np.array([a.time for a in at], "datetime64[ns]"),
         "longitude": longitude,
         "latitude": latitude,

@@ -30,7 +30,7 @@ GRAVITY: Final = 9.81
 
 @dataclass(frozen=True)
 class Beam:
-    """Geometry and noise of a wave-mode beam.
+    """Geometry, resolution and noise of a beam.
 
     Parameters
     ----------
@@ -42,12 +42,19 @@ class Beam:
         Lowest noise-equivalent sigma zero of the swath, dB.
     ground_offset : float
         Distance on the ground from the satellite track to mid-swath, metres.
+    resolution : float, default 5
+        Side of the resolution cell of the product, metres.
+    looks : float, default 1
+        Looks that are averaged in such a cell: speckle is independent from one square of
+        ``resolution / sqrt(looks)`` to the next.
     """
 
     incidence: float
     range_to_velocity: float
     nesz_db: float
     ground_offset: float
+    resolution: float = 5.0
+    looks: float = 1.0
 
 
 #: wv2: measured on one ESA L2 OCN product (slant range 865.3 km at 7572.8 m/s, NESZ -26.6 dB);
@@ -131,6 +138,8 @@ class Environment:
         Factor on the amplitude of the wind sea.
     swells : tuple of Swell
         Swell systems.
+    sensor : Beam, optional
+        Another radar that looks at this sea in place of the beam.
     """
 
     ocean_class: str
@@ -141,6 +150,12 @@ class Environment:
     inverse_wave_age: float = 0.84
     wind_sea_amplitude: float = 1.0
     swells: tuple[Swell, ...] = ()
+    sensor: Beam | None = None
+
+    @property
+    def view(self) -> Beam:
+        """The radar that looks: `sensor`, or the wave-mode beam."""
+        return self.sensor or BEAMS[self.beam]
 
     def __post_init__(self) -> None:
         if self.ocean_class not in OCEAN_CLASSES:

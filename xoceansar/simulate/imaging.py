@@ -23,6 +23,7 @@ __all__ = [
     "LOOK_TIMES",
     "SLC_RESOLUTION",
     "block_mean",
+    "blurred",
     "cmod5n_field",
     "resize",
     "sar_looks",
@@ -37,6 +38,8 @@ LOOK_TIMES: Final = (-0.206, 0.0, 0.206)
 #: Resolution cell of the single-look image, m: speckle is independent from one to the next.
 SLC_RESOLUTION: Final = 5.0
 
+#: Full width at half maximum of a Gaussian of unit standard deviation.
+_WIDTH_OF_SIGMA: Final = 2 * math.sqrt(2 * math.log(2))
 _EXPONENT: Final = 1.6  # of the harmonic sum in CMOD5
 #: Table of CMOD5.N: first incidence and step (degrees), first wind speed and step (m/s).
 _NODES: Final = (16.0, 0.2, 0.0, 0.05)
@@ -198,6 +201,27 @@ def speckled(
     out *= np.float32(1 / looks)
     out *= sigma0 + nesz
     out -= nesz
+    return out
+
+
+def blurred(image: Image, width: float) -> Image:
+    """Blur to the resolution of a product.
+
+    Parameters
+    ----------
+    image : ndarray of float32 (ny, nx)
+        With speckle.
+    width : float
+        Full width at half maximum, pixels.
+
+    Returns
+    -------
+    ndarray of float32 (ny, nx)
+        Convolved with a Gaussian, mirrored at the edges.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    out: Image = gaussian_filter(image, width / _WIDTH_OF_SIGMA, mode="reflect")
     return out
 
 

@@ -151,7 +151,8 @@ def _sea_ice(sea: Phenomenon, env: Environment, canvas: Canvas) -> None:
         for at in (canvas.x, canvas.y)
     )
     stretch = rng.uniform(1, 1.8)
-    level = rng.uniform(-17, -11) + (4 if env.beam == "wv1" else 0)
+    steep = env.beam == "wv1" if env.sensor is None else env.incidence < 30
+    level = rng.uniform(-17, -11) + (4 if steep else 0)
     ice: Field = level + canvas.turbulence(4e3)
     area = (canvas.size / 19.2e3) ** 2  # the seed counts are per 19.2 km square
     for (few, many), tone, ridge, width in (

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
 from xoceansar.simulate.scenes import Scene, scene
+from xoceansar.simulate.sensors import Sensor, find_sensor
 
 __all__ = ["Recipe", "make_recipe"]
 
@@ -34,6 +35,8 @@ class Recipe:
         Pixel size, m.
     oversample : int
         Pixels of the scene along a side of a pixel of the vignette.
+    sensor : Sensor, optional
+        Another radar that looks at the same seas.
     """
 
     seed: int
@@ -43,6 +46,7 @@ class Recipe:
     shape: tuple[int, int]
     spacing: float
     oversample: int
+    sensor: Sensor | None = None
 
     def stream(self, row: int, part: int) -> np.random.SeedSequence:
         """Seed one part of a row.
@@ -79,7 +83,13 @@ class Recipe:
             int(np.searchsorted(self.cumulative, rng.random(), "right"))
         ]
         beam = self.beams[row % len(self.beams)]
-        return sample_environment(rng, ocean_class=name, beam=beam)
+        environment = sample_environment(rng, ocean_class=name, beam=beam)
+        if self.sensor is None:
+            return environment
+        radar = self.sensor.beam()
+        # The sea is the one that the wave-mode beam would have seen, and so is the jitter.
+        jitter = environment.incidence - BEAMS[beam].incidence
+        return replace(environment, sensor=radar, incidence=radar.incidence + jitter)
 
     def simulate(self, row: int, environment: Environment) -> Scene:
         """Simulate the scene of a row.
@@ -140,12 +150,13 @@ def make_recipe(
     shape: tuple[int, int],
     spacing: float,
     oversample: int,
+    sensor: str | Sensor | None = None,
 ) -> Recipe:
     """Check the arguments of `vignettes` that determine a row.
 
     Parameters
     ----------
-    seed, classes, beams, shape, spacing, oversample
+    seed, classes, beams, shape, spacing, oversample, sensor
         As in `dataset.vignettes`.
 
     Returns
@@ -170,5 +181,6 @@ def make_recipe(
             f"got shape {shape}, spacing {spacing}, oversample {oversample}."
         )
     return Recipe(
-        int(seed), names, cumulative, chosen, (int(shape[0]), int(shape[1])), float(spacing), int(oversample)
+        int(seed), names, cumulative, chosen, (int(shape[0]), int(shape[1])), float(spacing), int(oversample),
+        None if sensor is None else find_sensor(sensor),
     )  # fmt: skip

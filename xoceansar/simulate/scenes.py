@@ -12,7 +12,6 @@ import numpy.typing as npt
 from xoceansar.errors import OceansarError
 from xoceansar.simulate import imaging
 from xoceansar.simulate.environment import (
-    BEAMS,
     INCIDENCE_SLOPE,
     Environment,
     sample_environment,
@@ -166,9 +165,17 @@ class Scene:
                 f"got {spacing:g} m."
             )
         view = self.crop(shape[0] * spacing, shape[1] * spacing)
-        looks = max(1.0, (self.spacing / imaging.SLC_RESOLUTION) ** 2)
+        radar = self.environment.view
+        looks = (self.spacing / radar.resolution) ** 2 * radar.looks
+        coarse = radar.looks > 1 and radar.resolution > self.spacing
         rng = np.random.default_rng(seed)
-        image = imaging.speckled(view.sigma0, view.nesz, looks, rng)
+        # A single look has no more detail than its speckle; one that is averaged over a coarser
+        # cell afterwards has the spread of a part of a look in each pixel before.
+        image = imaging.speckled(
+            view.sigma0, view.nesz, looks if coarse else max(1.0, looks), rng
+        )
+        if coarse:
+            image = imaging.blurred(image, radar.resolution / self.spacing)
         return imaging.block_mean(image, factor)
 
 
@@ -285,7 +292,7 @@ def range_profiles(
         Noise-equivalent sigma zero, linear.
     """
     incidence = env.incidence + INCIDENCE_SLOPE * x
-    nesz_db = BEAMS[env.beam].nesz_db + _NESZ_EDGE * (x / 10e3) ** 2
+    nesz_db = env.view.nesz_db + _NESZ_EDGE * (x / 10e3) ** 2
     return incidence.astype(np.float32), (10 ** (nesz_db / 10)).astype(np.float32)
 
 
@@ -307,7 +314,7 @@ def _mean_field(
 def _image(
     surface: Surface, painted: Phenomenon, env: Environment
 ) -> npt.NDArray[np.float32]:
-    lattice, beam = surface.grid, BEAMS[env.beam]
+    lattice, beam = surface.grid, env.view
     mean = _mean_field(painted, env, lattice.n * lattice.spacing)
     waviness = painted.waviness.astype(np.float32)
     incidence = math.radians(env.incidence)
@@ -331,7 +338,7 @@ def _truth(
 ) -> Mapping[str, float]:
     waviness = math.sqrt(float(np.mean(np.square(painted.waviness), dtype=np.float64)))
     variance = surface.velocity_variance(math.radians(env.incidence))
-    delay = BEAMS[env.beam].range_to_velocity
+    delay = env.view.range_to_velocity
     wavelength, direction = surface.peak()
     east = float(np.mean(painted.speed * np.cos(painted.turn)))
     north = float(np.mean(painted.speed * np.sin(painted.turn)))
