@@ -307,6 +307,9 @@ def test_a_corner_on_land_is_not_interpolated_with():
 def test_a_corner_without_weight_may_be_on_land():
     found = collocate(vignettes([0.5], 0.0), coast(), method="linear")
     assert (found.swh, found.collocation_flag) == (2, 0)
+    other_side = coast().assign_coords(longitude=[1.0, 0.75, 0.5, 0.25, 0.0])
+    found = collocate(vignettes([0.5], 0.0), other_side, method="linear")
+    assert (found.swh, found.collocation_flag) == (2, 0)
 
 
 def test_wave_height_says_where_the_sea_is():
@@ -326,6 +329,16 @@ def test_wave_height_says_where_the_sea_is():
     np.testing.assert_array_equal([asked.height[0], asked.u10[0]], [2, 0.5])
     named.height.attrs["standard_name"] = "sea_surface_wave_significant_height"
     assert collocate(vignettes([0.2], 0.0), named).height == 2
+
+
+def test_a_sample_with_some_of_its_partitions_is_there():
+    ref = track([0.0, 0.1], [0.0, 0.0], [START] * 2)
+    heights = [[1.0, np.nan], [2.0, 3.0]]
+    ref["partition_swh"] = (("time", "partition"), heights)
+    found = collocate(vignettes([0], 0), ref)
+    np.testing.assert_array_equal(found.partition_swh[0], [1, np.nan])
+    mean = collocate(vignettes([0], 0), ref, method="mean")
+    np.testing.assert_array_equal(mean.partition_swh[0], [1.5, 3])
 
 
 def test_of_two_bands_of_an_altimeter_one_is_enough():

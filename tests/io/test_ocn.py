@@ -212,9 +212,16 @@ def test_fill_values_are_missing_whether_declared_or_not(tmp_path):
     path = write(
         tmp_path, oswAzCutoff=FILL, oswWindSpeed=-999.0, oswHs=[1.8, -1, FILL, FILL, FILL],
         oswDirmet=[-1, 0.0, FILL, FILL, FILL], owiWindSpeed=FILL, oswQualityFlag=-128,
+        oswNrcsNeszCorr=-999.0, oswSkew=-999.0,
     )  # fmt: skip
     row = xos.open_ocn(path).isel(vignette=0)
-    for name in ("azimuth_cutoff", "wind_speed", "wind_speed_mean"):
+    for name in (
+        "azimuth_cutoff",
+        "wind_speed",
+        "wind_speed_mean",
+        "sigma0_mean",
+        "sigma0_skewness",
+    ):
         assert np.isnan(row[name]), name
     np.testing.assert_allclose(row.partition_swh[:3], [1.8, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_array_equal(row.partition_to_direction[:3], [np.nan, 180, np.nan])
