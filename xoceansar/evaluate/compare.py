@@ -167,16 +167,17 @@ def _predict(
     scored: Part,
     cache: str | Path | None,
 ) -> dict[str, Array]:
-    store = FeatureStore(None if cache is None else Path(cache).expanduser())
+    folder = None if cache is None else Path(cache).expanduser()
     found: dict[str, Array] = {}
-    for competitor in competitors:
-        out = competitor.predict(task, known, scored, store)
-        if len(out) != len(scored):
-            raise DimensionError(
-                f"{competitor.name} must give one prediction for each of the {len(scored)} "
-                f"vignettes; it gave {len(out)}."
-            )
-        found[competitor.name] = out
+    with FeatureStore(folder) as store:
+        for competitor in competitors:
+            out = competitor.predict(task, known, scored, store)
+            if len(out) != len(scored):
+                raise DimensionError(
+                    f"{competitor.name} must give one prediction for each of the "
+                    f"{len(scored)} vignettes; it gave {len(out)}."
+                )
+            found[competitor.name] = out
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,11 @@ class FeatureStore:
     Parameters
     ----------
     folder : Path, optional
-        Kept for the next run; a temporary folder, gone with the store, where not given.
+        Kept for the next run; a temporary folder, gone when the store is closed, where not given.
+
+    Notes
+    -----
+    A context manager: leaving it closes the store.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -39,6 +43,13 @@ class FeatureStore:
         self.folder = Path(str(name))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Array] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     def matrix(
         self, key: str, ds: xr.Dataset, compute: Callable[[xr.Dataset], Array]
