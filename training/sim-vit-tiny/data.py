@@ -9,6 +9,8 @@ import xarray as xr
 
 from xoceansar import simulate, to_zarr
 from xoceansar.evaluate import hand_features
+from xoceansar.models import ModelHandle
+from xoceansar.models.runtime import embed_block
 
 CACHE = Path(__file__).parent / "cache"
 LABELLED = ("train", "validation", "test")
@@ -95,3 +97,18 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.classes)
+
+
+def embedding(name: str, ds: xr.Dataset, handle: ModelHandle, pooling: str) -> Any:
+    """Embed a set through the function that Dask calls; keep the result in the cache."""
+    path = CACHE / f"{name}_{handle.weights_sha256[:12]}_{pooling}.npy"
+    if not path.exists():
+        incidence = ds["incidence"].mean("sample").values
+        parts = [
+            embed_block(
+                ds["sigma0"][i : i + 64].values, incidence[i : i + 64], handle=handle
+            )
+            for i in range(0, ds.sizes["vignette"], 64)
+        ]
+        np.save(path, np.concatenate(parts))
+    return np.load(path)

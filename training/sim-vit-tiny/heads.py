@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from data import CACHE, LABELLED, Labelled
+from calibration import Embedded, calibrated, direction_head, distance_head
+from data import CACHE, LABELLED, Labelled, embedding
+from detector import fitted
 
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
@@ -14,7 +16,6 @@ from xoceansar.models import Head, HeadSpec, ModelHandle, load_model
 from xoceansar.models.bundle import BUNDLES
 from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import head_inputs
-from xoceansar.models.runtime import embed_block
 from xoceansar.models.spec import POOLINGS
 from xoceansar.models.vit import network_weights
 from xoceansar.train import fit_logistic, fit_mlp, fit_ridge
@@ -24,6 +25,8 @@ from xoceansar.train.learner import backbone_spec, build_student
 HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"
 BOTH = ("sigma0_mean_db", "incidence")
+#: The wind that CMOD5.N reads from the level: what a linear head cannot make of it.
+BESIDE = {"wind_speed": (*BOTH, "gmf_wind")}
 #: The maximum of the patches tells what is rare within a vignette: an iceberg, a front.
 POOLING = "cls+mean+std+max"
 #: target -> (units, physical minimum)
@@ -56,10 +59,16 @@ def fit_heads(config: dict[str, Any]) -> None:
     handle = models.write_bundle(BUNDLES / NAME, **arguments)
     embedded = {name: embed(data[name], name, handle) for name in LABELLED}
     heads, scores = choose_heads(data, embedded, handle, config["heads"])
+    further = Embedded("calibration", handle, POOLING)
+    heads = [calibrated(head, further) for head in heads]
+    heads += [direction_head(further, handle), distance_head(handle, further)]
+    detector = fitted(handle, config["detector"], arguments)
     scores |= before_training(data)
     scores |= baselines(data)
     card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
-    models.write_bundle(BUNDLES / NAME, heads=heads, card=card, **arguments)
+    models.write_bundle(
+        BUNDLES / NAME, heads=heads, detectors=[detector], card=card, **arguments
+    )
     (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     print(table(scores))
 
@@ -92,17 +101,7 @@ def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
 
 def embed(data: Labelled, name: str, handle: ModelHandle) -> np.ndarray:
     """Embed a set through the function that Dask calls; keep the result in the cache."""
-    path = CACHE / f"{name}_{handle.weights_sha256[:12]}_{POOLING}.npy"
-    if not path.exists():
-        sigma0 = data.ds["sigma0"]
-        parts = [
-            embed_block(
-                sigma0[i : i + 64].values, data.incidence[i : i + 64], handle=handle
-            )
-            for i in range(0, len(data), 64)
-        ]
-        np.save(path, np.concatenate(parts))
-    return np.load(path)
+    return embedding(name, data.ds, handle, POOLING)
 
 
 def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
@@ -115,7 +114,7 @@ def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
         target=target,
         units=units,
         classes=classes,
-        ancillary=BOTH if handle else (),
+        ancillary=BESIDE.get(target, BOTH) if handle else (),
         lower_bound=low,
         pooling=handle.backbone.pooling if handle else "cls",
         backbone_sha256=handle.weights_sha256 if handle else "",

@@ -1,0 +1,106 @@
+"""What is fitted on a further set: intervals, temperature, wind direction, distance."""
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from data import CACHE, embedding
+
+from xoceansar.conventions import OCEAN_CLASSES
+from xoceansar.models import Head, HeadSpec, ModelHandle
+from xoceansar.models.spec import ANCILLARY
+from xoceansar.sar.direction import look_angle
+from xoceansar.sar.texture import texture_axis
+from xoceansar.train import calibrate, fit_direction, fit_distance, fit_temperature
+
+ICE = OCEAN_CLASSES.index("sea_ice")
+
+
+class Embedded:
+    """A labelled set with its embeddings; wave height and wind are NaN under sea ice.
+
+    The vignettes of the simulator are independent: each is a group of its own.
+    """
+
+    def __init__(self, name: str, handle: ModelHandle, pooling: str) -> None:
+        ds = xr.open_zarr(CACHE / f"{name}.zarr")
+        embedded = embedding(name, ds, handle, pooling)
+        self.ds = ds
+        self.features, self.sigma0_mean = embedded[:, :-2], embedded[:, -2]
+        self.incidence = ds["incidence"].mean("sample").values
+        self.beam = ds["beam"].values.astype(str)
+        self.classes = ds["ocean_class"].values.astype(np.int64)
+        sea = self.classes != ICE
+        self.truth = {
+            name: np.where(sea, ds[name].values, np.nan)
+            for name in ("swh", "wind_speed")
+        }
+
+    @property
+    def category(self) -> npt.NDArray[np.str_]:
+        """Class and beam, as one label."""
+        return np.char.add(self.beam, self.classes.astype(str))
+
+
+def calibrated(head: Head, data: Embedded) -> Head:
+    """Give a head its intervals or its temperature, where it has a truth to compare with."""
+    sample = {"sigma0_mean": data.sigma0_mean, "incidence": data.incidence}
+    if head.spec.is_classifier:
+        return fit_temperature(head, data.features, data.classes, **sample)
+    if head.spec.target not in data.truth:
+        return head
+    truth = data.truth[head.spec.target]
+    return calibrate(head, data.features, truth, beam=data.beam, **sample)
+
+
+def direction_head(data: Embedded, handle: ModelHandle) -> Head:
+    """Fit the axis of the wind: the one set with directions is the calibration set."""
+    path = CACHE / "calibration_texture.npy"
+    if not path.exists():
+        rows = range(0, len(data.classes), 64)
+        images = (data.ds["sigma0"][i : i + 64].values for i in rows)
+        np.save(path, np.concatenate([texture_axis(block, 50.0) for block in images]))
+    spec = HeadSpec(
+        name="wind_to_direction",
+        kind="linear",
+        target="wind_to_direction",
+        units="degree",
+        encoding="axis",
+        ancillary=ANCILLARY,
+        pooling=handle.backbone.pooling,
+        backbone_sha256=handle.weights_sha256,
+    )
+    angle = look_angle(
+        data.ds["wind_to_direction"].values, data.ds["ground_heading"].values
+    )
+    return fit_direction(
+        data.features,
+        np.where(data.classes == ICE, np.nan, angle),
+        spec,
+        sigma0_mean=data.sigma0_mean,
+        incidence=data.incidence,
+        texture=np.load(path),
+    )
+
+
+def distance_head(handle: ModelHandle, *sets: Embedded) -> Head:
+    """Fit the out-of-distribution score on one set or several."""
+    spec = HeadSpec(
+        name="ood_score",
+        kind="distance",
+        target="ood_score",
+        units="1",
+        ancillary=("sigma0_mean_db", "incidence"),
+        pooling=handle.backbone.pooling,
+        backbone_sha256=handle.weights_sha256,
+    )
+
+    def joined(name: str) -> npt.NDArray[np.generic]:
+        return np.concatenate([getattr(one, name) for one in sets])
+
+    return fit_distance(
+        joined("features"),
+        joined("category"),
+        spec,
+        sigma0_mean=joined("sigma0_mean"),
+        incidence=joined("incidence"),
+    )
