@@ -23,9 +23,9 @@ from xoceansar.evaluate.tasks import Task
 from xoceansar.evaluate.truth import class_names
 from xoceansar.models import Head, HeadSpec, ModelHandle, load_model
 from xoceansar.models.heads import head_inputs
-from xoceansar.models.spec import ANCILLARY
+from xoceansar.ops.heads import value_of
 from xoceansar.ops.layout import centre_incidence, find_images
-from xoceansar.ops.retrieve import classify, swh, wind
+from xoceansar.ops.retrieve import classify, wind
 from xoceansar.train import fit_knn, fit_logistic, fit_ridge
 
 __all__ = ["Competitor", "NoImage", "OwnHead", "Probe", "find_models"]
@@ -39,6 +39,8 @@ _STRONG: Final = (1e-3, 1e-2, 1e-1)
 _MANY: Final = 200
 #: Azimuth of the radar's look from the ground heading: Sentinel-1 looks to the right.
 _LOOK: Final = 90.0
+#: The ancillary inputs of a probe.
+_LEVEL: Final = ("sigma0_mean_db", "incidence")
 
 FORMS: Final = (
     "MODEL (its own head, or a linear probe where it has none)",
@@ -114,9 +116,12 @@ class OwnHead:
         if task.kind == "classes":
             probability = classify(vector, model=self.model)["class_probability"]
             return _in_order(probability.values, self.model, class_names(test.ds))
-        if task.target == "swh":
-            return np.asarray(swh(vector, model=self.model).values)
+        if task.target in ("swh", "wind_speed"):
+            return np.asarray(value_of(vector, self.model, task.target).values)
         result = wind(vector, model=self.model)
+        ends = f"{task.target}_ambiguities"
+        if task.kind == "direction" and ends in result:
+            return np.asarray(result[ends].isel(ambiguity=0).values)
         if task.target not in result:
             self.model.head(task.target)  # says what it has
             raise OceansarError(
@@ -235,7 +240,7 @@ class _Columns:
     @property
     def ancillary(self) -> tuple[str, ...]:
         given = (self.sigma0_mean, self.incidence)
-        return tuple(a for a, v in zip(ANCILLARY, given, strict=True) if v is not None)
+        return tuple(a for a, v in zip(_LEVEL, given, strict=True) if v is not None)
 
     @property
     def beside(self) -> dict[str, Array | None]:

@@ -17,7 +17,7 @@ from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.evaluate.networks import random_twin, timm_network
 from xoceansar.evaluate.store import FeatureStore
 from xoceansar.models import ModelHandle
-from xoceansar.ops.embed import embed, model_attrs
+from xoceansar.ops.embed import embed, model_attrs, texture_of
 from xoceansar.ops.layout import centre_incidence, find_images
 
 __all__ = ["Embeddings", "Features", "RandomTwin", "TimmNetwork", "embedding_of"]
@@ -207,7 +207,11 @@ def embedding_of(ds: xr.Dataset, matrix: Array, handle: ModelHandle) -> xr.DataA
         name="embedding_vector",
         attrs=model_attrs(handle),
     )
-    incidence = centre_incidence(find_images(ds)[0])
+    images, quantity = find_images(ds)
+    if any(head.needs("texture") for head in handle.heads):
+        texture = texture_of(images, quantity).items()
+        vector = vector.assign_coords({n: t.variable.load() for n, t in texture})
+    incidence = centre_incidence(images)
     return (
         vector
         if incidence is None

@@ -101,7 +101,7 @@ def _checked(
     name: str, values: Array | None, shape: tuple[int, ...], spec: HeadSpec
 ) -> Array:
     """Return an ancillary quantity, all NaN where the head has no use for it."""
-    if not getattr(spec, f"needs_{name}"):
+    if not spec.needs(name):
         return np.full(shape, np.nan)
     if values is None or np.shape(values) != shape:
         raise DimensionError(

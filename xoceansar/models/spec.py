@@ -17,6 +17,7 @@ from xoceansar.models.intervals import IntervalSpec
 __all__ = [
     "ANCILLARY",
     "POOLINGS",
+    "SOURCES",
     "Ancillary",
     "BackboneSpec",
     "Encoding",
@@ -48,6 +49,14 @@ POOLINGS: Final[Mapping[str, int]] = {
 }
 #: Every ancillary input of a head, in the only order in which heads stack them.
 ANCILLARY: Final[tuple[str, ...]] = get_args(Ancillary)
+#: What each is made from: coordinates of an embedding, and names of arguments.
+SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sigma0_mean_db": ("sigma0_mean",),
+    "incidence": ("incidence",),
+    "gmf_wind": ("sigma0_mean", "incidence"),
+    "texture_cos2": ("texture",),
+    "texture_sin2": ("texture",),
+}
 
 #: Arguments of `timm.create_model` that other fields of the bundle decide.
 _DECIDED_ELSEWHERE: Final = (
@@ -359,20 +368,19 @@ class HeadSpec:
             found = getattr(self, name)
             _require(fits, f"{where}.{name}, with encoding 'axis',", needed, found)
 
-    @property
-    def needs_sigma0_mean(self) -> bool:
-        """Whether an input is made from the mean backscatter."""
-        return not {"sigma0_mean_db", "gmf_wind"}.isdisjoint(self.ancillary)
+    def needs(self, source: str) -> bool:
+        """Say whether an ancillary input is made from something.
 
-    @property
-    def needs_incidence(self) -> bool:
-        """Whether an input is made from the incidence angle."""
-        return not {"incidence", "gmf_wind"}.isdisjoint(self.ancillary)
+        Parameters
+        ----------
+        source : {"sigma0_mean", "incidence", "texture"}
+            What it may be made from.
 
-    @property
-    def needs_texture(self) -> bool:
-        """Whether an input is the direction of the kilometre-scale texture."""
-        return not {"texture_cos2", "texture_sin2"}.isdisjoint(self.ancillary)
+        Returns
+        -------
+        bool
+        """
+        return any(source in SOURCES[name] for name in self.ancillary)
 
     @property
     def is_classifier(self) -> bool:

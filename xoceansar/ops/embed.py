@@ -36,6 +36,7 @@ __all__ = [
     "as_handle",
     "embed",
     "model_attrs",
+    "texture_of",
 ]
 
 #: A model by name, by path, as a loaded handle, or None for the default bundle.
@@ -192,8 +193,8 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
         for i, name in ((-2, "sigma0_mean"), (-1, "valid_fraction"))
     }
-    if any(head.needs_texture for head in handle.heads):
-        extras |= _texture(images, quantity)
+    if any(head.needs("texture") for head in handle.heads):
+        extras |= texture_of(images, quantity)
     vector = vector.assign_coords(extras)
     incidence = centre_incidence(images)
     if incidence is not None:
@@ -201,7 +202,21 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     return vector
 
 
-def _texture(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArray]:
+def texture_of(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArray]:
+    """Measure the direction of the kilometre-scale texture of each vignette.
+
+    Parameters
+    ----------
+    images : DataArray (..., line, sample)
+        Sigma0, with the coordinate ``pixel_spacing``.
+    quantity : {"linear", "dB"}
+        Its scale.
+
+    Returns
+    -------
+    dict of str to DataArray (...)
+        The coordinates `TEXTURE`. Lazy where the images are.
+    """
     both: xr.DataArray = xr.apply_ufunc(
         _texture_axis,
         images,

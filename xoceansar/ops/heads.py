@@ -244,13 +244,13 @@ def apply_head(
     """
     sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
     incidence = centre_incidence(embedding)
-    if head.needs_incidence and incidence is None:
+    if head.needs("incidence") and incidence is None:
         raise MissingVariableError(
             f"head {head.name!r} of model {handle.name!r} needs the incidence angle, and "
             "the input has no coordinate 'incidence' (degree). Add it with "
             "ds.assign_coords(incidence=('vignette', values))."
         )
-    if head.needs_sigma0_mean and "sigma0_mean" not in embedding.coords:
+    if head.needs("sigma0_mean") and "sigma0_mean" not in embedding.coords:
         raise MissingVariableError(
             f"head {head.name!r} of model {handle.name!r} needs the mean sigma0 beside the "
             "embedding, and the coordinate 'sigma0_mean' (linear) is absent. Embed with "
@@ -278,7 +278,7 @@ def _texture(
     embedding: xr.DataArray, handle: ModelHandle, head: HeadSpec
 ) -> list[xr.DataArray]:
     """Direction of the texture, where the head takes it: its two components."""
-    if not head.needs_texture:
+    if not head.needs("texture"):
         return []
     absent = [name for name in TEXTURE if name not in embedding.coords]
     if absent:

@@ -194,9 +194,11 @@ def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in heading.dims]
     if not image_dims:
         return heading
-    angle = np.radians(heading)
-    mean = np.arctan2(np.sin(angle).mean(image_dims), np.cos(angle).mean(image_dims))
-    return np.degrees(mean)
+    angle: xr.DataArray = np.radians(heading)
+    east: xr.DataArray = np.sin(angle)
+    north: xr.DataArray = np.cos(angle)
+    mean: xr.DataArray = np.arctan2(east.mean(image_dims), north.mean(image_dims))
+    return mean * (180 / np.pi)
 
 
 def check_direction(

@@ -146,8 +146,9 @@ def _first(
     """Column of the first speed that reaches sigma0, or of the highest curve; whether; the curve."""
     curve = cmod5n(speed, phi[:, None], incidence[:, None])
     above = curve >= sigma0[:, None]
-    reached = above.any(axis=1)
-    return np.where(reached, above.argmax(axis=1), curve.argmax(axis=1)), reached, curve
+    reached = np.asarray(above.any(axis=1))
+    first = np.where(reached, above.argmax(axis=1), curve.argmax(axis=1))
+    return first.astype(np.int64), reached, curve
 
 
 def _blind(sigma0: Array, incidence: Array) -> Array:
@@ -175,7 +176,7 @@ def _cell(
 @lru_cache(maxsize=1)
 def _stored_table() -> Array:
     # In the package: a head that takes this wind then needs neither xsarsea nor its compiler.
-    return np.load(TABLE_FILE, allow_pickle=False).astype(np.float64)
+    return np.asarray(np.load(TABLE_FILE, allow_pickle=False), np.float64)
 
 
 def blind_speeds(incidence: float) -> npt.NDArray[np.float32]:

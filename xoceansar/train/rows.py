@@ -17,7 +17,7 @@ from xoceansar.conventions import (
 )
 from xoceansar.errors import DimensionError, MissingVariableError, TrainingError
 from xoceansar.models.heads import head_inputs
-from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.spec import SOURCES, HeadSpec, ModelHandle
 from xoceansar.ops.embed import embed
 from xoceansar.ops.layout import (
     XarrayObject,
@@ -177,8 +177,8 @@ def gather(
     vectors = embed(ds, model=handle).transpose(VIGNETTE, EMBEDDING)
     rows = _computed(vectors, truth, side, position)
     good: Any = np.isfinite(rows.features).all(axis=1)
-    for name in ancillary:
-        good = good & np.isfinite(getattr(rows, name.removesuffix("_db")))
+    for source in {s for name in ancillary for s in SOURCES[name]}:
+        good = good & np.isfinite(getattr(rows, source))
     usable = np.full(len(position), True)
     _drop(usable, ~good, "no embedding: too little data, or implausible", dropped)
     _require_some(usable, dropped, truth)
@@ -207,8 +207,7 @@ def _source(ds: XarrayObject) -> xr.DataArray:
 
 def _check_ancillary(ds: XarrayObject, ancillary: Sequence[str]) -> None:
     made_here = find_embedding(ds) is None
-    for name in ancillary:
-        coordinate = name.removesuffix("_db")
+    for name, coordinate in ((n, s) for n in ancillary for s in SOURCES[n]):
         if coordinate == "sigma0_mean" and made_here:
             continue
         if coordinate not in _source(ds).coords:

@@ -174,7 +174,7 @@ def _numbers(found: xr.DataArray, name: str) -> Array:
     if name.endswith("_direction"):
         raise TrainingError(
             f"{name!r} is an angle: 359 and 1 degree are neighbours, and a head of plain numbers "
-            "would put 180 between them."
+            "would put 180 between them. Fit its axis with xoceansar.train.fit_direction."
         )
     values = np.asarray(found.values, dtype=np.float64)
     return np.where(np.isfinite(values), values, np.nan)
