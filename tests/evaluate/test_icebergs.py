@@ -56,3 +56,52 @@ def test_the_threshold_is_that_of_the_best_f1(found, truth):
 def test_without_boxes_there_is_nothing_to_score(found):
     with pytest.raises(MissingVariableError, match="iceberg_box"):
         iceberg_curve(found, xr.Dataset({"swh": ("vignette", [1.0])}))
+
+
+def objects(rows):
+    out = np.empty(len(rows), dtype=object)
+    for i, row in enumerate(rows):
+        out[i] = np.asarray(row, dtype=np.float64)
+    return out
+
+
+def test_the_task_scores_rows_as_the_whole_is_scored():
+    from xoceansar.evaluate.iceberg_task import score_boxes
+    from xoceansar.evaluate.tasks import TASKS
+
+    true = objects([[A, B], np.empty((0, 4)), [B]])
+    found = objects(
+        [[[*A, 0.9]], [[*B, 0.4]], [[*B, 0.6], [*A, 0.5]]],
+    )
+    scores = score_boxes(true, found)
+    # 0.9 and 0.6 hit, of three; then two false alarms
+    assert scores["f1"] == pytest.approx(2 * 2 / (2 + 3))
+    assert scores["precision"] == 1.0
+    assert scores["recall"] == pytest.approx(2 / 3)
+    assert {m.name for m in TASKS["icebergs"].metrics} == set(scores)
+    twice = score_boxes(np.concatenate([true, true]), np.concatenate([found, found]))
+    assert twice == pytest.approx(scores)
+    none = score_boxes(true[1:2], found[1:2])
+    assert all(np.isnan(value) for value in none.values())
+
+
+def test_methods_are_compared_and_drawn(images, tmp_path):
+    """Bright squares: CFAR finds them all, and the report shows it."""
+    import matplotlib as mpl
+
+    from xoceansar.evaluate import benchmark
+    from xoceansar.plot import write_report
+
+    mpl.use("Agg")
+    boxes = np.full((6, 1, 4), np.nan)
+    for i in (0, 3, 5):
+        images["sigma0"][i, 20:26, 30:34] = 30 * float(images.sigma0[i].mean())
+        boxes[i, 0] = np.array([20, 30, 26, 34]) / 72
+    ds = images.assign(iceberg_box=(("vignette", "iceberg", "edge"), boxes))
+    ds = ds.assign_coords(ground_heading=("vignette", np.zeros(6)))
+    result = benchmark(ds, "icebergs", models=["cfar"], draws=20)
+    found = result.select(stratum="all", metric="f1")["value"].iloc[0]
+    assert found == 1.0
+    report = write_report(result, tmp_path)
+    assert "precision-recall.png" in report.read_text()
+    assert (tmp_path / "precision-recall.png").stat().st_size > 5000

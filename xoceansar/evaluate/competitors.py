@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.conventions import OCEAN_CLASS
-from xoceansar.errors import OceansarError, TrainingError
+from xoceansar.errors import BundleError, OceansarError, TrainingError
 from xoceansar.evaluate.features import (
     Embeddings,
     Features,
@@ -16,6 +16,7 @@ from xoceansar.evaluate.features import (
     TimmNetwork,
     embedding_of,
 )
+from xoceansar.evaluate.iceberg_task import IcebergSearch
 from xoceansar.evaluate.parts import Part
 from xoceansar.evaluate.simple_features import HandFeatures, Level
 from xoceansar.evaluate.store import FeatureStore
@@ -28,7 +29,7 @@ from xoceansar.ops.layout import centre_incidence, find_images
 from xoceansar.ops.retrieve import classify, wind
 from xoceansar.train import fit_knn, fit_logistic, fit_ridge
 
-__all__ = ["Competitor", "NoImage", "OwnHead", "Probe", "find_models"]
+__all__ = ["Competitor", "NoImage", "OwnHead", "Probe", "Search", "find_models"]
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +48,7 @@ FORMS: Final = (
     "own:MODEL, linear:MODEL, knn:MODEL, random:MODEL (the network at random)",
     "timm:NAME or timm:NAME@SIZE (pretrained on photographs, linear probe)",
     "hand, level, constant (no network; no texture; no image)",
+    "detector or detector:MODEL, cfar (of icebergs)",
 )
 
 
@@ -295,6 +297,22 @@ class NoImage:
         )
 
 
+@dataclass(frozen=True)
+class Search(IcebergSearch):
+    """A detector of icebergs, or CFAR."""
+
+    def predict(
+        self, task: Task, train: Part | None, test: Part, store: FeatureStore
+    ) -> Array:
+        """Predict the target, as `Competitor.predict`."""
+        del train, store
+        if task.kind != "objects":
+            raise OceansarError(
+                f"{self.name} finds icebergs; task {task.name!r} is of kind {task.kind!r}."
+            )
+        return self.search(test.ds)
+
+
 # Words to competitors
 
 
@@ -311,7 +329,7 @@ def find_models(
         ``random:MODEL``: the same network with random weights, and a linear probe. Without
         ``:MODEL`` the default bundle. ``timm:NAME`` or ``timm:NAME@SIZE``: a network of timm,
         pretrained on photographs. ``hand``, ``level``, ``constant``: hand-made features, the mean
-        level and the beam, no image. Or any object that is a `Competitor`.
+        level and the beam, no image. ``detector:MODEL`` and ``cfar`` search for icebergs. Or any object that is a `Competitor`.
     task : Task
         What is predicted.
 
@@ -342,6 +360,8 @@ def find_models(
 
 def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]:
     if isinstance(model, ModelHandle):
+        if task.kind == "objects":
+            return [Search("detector", _detecting(model))]
         return [_own_or_linear(model, task)]
     if not isinstance(model, str):
         return [model]
@@ -353,6 +373,11 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if model in alone:
         return [alone[model]]
     form, colon, rest = model.partition(":")
+    if model == "cfar":
+        return [Search("cfar")]
+    if form == "detector" or (task.kind == "objects" and not colon):
+        name = rest if form == "detector" else model
+        return [Search("detector", _detecting(load_model(name or None)))]
     if form == "timm" and rest:
         name, _, size = rest.partition("@")
         if size and not size.isdecimal():
@@ -369,6 +394,14 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if form == "random":
         return [Probe(RandomTwin(handle))]
     return [Probe(Embeddings(handle), "knn" if form == "knn" else "linear")]
+
+
+def _detecting(handle: ModelHandle) -> ModelHandle:
+    if not handle.detectors:
+        raise BundleError(
+            f"model {handle.name!r} has no detector. Fit one with xoceansar.train.fit_detector."
+        )
+    return handle
 
 
 def _own_or_linear(handle: ModelHandle, task: Task) -> Competitor:

@@ -17,6 +17,7 @@ __all__ = [
     "average_precision",
     "best_f1",
     "box_iou",
+    "curve_of",
     "match_boxes",
     "precision_recall",
 ]
@@ -159,7 +160,25 @@ def precision_recall(
         every.append(np.asarray(score, dtype=np.float64))
         hits.append(match_boxes(box, score, truth, iou=iou) >= 0)
     n_truth = sum(len(truth) for truth in truths)
-    score, hit = np.concatenate(every), np.concatenate(hits)
+    return curve_of(np.concatenate(every), np.concatenate(hits), n_truth, len(truths))
+
+
+def curve_of(score: Array, hit: Array, n_truth: int, n_images: int) -> PrecisionRecall:
+    """Precision and recall of detections that are matched already.
+
+    Parameters
+    ----------
+    score : ndarray (n,)
+        Of the detections of all images.
+    hit : ndarray (n,) of bool
+        Whether each has an object.
+    n_truth, n_images : int
+        Objects and images.
+
+    Returns
+    -------
+    PrecisionRecall
+    """
     order = np.argsort(-score, kind="stable")
     score, hit = score[order], hit[order]
     # detections of one score come in or stay out together
@@ -173,7 +192,7 @@ def precision_recall(
         recall=recall,
         f1=2 * found / (kept + n_truth),
         n_truth=n_truth,
-        n_images=len(truths),
+        n_images=n_images,
     )
 
 

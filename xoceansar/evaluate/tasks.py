@@ -22,6 +22,7 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
+from xoceansar.evaluate.iceberg_task import read_boxes, score_boxes
 from xoceansar.evaluate.truth import read_classes, read_open_sea
 
 __all__ = [
@@ -234,6 +235,13 @@ _DIRECTION_METRICS: Final = (
     Metric(name="direction_rmse", label="360° RMSE", better="low", units="degree"),
 )
 
+_BOX_METRICS: Final = (
+    Metric(name="f1", label="best F1", better="high"),
+    Metric(name="precision", label="precision", better="high"),
+    Metric(name="recall", label="recall", better="high"),
+    Metric(name="average_precision", label="average precision", better="high"),
+)
+
 #: The tasks that come with the package, by name.
 TASKS: Final[Mapping[str, Task]] = MappingProxyType(
     {
@@ -282,6 +290,18 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
                 score=_score_directions,
                 metrics=_DIRECTION_METRICS,
                 strata=STRATA,
+            ),
+            Task(
+                name="icebergs",
+                description="Boxes around icebergs, matched from an overlap of 0.1.",
+                target="iceberg_box",
+                kind="objects",
+                units="1",
+                read=read_boxes,
+                score=score_boxes,
+                metrics=_BOX_METRICS,
+                strata=STRATA,
+                models=("detector", "cfar"),
             ),
         )
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xoceansar._optional import require
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.plot import charts
+from xoceansar.plot.detection import precision_recall
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +75,12 @@ def _figures(
             "errors",
             "distribution of the errors",
             partial(charts.direction_errors, result),
+        )
+    if kind == "objects":
+        yield (
+            "precision-recall",
+            "precision against recall",
+            partial(precision_recall, result),
         )
     first = result.task.metrics[0]
     biases = [m for m in result.task.metrics if m.better == "zero"]
