@@ -9,6 +9,7 @@ fraction, as `embed_block` gives them).
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def intervals(
             if level != 0.9:
                 continue
             edges = STATES[target]
-            for least, most in zip(edges[:-1], edges[1:], strict=True):
+            for least, most in pairwise(edges):
                 rows = known & (truth >= least) & (truth < most)
                 name = f"uncertainty.simulated.{target}.coverage_90.{least}_to_{most}"
                 report(name, float(hit[rows].mean()), f"of {rows.sum()}", "", None)

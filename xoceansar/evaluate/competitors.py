@@ -43,6 +43,8 @@ _LOOK: Final = 90.0
 #: The ancillary inputs of a probe.
 _LEVEL: Final = ("sigma0_mean_db", "incidence")
 
+_NO_NETWORK: Final = ("hand", "level", "constant")
+
 FORMS: Final = (
     "MODEL (its own head, or a linear probe where it has none)",
     "own:MODEL, linear:MODEL, knn:MODEL, random:MODEL (the network at random)",
@@ -359,9 +361,10 @@ def find_models(
 
 
 def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]:
+    search = _search(model, task)
+    if search is not None:
+        return [search]
     if isinstance(model, ModelHandle):
-        if task.kind == "objects":
-            return [Search("detector", _detecting(model))]
         return [_own_or_linear(model, task)]
     if not isinstance(model, str):
         return [model]
@@ -373,11 +376,6 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if model in alone:
         return [alone[model]]
     form, colon, rest = model.partition(":")
-    if model == "cfar":
-        return [Search("cfar")]
-    if form == "detector" or (task.kind == "objects" and not colon):
-        name = rest if form == "detector" else model
-        return [Search("detector", _detecting(load_model(name or None)))]
     if form == "timm" and rest:
         name, _, size = rest.partition("@")
         if size and not size.isdecimal():
@@ -394,6 +392,22 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if form == "random":
         return [Probe(RandomTwin(handle))]
     return [Probe(Embeddings(handle), "knn" if form == "knn" else "linear")]
+
+
+def _search(model: str | ModelHandle | Competitor, task: Task) -> Search | None:
+    """Find what searches for icebergs; None where the word means something else."""
+    if isinstance(model, ModelHandle) and task.kind == "objects":
+        return Search("detector", _detecting(model))
+    if not isinstance(model, str):
+        return None
+    if model == "cfar":
+        return Search("cfar")
+    form, _, rest = model.partition(":")
+    if form == "detector":
+        return Search("detector", _detecting(load_model(rest or None)))
+    if task.kind == "objects" and not rest and model not in _NO_NETWORK:
+        return Search("detector", _detecting(load_model(model)))
+    return None
 
 
 def _detecting(handle: ModelHandle) -> ModelHandle:
