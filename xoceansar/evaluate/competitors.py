@@ -377,10 +377,7 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
         return [alone[model]]
     form, colon, rest = model.partition(":")
     if form == "timm" and rest:
-        name, _, size = rest.partition("@")
-        if size and not size.isdecimal():
-            raise OceansarError(f"timm:NAME@SIZE has a size in pixels; got {model!r}.")
-        return [Probe(TimmNetwork(name, int(size) if size else 224))]
+        return [_timm(rest)]
     if form not in ("own", "linear", "knn", "random"):
         return [_own_or_linear(load_model(model), task)]
     handle = load_model(rest or None)
@@ -392,6 +389,15 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if form == "random":
         return [Probe(RandomTwin(handle))]
     return [Probe(Embeddings(handle), "knn" if form == "knn" else "linear")]
+
+
+def _timm(words: str) -> Competitor:
+    name, _, size = words.partition("@")
+    if size and not size.isdecimal():
+        raise OceansarError(
+            f"timm:NAME@SIZE has a size in pixels; got {f'timm:{words}'!r}."
+        )
+    return Probe(TimmNetwork(name, int(size) if size else 224))
 
 
 def _search(model: str | ModelHandle | Competitor, task: Task) -> Search | None:
