@@ -1,5 +1,7 @@
 """Collocation against plain great-circle search, in every frame and at every limit."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -497,6 +499,16 @@ def test_the_accessor_does_the_same(images):
     for obj in (images, images.sigma0):
         got = obj.oceansar.collocate(grid, method="mean").drop_attrs()
         xr.testing.assert_identical(got, expected)
+
+
+def test_the_accessor_has_the_signature_of_the_function(images):
+    method = inspect.signature(images.oceansar.collocate).parameters
+    function = dict(inspect.signature(collocate).parameters)
+    del function["ds"]
+    assert list(method) == list(function)
+    assert [p.default for p in method.values()] == [
+        p.default for p in function.values()
+    ]
 
 
 def test_a_result_survives_an_archive(images, tmp_path):
