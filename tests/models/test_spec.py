@@ -82,6 +82,28 @@ def test_backbone_refuses_what_makes_no_sense(change, field):
         replace(HANDLE.backbone, **change)
 
 
+AXIS = replace(
+    SWH,
+    name="wind_to_direction",
+    target="wind_to_direction",
+    units="degree",
+    lower_bound=None,
+    encoding="axis",
+    ancillary=("gmf_wind", "texture_cos2"),
+)
+
+
+def test_an_axis_has_two_outputs_and_says_what_its_inputs_are_made_from():
+    assert (SWH.n_outputs, AXIS.n_outputs, CLASSES.n_outputs) == (
+        1,
+        2,
+        len(CLASSES.classes),
+    )
+    needed = [s for s in ("sigma0_mean", "incidence", "texture") if AXIS.needs(s)]
+    assert needed == ["sigma0_mean", "incidence", "texture"]
+    assert not SWH.needs("texture")
+
+
 @pytest.mark.parametrize(
     ("head", "change", "field"),
     [
@@ -93,6 +115,12 @@ def test_backbone_refuses_what_makes_no_sense(change, field):
         (CLASSES, {"classes": ("sea_ice",)}, "classes"),
         (CLASSES, {"classes": ()}, "classes"),
         (CLASSES, {"lower_bound": 0.0}, "lower_bound"),
+        (AXIS, {"encoding": "vector"}, "encoding"),
+        (AXIS, {"target": "wind_speed"}, "target"),
+        (AXIS, {"units": "radian"}, "units"),
+        (AXIS, {"kind": "logistic", "classes": ("a", "b")}, "kind"),
+        (AXIS, {"lower_bound": 0.0}, "lower_bound"),
+        (AXIS, {"ancillary": ("gmf_wind", "incidence")}, "ancillary"),
     ],
 )
 def test_head_refuses_what_makes_no_sense(head, change, field):

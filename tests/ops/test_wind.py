@@ -276,3 +276,14 @@ def test_gmf_wind_says_what_it_lacks(headed, images, tiny_model):
         gmf_wind(headed.assign_coords(polarisation=("vignette", ["HH"] * 6)))
     with pytest.raises(errors.UnitsError, match="from_direction"):
         gmf_wind(headed, wind_to_direction=direction.assign_attrs(standard_name="wind_from_direction"))  # fmt: skip
+
+
+def test_a_heading_for_each_pixel_is_averaged_across_north(headed):
+    """As products other than wave mode have it."""
+    spread = xr.DataArray(np.linspace(-2.0, 2.0, 72), dims="sample") % 360
+    towards = xr.DataArray(np.full(6, 270.0), dims="vignette")
+    one = gmf_wind(headed.assign_coords(ground_heading=0.0), wind_to_direction=towards)
+    many = gmf_wind(
+        headed.assign_coords(ground_heading=spread), wind_to_direction=towards
+    )
+    np.testing.assert_allclose(many.wind_speed, one.wind_speed, rtol=1e-4)

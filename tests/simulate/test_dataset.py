@@ -283,3 +283,18 @@ def test_unknown_names_are_attribute_errors():
 
     with pytest.raises(AttributeError, match="no attribute 'foam'"):
         _ = xoceansar.simulate.foam
+
+
+def test_the_wind_of_a_row_without_its_image_is_that_of_its_truth():
+    """Also of the classes that turn the wind: fronts and rain."""
+    recipe = make_recipe(
+        5, ["atmospheric_front", "rain_cells"], None, (64, 64), 50.0, 2
+    )
+    ds = vignettes(4, seed=5, classes=recipe.classes, shape=(64, 64))
+    for row in range(4):
+        speed, direction = recipe.wind(row)
+        heading = float(ds.ground_heading[row])
+        assert speed == pytest.approx(float(ds.wind_speed[row]), rel=1e-6)
+        assert (heading + 90 - direction) % 360 == pytest.approx(
+            float(ds.wind_to_direction[row]), abs=1e-3
+        )

@@ -1,4 +1,4 @@
-"""What is fitted on a further set: intervals, temperature, wind direction, distance."""
+"""What is fitted on a further set: intervals, temperature, distance."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,10 +7,7 @@ from data import CACHE, embedding
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import Head, HeadSpec, ModelHandle
-from xoceansar.models.spec import ANCILLARY
-from xoceansar.sar.direction import look_angle
-from xoceansar.sar.texture import texture_axis
-from xoceansar.train import calibrate, fit_direction, fit_distance, fit_temperature
+from xoceansar.train import calibrate, fit_distance, fit_temperature
 
 ICE = OCEAN_CLASSES.index("sea_ice")
 
@@ -50,36 +47,6 @@ def calibrated(head: Head, data: Embedded) -> Head:
         return head
     truth = data.truth[head.spec.target]
     return calibrate(head, data.features, truth, beam=data.beam, **sample)
-
-
-def direction_head(data: Embedded, handle: ModelHandle) -> Head:
-    """Fit the axis of the wind: the one set with directions is the calibration set."""
-    path = CACHE / "calibration_texture.npy"
-    if not path.exists():
-        rows = range(0, len(data.classes), 64)
-        images = (data.ds["sigma0"][i : i + 64].values for i in rows)
-        np.save(path, np.concatenate([texture_axis(block, 50.0) for block in images]))
-    spec = HeadSpec(
-        name="wind_to_direction",
-        kind="linear",
-        target="wind_to_direction",
-        units="degree",
-        encoding="axis",
-        ancillary=ANCILLARY,
-        pooling=handle.backbone.pooling,
-        backbone_sha256=handle.weights_sha256,
-    )
-    angle = look_angle(
-        data.ds["wind_to_direction"].values, data.ds["ground_heading"].values
-    )
-    return fit_direction(
-        data.features,
-        np.where(data.classes == ICE, np.nan, angle),
-        spec,
-        sigma0_mean=data.sigma0_mean,
-        incidence=data.incidence,
-        texture=np.load(path),
-    )
 
 
 def distance_head(handle: ModelHandle, *sets: Embedded) -> Head:

@@ -17,8 +17,8 @@ LABELLED = ("train", "validation", "test")
 #: Labelled sets without hand features: for the detector, for the intervals and for their check.
 FURTHER = ("bergs_train", "bergs_validation", "bergs_test", "calibration", "held_out")
 #: Vignettes of one seed in the labelled sets.
-_BLOCK = 100
-_TRUTH = ["swh", "wind_speed", "ocean_class"]
+BLOCK = 100
+_TRUTH = ["swh", "wind_speed", "wind_to_direction", "ocean_class"]
 
 
 def simulate_pool(data: dict[str, Any]) -> None:
@@ -56,11 +56,11 @@ def simulate_labelled(name: str, data: dict[str, Any]) -> None:
         return
     parts = [
         simulate.vignettes(
-            min(_BLOCK, data[f"n_{name}"] - first),
+            min(BLOCK, data[f"n_{name}"] - first),
             seed=data[f"seed_{name}"] + first,
             oversample=data["oversample"],
         )[["sigma0", *_TRUTH]]
-        for first in range(0, data[f"n_{name}"], _BLOCK)
+        for first in range(0, data[f"n_{name}"], BLOCK)
     ]
     ds = xr.concat(parts, "vignette", combine_attrs="drop_conflicts")
     to_zarr(with_hand_features(ds), path)

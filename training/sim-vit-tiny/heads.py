@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration import Embedded, calibrated, direction_head, distance_head
+from calibration import Embedded, calibrated, distance_head
 from data import CACHE, LABELLED, Labelled, embedding
 from detector import fitted
+from direction import fit_wind_direction
 
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"
 BOTH = ("sigma0_mean_db", "incidence")
 #: The wind that CMOD5.N reads from the level: what a linear head cannot make of it.
-BESIDE = {"wind_speed": (*BOTH, "gmf_wind")}
+FURTHER_INPUTS = {"wind_speed": ("gmf_wind",)}
 #: The maximum of the patches tells what is rare within a vignette: an iceberg, a front.
 POOLING = "cls+mean+std+max"
 #: target -> (units, physical minimum)
@@ -61,11 +62,14 @@ def fit_heads(config: dict[str, Any]) -> None:
     heads, scores = choose_heads(data, embedded, handle, config["heads"])
     further = Embedded("calibration", handle, POOLING)
     heads = [calibrated(head, further) for head in heads]
-    heads += [direction_head(further, handle), distance_head(handle, further)]
+    direction = fit_wind_direction(data, embedded, handle, config["data"])
+    heads += [direction, distance_head(handle, further)]
     detector = fitted(handle, config["detector"], arguments)
     scores |= before_training(data)
     scores |= baselines(data)
     card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
+    for name, value in direction.spec.metrics.items():
+        card = card.replace(f"{{{name}}}", f"{value:.0f}")
     models.write_bundle(
         BUNDLES / NAME, heads=heads, detectors=[detector], card=card, **arguments
     )
@@ -113,7 +117,7 @@ def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
         target=target,
         units=units,
         classes=classes,
-        ancillary=BESIDE.get(target, BOTH) if handle else (),
+        ancillary=(*BOTH, *FURTHER_INPUTS.get(target, ())) if handle else (),
         lower_bound=low,
         pooling=handle.backbone.pooling if handle else "cls",
         backbone_sha256=handle.weights_sha256 if handle else "",

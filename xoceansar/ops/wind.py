@@ -194,9 +194,9 @@ def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in heading.dims]
     if not image_dims:
         return heading
-    angle: xr.DataArray = np.radians(heading)
-    east: xr.DataArray = np.sin(angle)
-    north: xr.DataArray = np.cos(angle)
+    angle = heading * (np.pi / 180)
+    east: Any = np.sin(angle)  # numpy says array, xarray gives a DataArray
+    north: Any = np.cos(angle)
     mean: xr.DataArray = np.arctan2(east.mean(image_dims), north.mean(image_dims))
     return mean * (180 / np.pi)
 

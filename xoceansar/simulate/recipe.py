@@ -9,7 +9,7 @@ import numpy as np
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
-from xoceansar.simulate.scenes import Scene, scene
+from xoceansar.simulate.scenes import Scene, scene, scene_wind
 from xoceansar.simulate.sensors import Sensor, find_sensor
 
 __all__ = ["Recipe", "make_recipe"]
@@ -109,6 +109,26 @@ class Recipe:
         return scene(
             self.stream(row, 1),
             environment=environment,
+            size=max(self.shape) * self.spacing,
+            spacing=self.spacing / self.oversample,
+        )
+
+    def wind(self, row: int) -> tuple[float, float]:
+        """Compute the wind of a row without simulating its image.
+
+        Parameters
+        ----------
+        row : int
+            Number of the vignette.
+
+        Returns
+        -------
+        speed, direction : float
+            m/s, and degrees in the frame of the scene, going to.
+        """
+        return scene_wind(
+            self.stream(row, 1),
+            self.environment(row),
             size=max(self.shape) * self.spacing,
             spacing=self.spacing / self.oversample,
         )

@@ -22,7 +22,14 @@ from xoceansar.simulate.icebergs import Iceberg, add_icebergs
 from xoceansar.simulate.phenomena import Phenomenon, paint
 from xoceansar.simulate.waves import Grid, Surface, wave_surface
 
-__all__ = ["SIMULATOR_VERSION", "Scene", "Seed", "range_profiles", "scene"]
+__all__ = [
+    "SIMULATOR_VERSION",
+    "Scene",
+    "Seed",
+    "range_profiles",
+    "scene",
+    "scene_wind",
+]
 
 #: Raised whenever the same seed gives other numbers.
 SIMULATOR_VERSION: Final = 1
@@ -250,10 +257,9 @@ def scene(
         )
     rng = _streams(seed, 4)
     env = environment or sample_environment(rng[0], ocean_class=ocean_class, beam=beam)
-    n = 2 * math.ceil(size / (2 * spacing) - 1e-9)
+    n = _cells(size, spacing)
     surface = wave_surface(Grid(n, spacing), env, rng[1])
-    coarse = min(n, max(2, round(n * spacing / _CANVAS_SPACING)))
-    painted = paint(env, Canvas(coarse, n * spacing / coarse, rng[2]))
+    painted = paint(env, _canvas(n, spacing, rng[2]))
     x = (np.arange(n) + 0.5) * spacing - n * spacing / 2
     sigma0 = _image(surface, painted, env)
     icebergs: tuple[Iceberg, ...] = ()
@@ -270,6 +276,38 @@ def scene(
         truth=_truth(surface, painted, env),
         icebergs=icebergs,
     )
+
+
+def scene_wind(
+    seed: Seed, environment: Environment, *, size: float, spacing: float
+) -> tuple[float, float]:
+    """Compute the wind of a scene without its waves and its image: some fifty times faster.
+
+    Parameters
+    ----------
+    seed : int or SeedSequence
+        As given to `scene`.
+    environment : Environment
+        As given to `scene`.
+    size, spacing : float
+        As given to `scene`, m.
+
+    Returns
+    -------
+    speed, direction : float
+        ``wind_speed`` and ``wind_direction`` of the truth of the scene.
+    """
+    canvas = _canvas(_cells(size, spacing), spacing, _streams(seed, 4)[2])
+    return _mean_wind(paint(environment, canvas), environment)
+
+
+def _cells(size: float, spacing: float) -> int:
+    return 2 * math.ceil(size / (2 * spacing) - 1e-9)
+
+
+def _canvas(n: int, spacing: float, rng: np.random.Generator) -> Canvas:
+    coarse = min(n, max(2, round(n * spacing / _CANVAS_SPACING)))
+    return Canvas(coarse, n * spacing / coarse, rng)
 
 
 def range_profiles(
@@ -340,16 +378,23 @@ def _truth(
     variance = surface.velocity_variance(math.radians(env.incidence))
     delay = env.view.range_to_velocity
     wavelength, direction = surface.peak()
-    east = float(np.mean(painted.speed * np.cos(painted.turn)))
-    north = float(np.mean(painted.speed * np.sin(painted.turn)))
-    turn = math.degrees(math.atan2(north, east))
+    speed, wind_direction = _mean_wind(painted, env)
     return MappingProxyType(
         {
             "swh": waviness * surface.swh,
-            "wind_speed": float(painted.speed.mean()),
-            "wind_direction": (env.wind_direction + turn + 180) % 360 - 180,
+            "wind_speed": speed,
+            "wind_direction": wind_direction,
             "peak_wavelength": wavelength,
             "peak_direction": direction,
             "azimuth_cutoff": math.pi * delay * waviness * math.sqrt(variance),
         }
     )
+
+
+def _mean_wind(painted: Phenomenon, env: Environment) -> tuple[float, float]:
+    """Mean speed, and direction of the mean vector in the frame of the scene."""
+    along = float(np.mean(painted.speed * np.cos(painted.turn)))
+    across = float(np.mean(painted.speed * np.sin(painted.turn)))
+    turn = math.degrees(math.atan2(across, along))
+    speed = float(painted.speed.mean())
+    return speed, (env.wind_direction + turn + 180) % 360 - 180
