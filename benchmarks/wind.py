@@ -54,10 +54,10 @@ def speeds(ds: xr.Dataset, reference: xr.DataArray, model: xr.Dataset) -> None:
         "cmod5n_blind": images.oceansar.gmf_wind()["wind_speed"],
         "cmod5n_reference": images.oceansar.gmf_wind(wind_to_direction=reference)[
             "wind_speed"
-        ],  # fmt: skip
+        ],
         "cmod5n_true": images.oceansar.gmf_wind(
             wind_to_direction=ds["wind_to_direction"]
-        )["wind_speed"],  # fmt: skip
+        )["wind_speed"],
     }
     values = {name: np.asarray(speed.values) for name, speed in by.items()}
     blind = rmse(truth, values["cmod5n_blind"])
