@@ -26,8 +26,9 @@ from xoceansar.evaluate import (
     find_models,
     metrics,
 )
-from xoceansar.evaluate.competitors import NoImage, OwnHead, Probe
+from xoceansar.evaluate.competitors import NoImage, OwnHead
 from xoceansar.evaluate.parts import divide, with_truth
+from xoceansar.evaluate.probes import Probe
 from xoceansar.evaluate.references import REFERENCES
 from xoceansar.evaluate.result import markdown_table
 from xoceansar.evaluate.simple_features import HandFeatures, Level
@@ -331,7 +332,7 @@ class Fake:
 
     name: str = "fake"
     needs_training: bool = False
-    model: None = None
+    bundle: None = None
     unknown: int = 0
     short: int = 0
 

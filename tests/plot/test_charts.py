@@ -27,7 +27,9 @@ def competitor(name, error, seed=0):
             return p / p.sum(axis=1, keepdims=True)
         return test.truth + error * rng.normal(size=len(test))
 
-    return SimpleNamespace(name=name, needs_training=False, model=None, predict=predict)
+    return SimpleNamespace(
+        name=name, needs_training=False, bundle=None, predict=predict
+    )
 
 
 MODELS = [competitor("bad", 2.0), competitor("good", 0.2, 1)]

@@ -136,7 +136,7 @@ def _opened(path: str, calibrated: str | None) -> "xr.Dataset":
 
 
 def _list() -> None:
-    from xoceansar.evaluate.competitors import FORMS
+    from xoceansar.evaluate.lineup import FORMS
     from xoceansar.evaluate.tasks import TASKS
 
     table = Table(

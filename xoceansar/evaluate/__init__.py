@@ -2,9 +2,10 @@
 
 from xoceansar.evaluate.collocate import collocate
 from xoceansar.evaluate.compare import benchmark
-from xoceansar.evaluate.competitors import Competitor, find_models
+from xoceansar.evaluate.competitors import Competitor
 from xoceansar.evaluate.components import wind_vector
 from xoceansar.evaluate.hand_features import HAND_FEATURES, hand_features
+from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.evaluate.splits import group_split, orbit_pass
 from xoceansar.evaluate.tasks import TASKS, Metric, Strata, Task

@@ -12,7 +12,8 @@ import xarray as xr
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, OceansarError, warn
-from xoceansar.evaluate.competitors import Competitor, find_models
+from xoceansar.evaluate.competitors import Competitor
+from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.metrics import Interval, bootstrap_scores
 from xoceansar.evaluate.parts import Part, SplitBy, divide, with_truth
 from xoceansar.evaluate.result import OVERALL, BenchmarkResult
@@ -253,7 +254,7 @@ def _is_simulated(ds: xr.Dataset) -> bool:
 
 
 def _identity(competitor: Competitor) -> dict[str, Any]:
-    handle = competitor.model
+    handle = competitor.bundle
     if handle is None:
         return {}
     return {
@@ -284,7 +285,7 @@ def _notes(
             "Simulated vignettes: these scores say nothing of skill on the real sea."
         )
     trained = sorted(
-        {c.model.name for c in competitors if c.model is not None and c.model.simulated}
+        {c.bundle.name for c in competitors if c.bundle and c.bundle.simulated}
     )
     if trained:
         notes.append(f"Trained on simulated vignettes only: {', '.join(trained)}.")

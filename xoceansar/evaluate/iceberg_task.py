@@ -1,14 +1,12 @@
 """Icebergs as a task of the benchmark: boxes found in each vignette against boxes that are there."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.errors import OceansarError
 from xoceansar.evaluate.detection import (
     PrecisionRecall,
     average_precision,
@@ -16,18 +14,11 @@ from xoceansar.evaluate.detection import (
     curve_of,
     match_boxes,
 )
-from xoceansar.evaluate.icebergs import IOU, found_boxes, true_boxes
-from xoceansar.models import ModelHandle
-from xoceansar.ops.detect import Method, icebergs
+from xoceansar.evaluate.icebergs import IOU, true_boxes
 
-__all__ = ["IcebergSearch", "curve_of_rows", "read_boxes", "score_boxes"]
+__all__ = ["curve_of_rows", "read_boxes", "rows_of", "score_boxes"]
 
 Array = npt.NDArray[Any]
-
-#: Lowest scores that are kept: what is below never makes the best F1.
-_LOW: Final = {"detector": 0.02, "cfar": 2.5}
-#: Vignettes that are searched at a time.
-_BLOCK: Final = 64
 
 
 def read_boxes(ds: xr.Dataset) -> Array:
@@ -48,7 +39,7 @@ def read_boxes(ds: xr.Dataset) -> Array:
     MissingVariableError
         If there are no boxes.
     """
-    return _objects(true_boxes(ds))
+    return rows_of(true_boxes(ds))
 
 
 def score_boxes(true: Array, predicted: Array) -> dict[str, float]:
@@ -109,55 +100,19 @@ def _hits(found: bytes, boxes: bytes) -> npt.NDArray[np.bool_]:
     return match_boxes(rows[:, :4], rows[:, 4], truth, iou=IOU) >= 0
 
 
-@dataclass(frozen=True)
-class IcebergSearch:
-    """A way to search vignettes for icebergs.
+def rows_of(rows: list[Array]) -> Array:
+    """Put boxes of vignettes, as many as there are in each, into one array.
 
     Parameters
     ----------
-    method : {"detector", "cfar"}
-        How.
-    model : ModelHandle, optional
-        The bundle whose detector it is.
+    rows : list of ndarray (n, 4) or (n, 5)
+        Of each vignette.
+
+    Returns
+    -------
+    ndarray (vignette,) of object
     """
-
-    method: Method
-    model: ModelHandle | None = None
-    needs_training: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name in tables."""
-        return "CFAR" if self.model is None else f"{self.model.name}, detector"
-
-    def search(self, ds: xr.Dataset) -> Array:
-        """Search vignettes, some at a time.
-
-        Parameters
-        ----------
-        ds : Dataset
-            Images in the library's layout.
-
-        Returns
-        -------
-        ndarray (vignette,) of object
-            Boxes and scores (n, 5) of each; none where it could not be searched.
-        """
-        rows: list[Array] = []
-        for start in range(0, ds.sizes["vignette"], _BLOCK):
-            part = ds.isel(vignette=slice(start, start + _BLOCK))
-            found = icebergs(
-                part, model=self.model, method=self.method, threshold=_LOW[self.method]
-            ).compute()
-            for box, score in zip(*found_boxes(found), strict=True):
-                rows.append(np.c_[box, score].astype(np.float64))
-        return _objects(rows)
-
-
-def _objects(rows: list[Array]) -> Array:
     out = np.empty(len(rows), dtype=object)
     for i, row in enumerate(rows):
         out[i] = np.ascontiguousarray(row, dtype=np.float64)
-    if not len(out):
-        raise OceansarError("there is no vignette to search.")
     return out
