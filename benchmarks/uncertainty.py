@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=400, help="vignettes to simulate")
     parser.add_argument("--data", type=Path, help="archive with sigma0 and the truth")
     parser.add_argument("--embedded", type=Path, help="its embeddings, .npy")
+    parser.add_argument("--model", help="name or folder; the shipped bundle otherwise")
     parser.add_argument("--altered", type=int, default=100, help="vignettes to alter")
     given = parser.parse_args()
     ds = (
@@ -160,7 +161,7 @@ def main() -> None:
         if given.data
         else simulate.vignettes(given.n, seed=SEED)
     )
-    handle = load_model()
+    handle = load_model(given.model)
     incidence = ds["incidence"].mean("sample").values
     if given.embedded:
         out = np.load(given.embedded)

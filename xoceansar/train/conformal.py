@@ -19,7 +19,7 @@ from xoceansar.models.heads import Head, head_inputs
 from xoceansar.models.intervals import IntervalSpec
 from xoceansar.train.sample import group_folds
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "error_scale"]
 
 Array = npt.NDArray[Any]
 
@@ -114,7 +114,7 @@ def calibrate(
     _check_beams(rows.beam, head, rows.dropped)
     scores, scale = next(group_folds(rows.groups, _PARTS, seed))
     _check_beams(rows.beam[scores], head, rows.dropped, least=_LEAST)
-    knots, expected = _error_scale(rows.predicted[scale], rows.error[scale])
+    knots, expected = error_scale(rows.predicted[scale], rows.error[scale])
     normalised = rows.error / np.interp(rows.predicted, knots, expected)
     arrays = {"interval_knots": knots, "interval_scale": expected}
     ranges, counts = [], []
@@ -197,8 +197,23 @@ def _check_beams(beam: Array, head: Head, dropped: int, least: int = 1) -> None:
         )
 
 
-def _error_scale(predicted: Array, error: Array) -> tuple[Array, Array]:
-    """Mean absolute error as a function of the prediction: knots and values."""
+def error_scale(predicted: Array, error: Array) -> tuple[Array, Array]:
+    """Tell the error to expect from the prediction.
+
+    Parameters
+    ----------
+    predicted : ndarray (n,)
+        Predictions.
+    error : ndarray (n,)
+        Their absolute errors.
+
+    Returns
+    -------
+    knots : ndarray (k,)
+        Mean prediction of each fifth of the rows, in order.
+    expected : ndarray (k,)
+        Mean error there, at least a twentieth of the overall mean, and positive.
+    """
     parts = np.array_split(np.argsort(predicted, kind="stable"), _KNOTS)
     parts = [part for part in parts if len(part)]
     knots = np.array([predicted[part].mean() for part in parts])
