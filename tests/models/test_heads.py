@@ -8,6 +8,7 @@ import pytest
 from xoceansar.errors import BundleError, DimensionError, WeightsMismatchError
 from xoceansar.models import Head, HeadSpec
 from xoceansar.models.heads import head_inputs, load_head, save_head
+from xoceansar.sar.inversion import invert_cmod5n
 
 LINEAR = HeadSpec(
     name="swh",
@@ -191,6 +192,26 @@ def test_inputs_are_stacked_in_order():
         np.zeros((3, 1)), None, incidence, replace(spec, ancillary=("incidence",))
     )
     np.testing.assert_allclose(only, [[0, 23], [0, 36], [0, 36]])
+
+
+def test_inputs_made_from_both_numbers_and_from_the_texture():
+    spec = replace(LINEAR, ancillary=("gmf_wind", "texture_cos2", "texture_sin2"))
+    level, incidence = np.array([0.02, np.nan, 0.3]), np.array([36.8, 36.8, 23.8])
+    texture = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, np.nan]])
+    out = head_inputs(np.zeros((3, 1)), level, incidence, spec, texture)
+    expected = np.c_[np.zeros(3), invert_cmod5n(level, incidence), texture]
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    for given in ((level, None, texture), (None, incidence, texture), (level, incidence, None), (level, incidence, texture.T)):  # fmt: skip
+        with pytest.raises(DimensionError):
+            head_inputs(np.zeros((3, 1)), *given[:2], spec, given[2])
+
+
+def test_an_axis_has_two_columns_without_a_bound():
+    axis = replace(LINEAR, target="wind_to_direction", units="degree", encoding="axis")
+    out = head(axis, weight=[[3, 0], [0, 5]], bias=[0.5, -0.5])(np.array([[3.0, -2.0]]))
+    np.testing.assert_allclose(out, [[3.5, -5.5]])
+    with pytest.raises(BundleError, match="weight"):
+        head(axis, weight=[[3], [5]], bias=[0.5])
 
 
 @pytest.mark.parametrize("level", [None, np.zeros(2), np.zeros((3, 1))])
