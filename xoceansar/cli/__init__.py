@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | benchmark | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | benchmark | experiment | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -11,6 +11,7 @@ from xoceansar.cli import (
     collocation,
     demo,
     detection,
+    experimenting,
     figures,
     fitting,
     pretraining,
@@ -65,5 +66,6 @@ app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
 app.command("fit")(fitting.fit)
 app.command("benchmark")(benchmarking.benchmark)
+app.command("experiment")(experimenting.experiment)
 app.command("pretrain")(pretraining.pretrain)
 app.command("demo")(demo.demo)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from xoceansar.evaluate import BenchmarkResult
 
-__all__ = ["benchmark"]
+__all__ = ["benchmark", "open_truth"]
 
 
 def benchmark(
@@ -98,8 +98,8 @@ def benchmark(
     from xoceansar.evaluate.tasks import find_task
 
     chosen = find_task(task)
-    ds = _opened(data, calibrated)
-    known = None if train is None else _opened(train, calibrated)
+    ds = open_truth(data, calibrated)
+    known = None if train is None else open_truth(train, calibrated)
     with working(f"comparing models on {ds.sizes['vignette']} vignettes"):
         result = compare(
             ds, chosen, models=model, train=known, split=split, test=test, draws=draws,
@@ -110,7 +110,25 @@ def benchmark(
         _write(result, to)
 
 
-def _opened(path: str, calibrated: str | None) -> "xr.Dataset":
+def open_truth(path: str, calibrated: str | None) -> "xr.Dataset":
+    """Open vignettes with their truth, lazily.
+
+    Parameters
+    ----------
+    path : str
+        Zarr store, or folder of TenGeoP-SARwv.
+    calibrated : str or None
+        Store of the calibrated vignettes behind its quick-looks.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ProductError
+        If it is neither, or has quick-looks alone.
+    """
     import xarray as xr
 
     def store(name: str) -> "xr.Dataset":

@@ -4,6 +4,7 @@ from xoceansar.evaluate.collocate import collocate
 from xoceansar.evaluate.compare import benchmark
 from xoceansar.evaluate.competitors import Competitor
 from xoceansar.evaluate.components import wind_vector
+from xoceansar.evaluate.experiments import EXPERIMENTS, experiment
 from xoceansar.evaluate.hand_features import HAND_FEATURES, hand_features
 from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.result import BenchmarkResult
@@ -11,6 +12,7 @@ from xoceansar.evaluate.splits import group_split, orbit_pass
 from xoceansar.evaluate.tasks import TASKS, Metric, Strata, Task
 
 __all__ = [
+    "EXPERIMENTS",
     "HAND_FEATURES",
     "TASKS",
     "BenchmarkResult",
@@ -20,6 +22,7 @@ __all__ = [
     "Task",
     "benchmark",
     "collocate",
+    "experiment",
     "find_models",
     "group_split",
     "hand_features",

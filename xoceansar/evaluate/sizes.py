@@ -34,8 +34,9 @@ class SizeRecall:
     @property
     def recall(self) -> npt.NDArray[np.float64]:
         """Fraction found of each size; NaN where there is none."""
-        full = np.full(len(self.n), np.nan)
-        return np.divide(self.found, self.n, out=full, where=self.n > 0)
+        out: npt.NDArray[np.float64] = np.full(len(self.n), np.nan)
+        np.divide(self.found, self.n, out=out, where=self.n > 0)
+        return out
 
     @property
     def labels(self) -> tuple[str, ...]:

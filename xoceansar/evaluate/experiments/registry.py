@@ -1,0 +1,150 @@
+"""The experiments by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import xarray as xr
+
+from xoceansar.errors import OceansarError
+from xoceansar.evaluate.experiments import (
+    calibration,
+    digital_numbers,
+    finetuning,
+    sensors,
+    small_objects,
+    zero_shot,
+)
+from xoceansar.evaluate.experiments.result import ExperimentResult
+
+__all__ = ["EXPERIMENTS", "Experiment", "experiment", "find_experiment"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment that can be run by name.
+
+    Parameters
+    ----------
+    name : str
+        On the command line.
+    question : str
+        What it asks.
+    run : callable
+        From vignettes and a model to a result; takes ``limit``, ``draws``, ``seed`` and
+        ``cache``, and what `options` names.
+    needs : {"truth", "boxes", "nothing"}
+        Vignettes with any of class, wave height and wind; with boxes of icebergs; or none.
+    options : tuple of str
+        Further arguments of `run`.
+    """
+
+    name: str
+    question: str
+    run: Callable[..., ExperimentResult]
+    needs: Literal["truth", "boxes", "nothing"] = "truth"
+    options: tuple[str, ...] = ()
+
+
+#: The experiments, by name.
+EXPERIMENTS: Final[Mapping[str, Experiment]] = MappingProxyType(
+    {
+        e.name: e
+        for e in (
+            Experiment("zero-shot", zero_shot.QUESTION, zero_shot.zero_shot),
+            Experiment(
+                "dn", digital_numbers.QUESTION, digital_numbers.dn, options=("spread",)
+            ),
+            Experiment(
+                "finetune",
+                finetuning.QUESTION,
+                finetuning.finetune,
+                options=("task", "modes"),
+            ),
+            Experiment("calibration", calibration.QUESTION, calibration.calibration),
+            Experiment(
+                "sensor",
+                sensors.QUESTION,
+                sensors.sensor,
+                needs="nothing",
+                options=("sensors",),
+            ),
+            Experiment(
+                "small-objects",
+                small_objects.QUESTION,
+                small_objects.small_objects,
+                needs="boxes",
+            ),
+        )
+    }
+)
+
+
+def find_experiment(name: str) -> Experiment:
+    """Find an experiment by its name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXPERIMENTS`.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    OceansarError
+        If there is no such experiment; the message lists them.
+
+    Examples
+    --------
+    >>> find_experiment("sensor").needs
+    'nothing'
+    """
+    if name not in EXPERIMENTS:
+        raise OceansarError(
+            f"there is no experiment {name!r}; there are {list(EXPERIMENTS)}."
+        )
+    return EXPERIMENTS[name]
+
+
+def experiment(
+    name: str, ds: xr.Dataset | None = None, model: Any = None, **options: Any
+) -> ExperimentResult:
+    """Run an experiment of the paper.
+
+    Parameters
+    ----------
+    name : str
+        ``zero-shot``, ``dn``, ``finetune``, ``calibration``, ``sensor`` or ``small-objects``.
+    ds : Dataset, optional
+        Vignettes with their truth; none for ``sensor``.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+    **options
+        ``limit``, ``draws``, ``seed``, ``cache``, and those of the experiment itself.
+
+    Returns
+    -------
+    ExperimentResult
+
+    Raises
+    ------
+    OceansarError
+        If there is no such experiment or option, or it needs data and gets none; and what the
+        experiment raises.
+    """
+    chosen = find_experiment(name)
+    known = {"limit", "draws", "seed", "cache", *chosen.options}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise OceansarError(
+            f"experiment {name!r} has no option {', '.join(unknown)}; it has {sorted(known)}."
+        )
+    if ds is None and chosen.needs != "nothing":
+        raise OceansarError(
+            f"experiment {name!r} needs vignettes with their truth ({chosen.needs}); got none."
+        )
+    return chosen.run(ds, model, **options)

@@ -1,0 +1,111 @@
+"""Which icebergs are found, by their size."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xoceansar.conventions import LINE, SAMPLE
+from xoceansar.evaluate.detection import precision_recall
+from xoceansar.evaluate.diagnose import Sign, missed_small_objects
+from xoceansar.evaluate.experiments.result import ExperimentResult
+from xoceansar.evaluate.experiments.rows import numbered
+from xoceansar.evaluate.experiments.shared import about, first_notes
+from xoceansar.evaluate.icebergs import IOU, found_boxes, true_boxes
+from xoceansar.evaluate.sizes import SizeRecall, recall_by_size
+from xoceansar.ops.detect import Method, icebergs
+from xoceansar.ops.embed import Model, as_handle
+from xoceansar.ops.layout import find_images
+
+__all__ = ["small_objects"]
+
+QUESTION: Final = "Which icebergs are found, by the length of their longer side?"
+CFAR: Final = "CFAR"
+
+
+def small_objects(
+    ds: xr.Dataset,
+    model: Model = None,
+    *,
+    limit: int | None = None,
+    draws: int = 500,
+    seed: int = 0,
+    cache: str | Path | None = None,
+) -> ExperimentResult:
+    """Measure the recall of icebergs by their size, of a model's detector and of CFAR.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Vignettes with ``iceberg_box`` (vignette, iceberg, edge), and their places.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given. Without a detector CFAR alone is
+        measured, and that is said.
+    limit : int, optional
+        Use the first so many vignettes.
+    draws, seed, cache
+        Not used: there is nothing random and no embedding.
+
+    Returns
+    -------
+    ExperimentResult
+        A row for each method: precision, recall and F1 at its own threshold, and the recall of
+        each size in pixels. Signs: ``missed small objects``, ``missed objects``.
+
+    Raises
+    ------
+    MissingVariableError
+        If there are no true boxes, or nothing says where the vignettes lie.
+    """
+    del draws, cache
+    some, handle = numbered(ds, limit), as_handle(model)
+    truth = true_boxes(some)
+    images, _ = find_images(some)
+    shape = (images.sizes[LINE], images.sizes[SAMPLE])
+    methods: dict[str, Method] = {CFAR: "cfar"}
+    notes = first_notes(some, handle)
+    if handle.detectors:
+        methods = {handle.name: "detector", **methods}
+    else:
+        notes.append(f"{handle.name} has no detector: CFAR alone was measured.")
+    rows: dict[str, dict[str, str]] = {}
+    signs: list[Sign] = []
+    answer = []
+    for name, method in methods.items():
+        found = icebergs(some, model=handle, method=method).compute()
+        boxes, scores = found_boxes(found)
+        sizes = recall_by_size(boxes, scores, truth, shape=shape)
+        rows[name] = _row(boxes, scores, truth, sizes)
+        signs.append(missed_small_objects(sizes, model=name))
+        answer.append(f"{name}: {sizes.found.sum()} of {sizes.n.sum()} icebergs found.")
+    table = pd.DataFrame(rows).T
+    table.index.name = "method"
+    return ExperimentResult(
+        name="small-objects",
+        question=QUESTION,
+        table=table,
+        answer=tuple(answer),
+        signs=tuple(signs),
+        notes=tuple(notes),
+        metadata=about(some, handle, seed, iou=IOU),
+    )
+
+
+def _row(
+    boxes: list[np.ndarray],
+    scores: list[np.ndarray],
+    truth: list[np.ndarray],
+    sizes: SizeRecall,
+) -> dict[str, str]:
+    curve = precision_recall(boxes, scores, truth, iou=IOU)
+    # at the last entry every detection that was kept counts
+    whole = [
+        f"{values[-1]:.2f}" if len(values) else "-"
+        for values in (curve.precision, curve.recall, curve.f1)
+    ]
+    found = dict(zip(("precision", "recall", f"F1@{IOU:g}"), whole, strict=True))
+    for label, n, hit in zip(sizes.labels, sizes.n, sizes.found, strict=True):
+        found[label] = f"{hit} of {n}"
+    return found
