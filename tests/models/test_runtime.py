@@ -120,6 +120,12 @@ def test_sixteen_threads_load_once(tiny, monkeypatch, no_cache):
     assert not any(p.requires_grad for p in network.module.parameters())
 
 
+def test_random_numbers_of_the_user_go_on(tiny, no_cache):
+    state = torch.random.get_rng_state()
+    embed_block(vignettes(1), INCIDENCE[:1], handle=tiny)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 def test_gradients_are_off_in_every_thread(tiny, monkeypatch):
     modes, pooled = [], runtime.pooled_features
     monkeypatch.setattr(

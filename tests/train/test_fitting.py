@@ -20,9 +20,9 @@ from xoceansar.errors import (
     UnitsError,
     WeightsMismatchError,
 )
+from xoceansar.io.passes import orbit_pass
 from xoceansar.models.heads import head_inputs, load_head
 from xoceansar.train import fit
-from xoceansar.train.groups import orbit_pass
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*simulated vignettes only")
 
@@ -560,38 +560,3 @@ def test_names_of_units_are_read(embeddings, tiny_model):
     ds = embeddings.copy()
     ds["swh"].attrs["units"] = "metres"
     assert fit(ds, "swh", model=tiny_model).head.spec.units == "m"
-
-
-# orbit passes
-
-
-@pytest.mark.parametrize("name", ["vignette_id", "product"])
-def test_a_pass_is_an_orbit_and_a_data_take_goes_on_into_the_next(name):
-    form = {
-        "vignette_id": "s1{}-wv1-slc-vv-20210403t083025-20210403t083028-{}-{}-001",
-        "product": "S1{}_WV_SLC__1SSV_20210403T083025_20210403T084441_{}_{}_E5A4.SAFE",
-    }[name]
-    parts = [
-        ("a", "000010", "00aaaa"),
-        ("a", "000010", "00bbbb"),  # the same orbit
-        ("a", "000011", "00bbbb"),  # the same data take
-        ("a", "000012", "00cccc"),
-        ("b", "000012", "00aaaa"),  # another satellite
-    ]
-    names = [form.format(*part) for part in parts]
-    found = orbit_pass(xr.Dataset(coords={name: ("vignette", names)})).tolist()
-    assert found == [
-        "S1A-000010", "S1A-000010", "S1A-000010", "S1A-000012", "S1B-000012",
-    ]  # fmt: skip
-
-
-def test_passes_without_names_are_told_by_silence():
-    minutes = np.array([0, 40, 5, 9, 61, 12])
-    time = np.datetime64("2021-04-03T08:00", "ns") + minutes * np.timedelta64(1, "m")
-    ds = xr.Dataset(coords={"time": ("vignette", time)})
-    found = orbit_pass(ds)
-    assert [np.flatnonzero(found == name)[0] for name in found] == [0, 1, 0, 0, 4, 0]
-    two = ds.assign_coords(platform=("vignette", list("AABAAA")))
-    assert orbit_pass(two)[2] not in np.delete(orbit_pass(two), 2)
-    with pytest.raises(MissingVariableError, match="orbit pass"):
-        orbit_pass(ds.drop_vars("time"))

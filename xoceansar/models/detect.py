@@ -254,7 +254,9 @@ def _get_detector(
     with load_lock:
         if key not in _detectors:
             path = Path(handle.path) / spec.file
-            module = Detector(spec, handle.backbone.width)
+            torch = require("torch", extra="models")
+            with torch.random.fork_rng(devices=[]):  # it draws weights of its own
+                module = Detector(spec, handle.backbone.width)
             load_state(module, read_arrays(path, spec.sha256), str(path))
             _detectors[key] = (
                 module.eval().requires_grad_(False).to(device=network.device)

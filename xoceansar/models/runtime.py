@@ -269,7 +269,8 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
     torch = require("torch", extra="models")
     path = Path(handle.path) / handle.backbone.file
     state = read_arrays(path, handle.weights_sha256)
-    module = build_network(handle.backbone, handle.input.size)
+    with torch.random.fork_rng(devices=[]):  # a new network draws weights of its own
+        module = build_network(handle.backbone, handle.input.size)
     load_state(module, state, str(path))
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     module = module.eval().requires_grad_(False).to(device=device, dtype=dtype)

@@ -4,7 +4,6 @@ Neighbours on one pass are 100 km apart and share wave field, wind and calibrati
 validated on the neighbours of its training set is validated on its training set.
 """
 
-import re
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +12,9 @@ import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, warn
+from xoceansar.io.passes import orbit_pass
 
-__all__ = ["ORBIT_PASS", "groups_of", "orbit_pass"]
+__all__ = ["ORBIT_PASS", "groups_of", "warn_if_few"]
 
 Array = npt.NDArray[Any]
 
@@ -22,100 +22,6 @@ Array = npt.NDArray[Any]
 ORBIT_PASS: Final = "orbit_pass"
 #: Fewer groups than this make a validation that rests on one or two of them.
 _FEW: Final = 10
-#: Absolute orbit and data take, as products and vignettes are named.
-_NAMED: Final = re.compile(
-    r"(?P<platform>s1[a-z])[_-].*?[_-](?P<orbit>\d{6})[_-](?P<datatake>[0-9a-f]{6})[_-]",
-    re.IGNORECASE,
-)
-#: Vignettes follow each other every 15 s; a longer silence than this ends a pass.
-_SILENCE: Final = np.timedelta64(10, "m")
-
-
-def orbit_pass(ds: xr.Dataset | xr.DataArray) -> npt.NDArray[np.str_]:
-    """Name the orbit pass of each vignette.
-
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        With ``vignette_id`` or ``product`` as Sentinel-1 names them, or ``time`` and, where there
-        are several satellites, ``platform``, each (vignette).
-
-    Returns
-    -------
-    ndarray (vignette,) of str
-        Vignettes of one orbit, and those of one data take (which may go on into the next orbit),
-        have the same name. By time: those that follow each other within ten minutes.
-
-    Raises
-    ------
-    MissingVariableError
-        If nothing tells the pass.
-
-    Examples
-    --------
-    >>> stem = "s1a-wv1-slc-vv-20210403t083025-20210403t083028-026300-032390-001"
-    >>> ds = xr.Dataset(coords={"vignette_id": ("vignette", [stem])})
-    >>> orbit_pass(ds).tolist()
-    ['S1A-026300']
-    """
-    for name in ("vignette_id", "product"):
-        if name in ds.coords or name in getattr(ds, "data_vars", ()):
-            found = [_NAMED.match(str(text)) for text in _per_vignette(ds, name)]
-            if found and all(found):
-                return _joined([match for match in found if match])
-    if "time" in ds.coords:
-        return _by_time(ds)
-    raise MissingVariableError(
-        "nothing tells the orbit pass of the vignettes: 'vignette_id', 'product' or 'time' is "
-        "needed. Name what belongs together: groups='a coordinate', or groups=array; "
-        "groups=None takes every vignette for itself."
-    )
-
-
-def _per_vignette(ds: xr.Dataset | xr.DataArray, name: str) -> Array:
-    values = ds[name]
-    n = ds.sizes[VIGNETTE]
-    return np.broadcast_to(np.asarray(values.values), (n,))
-
-
-def _joined(names: list[re.Match[str]]) -> npt.NDArray[np.str_]:
-    """Join orbits that share a data take; the name is that of the first orbit."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    platform = [name["platform"].upper() for name in names]
-    orbits, orbit = np.unique(
-        [f"{p}-{n['orbit']}" for p, n in zip(platform, names, strict=True)],
-        return_inverse=True,
-    )
-    takes, take = np.unique(
-        [f"{p}-{n['datatake']}" for p, n in zip(platform, names, strict=True)],
-        return_inverse=True,
-    )
-    size = len(orbits) + len(takes)
-    links = coo_matrix(
-        (np.ones(len(names)), (orbit, len(orbits) + take)), shape=(size, size)
-    )
-    _, part = connected_components(links, directed=False)
-    _, first = np.unique(part[: len(orbits)], return_index=True)
-    name_of = {part[i]: str(orbits[i]) for i in first}
-    return np.array([name_of[part[i]] for i in orbit])
-
-
-def _by_time(ds: xr.Dataset | xr.DataArray) -> npt.NDArray[np.str_]:
-    time = _per_vignette(ds, "time").astype("datetime64[ns]")
-    platform = (
-        _per_vignette(ds, "platform").astype(str)
-        if "platform" in ds.coords
-        else np.full(len(time), "")
-    )
-    order = np.lexsort((time, platform))
-    silent = np.diff(time[order]) > _SILENCE
-    other = platform[order][1:] != platform[order][:-1]
-    number = np.concatenate([[0], np.cumsum(silent | other)])[: len(time)]
-    out = np.empty(len(time), dtype=np.int64)
-    out[order] = number
-    return np.array([f"pass-{i:05d}" for i in out])
 
 
 def groups_of(
