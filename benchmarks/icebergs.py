@@ -30,7 +30,8 @@ def subsets(ds: xr.Dataset) -> dict[str, np.ndarray]:
     wind, ice = ds["wind_speed"].values, ds["ocean_class"].values == 5
     return {
         "all": np.ones(len(wind), bool),
-        "rough_sea": (wind > 10) & ~ice,
+        "rough_sea": wind > 10,
+        "rough_sea_without_ice": (wind > 10) & ~ice,
         "without_sea_ice": ~ice,
     }
 
@@ -70,7 +71,7 @@ def main() -> None:
             best["detector"],
             "",
             f">= CFAR + 0.05 ({bar:.3f})",
-            None if subset == "without_sea_ice" else best["detector"] >= bar,
+            None if subset.endswith("ice") else best["detector"] >= bar,
         )
 
 

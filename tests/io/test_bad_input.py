@@ -264,7 +264,7 @@ def test_an_unknown_satellite_is_read_without_corrections(tmp_path, satellite):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        (f"S1A_WV_OCN__2SSV_{SAFE}", r"WV OCN.*xarray\.open_dataset"),
+        (f"S1A_WV_OCN__2SSV_{SAFE}", r"WV OCN.*xoceansar\.open_ocn"),
         (f"S1A_WV_RAW__0SSV_{SAFE}", "WV RAW.*no image"),
         (f"S1A_IW_GRDH_1SDV_{SAFE}", "IW GRD.*xsar"),
         (f"S1B_IW_SLC__1SDV_{SAFE}", "IW SLC.*xsar"),

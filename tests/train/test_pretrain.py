@@ -200,8 +200,11 @@ def test_the_loss_is_the_weighted_sum(archive, tmp_path):
     np.testing.assert_allclose(log["loss"], total, rtol=1e-5)
 
 
-def test_the_bundle_is_the_teacher_and_says_where_it_comes_from(archive, tmp_path):
+def test_the_bundle_is_the_teacher_and_says_where_it_comes_from(
+    archive, tmp_path, monkeypatch
+):
     run = pretrain(archive, recipe(), tmp_path / "run")
+    monkeypatch.setattr("xoceansar.models.bundle._warned", False)
     with pytest.warns(OceansarWarning, match="simulated"):
         embedding = archive.oceansar.embed(model=run.bundle).compute()
     assert embedding.shape == (N, 72)

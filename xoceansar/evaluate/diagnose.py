@@ -336,8 +336,9 @@ def unusable_input(predicted: Array, *, model: str, what: str) -> Sign:
     Sign
         Found where more than half is missing.
     """
-    rows = predicted.reshape(len(predicted), -1)
-    missing = float(np.isnan(rows).any(axis=1).mean()) if len(rows) else 0.0
+    n = len(predicted)
+    without = np.isnan(predicted).any(axis=tuple(range(1, predicted.ndim)))
+    missing = float(without.mean()) if n else 0.0
     words = f"{model}: {100 * missing:.0f} % of the vignettes have no {what}."
     if missing <= _MOST_MISSING:
         return Sign("no output", False, words)

@@ -123,7 +123,7 @@ def fit(
     >>> rng = np.random.default_rng(0)
     >>> model = xos.load_model()
     >>> ids = [
-    ...     f"s1a-wv1-slc-vv-20210403t083025-20210403t083028-{i // 4:06d}-{i // 4:06x}-001"
+    ...     f"s1a-wv1-slc-vv-20210403t083025-20210403t083028-{i // 4:06d}-{i // 4:06x}-{i:03d}"
     ...     for i in range(80)
     ... ]
     >>> vectors = xr.DataArray(
