@@ -9,14 +9,13 @@ import numpy as np
 import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
-from xoceansar.evaluate.experiments.result import ExperimentResult, summary
-from xoceansar.evaluate.experiments.rows import (
+from xoceansar.evaluate.experiments._rows import (
     Given,
     known_tasks,
     numbered,
     own_outputs,
 )
-from xoceansar.evaluate.experiments.shared import (
+from xoceansar.evaluate.experiments._shared import (
     about,
     compare,
     first_notes,
@@ -25,6 +24,7 @@ from xoceansar.evaluate.experiments.shared import (
     own_tasks,
     with_unit,
 )
+from xoceansar.evaluate.experiments.result import ExperimentResult, summary
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.ops.embed import Model
 from xoceansar.sar.calibrate import noise_scaling

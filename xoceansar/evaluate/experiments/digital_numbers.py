@@ -9,12 +9,7 @@ import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
 from xoceansar.evaluate.diagnose import collapsed_embedding
-from xoceansar.evaluate.experiments.result import (
-    ExperimentResult,
-    paired_gain,
-    summary,
-)
-from xoceansar.evaluate.experiments.rows import (
+from xoceansar.evaluate.experiments._rows import (
     Given,
     Precomputed,
     embedded,
@@ -23,12 +18,17 @@ from xoceansar.evaluate.experiments.rows import (
     out_of_pass,
     own_outputs,
 )
-from xoceansar.evaluate.experiments.shared import (
+from xoceansar.evaluate.experiments._shared import (
     about,
     compare,
     first_notes,
     open_store,
     output_signs,
+)
+from xoceansar.evaluate.experiments.result import (
+    ExperimentResult,
+    paired_gain,
+    summary,
 )
 from xoceansar.evaluate.probes import Probe
 from xoceansar.evaluate.splits import orbit_pass

@@ -7,23 +7,23 @@ from typing import Final, Literal
 import xarray as xr
 
 from xoceansar.errors import OceansarError
-from xoceansar.evaluate.experiments.result import (
-    ExperimentResult,
-    paired_gain,
-    summary,
-)
-from xoceansar.evaluate.experiments.rows import (
+from xoceansar.evaluate.experiments._rows import (
     Given,
     known_tasks,
     numbered,
     own_outputs,
 )
-from xoceansar.evaluate.experiments.shared import (
+from xoceansar.evaluate.experiments._shared import (
     about,
     compare,
     first_notes,
     open_store,
     output_signs,
+)
+from xoceansar.evaluate.experiments.result import (
+    ExperimentResult,
+    paired_gain,
+    summary,
 )
 from xoceansar.evaluate.parts import divide, with_truth
 from xoceansar.evaluate.tasks import Task

@@ -37,12 +37,12 @@ class ExperimentResult:
         What was looked for that would mean a failure.
     notes : tuple of str
         What to know before using the numbers; the first is that they are simulated, if they are.
+    metadata : mapping
+        Model, vignettes, seed: JSON values.
     parts : mapping of str to BenchmarkResult
         All scores of each task, where there are any.
     axis : mapping of str to float
         Place of conditions on an axis, for a figure: the error of the gain in dB.
-    metadata : mapping
-        Model, vignettes, seed: JSON values.
     """
 
     name: str

@@ -9,24 +9,24 @@ import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError
-from xoceansar.evaluate.experiments.result import (
-    ExperimentResult,
-    paired_gain,
-    summary,
-)
-from xoceansar.evaluate.experiments.rows import (
+from xoceansar.evaluate.experiments._rows import (
     Given,
     known_tasks,
     numbered,
     own_outputs,
 )
-from xoceansar.evaluate.experiments.shared import (
+from xoceansar.evaluate.experiments._shared import (
     about,
     compare,
     first_notes,
     open_store,
     output_signs,
     own_tasks,
+)
+from xoceansar.evaluate.experiments.result import (
+    ExperimentResult,
+    paired_gain,
+    summary,
 )
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.ops.embed import Model

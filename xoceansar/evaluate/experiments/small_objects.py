@@ -10,9 +10,9 @@ import xarray as xr
 from xoceansar.conventions import LINE, SAMPLE
 from xoceansar.evaluate.detection import precision_recall
 from xoceansar.evaluate.diagnose import Sign, missed_small_objects
+from xoceansar.evaluate.experiments._rows import numbered
+from xoceansar.evaluate.experiments._shared import about, first_notes
 from xoceansar.evaluate.experiments.result import ExperimentResult
-from xoceansar.evaluate.experiments.rows import numbered
-from xoceansar.evaluate.experiments.shared import about, first_notes
 from xoceansar.evaluate.icebergs import IOU, found_boxes, true_boxes
 from xoceansar.evaluate.sizes import SizeRecall, recall_by_size
 from xoceansar.ops.detect import Method, icebergs

@@ -6,12 +6,7 @@ from typing import Final
 import xarray as xr
 
 from xoceansar.evaluate.diagnose import Sign, collapsed_embedding, near_random
-from xoceansar.evaluate.experiments.result import (
-    ExperimentResult,
-    paired_gain,
-    summary,
-)
-from xoceansar.evaluate.experiments.rows import (
+from xoceansar.evaluate.experiments._rows import (
     Given,
     Learner,
     Nearest,
@@ -22,13 +17,18 @@ from xoceansar.evaluate.experiments.rows import (
     numbered,
     out_of_pass,
 )
-from xoceansar.evaluate.experiments.shared import (
+from xoceansar.evaluate.experiments._shared import (
     about,
     compare,
     first_notes,
     open_store,
     output_signs,
     with_unit,
+)
+from xoceansar.evaluate.experiments.result import (
+    ExperimentResult,
+    paired_gain,
+    summary,
 )
 from xoceansar.evaluate.features import RandomTwin
 from xoceansar.evaluate.result import BenchmarkResult
