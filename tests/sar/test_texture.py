@@ -48,6 +48,20 @@ def test_level_trend_along_range_and_targets_do_not_matter():
         np.testing.assert_allclose(found, expected, atol=0.06)
 
 
+def test_two_equal_textures_at_right_angles_cancel():
+    """Along range and along azimuth: the half spectrum holds one of them twice."""
+    image = bands(0) + bands(90, seed=1)
+    assert np.linalg.norm(texture_axis(image[None], SPACING)) < 0.1
+
+
+def test_near_and_far_range_count_alike_whatever_the_trend():
+    near, far = bands(45), bands(135, seed=1)
+    image = np.where(np.arange(256) < 128, near, far)
+    for trend in (1.0, np.linspace(2.0, 0.4, 256)):
+        found = texture_axis((image * trend)[None], SPACING)
+        assert np.linalg.norm(found) < 0.2
+
+
 def test_missing_pixels_and_useless_images_harm_no_neighbour():
     image = bands(60)
     holes = image.copy()
