@@ -123,6 +123,12 @@ def test_shares_and_classes_are_kept():
         assert tested / whole == pytest.approx(0.25, abs=0.08)
 
 
+def test_large_groups_do_not_spoil_the_shares():
+    groups = np.r_[np.zeros(40, int), np.arange(1, 61)]
+    for seed in range(5):
+        assert len(group_split(groups, test=0.4, seed=seed).test) == 40
+
+
 def test_a_seed_is_a_split():
     groups = np.repeat(np.arange(20), 5)
     one, again, other = (group_split(groups, seed=s).test.tolist() for s in (0, 0, 1))
