@@ -198,7 +198,14 @@ def test_few_passes_have_no_limits(quick):
     few = rows["passes"] < 5
     assert rows[few]["lower"].isna().all()
     assert (rows[~few]["lower"] <= rows[~few]["value"]).all()
-    assert any("too narrow" in note for note in result.notes)
+    assert any("no confidence limits" in note for note in result.notes)
+    correlation = score(result, LEVEL, "correlation")
+    text = result.table().loc[LEVEL, "correlation ↑"]
+    assert float(text) == pytest.approx(correlation, abs=0.01)
+    assert len(text.partition(".")[2]) >= 2
+    assert "[" not in result.table().to_string()
+    more = quick(test=0.5)
+    assert any("too narrow" in note for note in more.notes)
 
 
 # Sides

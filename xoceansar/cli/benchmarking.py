@@ -1,7 +1,7 @@
 """The command that compares models on a task."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from xoceansar.evaluate import BenchmarkResult
 
 __all__ = ["benchmark", "open_truth"]
+
+#: Scores that a terminal of 80 columns holds, with their limits.
+_SCORES: Final = 2
 
 
 def benchmark(
@@ -174,11 +177,14 @@ def _print(result: "BenchmarkResult") -> None:
     frame = result.table()
     title = f"{result.task.name}, {result.metadata['n_scored']} vignettes{simulated}"
     table = Table("model", title=title, title_justify="left")
-    for column in frame.columns:
-        table.add_column(column, justify="right")
-    for model, row in zip(frame.index, frame.to_numpy(), strict=True):
+    shown = list(frame.columns[:_SCORES])
+    for column in shown:
+        table.add_column(column, justify="right", no_wrap=True)
+    for model, row in zip(frame.index, frame[shown].to_numpy(), strict=True):
         table.add_row(model, *row)
     out.print(table)
+    if len(frame.columns) > _SCORES:
+        out.print("All scores, by beam, sea state and wind too: --to FOLDER")
     for note in result.notes:
         out.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
 

@@ -300,7 +300,12 @@ def _notes(
         )
     if known is not None:
         notes += _between(known, scored, task)
-    if len(np.unique(scored.groups)) < _FEW:
+    passes = len(np.unique(scored.groups))
+    if passes < _TOO_FEW:
+        notes.append(
+            f"Fewer than {_TOO_FEW} passes are scored: there are no confidence limits."
+        )
+    elif passes < _FEW:
         notes.append(
             f"Fewer than {_FEW} passes are scored: the confidence limits are too narrow."
         )

@@ -279,11 +279,11 @@ def _text(row: Any, digits: int) -> str:
 
 
 def _digits(rows: pd.DataFrame) -> int:
-    """Digits behind the point that the intervals, or else the scores, of a column warrant."""
+    """Digits behind the point that the intervals of a column warrant; three without intervals."""
     width = (rows["upper"] - rows["lower"]).replace(0, np.nan).median()
-    size = (
-        width if np.isfinite(width) else rows["value"].abs().replace(0, np.nan).median()
-    )
+    size = width
+    if not np.isfinite(width):
+        size = 0.03 * rows["value"].abs().replace(0, np.nan).median()
     if not np.isfinite(size):
         return 2
     return int(np.clip(np.ceil(0.5 - np.log10(size)), 0, 4))

@@ -107,9 +107,10 @@ def _subject(result: BenchmarkResult) -> str:
 
 def _size(result: BenchmarkResult, *more: str) -> str:
     meta = result.metadata
-    limits = f"bars: {100 * meta['level']:g} % confidence"
     text = f"{meta['n_scored']} vignettes, {meta['n_passes']} passes"
-    return "; ".join((text, limits, *more))
+    known = result.scores["lower"].notna().any()
+    limits = [f"bars: {100 * meta['level']:g} % confidence"] if known else []
+    return "; ".join((text, *limits, *more))
 
 
 def score_by_bin(
