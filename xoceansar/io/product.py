@@ -34,8 +34,9 @@ _MODE: Final = "string((//*[local-name()='instrumentMode']/*[local-name()='mode'
 _KIND: Final = "string((//*[local-name()='productType'])[1])"
 
 _REMEDIES: Final = {
-    "OCN": "Level 2 already holds geophysical variables: open it with xoceansar.open_ocn, or "
-    "give the SLC product of the same pass.",
+    "OCN": "Level 2 already holds geophysical variables: open a Wave Mode one with "
+    "xoceansar.open_ocn, another with xarray.open_dataset on the netCDF files in its measurement "
+    "folder, or give the SLC product of the same pass.",
     "RAW": "Level 0 has no image: give the SLC product of the same pass.",
 }
 _OTHER_MODES: Final = (
