@@ -402,9 +402,8 @@ def missed_small_objects(sizes: SizeRecall, *, model: str) -> Sign:
         True,
         words,
         (
-            "they are smaller than a patch of the network: a detector with an up-sampled "
-            "feature pyramid, or a finer spacing",
-            "they are near one pixel and within the speckle: CFAR on a finer image",
-            "the fit had few of them",
+            "they are near one pixel and within the speckle: a finer spacing",
+            "a detector sees patches, and they are smaller: an up-sampled feature pyramid",
+            "the fit of the detector had few of them",
         ),
     )

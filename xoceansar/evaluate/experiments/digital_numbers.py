@@ -67,8 +67,8 @@ def digital_numbers(
     Returns
     -------
     DataArray
-        ``|DN| = A sqrt(sigma0 + nesz)`` with ``20 log10 A`` normal, of mean zero. Lazy where the
-        images are; floored at zero.
+        ``|DN| = A sqrt(sigma0 + nesz)`` with ``20 log10 A`` normal, of mean zero; floored at
+        zero. Lazy where the images are: loads the coordinates that tell pass and beam.
 
     Notes
     -----

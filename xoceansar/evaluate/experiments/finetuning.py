@@ -34,6 +34,8 @@ __all__ = ["FROZEN", "finetune"]
 
 QUESTION: Final = "Is it worth training the backbone along with the head, on the vignettes that are there?"
 FROZEN: Final = "frozen"
+#: What is written down of a fine-tuning.
+_KEPT: Final = ("epoch", "learning_rate")
 Mode = Literal["lora", "full"]
 
 
@@ -108,7 +110,8 @@ def finetune(
         outputs = own_outputs(test, bundle, [chosen], store)
         given.append(Given(name, outputs, bundle))
         if mode is not None:
-            epochs[name] = dict(result.head.spec.metrics.get("finetune", {}))
+            found = result.head.spec.metrics
+            epochs[name] = {key: found.get(key) for key in _KEPT}
     parts = compare(test, [chosen], given, draws=draws, seed=seed)
     part, metric = parts[chosen.name], chosen.metrics[0]
     units = "" if metric.units == "1" else f" {metric.units}"
