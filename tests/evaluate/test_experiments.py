@@ -409,6 +409,9 @@ def test_the_sensitivity_to_gain_is_that_of_the_head(calibrated, tiny_model):
     said = [s for s in calibrated.answer if s.startswith("wind_speed, wv")]
     assert [s[:15] for s in said] == ["wind_speed, wv1", "wind_speed, wv2"]
     assert all("for each dB of gain" in s for s in said)
+    near = part.strata["beam"] == "wv1"
+    told = float(said[0].split(": ")[1].split()[0])
+    assert told == pytest.approx(((up - down)[near] / 2).mean(), rel=0.06)
     assert calibrated.axis == {
         "gain -2 dB": -2, "gain -1 dB": -1, "gain -0.5 dB": -0.5, "as calibrated": 0,
         "gain +0.5 dB": 0.5, "gain +1 dB": 1, "gain +2 dB": 2,

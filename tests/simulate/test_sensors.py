@@ -92,22 +92,29 @@ def looks_at_50m(sensor):
     return image.mean() ** 2 / image.var(), near
 
 
-@pytest.mark.parametrize(
-    ("sensor", "looks", "near"),
-    [
-        (None, 100.0, 0.0),
-        # looks of the product times pixels of 50 m over its cells
-        ("iw", 4.4 * (50 / 21) ** 2, 0.0),
-        # blurred by a Gaussian of 90 m: 4 pi s^2 over the area of a look
-        ("ew", 10.7 * 4 * np.pi / (8 * np.log(2)), 0.65),
-        ("rcm", 4.0 * 4 * np.pi / (8 * np.log(2)), 0.3),
-    ],
-)
-def test_speckle_is_that_of_the_product(sensor, looks, near):
+def expected(resolution, looks):
+    """Both, for white speckle of its area in cells of 25 m, a Gaussian blur and pixels of two cells."""
+    kernel = np.ones(2) / 2
+    if resolution > 25:
+        x = np.arange(-40, 41)
+        s = resolution / 25 / (2 * np.sqrt(2 * np.log(2)))
+        gauss = np.exp(-0.5 * (x / s) ** 2)
+        kernel = np.convolve(gauss / gauss.sum(), kernel)
+    power = (kernel**2).sum()
+    near = (kernel[2:] * kernel[:-2]).sum() / power
+    return looks * (25 / resolution) ** 2 / power**2, near
+
+
+@pytest.mark.parametrize("sensor", [None, "iw", "ew", "radarsat2"])
+def test_speckle_is_that_of_the_product(sensor):
+    radar = LIKE_WV2 if sensor is None else SENSORS[sensor]
+    looks, near = expected(radar.resolution, radar.looks)
     found, correlation = looks_at_50m(sensor)
-    # an area mean over a pixel takes off more of what is finely blurred
-    assert looks * 0.95 < found < looks * 1.6
-    assert correlation == pytest.approx(near, abs=0.15)
+    assert found == pytest.approx(looks, rel=0.06)
+    assert correlation == pytest.approx(near, abs=0.03)
+    # at its own resolution a product has its looks: a Gaussian keeps 2.3 cells of noise
+    if sensor == "ew":
+        assert 0.9 < found / (2.3 * radar.looks) < 1.3
 
 
 def test_presets_say_where_they_are_from():

@@ -228,9 +228,6 @@ class Nearest:
         if train is None:
             raise TrainingError("nearest neighbours need vignettes to learn from.")
         known, new = (self.features.matrix(p.ds, store) for p in (train, test))
-        mean, std = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
-        std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-30), std, 1.0)
-        known, new = ((x - mean) / std for x in (known, new))
         classes = class_names(train.ds) if task.kind == "classes" else ()
         spec = HeadSpec(
             name=task.target,
