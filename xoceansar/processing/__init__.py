@@ -1,0 +1,1 @@
+"""Process many products into one archive."""
