@@ -141,6 +141,21 @@ def test_what_cannot_be_fitted_is_refused_before_a_pixel_is_read(
         fit(lazy, (swh * np.nan).assign_attrs(units="m"), model=tiny_model)
 
 
+@pytest.mark.parametrize(
+    ("target", "beside"),
+    [
+        ("swh", ("sigma0_mean_db", "incidence")),
+        ("wind_speed", ("sigma0_mean_db", "incidence", "gmf_wind")),
+    ],
+)
+def test_wind_is_given_the_gmf_by_itself(embeddings, tiny_model, target, beside):
+    truth = embeddings["swh"].rename(target)
+    truth.attrs["units"] = {"swh": "m", "wind_speed": "m s-1"}[target]
+    assert fit(embeddings, truth, model=tiny_model).head.spec.ancillary == beside
+    alone = fit(embeddings, truth, model=tiny_model, ancillary=())
+    assert alone.head.spec.ancillary == ()
+
+
 def test_a_truth_of_its_own_is_matched_by_name(embeddings, tiny_model):
     ds = embeddings.drop_vars("swh")
     truth = embeddings["swh"].isel(vignette=np.r_[90:10:-1])

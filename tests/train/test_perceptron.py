@@ -73,6 +73,29 @@ def test_start_is_kept_where_nothing_is_to_be_added():
     np.testing.assert_allclose(head(inputs(MLP))[:, 0], SWH, atol=2e-3)
 
 
+def test_a_linear_law_that_misleads_is_left_out():
+    """Held-out rows fall where the others rise: to learn nothing is best, and is what stays."""
+    held_out = np.arange(N) % 5 == 0
+    rising = 3 + FEATURES[:, 0] - FEATURES[:, 0].mean()
+    target = np.where(held_out, 6 - rising, rising)
+    few = {"learning_rates": [1e-3, 1e-2], "epochs": 5, "held_out": held_out}
+    head = fit_mlp(FEATURES, target, MLP, **few)
+    metrics = head.spec.metrics
+    assert (metrics["start"], metrics["epoch"]) == ("constant", 0)
+    assert metrics["starts"]["constant"] < metrics["starts"]["linear"]
+    assert metrics["starts"]["constant"] == min(metrics["sweep"].values())
+    np.testing.assert_allclose(
+        head(inputs(MLP))[:, 0], target[~held_out].mean(), rtol=1e-5
+    )
+
+
+def test_the_better_start_stays():
+    plain = fit_mlp(FEATURES, SWH, MLP, learning_rates=[1e-4], epochs=2)
+    assert plain.spec.metrics["start"] == "linear"
+    assert plain.spec.metrics["starts"]["constant"] > 0.1
+    assert plain.arrays["weight0"].shape[1] == 256 + 2
+
+
 def test_held_out_rows_are_not_learned_from():
     held_out = np.arange(N) % 5 == 0
     wrong = np.where(held_out, 1000.0, SWH)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,10 @@ __all__ = ["fit"]
 
 Array = npt.NDArray[Any]
 
+#: Inputs beside the embedding, and those that one target has more.
+_BESIDE: Final[tuple[Ancillary, ...]] = ("sigma0_mean_db", "incidence")
+_BESIDE_FOR: Final[dict[str, tuple[Ancillary, ...]]] = {"wind_speed": ("gmf_wind",)}
+
 
 def fit(
     ds: XarrayObject,
@@ -39,7 +43,7 @@ def fit(
     model: Model = None,
     groups: Groups = ORBIT_PASS,
     validation: float | XarrayObject = 0.15,
-    ancillary: Sequence[Ancillary] = ("sigma0_mean_db", "incidence"),
+    ancillary: Sequence[Ancillary] | None = None,
     classes: Sequence[str] | None = None,
     class_weights: ClassWeights = None,
     learning_rates: Sequence[float] | None = None,
@@ -72,8 +76,9 @@ def fit(
     validation : float or Dataset
         Fraction of the groups that is held out, or other vignettes with the same truth, none of
         whose groups is in `ds`.
-    ancillary : sequence of {"sigma0_mean_db", "incidence"}
-        Inputs of the head beside the embedding.
+    ancillary : sequence of {"sigma0_mean_db", "incidence", "gmf_wind"}, optional
+        Inputs of the head beside the embedding: by default the mean level and the incidence,
+        and for ``wind_speed`` what CMOD5.N makes of the two (``gmf_wind``).
     classes : sequence of str, optional
         Classes in the order of the probabilities; from ``flag_meanings``, or from the texts, where
         not given. A class that is not named is left out.
@@ -140,6 +145,8 @@ def fit(
         raise TrainingError(f"head must be one of {list(KINDS)}; got {head!r}.")
     _check_finetune(ds, head, finetune)
     handle = as_handle(model)
+    if ancillary is None:
+        ancillary = _BESIDE + _BESIDE_FOR.get(_name_of(target), ())
     how: dict[str, Any] = {"ancillary": ancillary, "classes": classes, "groups": groups}
     rows = gather(ds, target, handle, **how)
     _check_kind(head, rows)
@@ -172,6 +179,10 @@ def fit(
     )
     result = _with_provenance(result, learned, held_out, ds, groups, settings)
     return result if to is None else replace(result, bundle=result.write(to))
+
+
+def _name_of(target: str | xr.DataArray) -> str:
+    return target if isinstance(target, str) else str(target.name)
 
 
 def _check_finetune(ds: XarrayObject, head: str, finetune: str | None) -> None:

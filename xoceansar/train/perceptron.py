@@ -1,6 +1,7 @@
-"""Fit a perceptron head: what a linear law leaves unexplained, at the best of several rates."""
+"""Fit a perceptron head from a constant and from a linear law, at the best of several rates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +74,7 @@ def fit_mlp(
     hidden : tuple of int
         Widths of the two hidden layers.
     learning_rates : sequence of float
-        Each is tried; the one with the lowest held-out loss stays.
+        Each is tried from both starts; the one with the lowest held-out loss stays.
     weight_decay : float
         Of AdamW.
     dropout : float
@@ -96,7 +97,8 @@ def fit_mlp(
         With the weights of the best pass, fitted on the rows that were not held out.
         ``spec.metrics``: ``val_rmse`` or ``val_accuracy`` (of the rows that chose: a little too
         good), the same of the linear law alone as ``linear_val_...``, ``learning_rate``,
-        ``epoch``, ``sweep`` (rate to held-out loss), ``n_fit``, ``n_dropped``.
+        ``epoch``, ``start`` ("linear" or "constant"), ``starts`` (each to its lowest held-out
+        loss), ``sweep`` (rate to held-out loss, from its better start), ``n_fit``, ``n_dropped``.
 
     Raises
     ------
@@ -106,11 +108,13 @@ def fit_mlp(
 
     Notes
     -----
-    A rate that diverges leaves the linear law alone. ``y = W x + b + perceptron(x)``: a ridge or logistic law, its penalty chosen on the held-out
-    rows, and three layers with GELU that learn what it leaves, from zero. Squared error of the
-    standardised target, or cross-entropy. Without the linear law a perceptron of several hundred
-    inputs is slow to find the one or two that matter most, such as the level of sigma0 for wind,
-    and has fitted noise before it has them (``docs/adr/0013-fitting-heads.md``).
+    ``y = W x + b + perceptron(x)``, three layers with GELU that begin at zero; squared error of the
+    standardised target, or cross-entropy. ``W x + b`` is a ridge or logistic law, its penalty
+    chosen on the held-out rows, or W is zero and b the mean or the logarithm of the frequencies:
+    which of the two is decided on the held-out rows as the rate is. With the law a perceptron of several hundred inputs has at once the
+    one or two that matter most, such as the level of sigma0 for wind; without it, it is free of
+    what a linear law of all of them fits wrongly (``docs/adr/0013-fitting-heads.md``). Where
+    every rate diverges the law stays alone.
     """
     sample = complete_rows(
         features,
@@ -128,37 +132,41 @@ def fit_mlp(
     middle, spread = _scale(sample.targets[train], spec)
     y = (sample.targets - middle) / spread
     law = _linear_law(sample.inputs, y, train, test, weights)
-    start = sample.inputs @ law[0] + law[1]
-    learned, stopping = (
-        mlp.Rows(sample.inputs[rows], start[rows], y[rows]) for rows in (train, test)
+    constant = np.zeros_like(law[0]), _constant(y[train], spec)
+    laws = {"linear": law, "constant": constant}
+    recipe = mlp.Recipe(
+        hidden=hidden,
+        outputs=spec.n_outputs,
+        class_weights=tuple(weights),
+        learning_rate=learning_rates[0],
+        weight_decay=weight_decay,
+        dropout=dropout,
+        batch=batch,
+        epochs=epochs,
+        patience=patience,
+        seed=seed,
     )
-    tried = {}
-    for rate in learning_rates:
-        recipe = mlp.Recipe(
-            hidden=hidden,
-            outputs=spec.n_outputs,
-            class_weights=tuple(weights),
-            learning_rate=rate,
-            weight_decay=weight_decay,
-            dropout=dropout,
-            batch=batch,
-            epochs=epochs,
-            patience=patience,
-            seed=seed,
-        )
-        tried[rate] = mlp.train(learned, stopping, recipe)
-    rate = min(tried, key=lambda rate: tried[rate][2])
-    arrays = mlp.with_linear_path(tried[rate][0], *law)
+    tried = _sweep(sample.inputs, y, (train, test), laws, recipe, learning_rates)
+    losses = {one: loss for one, (_, _, loss) in tried.items()}
+    start, rate = min(losses, key=lambda one: losses[one])
+    arrays, epoch, _ = tried[start, rate]
+    if start == "linear":
+        arrays = mlp.with_linear_path(arrays, *law)
+    else:
+        arrays["bias2"] = arrays["bias2"] + constant[1]
     arrays["weight2"] = arrays["weight2"] * spread
     arrays["bias2"] = arrays["bias2"] * spread + middle
     x_test, y_test = sample.inputs[test], sample.targets[test]
     out = Head(spec, as_float32({**arrays, **unscaled(x_test)}))(x_test)
+    alone = (x_test @ law[0] + law[1]) * spread + middle
     metrics = {
         **score(out, y_test, spec, "val"),
-        **score(start[test] * spread + middle, y_test, spec, "linear_val"),
+        **score(alone, y_test, spec, "linear_val"),
         "learning_rate": rate,
-        "epoch": tried[rate][1],
-        "sweep": {f"{rate:g}": loss for rate, (_, _, loss) in tried.items()},
+        "epoch": epoch,
+        "start": start,
+        "starts": {s: min(losses[s, r] for r in learning_rates) for s in laws},
+        "sweep": {f"{r:g}": min(losses[s, r] for s in laws) for r in learning_rates},
     }
     return finished(spec, sample, metrics, **arrays)
 
@@ -189,6 +197,34 @@ def _scale(y: Array, spec: HeadSpec) -> tuple[float, float]:
     if spec.classes:
         return 0.0, 1.0
     return float(y.mean()), float(y.std()) or 1.0
+
+
+def _sweep(
+    x: Array,
+    y: Array,
+    sides: tuple[Array, Array],
+    laws: dict[str, tuple[Array, Array]],
+    recipe: mlp.Recipe,
+    rates: Sequence[float],
+) -> dict[tuple[str, float], tuple[dict[str, Array], int, float]]:
+    """Train from each start at each rate."""
+    tried = {}
+    for start, (weight, bias) in laws.items():
+        origin = x @ weight + bias
+        learned, stopping = (mlp.Rows(x[i], origin[i], y[i]) for i in sides)
+        for rate in rates:
+            at_rate = replace(recipe, learning_rate=rate)
+            tried[start, rate] = mlp.train(learned, stopping, at_rate)
+    return tried
+
+
+def _constant(y: Array, spec: HeadSpec) -> Array:
+    """Bias (outputs,) that is best without inputs."""
+    if not spec.classes:
+        return np.zeros(spec.n_outputs)
+    counts = np.bincount(y.astype(np.int64), minlength=len(spec.classes))
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(counts / len(y)), LEAST_LOGIT)
 
 
 def _linear_law(
