@@ -13,15 +13,22 @@ ICE = OCEAN_CLASSES.index("sea_ice")
 
 
 class Embedded:
-    """A labelled set with its embeddings; wave height and wind are NaN under sea ice.
+    """Labelled sets with their embeddings; wave height and wind are NaN under sea ice.
 
     The vignettes of the simulator are independent: each is a group of its own.
     """
 
-    def __init__(self, name: str, handle: ModelHandle, pooling: str) -> None:
-        ds = xr.open_zarr(CACHE / f"{name}.zarr")
-        embedded = embedding(name, ds, handle, pooling)
-        self.ds = ds
+    def __init__(
+        self, names: tuple[str, ...], handle: ModelHandle, pooling: str
+    ) -> None:
+        sets = [xr.open_zarr(CACHE / f"{name}.zarr") for name in names]
+        embedded = np.concatenate(
+            [
+                embedding(name, ds, handle, pooling)
+                for name, ds in zip(names, sets, strict=True)
+            ]
+        )
+        ds = xr.concat([ds.drop_vars("sigma0") for ds in sets], "vignette").load()
         self.features, self.sigma0_mean = embedded[:, :-2], embedded[:, -2]
         self.incidence = ds["incidence"].mean("sample").values
         self.beam = ds["beam"].values.astype(str)
@@ -49,8 +56,8 @@ def calibrated(head: Head, data: Embedded) -> Head:
     return calibrate(head, data.features, truth, beam=data.beam, **sample)
 
 
-def distance_head(handle: ModelHandle, *sets: Embedded) -> Head:
-    """Fit the out-of-distribution score on one set or several."""
+def distance_head(handle: ModelHandle, data: Embedded) -> Head:
+    """Fit the out-of-distribution score."""
     spec = HeadSpec(
         name="ood_score",
         kind="distance",
@@ -60,14 +67,10 @@ def distance_head(handle: ModelHandle, *sets: Embedded) -> Head:
         pooling=handle.backbone.pooling,
         backbone_sha256=handle.weights_sha256,
     )
-
-    def joined(name: str) -> npt.NDArray[np.generic]:
-        return np.concatenate([getattr(one, name) for one in sets])
-
     return fit_distance(
-        joined("features"),
-        joined("category"),
+        data.features,
+        data.category,
         spec,
-        sigma0_mean=joined("sigma0_mean"),
-        incidence=joined("incidence"),
+        sigma0_mean=data.sigma0_mean,
+        incidence=data.incidence,
     )

@@ -15,7 +15,14 @@ from xoceansar.models.runtime import embed_block
 CACHE = Path(__file__).parent / "cache"
 LABELLED = ("train", "validation", "test")
 #: Labelled sets without hand features: for the detector, for the intervals and for their check.
-FURTHER = ("bergs_train", "bergs_validation", "bergs_test", "calibration", "held_out")
+FURTHER = (
+    "bergs_train",
+    "bergs_validation",
+    "bergs_test",
+    "calibration",
+    "calibration_2",
+    "held_out",
+)
 #: Vignettes of one seed in the labelled sets.
 BLOCK = 100
 _TRUTH = ["swh", "wind_speed", "wind_to_direction", "ocean_class"]

@@ -60,7 +60,7 @@ def fit_heads(config: dict[str, Any]) -> None:
     handle = models.write_bundle(BUNDLES / NAME, **arguments)
     embedded = {name: embed(data[name], name, handle) for name in LABELLED}
     heads, scores = choose_heads(data, embedded, handle, config["heads"])
-    further = Embedded("calibration", handle, POOLING)
+    further = Embedded(("calibration", "calibration_2"), handle, POOLING)
     heads = [calibrated(head, further) for head in heads]
     direction = fit_wind_direction(data, embedded, handle, config["data"])
     heads += [direction, distance_head(handle, further)]
