@@ -26,7 +26,7 @@ from xoceansar.models import load_model
 from xoceansar.models.runtime import embed_block, head_block
 from xoceansar.models.spec import ModelHandle
 
-SEED = 8_000_000
+SEED = 9_000_000
 LEVELS = (0.8, 0.9, 0.95)
 #: Vignettes of a beam from which coverage is held to its bar.
 ENOUGH = 1000
