@@ -16,6 +16,7 @@ from xoceansar.io.names import (
     parse_file,
     parse_product,
 )
+from xoceansar.io.remote import glob_url, is_url, open_remote_store
 from xoceansar.io.store import MANIFEST, Store, open_store
 
 __all__ = ["Paths", "Product", "VignetteFiles", "discover", "expand"]
@@ -114,13 +115,15 @@ class Product:
         return self.store.name
 
 
-def expand(paths: Paths) -> list[str]:
+def expand(paths: Paths, options: str = "{}") -> list[str]:
     """List products from a path, a glob pattern or several of them.
 
     Parameters
     ----------
     paths : str, path-like or iterable of them
         A string that names no file and holds one of ``*?[`` is a pattern.
+    options : str
+        From `xoceansar.io.remote.encode_options`, for URLs.
 
     Returns
     -------
@@ -138,7 +141,11 @@ def expand(paths: Paths) -> list[str]:
     for item in given:
         path = os.path.expanduser(os.fspath(item))
         if glob.has_magic(path) and not os.path.exists(path):
-            matches = sorted(glob.glob(path, recursive=True))
+            matches = (
+                glob_url(path, options)
+                if is_url(path)
+                else sorted(glob.glob(path, recursive=True))
+            )
             if not matches:
                 raise ProductError(f"no path matches {path!r}. Check the pattern.")
             found += matches
@@ -149,13 +156,15 @@ def expand(paths: Paths) -> list[str]:
     return found
 
 
-def discover(path: str) -> Product:
+def discover(path: str, options: str = "{}") -> Product:
     """Read the manifest of a product and pair the files of each vignette by their stem.
 
     Parameters
     ----------
     path : str
-        A product's folder, its manifest or a zip archive of it.
+        A product's folder, its manifest or a zip archive of it; or the URL of one.
+    options : str
+        From `xoceansar.io.remote.encode_options`, for URLs.
 
     Returns
     -------
@@ -171,7 +180,7 @@ def discover(path: str) -> Product:
         If it is not a product, or its manifest is unusable.
     """
     _refuse_by_name(path)
-    store = open_store(path)
+    store = open_remote_store(path, options) if is_url(path) else open_store(path)
     where = store.where(MANIFEST)
     root = parse_xml(store.read(MANIFEST), where)
     name = parse_product(store.name)

@@ -29,6 +29,7 @@ from xoceansar.errors import (
 from xoceansar.io.block import FIELDS, read_block
 from xoceansar.io.grid import GridSpec, VignetteGrid
 from xoceansar.io.product import Paths, Product, VignetteFiles, discover, expand
+from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.io.source import Options, Reader, Source, load_annotation, require_file
 from xoceansar.sar.calibrate import noise_scaling
 from xoceansar.sar.land import available as land_available
@@ -69,6 +70,7 @@ def open_wave_mode(
     chunks: Chunks = 8,
     on_error: Literal["flag", "raise"] = "flag",
     uncalibrated: bool = False,
+    storage_options: StorageOptions | None = None,
 ) -> xr.Dataset:
     """Open Wave Mode SLC products, calibrated and on a common ground grid.
 
@@ -76,7 +78,8 @@ def open_wave_mode(
     ----------
     paths : str, path-like or iterable of them
         A ``.SAFE`` folder, its ``manifest.safe``, a zip archive of it (stored or deflated;
-        read in place), several of these, or a glob pattern.
+        read in place), several of these, or a glob pattern; or the URL of one on object
+        storage (``s3://bucket/S1A_WV_SLC__....SAFE``), which fsspec opens.
     reader : {"direct", "xsar"}, optional
         Who calibrates. ``direct`` parses the XML that it needs and maps the pixels into one
         pass; ``xsar`` runs xsar's own calibration, some 50 times slower, to the same numbers.
@@ -97,6 +100,9 @@ def open_wave_mode(
     uncalibrated : bool, optional
         Whether to keep a vignette whose calibration or noise file is missing: without noise
         removal, or as squared digital numbers. Its quality says ``calibration_suspect``.
+    storage_options : mapping, optional
+        For URLs: keyword arguments of the file system, such as ``{"anon": True}``. They travel to
+        the workers with the tasks; credentials in the environment do not need to.
 
     Returns
     -------
@@ -152,7 +158,8 @@ def open_wave_mode(
     if beam is not None:
         _one_of("beam", beam, ("wv1", "wv2"))
     size = _chunk_size(chunks)
-    products = [discover(path) for path in expand(paths)]
+    access = encode_options(storage_options)
+    products = [discover(path, access) for path in expand(paths, access)]
     chosen = _select(_listed(products), beam, vignettes)
     if not options.land:
         warn(
