@@ -16,7 +16,7 @@ import xarray as xr
 from xoceansar.conventions import CLASS_FILL, VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
 
-__all__ = ["to_zarr"]
+__all__ = ["encode", "to_zarr"]
 
 _TIME_UNITS: Final = "nanoseconds since 1970-01-01"
 #: The integer that NaT is in memory.
@@ -80,9 +80,7 @@ def to_zarr(
     """
     target = Path(path).expanduser()
     _check_target(target, mode)
-    ds = _as_dataset(obj)
-    encoding = {name: _encoding(ds[name]) for name in ds.variables}
-    ready = _prepared(ds, encoding)
+    ready, encoding = encode(_as_dataset(obj))
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
@@ -94,6 +92,32 @@ def to_zarr(
             target.rename(Path(temporary, "replaced"))
         draft.rename(target)
     return target
+
+
+def encode(
+    ds: xr.Dataset, *, rows: int | None = None, dim: str = VIGNETTE
+) -> tuple[xr.Dataset, dict[Hashable, dict[str, Any]]]:
+    """Decide how a Dataset is stored, as `to_zarr` does.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Not modified, not loaded.
+    rows : int, optional
+        Most rows in a chunk, for a store that will grow: its chunks then do not depend on how
+        many rows there are now.
+    dim : str
+        Dim of the rows.
+
+    Returns
+    -------
+    ready : Dataset
+        To be written: plain strings, times in nanoseconds, matching Dask chunks.
+    encoding : dict
+        For ``ready.to_zarr(encoding=...)``.
+    """
+    encoding = {name: _encoding(ds[name], dim, rows) for name in ds.variables}
+    return _prepared(ds, encoding), encoding
 
 
 def _check_target(target: Path, mode: str) -> None:
@@ -155,11 +179,11 @@ def _prepared(ds: xr.Dataset, encoding: dict[Hashable, dict[str, Any]]) -> xr.Da
     return xr.Dataset(data, coords, out.attrs)
 
 
-def _encoding(array: xr.DataArray) -> dict[str, Any]:
+def _encoding(array: xr.DataArray, dim: str, rows: int | None) -> dict[str, Any]:
     """Decide how a variable is stored."""
     encoding: dict[str, Any] = {}
     if array.ndim:
-        encoding["chunks"] = _chunks(array)
+        encoding["chunks"] = _chunks(array, dim, rows)
     fill: Any = None
     if array.dtype.kind == "M":
         fill = _NAT
@@ -185,11 +209,11 @@ def _flag_dtype(array: xr.DataArray) -> np.dtype[np.signedinteger[Any]] | None:
     return np.dtype(np.int8) if dtype == np.int64 else dtype
 
 
-def _chunks(array: xr.DataArray) -> tuple[int, ...]:
+def _chunks(array: xr.DataArray, dim: str, most: int | None) -> tuple[int, ...]:
     sizes = dict(zip(array.dims, (max(n, 1) for n in array.shape), strict=True))
-    if VIGNETTE in sizes:
+    if dim in sizes:
         itemsize = array.dtype.itemsize if array.dtype.kind not in "OUT" else 64
-        row = itemsize * int(np.prod([n for d, n in sizes.items() if d != VIGNETTE]))
+        row = itemsize * int(np.prod([n for d, n in sizes.items() if d != dim]))
         rows = max(_CHUNK_BYTES // row, 1)
-        sizes[VIGNETTE] = min(rows, sizes[VIGNETTE])
+        sizes[dim] = min(rows, most or sizes[dim])
     return tuple(sizes.values())
