@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xoceansar.io.ocn import open_ocn
     from xoceansar.io.wave_mode import open_wave_mode
     from xoceansar.models.bundle import load_model
+    from xoceansar.processing.run import process
 
 __all__ = [
     "__version__",
@@ -27,6 +28,7 @@ __all__ = [
     "open_wave_mode",
     "ops",
     "plot",
+    "process",
     "simulate",
     "to_zarr",
     "train",
@@ -37,6 +39,7 @@ _LAZY = {
     "open_wave_mode": "xoceansar.io.wave_mode",
     "to_zarr": "xoceansar.io.archive",
     "load_model": "xoceansar.models.bundle",
+    "process": "xoceansar.processing.run",
 }
 _SUBPACKAGES = frozenset(
     {"evaluate", "io", "models", "ops", "plot", "sar", "simulate", "train"}

@@ -381,6 +381,31 @@ VARIABLES: Final = _freeze(
             "long_name": "whether the two opposite directions of each partition are told apart"
         },
         "partition_quality": {"long_name": "quality of each partition of the spectrum"},
+        # archives: one row for each product that was processed
+        "source_path": {"long_name": "where the product was read"},
+        "first_row": {
+            "long_name": "index of the first vignette of the product in the archive",
+            "units": "1",
+        },
+        "row_count": {
+            "long_name": "number of vignettes that the product gave to the archive",
+            "units": "1",
+        },
+        "repeated_count": {
+            "long_name": "number of vignettes left out: the archive had them already",
+            "units": "1",
+        },
+        "processing_status": {
+            "long_name": "whether the product could be processed",
+            "flag_values": np.array([0, 1], dtype=np.int8),
+            "flag_meanings": "done failed",
+        },
+        "failure_reason": {"long_name": "why the product could not be processed"},
+        "processing_notes": {"long_name": "what to know about the product"},
+        "processing_time": {
+            "standard_name": "time",
+            "long_name": "UTC time at which the product was processed",
+        },
         # collocation
         "collocation_distance": {
             "long_name": "great-circle distance from the vignette to what it was matched with",

@@ -9,6 +9,7 @@ import warnings
 from typing import Final
 
 __all__ = [
+    "ArchiveError",
     "BundleError",
     "ChunkingError",
     "DimensionError",
@@ -80,6 +81,10 @@ class WeightsMismatchError(OceansarError, RuntimeError):
 
 class TrainingError(OceansarError, ValueError):
     """A head or a backbone cannot be trained on the given sample."""
+
+
+class ArchiveError(OceansarError, RuntimeError):
+    """An archive cannot be written, or was made with other settings, or has another writer."""
 
 
 class MissingDependencyError(OceansarError, ImportError):

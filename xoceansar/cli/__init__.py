@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | icebergs | collocate | map | simulate | fit | benchmark | experiment | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | map | simulate | fit | benchmark | experiment | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -15,6 +15,7 @@ from xoceansar.cli import (
     figures,
     fitting,
     pretraining,
+    processing,
     products,
 )
 from xoceansar.cli.shell import OceansarGroup, out
@@ -60,6 +61,7 @@ def main(
 
 app.command("open")(products.open_)
 app.command("retrieve")(products.retrieve)
+app.command("process")(processing.process)
 app.command("icebergs")(detection.icebergs)
 app.command("collocate")(collocation.collocate)
 app.command("map")(figures.map_)

@@ -1,0 +1,257 @@
+"""Process products into an archive."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from xoceansar.io.product import Paths
+from xoceansar.io.remote import StorageOptions, encode_options, is_url
+from xoceansar.io.source import Reader
+from xoceansar.models.bundle import load_model, warn_if_simulated
+from xoceansar.ops.embed import Model
+from xoceansar.ops.heads import check_levels
+from xoceansar.processing.archive import Archive, Record
+from xoceansar.processing.block import Outcome, Task
+from xoceansar.processing.cluster import Scheduler, outcomes
+from xoceansar.processing.listing import Unit, list_units
+from xoceansar.processing.lock import ArchiveLock
+from xoceansar.processing.progress import watching
+from xoceansar.processing.settings import (
+    Settings,
+    choose_outputs,
+    fingerprint,
+    needs_model,
+)
+
+__all__ = ["ProcessReport", "process"]
+
+#: Bytes of results that wait for a commit.
+_WAITING_BYTES: Final = 64 << 20
+#: Part of the time that commits may take.
+_COMMIT_SHARE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """What a run did.
+
+    Parameters
+    ----------
+    archive : str
+        Path or URL.
+    processed, skipped : int
+        Products that were processed, and that the archive had already.
+    vignettes : int
+        Rows that were added.
+    failed : tuple of Record
+        Products that cannot be read or processed, this time or before, with the reason.
+    work_seconds : float
+        Processor time of the workers.
+    """
+
+    archive: str
+    processed: int
+    skipped: int
+    vignettes: int
+    failed: tuple[Record, ...]
+    work_seconds: float
+
+
+def process(
+    inputs: Paths,
+    to: str | Path,
+    *,
+    outputs: Iterable[str] | None = None,
+    model: Model = None,
+    level: float | None = None,
+    threshold: float | None = None,
+    beam: Literal["wv1", "wv2"] | None = None,
+    spacing: float = 50.0,
+    shape: tuple[int, int] = (384, 384),
+    reader: Reader = "direct",
+    uncalibrated: bool = False,
+    scheduler: Scheduler = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    storage_options: StorageOptions | None = None,
+    target_options: StorageOptions | None = None,
+    commit_seconds: float = 10.0,
+    progress: bool = False,
+) -> ProcessReport:
+    """Process Wave Mode products into an archive, or add to one.
+
+    Parameters
+    ----------
+    inputs : str, path-like or iterable of them
+        Products, glob patterns, directories (searched at any depth), text files that list
+        products, or ``s3://`` URLs of these.
+    to : str or Path
+        The archive: a folder that is made, or added to; or an ``s3://`` URL.
+    outputs : iterable of str, optional
+        Of ``embedding``, ``swh``, ``wind``, ``class``, ``icebergs``, ``quality`` (always there)
+        and ``sigma0``, the images themselves as float16. By default all that the model gives,
+        without the images.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given. Workers on other machines must
+        find it under the same path.
+    level : float, optional
+        Probability with which intervals are to hold the truth, as in `xoceansar.ops.retrieve`.
+    threshold : float, optional
+        Least score of an iceberg, as in `xoceansar.ops.icebergs`.
+    beam, spacing, shape, reader, uncalibrated
+        As in `xoceansar.open_wave_mode`.
+    scheduler : str or distributed.Client, optional
+        Local processes where not given; the address of a Dask scheduler (``tcp://...``);
+        ``"synchronous"``: this process.
+    workers : int, optional
+        Number of local processes. By default one for each GPU, or else one for each core, as far
+        as each has 3 GiB of memory.
+    retry_failed : bool, optional
+        Whether to try again the products that failed before.
+    storage_options, target_options : mapping, optional
+        For URLs of products, and of the archive: keyword arguments of the fsspec file system.
+    commit_seconds : float, optional
+        Least time between commits: what an interruption loses at most, beside the products at
+        work. Commits take at most a hundredth of the time, so they are rarer where they are slow.
+    progress : bool, optional
+        Whether to show a bar.
+
+    Returns
+    -------
+    ProcessReport
+        What was done. A product that cannot be processed is in ``failed`` and in the archive, and
+        stops nothing.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive was made with other settings, has another writer, or cannot be written; it
+        then opens as it was at its last commit.
+    ProductError
+        If an input does not exist.
+    BundleError
+        If the model cannot give an output.
+    LevelError
+        If the model was not calibrated for that level.
+
+    Notes
+    -----
+    Rows come in the order of the inputs, whatever the workers do, so that an archive of
+    interrupted runs equals that of one run, value for value. A product whose name the archive has
+    is not read again; a vignette whose ``vignette_id`` it has, from another product, is left out.
+
+    The archive opens with ``xr.open_zarr(to)``, and its table of products with
+    ``xr.open_zarr(to, group="units")``.
+
+    With local processes, call it from a script under ``if __name__ == "__main__":``.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> report = xos.process("products/", "archive.zarr")  # doctest: +SKIP
+    """
+    handle = load_model(model) if needs_model(outputs) else None
+    settings = Settings(
+        outputs=choose_outputs(outputs, handle),
+        model="" if handle is None else handle.name,
+        fingerprint=fingerprint(handle),
+        level=level,
+        threshold=threshold,
+        beam=beam,
+        spacing=float(spacing),
+        shape=(int(shape[0]), int(shape[1])),
+        reader=reader,
+        uncalibrated=bool(uncalibrated),
+    )
+    if handle is not None:
+        check_levels(level, handle, [head.target for head in handle.heads])
+        warn_if_simulated(handle)
+    access = encode_options(storage_options)
+    units = list_units(inputs, access)
+    target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())
+    run = _Run(target, encode_options(target_options), settings, retry_failed)
+    todo = run.pending(units)
+    done, rows, seconds = 0, 0, 0.0
+    if todo:
+        with ArchiveLock(target, run.options) as lock:
+            run.archive.begin()
+            todo = run.pending(units)  # another writer may have ended in between
+            before = run.archive.rows
+            with (
+                outcomes(
+                    todo, Task(settings, handle, access), scheduler, workers
+                ) as results,
+                watching(len(todo), show=progress) as note,
+            ):
+                queue = _Queue(run.archive, lock, commit_seconds)
+                for outcome in results:
+                    note(outcome)
+                    seconds += outcome.cpu_seconds
+                    queue.add(outcome)
+                queue.flush()
+        done, rows = len(todo), run.archive.rows - before
+    return run.report(units, done, rows, seconds)
+
+
+class _Run:
+    """An archive, and which products it lacks."""
+
+    def __init__(
+        self, target: str, options: str, settings: Settings, retry_failed: bool
+    ) -> None:
+        self.target, self.options = target, options
+        self.archive = Archive(target, options, settings)
+        self._retry = retry_failed
+
+    def pending(self, units: list[Unit]) -> list[Unit]:
+        latest = self.archive.latest
+        return [
+            unit
+            for unit in units
+            if unit.name not in latest or (self._retry and latest[unit.name].failure)
+        ]
+
+    def report(
+        self, units: list[Unit], done: int, rows: int, seconds: float
+    ) -> ProcessReport:
+        latest = self.archive.latest
+        return ProcessReport(
+            archive=self.target,
+            processed=done,
+            skipped=len(units) - done,
+            vignettes=rows,
+            failed=tuple(
+                latest[unit.name] for unit in units if latest[unit.name].failure
+            ),
+            work_seconds=seconds,
+        )
+
+
+class _Queue:
+    """Results that wait for the next commit."""
+
+    def __init__(self, archive: Archive, lock: ArchiveLock, interval: float) -> None:
+        self._archive, self._lock, self._interval = archive, lock, interval
+        self._waiting: list[Outcome] = []
+        self._bytes = 0
+        self._last, self._cost = time.monotonic(), 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        self._waiting.append(outcome)
+        self._bytes += 0 if outcome.rows is None else outcome.rows.nbytes
+        pause = max(self._interval, self._cost / _COMMIT_SHARE) * bool(self._interval)
+        due = time.monotonic() - self._last >= pause
+        if due or self._bytes >= _WAITING_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._waiting:
+            return
+        self._lock.check()
+        start = time.monotonic()
+        self._archive.commit(self._waiting)
+        self._waiting, self._bytes = [], 0
+        self._last = time.monotonic()
+        self._cost = self._last - start

@@ -1,0 +1,209 @@
+"""What is computed of every product of an archive; the same for all of them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from xoceansar._version import __version__
+from xoceansar.errors import ArchiveError, BundleError
+from xoceansar.io.source import Reader
+from xoceansar.models.spec import ModelHandle
+
+__all__ = ["OUTPUTS", "Output", "Settings", "choose_outputs", "fingerprint"]
+
+Output = Literal["embedding", "swh", "wind", "class", "icebergs", "quality", "sigma0"]
+
+#: Outputs, and the target of the head that each needs.
+OUTPUTS: Final[dict[Output, str | None]] = {
+    "embedding": None,
+    "swh": "swh",
+    "wind": "wind_speed",
+    "class": "ocean_class",
+    "icebergs": None,
+    "quality": None,
+    "sigma0": None,
+}
+#: Outputs that come without a model.
+_PLAIN: Final = frozenset({"quality", "sigma0"})
+_HOW_TO_GO_ON: Final = "Give the settings that the archive was made with, or another path for a new archive."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an archive holds.
+
+    Parameters
+    ----------
+    outputs : tuple of str
+        Of `OUTPUTS`, in its order.
+    model, fingerprint : str
+        Name of the model and a digest of its weights, heads and detectors; empty without one.
+    level : float or None
+        Of the intervals.
+    threshold : float or None
+        Least score of an iceberg.
+    beam : str or None
+        The one that is kept.
+    spacing : float
+        Metres between pixels.
+    shape : tuple of int
+        Pixels in azimuth and in range.
+    reader : {"direct", "xsar"}
+        Who calibrates.
+    uncalibrated : bool
+        Whether vignettes without calibration or noise are kept.
+    version : str
+        Of this package.
+    """
+
+    outputs: tuple[Output, ...]
+    model: str
+    fingerprint: str
+    level: float | None
+    threshold: float | None
+    beam: Literal["wv1", "wv2"] | None
+    spacing: float
+    shape: tuple[int, int]
+    reader: Reader
+    uncalibrated: bool
+    version: str = __version__
+
+    def to_json(self) -> str:
+        """Write the settings as text, which an archive carries as an attribute.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def check(self, written: str, where: str) -> None:
+        """Refuse to add to an archive that was made with other settings.
+
+        Parameters
+        ----------
+        written : str
+            Those of the archive, from `to_json`.
+        where : str
+            The archive, for the message.
+
+        Raises
+        ------
+        ArchiveError
+            Naming each difference, and how to proceed.
+        """
+        theirs: dict[str, Any] = json.loads(written)
+        mine: dict[str, Any] = json.loads(self.to_json())
+        differences = [
+            f"{name} {theirs.get(name)!r}, now {mine.get(name)!r}"
+            for name in sorted({*theirs, *mine})
+            if theirs.get(name) != mine.get(name)
+        ]
+        if differences:
+            raise ArchiveError(
+                f"{where} was made with other settings: {'; '.join(differences)}. Rows of "
+                f"both would not belong together. {_HOW_TO_GO_ON}"
+            )
+
+
+def choose_outputs(
+    asked: Iterable[str] | None, handle: ModelHandle | None
+) -> tuple[Output, ...]:
+    """Check the outputs that were asked for against the model.
+
+    Parameters
+    ----------
+    asked : iterable of str, optional
+        All that the model gives, without ``sigma0``, where not given.
+    handle : ModelHandle or None
+        The model.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `OUTPUTS`; ``quality`` is always among them.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such output.
+    BundleError
+        If the model has no head or no detector for one.
+    """
+    if asked is None:
+        return tuple(
+            name
+            for name in OUTPUTS
+            if name != "sigma0" and _lacks(name, handle) is None
+        )
+    wanted = {asked} if isinstance(asked, str) else set(asked)
+    unknown = sorted(wanted - set(OUTPUTS))
+    if unknown:
+        raise ArchiveError(f"outputs {unknown} are none of {list(OUTPUTS)}.")
+    for name in OUTPUTS:
+        problem = _lacks(name, handle) if name in wanted else None
+        if problem is not None:
+            raise BundleError(f"output {name!r}: {problem}")
+    return tuple(name for name in OUTPUTS if name in wanted or name == "quality")
+
+
+def needs_model(outputs: Iterable[str] | None) -> bool:
+    """Say whether outputs need a model.
+
+    Parameters
+    ----------
+    outputs : iterable of str, optional
+        As the caller gave them.
+
+    Returns
+    -------
+    bool
+    """
+    if outputs is None:
+        return True
+    wanted = {outputs} if isinstance(outputs, str) else set(outputs)
+    return not wanted <= _PLAIN
+
+
+def _lacks(name: Output, handle: ModelHandle | None) -> str | None:
+    """Why a model cannot give an output; None where it can."""
+    if name in _PLAIN:
+        return None
+    if handle is None:
+        return "a model is needed. Give model=..."
+    if name == "icebergs" and not handle.detectors:
+        return (
+            f"model {handle.name!r} has no detector. Leave it out of outputs=..., or use another "
+            "model."
+        )
+    target = OUTPUTS[name]
+    if target is not None and all(head.target != target for head in handle.heads):
+        return (
+            f"model {handle.name!r} has no head for {target!r}; it has "
+            f"{sorted(head.target for head in handle.heads)}. Leave it out of outputs=..."
+        )
+    return None
+
+
+def fingerprint(handle: ModelHandle | None) -> str:
+    """Give a digest that tells a model from every other.
+
+    Parameters
+    ----------
+    handle : ModelHandle or None
+        The model.
+
+    Returns
+    -------
+    str
+        SHA-256 digests of the backbone, each head and each detector; empty without a model.
+        Where the weights lie, and on which device they run, does not matter.
+    """
+    if handle is None:
+        return ""
+    parts = [handle.weights_sha256]
+    parts += [f"{head.name}:{head.sha256}" for head in handle.heads]
+    parts += [f"{detector.name}:{detector.sha256}" for detector in handle.detectors]
+    return " ".join(parts)
