@@ -141,10 +141,12 @@ def _moves(
         units = "" if metric.units == "1" else f" {metric.units}"
         for name in names:
             gain = paired_gain(part, name, HOME, draws=draws, seed=seed)
+            sign = 1 if metric.better == "high" else -1
+            low, high = sorted((sign * gain.lower, sign * gain.upper))
             text = (
-                f"{part.task.name}, {name}: {metric.label} "
-                f"{'better' if gain.value > 0 else 'worse'} than of the {HOME} by "
-                f"{abs(gain.value):.2g}{units} [{gain.lower:+.2g}, {gain.upper:+.2g}]"
+                f"{part.task.name}, {name}: {metric.label} {sign * gain.value:+.2g}{units} "
+                f"[{low:+.2g}, {high:+.2g}] against the {HOME}, "
+                f"{'better' if gain.value > 0 else 'worse'}"
             )
             if part.task.kind == "number":
                 shift = np.nanmean(part.predictions[name] - part.predictions[HOME])
