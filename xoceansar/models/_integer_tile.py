@@ -40,6 +40,7 @@ def has_avx2() -> bool:
 def multiply_tile(
     _context: Any,
     rows: Any,
+    starts: Any,
     queries: Any,
     offsets: Any,
     limits: Any,
@@ -54,6 +55,8 @@ def multiply_tile(
     rows : uint64
         Address of uint8 (segments x SEGMENT, TILE_ROWS, 4): four dims of each row, and the next
         four. Values are at most 127, so that a pair of products fits in 16 bits.
+    starts : uint64
+        Address of int32 (TILE_ROWS,): where the product of each row begins.
     queries : uint64
         Address of int8 (TILE_QUERIES, stride).
     offsets : uint64
@@ -79,17 +82,17 @@ def multiply_tile(
     included, fits, whatever lies between.
     """
     signature = numba.types.boolean(
-        *[numba.types.uint64] * 5, numba.types.int64, numba.types.int64
+        *[numba.types.uint64] * 6, numba.types.int64, numba.types.int64
     )
     return signature, _generate
 
 
 def _generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-    rows, queries, offsets, limits, out, stride, segments = args
+    rows, starts, queries, offsets, limits, out, stride, segments = args
     sums = _registers(builder, _WORDS)
     short = _registers(builder, _SHORTS)
-    for register in sums.values():
-        builder.store(ir.Constant(_WORDS, [0] * 8), register)
+    for (_, part), register in sums.items():
+        builder.store(_load(builder, starts, _int(32 * part), _WORDS), register)
     with cgutils.for_range(builder, segments, intp=_I64) as segment:
         for (query, _), register in short.items():
             place = builder.add(builder.mul(_int(query), segments), segment.index)

@@ -18,6 +18,7 @@ from xoceansar.models._integer_tile import (
 
 __all__ = [
     "lengths",
+    "longest_part",
     "mean_vector",
     "offer_above",
     "offer_pairs",
@@ -33,8 +34,6 @@ Array = npt.NDArray[Any]
 _PANEL: Final = 240
 #: Rows are stored with this much added, as the instruction takes one of the two unsigned.
 _MIDDLE: Final = 64
-#: Largest sum of 16 bits.
-_SUM: Final = 32_767.0
 _LEAST: Final = -(2**31)
 _MOST: Final = 2**31 - 1
 
@@ -106,18 +105,21 @@ def offer_above(
     indices: Array,
     without: Array,
     best: tuple[Array, Array],
-) -> None:
-    """Offer the pairs whose approximate score may be among the k best."""
-    last = best[0].shape[1] - 1
+) -> int:
+    """Offer the pairs whose approximate score may be among the k best; count them."""
+    last, offered = best[0].shape[1] - 1, 0
     for q in range(approximate.shape[0]):
         limit = best[0][q, last] - slack[q]
         for r in range(approximate.shape[1]):
+            # a product that left the range of float32 is NaN, and is no reason to rule out
             if not approximate[q, r] < limit and indices[r] != without[q]:
+                offered += 1
                 factor = factors[0][q] * factors[1][r]
                 if _offer(
                     queries[q], rows[r], factor, indices[r], best[0][q], best[1][q]
                 ):
                     limit = best[0][q, last] - slack[q]
+    return offered
 
 
 @_compile
@@ -161,31 +163,31 @@ def turn(
 
 
 @_compile
-def round_queries(
-    turned: Array, part: float, small: Array, offsets: Array, scale: Array, error: Array
-) -> None:
-    """Round queries to integers of 8 bits, so that no 16-bit sum is exceeded.
-
-    `part` is the largest length of the dims of a row that go into one such sum.
-    """
-    squares = np.empty((offsets.shape[1], 2))
+def longest_part(turned: Array) -> float:
+    """Largest length of the part of a vector that goes into one 16-bit sum."""
+    squares = np.empty((turned.shape[1] // (4 * SEGMENT), 2))
+    longest = 0.0
     for q in range(len(turned)):
         squares[:] = 0.0
-        largest = 1e-30
         for i in range(turned.shape[1]):
-            value = np.float64(turned[q, i])
-            largest = max(largest, abs(value))
-            squares[i // (4 * SEGMENT), (i % 4) // 2] += value * value
-        # rounding makes the part of a query longer by half the root of its dims
-        room = _SUM / max(part, 1.0) - 0.5 * np.sqrt(2.0 * SEGMENT)
-        scale[q] = min(127.0 / largest, room / max(np.sqrt(squares.max()), 1e-30))
+            squares[i // (4 * SEGMENT), (i % 4) // 2] += np.float64(turned[q, i]) ** 2
+        longest = max(longest, squares.max())
+    return np.sqrt(longest)
+
+
+@_compile
+def round_queries(
+    turned: Array, scale: float, small: Array, offsets: Array, error: Array
+) -> None:
+    """Round queries to integers of 8 bits; `error` is what each loses."""
+    for q in range(len(turned)):
         offsets[q] = 0
         lost = 0.0
         for i in range(turned.shape[1]):
-            whole = np.int64(np.rint(turned[q, i] * scale[q]))
+            whole = np.int64(np.rint(turned[q, i] * scale))
             small[q, i] = whole
             offsets[q, i // (4 * SEGMENT), (i % 4) // 2] -= _MIDDLE * whole
-            lost += (turned[q, i] - whole / scale[q]) ** 2
+            lost += (turned[q, i] - whole / scale) ** 2
         error[q] = np.sqrt(lost)
 
 
@@ -219,9 +221,10 @@ def pack_rows(turned: Array, scale: float, packed: Array) -> tuple[float, float,
 @_compile
 def screen(
     packed: Array,
+    starts: Array,
     small: Array,
     offsets: Array,
-    steps: Array,
+    step: float,
     zeros: Array,
     queries: Array,
     rows: Array,
@@ -229,67 +232,51 @@ def screen(
     indices: Array,
     without: Array,
     best: tuple[Array, Array],
-) -> None:
-    """Offer to the k best every pair that its integer product does not rule out.
+) -> int:
+    """Offer to the k best every pair that its integer product does not rule out; count them.
 
-    A pair of the score s has a product of at least ``steps * s + zeros``.
+    A pair of the score s has a product of at least ``step * s + zeros``.
     """
-    n, last = len(queries), best[0].shape[1] - 1
+    last, offered = best[0].shape[1] - 1, 0
     limits = np.full(len(small), _MOST, np.int32)
-    for q in range(n):
-        limits[q] = _limit(best[0][q, last], steps[q], zeros[q])
+    for q in range(len(queries)):
+        limits[q] = _limit(best[0][q, last] * step + zeros[q])
     out = np.empty((TILE_QUERIES, TILE_ROWS), np.int32)
     stride, segments = small.shape[1], offsets.shape[1]
     for panel in range(0, len(small), _PANEL):
         end = min(panel + _PANEL, len(small))
         for tile in range(len(packed)):
-            for q in range(panel, end, TILE_QUERIES):
+            for first in range(panel, end, TILE_QUERIES):
                 if multiply_tile(
                     np.uint64(packed[tile].ctypes.data),
-                    np.uint64(small[q:].ctypes.data),
-                    np.uint64(offsets[q:].ctypes.data),
-                    np.uint64(limits[q:].ctypes.data),
+                    np.uint64(starts[tile].ctypes.data),
+                    np.uint64(small[first:].ctypes.data),
+                    np.uint64(offsets[first:].ctypes.data),
+                    np.uint64(limits[first:].ctypes.data),
                     np.uint64(out.ctypes.data),
                     stride,
                     segments,
                 ):
-                    _offer_tile(
-                        out, tile, q, limits, steps, zeros, queries, rows, factors,
-                        indices, without, best,
-                    )  # fmt: skip
+                    start = tile * TILE_ROWS
+                    for q in range(first, min(first + TILE_QUERIES, len(queries))):
+                        for r in range(start, min(start + TILE_ROWS, len(rows))):
+                            passes = out[q - first, r - start] > limits[q]
+                            if passes and indices[r] != without[q]:
+                                offered += 1
+                                if _offer(
+                                    queries[q], rows[r], factors[0][q] * factors[1][r],
+                                    indices[r], best[0][q], best[1][q],
+                                ):  # fmt: skip
+                                    limits[q] = _limit(
+                                        best[0][q, last] * step + zeros[q]
+                                    )
+    return offered
 
 
 @_compile
-def _offer_tile(
-    out: Array,
-    tile: int,
-    first: int,
-    limits: Array,
-    steps: Array,
-    zeros: Array,
-    queries: Array,
-    rows: Array,
-    factors: tuple[Array, Array],
-    indices: Array,
-    without: Array,
-    best: tuple[Array, Array],
-) -> None:
-    last = best[0].shape[1] - 1
-    for q in range(first, min(first + TILE_QUERIES, len(queries))):
-        start = tile * TILE_ROWS
-        for r in range(start, min(start + TILE_ROWS, len(rows))):
-            if out[q - first, r - start] > limits[q] and indices[r] != without[q]:
-                factor = factors[0][q] * factors[1][r]
-                if _offer(
-                    queries[q], rows[r], factor, indices[r], best[0][q], best[1][q]
-                ):
-                    limits[q] = _limit(best[0][q, last], steps[q], zeros[q])
-
-
-@_compile
-def _limit(score: float, step: float, zero: float) -> int:
-    """Largest integer product that rules a pair out."""
-    least = np.floor(score * step + zero) - 1.0
-    if not least > _LEAST:
+def _limit(least: float) -> int:
+    """Largest integer product that rules a pair out, of the least that a match has."""
+    below = np.floor(least) - 1.0
+    if not below > _LEAST:
         return _LEAST
-    return np.int32(min(least, np.float64(_MOST - 1)))
+    return np.int32(min(below, np.float64(_MOST - 1)))

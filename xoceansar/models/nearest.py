@@ -24,6 +24,8 @@ Metric = Literal["cosine", "inner"]
 _ROWS: Final = 16_384
 #: With fewer queries, preparing rows for the integer screen costs more than it saves.
 _FEW_QUERIES: Final = 48
+#: Scoring more of the pairs than this takes longer than products in float32 save.
+_TOO_MANY: Final = 0.04
 #: Longer vectors would leave the range of float32 in the integer screen.
 _LONGEST: Final = 1e15
 
@@ -109,7 +111,11 @@ def _run(
         screen = _screen(search, device, pool, threads)
         for rows in _batches(blocks, metric):
             longest = rows.length.max() * search.length.max()
-            (screen if longest < _LONGEST else FloatScreen())(search, rows)
+            chosen = screen if longest < _LONGEST else FloatScreen()
+            full = search.index.min() >= 0
+            offered = chosen(search, rows) / (len(search.queries) * len(rows.index))
+            if full and offered > _TOO_MANY:
+                screen = FloatScreen()
 
 
 def _screen(

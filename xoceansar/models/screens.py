@@ -33,6 +33,11 @@ _PRODUCTS: Final = {"cpu": 1 << 22, "cuda": 1 << 28}
 _DIMS: Final = 4 * SEGMENT
 #: Largest integer of a row: with 127 for a query, two products fit in 16 bits.
 _ROW_MOST: Final = 63
+_QUERY_MOST: Final = 127
+#: Largest sum of 16 bits.
+_SUM: Final = 32_767.0
+#: Largest start of a product: what is added to it is at most 63 x 127 for each dim.
+_START: Final = 2.0**30
 #: Fewest queries that a thread takes.
 _SHARE: Final = 64
 
@@ -102,13 +107,13 @@ class Rows:
     index: Array
 
 
-Screen = Callable[[Search, Rows], None]
+Screen = Callable[[Search, Rows], int]
 
 
 class FloatScreen:
     """Products by the BLAS of numpy, in float32; on any machine."""
 
-    def __call__(self, search: Search, rows: Rows) -> None:
+    def __call__(self, search: Search, rows: Rows) -> int:
         """Offer what a block of rows has.
 
         Parameters
@@ -117,18 +122,25 @@ class FloatScreen:
             Changed in place.
         rows : Rows
             The block.
+
+        Returns
+        -------
+        int
+            Pairs that were not ruled out.
         """
         other = _scaled(rows.vectors, rows.scale).T
         error = _float_error(search.queries.shape[1]) * rows.length.max()
         step = max(1, _PRODUCTS["cpu"] // len(rows.index))
+        offered = 0
         for first in range(0, len(search.queries), step):
             some = search.part(slice(first, first + step))
             products = _scaled(some.queries, some.scale) @ other
-            kernels.offer_above(
+            offered += kernels.offer_above(
                 products, error * some.length, some.queries, rows.vectors,
                 (some.scale, rows.scale), rows.index, some.without,
                 (some.score, some.index),
             )  # fmt: skip
+        return offered
 
 
 class DeviceScreen:
@@ -147,7 +159,7 @@ class DeviceScreen:
         self._device = device
         self._queries = self._moved(search.queries, search.scale)
 
-    def __call__(self, search: Search, rows: Rows) -> None:
+    def __call__(self, search: Search, rows: Rows) -> int:
         """Offer what a block of rows has.
 
         Parameters
@@ -156,7 +168,13 @@ class DeviceScreen:
             Changed in place; its queries are those of before.
         rows : Rows
             The block.
+
+        Returns
+        -------
+        int
+            Pairs that were not ruled out.
         """
+        offered = 0
         other = self._moved(rows.vectors, rows.scale).T
         rounded = _ROUNDED[self._torch.get_float32_matmul_precision()]
         error = (_float_error(len(other)) + rounded) * rows.length.max()
@@ -170,6 +188,8 @@ class DeviceScreen:
                 pairs, some.queries, rows.vectors, (some.scale, rows.scale),
                 rows.index, some.without, (some.score, some.index),
             )  # fmt: skip
+            offered += len(pairs)
+        return offered
 
     def _pairs(self, products: Any, some: Search, slack: Array) -> Array:
         """Pairs that may be among the k best, found on the device."""
@@ -206,16 +226,16 @@ class IntegerScreen:
         dims = search.queries.shape[1]
         padded = -(-dims // _DIMS) * _DIMS
         self._size = padded & -padded  # the largest power of two that divides it
-        self._signs = np.random.default_rng(0).choice(
-            np.array([-1, 1], np.float32), padded
+        signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), padded)
+        self._signs = signs
+        self._centre = kernels.mean_vector(search.queries, search.scale)
+        self._queries, self._largest = self._turned(
+            search.queries, search.scale, self._centre
         )
-        self._queries = np.empty((len(search.queries), padded), np.float32)
-        nothing = np.zeros(dims)
-        kernels.turn(
-            search.queries, search.scale, nothing, self._signs, self._size, self._queries
-        )
+        self._length = np.linalg.norm(self._queries, axis=1)
+        self._longest = kernels.longest_part(self._queries)
 
-    def __call__(self, search: Search, rows: Rows) -> None:
+    def __call__(self, search: Search, rows: Rows) -> int:
         """Offer what a block of rows has.
 
         Parameters
@@ -224,82 +244,112 @@ class IntegerScreen:
             Changed in place; its queries are those of before.
         rows : Rows
             The block.
+
+        Returns
+        -------
+        int
+            Pairs that were not ruled out.
         """
-        centre = kernels.mean_vector(rows.vectors, rows.scale)
-        packed = self._pack(rows, centre)
+        packed = self._pack(rows)
 
-        def screen(where: slice) -> None:
-            self._screen(search.part(where), self._queries[where], rows, packed)
+        def screen(where: slice) -> int:
+            return self._screen(search.part(where), where, rows, packed)
 
-        self._each(screen, len(search.queries), TILE_QUERIES)
+        return sum(self._each(screen, len(search.queries), TILE_QUERIES))
 
-    def _each(self, work: Callable[[slice], object], n: int, multiple: int) -> None:
+    def _each(self, work: Callable[[slice], Any], n: int, multiple: int) -> list[Any]:
         """Share n things among the threads, twice as many parts as threads."""
         share = max(_SHARE, -(-n // (2 * self._threads)))
         share = -(-share // multiple) * multiple
         parts = [slice(first, min(first + share, n)) for first in range(0, n, share)]
-        for _ in self._pool.map(work, parts):
-            pass
+        return list(self._pool.map(work, parts))
 
-    def _pack(self, rows: Rows, centre: Array) -> "_Packed":
-        n, padded = len(rows.index), self._queries.shape[1]
-        turned = np.empty((n, padded), np.float32)
-        largest = [0.0]
+    def _turned(
+        self, vectors: Array, scale: Array, centre: Array
+    ) -> tuple[Array, float]:
+        turned = np.empty((len(vectors), len(self._signs)), np.float32)
 
-        def turn(where: slice) -> None:
-            part = kernels.turn(
-                rows.vectors[where], rows.scale[where], centre, self._signs,
-                self._size, turned[where],
+        def turn(where: slice) -> float:
+            largest: float = kernels.turn(
+                vectors[where], scale[where], centre, self._signs, self._size,
+                turned[where],
             )  # fmt: skip
-            largest.append(part)
+            return largest
 
-        self._each(turn, n, TILE_ROWS)
-        scale = _ROW_MOST / max(*largest, 1e-30)
-        tiles = -(-n // TILE_ROWS)
-        packed = np.empty((tiles, padded // 4, TILE_ROWS, 4), np.uint8)
-        packed[-1] = 0
-        bounds: list[tuple[float, float, float]] = []
+        return turned, max(1e-30, *self._each(turn, len(vectors), TILE_ROWS))
 
-        def pack(where: slice) -> None:
-            place = packed[where.start // TILE_ROWS :]
-            bounds.append(kernels.pack_rows(turned[where], scale, place))
+    def _pack(self, rows: Rows) -> "_Packed":
+        centre = kernels.mean_vector(rows.vectors, rows.scale)
+        turned, largest = self._turned(rows.vectors, rows.scale, centre)
+        scale = _ROW_MOST / largest
+        n, padded = turned.shape
+        integers = np.empty((-(-n // TILE_ROWS), padded // 4, TILE_ROWS, 4), np.uint8)
+        integers[-1] = 0
 
-        self._each(pack, n, TILE_ROWS)
-        error, length, part = np.max(bounds, axis=0)
-        return _Packed(packed, scale, centre, error, length, part)
+        def pack(where: slice) -> tuple[float, float, float]:
+            place = integers[where.start // TILE_ROWS :]
+            bounds: tuple[float, float, float] = kernels.pack_rows(
+                turned[where], scale, place
+            )
+            return bounds
 
-    @staticmethod
-    def _screen(some: Search, turned: Array, rows: Rows, packed: "_Packed") -> None:
+        bounds = np.max(self._each(pack, n, TILE_ROWS), axis=0)
+        error, length, part = map(float, bounds)
+        # rounding makes a part of a query longer by half the root of its dims, at most
+        room = _SUM / max(part, 1.0) - 0.5 * np.sqrt(2.0 * SEGMENT)
+        scale_of_queries = min(
+            _QUERY_MOST / self._largest, room / max(self._longest, 1e-30)
+        )
+        # q.x = q.c + m.(x - c) + (q - m).(x - c), with c and m the means of rows and queries
+        step = scale * scale_of_queries
+        level = rows.vectors @ self._centre * rows.scale - self._centre @ centre
+        starts = np.zeros(len(integers) * TILE_ROWS, np.int32)
+        starts[:n] = np.rint(level * step).clip(-_START, _START)
+        clipped = np.abs(level).max() * step > _START
+        return _Packed(
+            integers, starts.reshape(-1, TILE_ROWS), scale_of_queries, step, centre,
+            np.inf if clipped else error, length,
+        )  # fmt: skip
+
+    def _screen(
+        self, some: Search, where: slice, rows: Rows, packed: "_Packed"
+    ) -> int:
+        turned, length = self._queries[where], self._length[where]
         n, padded = turned.shape
         whole = -(-n // TILE_QUERIES) * TILE_QUERIES
         small = np.zeros((whole, padded), np.int8)
         offsets = np.zeros((whole, padded // _DIMS, 2), np.int16)
-        scale, error = np.empty(n), np.empty(n)
-        kernels.round_queries(turned, packed.part, small, offsets, scale, error)
+        error = np.empty(n)
+        kernels.round_queries(turned, packed.scale, small, offsets, error)
         # |a.b - A.B| <= |a| |b - B| + |a - A| |B|, and what float32 loses
-        slack = some.length * (
-            packed.error + _TURNING * (packed.length + np.linalg.norm(packed.centre))
-        )
-        slack += error * packed.length
-        steps = scale * packed.scale
+        lengths = np.linalg.norm(packed.centre) + rows.length.max()
+        slack = length * packed.error + error * packed.length
+        slack += _TURNING * (some.length + length) * lengths + 1 / packed.step
         level = some.queries @ packed.centre * some.scale
-        kernels.screen(
-            packed.integers, small, offsets, steps, -(level + slack) * steps,
-            some.queries, rows.vectors, (some.scale, rows.scale), rows.index,
-            some.without, (some.score, some.index),
+        offered: int = kernels.screen(
+            packed.integers, packed.starts, small, offsets, packed.step,
+            -(level + slack) * packed.step, some.queries, rows.vectors,
+            (some.scale, rows.scale), rows.index, some.without,
+            (some.score, some.index),
         )  # fmt: skip
+        return offered
 
 
 @dataclass(slots=True)
 class _Packed:
-    """Rows as integers, and what is known of the rounding: see `pack_rows`."""
+    """Rows as integers.
+
+    ``starts``: where the product of each row begins. ``scale``: integers in a unit of the queries;
+    ``step``: in a unit of the product. ``error``, ``length``: of a row by rounding, and after it.
+    """
 
     integers: Array
+    starts: Array
     scale: float
+    step: float
     centre: Array
     error: float
     length: float
-    part: float
 
 
 def _scaled(vectors: Array, scale: Array) -> npt.NDArray[np.float32]:
