@@ -12,9 +12,11 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
+from xoceansar.models.nearest import Metric
 from xoceansar.ops.describe import describe
 from xoceansar.ops.detect import Method
 from xoceansar.ops.embed import Model
+from xoceansar.ops.similar import Query
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -229,6 +231,72 @@ class _Measurements(Generic[T_Object]):
             intervals. Lazy; see `xoceansar.ops.retrieve`.
         """
         return ops.retrieve(self._obj, model=model, level=level, reference=reference)
+
+    def similar(
+        self,
+        query: Query,
+        k: int = 10,
+        *,
+        metric: Metric = "cosine",
+        model: Model = None,
+        device: str = "cpu",
+    ) -> xr.Dataset:
+        """Find the vignettes whose embeddings are most like those of others.
+
+        Parameters
+        ----------
+        query : str, int, sequence of them, Dataset or DataArray
+            Vignettes of this archive by id or position, or embeddings, or images.
+        k : int, default 10
+            Neighbours of each.
+        metric : {"cosine", "inner"}
+            Score.
+        model : str or ModelHandle, optional
+            What embeds images; the archive's where not given.
+        device : str, default "cpu"
+            Where products are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+
+        Returns
+        -------
+        Dataset
+            ``score`` and ``index`` (query, neighbour), with time, place and id of the matches. Exact, and
+            lazy; see `xoceansar.ops.similar`.
+        """
+        return ops.similar(
+            self._obj, query, k, metric=metric, model=model, device=device
+        )
+
+    def select(
+        self,
+        *,
+        time: str | slice | tuple[Any, Any] | None = None,
+        region: tuple[float, float, float, float] | None = None,
+        beam: str | Iterable[str] | None = None,
+        ocean_class: str | Iterable[str] | None = None,
+        **conditions: Any,
+    ) -> T_Object:
+        """Select vignettes by what is known of each.
+
+        Parameters
+        ----------
+        time : str, slice or pair, optional
+            A period as ``"2021-04"``, or first and last.
+        region : (lon_min, lat_min, lon_max, lat_max), optional
+            Degrees; across 180 degrees where lon_min is greater than lon_max.
+        beam, ocean_class : str or iterable of str, optional
+            By name.
+        **conditions
+            Ranges of other variables along ``vignette``, as ``swh=(2, None)``.
+
+        Returns
+        -------
+        Dataset or DataArray
+            Those that meet every condition. Images stay lazy; see `xoceansar.ops.select`.
+        """
+        return ops.select(
+            self._obj, time=time, region=region, beam=beam, ocean_class=ocean_class,
+            **conditions,
+        )  # fmt: skip
 
     def quality(self) -> xr.DataArray:
         """Say what to know before using each vignette.

@@ -419,6 +419,10 @@ VARIABLES: Final = _freeze(
             "long_name": "number of reference samples that were averaged",
             "units": "1",
         },
+        # search
+        "score": {"long_name": "similarity of the match to the query", "units": "1"},
+        "index": {"long_name": "position of the match along vignette; -1 for none"},
+        "query_id": {"long_name": "annotation file stem of the query"},
     }
 )
 

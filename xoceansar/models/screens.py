@@ -297,18 +297,19 @@ class IntegerScreen:
         error, length, part = map(float, bounds)
         # rounding makes a part of a query longer by half the root of its dims, at most
         room = _SUM / max(part, 1.0) - 0.5 * np.sqrt(2.0 * SEGMENT)
-        scale_of_queries = min(
-            _QUERY_MOST / self._largest, room / max(self._longest, 1e-30)
-        )
         # q.x = q.c + m.(x - c) + (q - m).(x - c), with c and m the means of rows and queries
-        step = scale * scale_of_queries
         level = rows.vectors @ self._centre * rows.scale - self._centre @ centre
+        scale_of_queries = min(
+            _QUERY_MOST / self._largest,
+            room / max(self._longest, 1e-30),
+            _START / max(float(np.abs(level).max()) * scale, 1e-30),
+        )
+        step = scale * scale_of_queries
         starts = np.zeros(len(integers) * TILE_ROWS, np.int32)
-        starts[:n] = np.rint(level * step).clip(-_START, _START)
-        clipped = np.abs(level).max() * step > _START
+        starts[:n] = np.rint(level * step)
         return _Packed(
             integers, starts.reshape(-1, TILE_ROWS), scale_of_queries, step, centre,
-            np.inf if clipped else error, length,
+            error, length,
         )  # fmt: skip
 
     def _screen(

@@ -9,6 +9,8 @@ from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
 from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
+from xoceansar.ops.select import select
+from xoceansar.ops.similar import similar
 from xoceansar.ops.wind import gmf_wind
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "icebergs",
     "quality",
     "retrieve",
+    "select",
+    "similar",
     "swh",
     "wind",
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "Model",
     "as_embedding",
     "as_handle",
+    "check_embedding",
     "embed",
     "model_attrs",
     "texture_of",
@@ -81,7 +82,7 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     """
     handle = as_handle(model)
     found = find_embedding(obj)
-    return _embed_images(obj, handle) if found is None else _checked(found, handle)
+    return _embed_images(obj, handle) if found is None else check_embedding(found, handle)
 
 
 def as_handle(model: Model) -> ModelHandle:
@@ -142,7 +143,28 @@ def model_attrs(handle: ModelHandle) -> dict[str, Any]:
     return attrs
 
 
-def _checked(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
+def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
+    """Refuse an embedding that a model did not make.
+
+    Parameters
+    ----------
+    vector : DataArray (..., embedding)
+        With the attribute ``weights_sha256`` where it is known.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        `vector`.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If it was made by other weights.
+    DimensionError
+        If its length is not the model's.
+    """
     made_by = vector.attrs.get("weights_sha256")
     if made_by is not None and made_by != handle.weights_sha256:
         raise WeightsMismatchError(

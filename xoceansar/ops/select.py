@@ -1,0 +1,219 @@
+"""Part of an archive: by time, region, beam, class, and the range of what was retrieved."""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import dask
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
+from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
+
+__all__ = ["select"]
+
+T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
+Array = npt.NDArray[Any]
+
+_BEAMS: Final = ("wv1", "wv2")
+#: Degrees by which a longitude may pass an edge: what changing its frame rounds.
+_ROUNDING: Final = 1e-9
+
+
+def select(
+    obj: T_Object,
+    *,
+    time: str | slice | tuple[Any, Any] | None = None,
+    region: tuple[float, float, float, float] | None = None,
+    beam: str | Iterable[str] | None = None,
+    ocean_class: str | Iterable[str] | None = None,
+    **conditions: Any,
+) -> T_Object:
+    """Select vignettes by what is known of each.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Anything along ``vignette``.
+    time : str, slice or pair, optional
+        A period, ``"2021-04"``; or first and last, both inclusive, None for an open end:
+        ``slice("2021-04-03", "2021-05")``, whose last ends with May.
+    region : (lon_min, lat_min, lon_max, lat_max), optional
+        Degrees, edges inside; longitudes from -180 to 180 or from 0 to 360. With lon_min greater
+        than lon_max it lies across 180 degrees.
+    beam : str or iterable of str, optional
+        ``wv1``, ``wv2``.
+    ocean_class : str or iterable of str, optional
+        Names of classes.
+    **conditions
+        For any other variable along ``vignette``: a range (least, most) of numbers or times, both
+        inclusive, None for an open end; or one or several texts (``platform="S1A"``).
+
+    Returns
+    -------
+    Dataset or DataArray
+        The vignettes that meet every condition, in their order; of length 0 where none does.
+
+    Raises
+    ------
+    MissingVariableError
+        If a variable is not there; the message lists those that are.
+    DimensionError
+        If there is no ``vignette``, or the variable has more dims.
+    OceansarError
+        If a class, a beam, a time or a range is impossible.
+
+    Notes
+    -----
+    Lazy: what the conditions name is loaded, one value for each vignette, and nothing else.
+    A missing value meets no condition.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"swh": ("vignette", [1.0, 2.5, np.nan, 4.0])})
+    >>> select(ds, swh=(2, None)).swh.values
+    array([2.5, 4. ])
+    """
+    if VIGNETTE not in obj.dims:
+        raise DimensionError(
+            f"something along the dim 'vignette' is needed; got {dict(obj.sizes)}."
+        )
+    wanted = {"time": time, "beam": beam, OCEAN_CLASS: ocean_class, **conditions}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
+    values = _loaded(obj, names)
+    keep = np.ones(obj.sizes[VIGNETTE], bool)
+    if region is not None:
+        keep &= _inside(values["longitude"], values["latitude"], region)
+    for name, value in wanted.items():
+        keep &= _meets(values[name], name, value)
+    return obj.isel({VIGNETTE: np.flatnonzero(keep)})
+
+
+def _loaded(obj: xr.Dataset | xr.DataArray, names: list[str]) -> dict[str, xr.DataArray]:
+    """Load variables with one value for each vignette, in one computation."""
+    own = {obj.name: obj} if isinstance(obj, xr.DataArray) else dict(obj.data_vars)
+    known = {**own, **obj.coords}
+    alone = sorted(str(n) for n, v in known.items() if v.dims == (VIGNETTE,))
+    for name in names:
+        if name not in known:
+            raise MissingVariableError(
+                f"there is no {name!r} to select by; along 'vignette' there are {alone}."
+            )
+        if known[name].dims != (VIGNETTE,):
+            raise DimensionError(
+                f"{name!r} has the dims {known[name].dims}; one value for each vignette is "
+                f"needed, as of {alone}."
+            )
+    found = {name: known[name].reset_coords(drop=True) for name in names}
+    (computed,) = dask.compute(found)  # type: ignore[attr-defined]
+    return dict(computed)
+
+
+def _meets(values: xr.DataArray, name: str, wanted: Any) -> Array:
+    if "flag_meanings" in values.attrs and "flag_values" in values.attrs:
+        return _is_flag(values, name, wanted)
+    if values.dtype.kind in "OUT":
+        return _is_text(values, name, wanted)
+    low, high = _ends(name, wanted, is_time=values.dtype.kind == "M")
+    data = values.values
+    inside = ~pd.isna(data)
+    with np.errstate(invalid="ignore"):
+        if low is not None:
+            inside &= data >= low
+        if high is not None:
+            inside &= data <= high
+    return inside
+
+
+def _texts(name: str, wanted: Any) -> list[str]:
+    texts = [wanted] if isinstance(wanted, str) else wanted
+    texts = list(texts) if isinstance(texts, Iterable) else [texts]
+    if not all(isinstance(text, str) for text in texts):
+        raise OceansarError(f"{name} is selected by name; got {wanted!r}.")
+    return texts
+
+
+def _refuse_unknown(name: str, texts: list[str], known: list[str]) -> None:
+    unknown = [text for text in texts if text not in known]
+    if unknown:
+        raise OceansarError(f"{name} {unknown[0]!r} is not one of {known}.")
+
+
+def _is_flag(values: xr.DataArray, name: str, wanted: Any) -> Array:
+    texts = _texts(name, wanted)
+    known = str(values.attrs["flag_meanings"]).split()
+    _refuse_unknown(name, texts, known)
+    codes = np.atleast_1d(values.attrs["flag_values"])
+    return np.isin(values.values, [codes[known.index(text)] for text in texts])
+
+
+def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
+    texts = _texts(name, wanted)
+    data = values.values.astype(str)
+    known = sorted(set(data.tolist()))
+    allowed = sorted({*known, *_BEAMS}) if name == "beam" else known
+    _refuse_unknown(name, texts, allowed)
+    return np.isin(data, texts)
+
+
+def _ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
+    if is_time and isinstance(wanted, str):
+        wanted = (wanted, wanted)
+    if isinstance(wanted, slice) and wanted.step is None:
+        wanted = (wanted.start, wanted.stop)
+    if not isinstance(wanted, tuple | list) or len(wanted) != 2:
+        form = "a period as '2021-04', a slice or a pair" if is_time else "a pair"
+        raise OceansarError(
+            f"{name} is selected by {form} (first, last), None for an open end; got "
+            f"{wanted!r}."
+        )
+    low, high = wanted
+    if is_time:
+        low, high = _instant(low, last=False), _instant(high, last=True)
+    for end in (low, high):
+        if not is_time and end is not None and not isinstance(end, int | float | np.number):
+            raise OceansarError(f"{name} takes numbers; got {end!r}.")
+    if low is not None and high is not None and low > high:
+        raise OceansarError(f"the range of {name} ends before it begins: {wanted!r}.")
+    return low, high
+
+
+def _instant(value: Any, *, last: bool) -> np.datetime64 | None:
+    """Return a time; of a text such as '2021-04' its first or its last instant."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            period = pd.Period(value)
+            stamp = period.end_time if last else period.start_time
+        else:
+            stamp = pd.Timestamp(value)
+            if stamp.tzinfo is not None:
+                stamp = stamp.tz_convert("UTC").tz_localize(None)
+        return stamp.to_datetime64()
+    except (ValueError, TypeError) as error:
+        raise OceansarError(
+            f"a time as '2021-04-03' or '2021-04-03T08:30' is needed; got {value!r}."
+        ) from error
+
+
+def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Array:
+    try:
+        west, south, east, north = (float(edge) for edge in region)
+    except (TypeError, ValueError) as error:
+        raise OceansarError(
+            f"region is (lon_min, lat_min, lon_max, lat_max) in degrees; got {region!r}."
+        ) from error
+    if not -90 <= south <= north <= 90 or not np.isfinite(west + east):
+        raise OceansarError(
+            "region is (lon_min, lat_min, lon_max, lat_max), with latitudes from -90 to 90 "
+            f"that rise; got {region!r}."
+        )
+    width = 360.0 if east - west >= 360 else (east - west) % 360
+    across = (longitude.values.astype(float) - west + _ROUNDING) % 360
+    lat = latitude.values
+    return (across <= width + 2 * _ROUNDING) & (lat >= south) & (lat <= north)
+
