@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from matplotlib.figure import Figure
 
-__all__ = ["OceansarDataArray", "OceansarDataset", "PlotMethods"]
+__all__ = [
+    "OceansarDataArray",
+    "OceansarDataTree",
+    "OceansarDataset",
+    "PlotMethods",
+]
 
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
 
@@ -370,6 +375,37 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         """
         return ops.calibrate(self._obj)
 
+    def vignettes(
+        self,
+        size: float = 19.2e3,
+        spacing: float = 50.0,
+        overlap: float = 0.0,
+        *,
+        polarisation: str | Iterable[str] | None = None,
+    ) -> xr.Dataset:
+        """Cut a wide swath into vignettes.
+
+        Parameters
+        ----------
+        size : float, default 19200
+            Side of a tile, metres.
+        spacing : float, default 50
+            Metres between pixels.
+        overlap : float, default 0
+            Least overlap of neighbours, as a share of a tile.
+        polarisation : str or iterable of str, optional
+            Which polarisations to take; VV and HH where not given.
+
+        Returns
+        -------
+        Dataset
+            In the layout of the wave mode, with ``row`` and ``column``. Lazy; see
+            `xoceansar.ops.vignettes`.
+        """
+        return ops.vignettes(
+            self._obj, size, spacing, overlap, polarisation=polarisation
+        )
+
     def to_geodataframe(self) -> "GeoDataFrame":
         """Turn icebergs, or results along ``vignette``, into a table of points.
 
@@ -393,3 +429,48 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
     obj : DataArray
         ``sigma0`` (..., line, sample) or ``embedding_vector`` (..., embedding).
     """
+
+
+@xr.register_datatree_accessor("oceansar")
+class OceansarDataTree:
+    """Vignettes from a tree of a wide-swath product, as xsar opens it.
+
+    Parameters
+    ----------
+    obj : DataTree
+        With the calibrated images in the group ``measurement``, or in its root.
+    """
+
+    def __init__(self, obj: xr.DataTree) -> None:
+        self._obj = obj
+
+    def vignettes(
+        self,
+        size: float = 19.2e3,
+        spacing: float = 50.0,
+        overlap: float = 0.0,
+        *,
+        polarisation: str | Iterable[str] | None = None,
+    ) -> xr.Dataset:
+        """Cut a wide swath into vignettes.
+
+        Parameters
+        ----------
+        size : float, default 19200
+            Side of a tile, metres.
+        spacing : float, default 50
+            Metres between pixels.
+        overlap : float, default 0
+            Least overlap of neighbours, as a share of a tile.
+        polarisation : str or iterable of str, optional
+            Which polarisations to take; VV and HH where not given.
+
+        Returns
+        -------
+        Dataset
+            In the layout of the wave mode, with ``row`` and ``column``. Lazy; see
+            `xoceansar.ops.vignettes`.
+        """
+        return ops.vignettes(
+            self._obj, size, spacing, overlap, polarisation=polarisation
+        )

@@ -155,9 +155,27 @@ VARIABLES: Final = _freeze(
             "long_name": "ground spacing of the pixels in azimuth and in range",
             "units": "m",
         },
-        "beam": {"long_name": "wave mode beam: wv1 (near range) or wv2 (far range)"},
+        "beam": {
+            "long_name": "wave mode beam, wv1 (near range) or wv2 (far range), or another mode"
+        },
         "polarisation": {"long_name": "transmit and receive polarisation"},
         "platform": {"long_name": "satellite"},
+        # tiles of a wide swath
+        "row": {"long_name": "row of the tile along azimuth, from the first line"},
+        "column": {"long_name": "column of the tile along range, from near range"},
+        "azimuth_distance": {
+            "long_name": "distance of the middle of the tile from the first line",
+            "units": "m",
+        },
+        "range_distance": {
+            "long_name": "ground distance of the middle of the tile from near range",
+            "units": "m",
+        },
+        "tile_size": {"long_name": "side of the tile", "units": "m"},
+        "source_spacing": {
+            "long_name": "coarsest ground spacing of the pixels that the tile was made from",
+            "units": "m",
+        },
         "product": {"long_name": "name of the product that holds the vignette"},
         "vignette_id": {
             "cf_role": "timeseries_id",

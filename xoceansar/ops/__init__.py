@@ -11,6 +11,7 @@ from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
 from xoceansar.ops.select import select
 from xoceansar.ops.similar import similar
+from xoceansar.ops.tiles import vignettes
 from xoceansar.ops.wind import gmf_wind
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "select",
     "similar",
     "swh",
+    "vignettes",
     "wind",
 ]

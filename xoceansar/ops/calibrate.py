@@ -65,7 +65,8 @@ def calibrate(ds: xr.Dataset) -> xr.Dataset:
     number, table = ds["digital_number"], ds["sigma0_lut"]
     _same_grid(number, table)
     squared = table**2
-    intensity = number.real**2 + number.imag**2
+    # Not in the dtype of the numbers: the square of a uint16 does not fit into one.
+    intensity = number.real.astype(float) ** 2 + number.imag.astype(float) ** 2
     raw = intensity / squared
     new = {"sigma0_raw": annotate(raw, "sigma0_raw")}
     if "noise_lut" in ds:

@@ -226,13 +226,18 @@ class GeolocationGrid:
         """
         return self._interpolate(self.incidence[..., None], line, sample)[..., 0]
 
-    def heading_at(self, line: float, sample: float) -> float:
+    def heading_at(
+        self, line: float, sample: float, *, step: float | None = None
+    ) -> float:
         """Direction in which the lines follow each other on the ground.
 
         Parameters
         ----------
         line, sample : float
             Image coordinates.
+        step : float, optional
+            Lines before and after between which the direction is taken; a quarter of the grid where
+            not given.
 
         Returns
         -------
@@ -244,7 +249,8 @@ class GeolocationGrid:
         The step between two lines is taken as a difference of ellipsoid normals, and its
         north component is scaled by the ratio of the meridian to the prime-vertical radius.
         """
-        step = (self.line[-1] - self.line[0]) / 4
+        if step is None:
+            step = (self.line[-1] - self.line[0]) / 4
         lon, lat = self.locate([line - step, line, line + step], sample)
         before, _, after = unit_vector(lon, lat)
         lam, phi = np.radians(lon[1]), np.radians(lat[1])

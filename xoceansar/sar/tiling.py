@@ -1,0 +1,300 @@
+"""A wide image on one exact ground grid, block by block, and the tiles that are cut from it.
+
+Each block of the image is read once: it gives its share of every output pixel that it touches, and
+the shares are added where tiles are put together. Area weights are separable, so that the shares
+are exact for any blocks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.errors import DimensionError
+from xoceansar.sar.quality import MISSING_LIMIT
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+__all__ = ["Share", "TileAxis", "cut_tiles", "reduce_block", "spread_tiles"]
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.float32]
+Index = npt.NDArray[np.int64]
+
+#: Lines that are averaged at once, which bounds the memory beyond the block itself.
+_LINES: Final = 256
+#: What is summed for each output pixel: sigma0 and NESZ over the samples with data, and the area
+#: of the samples with data, of those that are exactly zero, and of those that are saturated.
+_PLANES: Final = ("sigma0", "nesz", "valid", "zero", "saturated")
+#: Magnitude from which a digital number is saturated, by its dtype.
+_UNSIGNED: Final = 65535
+_COMPLEX: Final = 32767
+
+
+@dataclass(frozen=True, eq=False)
+class TileAxis:
+    """One axis of an image, its output grid, and the tiles on it.
+
+    Parameters
+    ----------
+    edges : ndarray (m + 1,)
+        Edges of the image's cells, ascending, metres.
+    spacing : float
+        Metres between output pixels.
+    size : int
+        Output pixels of a tile.
+    first : ndarray of int (n,)
+        First output pixel of each tile, ascending from zero.
+    """
+
+    edges: Array
+    spacing: float
+    size: int
+    first: Index
+
+    @property
+    def pixels(self) -> int:
+        """Number of output pixels."""
+        return int(self.first[-1]) + self.size
+
+    @cached_property
+    def edges_out(self) -> Array:
+        """Edges of the output pixels, metres: as far from one end of the image as the other."""
+        left = self.edges[-1] - self.edges[0] - self.pixels * self.spacing
+        start = self.edges[0] + left / 2
+        return np.asarray(start + np.arange(self.pixels + 1) * self.spacing)
+
+    @property
+    def middles(self) -> Array:
+        """Middle of each tile, metres."""
+        return self.edges_out[self.first] + self.size * self.spacing / 2
+
+    def index_at(self, metres: npt.ArrayLike) -> Array:
+        """Find the image's cell at a place.
+
+        Parameters
+        ----------
+        metres : array_like
+            Along the axis.
+
+        Returns
+        -------
+        ndarray
+            The middle of a cell is a whole number.
+        """
+        cells = np.arange(self.edges.size) - 0.5
+        return np.asarray(np.interp(np.asarray(metres, float), self.edges, cells))
+
+    def part(self, start: int, stop: int) -> tuple[int, "csr_array"]:
+        """Weigh the cells of a part of the image.
+
+        Parameters
+        ----------
+        start, stop : int
+            Cells start, ..., stop - 1.
+
+        Returns
+        -------
+        first : int
+            First output pixel that they touch.
+        weight : csr_array (k, stop - start)
+            Share of each output pixel that each cell covers; rows over all parts sum to one.
+        """
+        from scipy.sparse import csr_array
+
+        inside = self.edges[start : stop + 1]
+        out = self.edges_out
+        first = int(np.clip(np.searchsorted(out, inside[0], "right") - 1, 0, None))
+        last = min(int(np.searchsorted(out, inside[-1], "left")), out.size - 1)
+        if first >= last:
+            return 0, csr_array((0, stop - start), dtype=np.float32)
+        both = np.union1d(inside, out[first : last + 1])
+        both = both[
+            (both >= max(inside[0], out[0])) & (both <= min(inside[-1], out[-1]))
+        ]
+        middle = (both[:-1] + both[1:]) / 2
+        cell = np.searchsorted(inside, middle) - 1
+        pixel = np.searchsorted(out, middle) - 1 - first
+        share = (np.diff(both) / self.spacing).astype(np.float32)
+        return first, csr_array(
+            (share, (pixel, cell)), shape=(last - first, stop - start)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What a block of the image gives to the output pixels that it touches.
+
+    Parameters
+    ----------
+    line, sample : int
+        First output pixel along each axis.
+    planes : ndarray of float32 (5, line, sample)
+        Sums over the block: sigma0, NESZ, and the areas with data, exactly zero and saturated.
+    """
+
+    line: int
+    sample: int
+    planes: Image
+
+
+def spread_tiles(length: float, spacing: float, size: int, overlap: float) -> Index:
+    """Place tiles along an axis so that they cover it, evenly.
+
+    Parameters
+    ----------
+    length : float
+        Of the axis, metres.
+    spacing : float
+        Metres between output pixels.
+    size : int
+        Output pixels of a tile.
+    overlap : float
+        Least overlap of neighbours, as a share of a tile, from 0 to less than 1.
+
+    Returns
+    -------
+    ndarray of int
+        First pixel of each tile, from zero. Neighbours overlap by `overlap` or by as much more
+        as covering the axis to its end takes.
+
+    Raises
+    ------
+    DimensionError
+        If the axis is shorter than a tile.
+
+    Examples
+    --------
+    >>> spread_tiles(1000.0, 10.0, 40, 0.0).tolist()
+    [0, 30, 60]
+    """
+    total = int(np.floor(length / spacing + 1e-6))
+    if total < size:
+        raise DimensionError(
+            f"a tile of {size * spacing:g} m does not fit into an image of {length:.0f} m. Ask "
+            "for a smaller size."
+        )
+    stride = max(round(size * (1 - overlap)), 1)
+    count = 1 + int(np.ceil((total - size) / stride))
+    return np.rint(np.linspace(0, total - size, count)).astype(np.int64)
+
+
+def reduce_block(
+    sigma0: npt.NDArray[Any],
+    nesz: npt.NDArray[Any] | None,
+    number: npt.NDArray[Any] | None,
+    *,
+    lines: TileAxis,
+    samples: TileAxis,
+    at: tuple[int, int],
+) -> Share:
+    """Sum a block of the image into the output pixels that it touches.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (line, sample)
+        Linear; not finite where there is no data.
+    nesz : ndarray (line, sample), optional
+        Linear.
+    number : ndarray (line, sample), optional
+        Digital numbers, which tell exact zeros and saturation.
+    lines, samples : TileAxis
+        The two axes.
+    at : tuple of int
+        Line and sample of the block's first cell.
+
+    Returns
+    -------
+    Share
+    """
+    columns, across = samples.part(at[1], at[1] + sigma0.shape[1])
+    top, bottom = lines.part(at[0], at[0] + sigma0.shape[0])
+    planes = np.zeros((len(_PLANES), bottom.shape[0], across.shape[0]), np.float32)
+    for start in range(0, sigma0.shape[0], _LINES):
+        part = slice(start, min(start + _LINES, sigma0.shape[0]))
+        row, along = lines.part(at[0] + part.start, at[0] + part.stop)
+        target = planes[:, row - top : row - top + along.shape[0]]
+        slab = _slab(
+            sigma0[part],
+            None if nesz is None else nesz[part],
+            None if number is None else number[part],
+        )
+        for k, values in enumerate(slab):
+            if values is not None:
+                target[k] += ((along @ values) @ across.T).astype(np.float32)
+    return Share(top, columns, planes)
+
+
+def _slab(
+    sigma0: npt.NDArray[Any],
+    nesz: npt.NDArray[Any] | None,
+    number: npt.NDArray[Any] | None,
+) -> tuple[Image | None, ...]:
+    """Return the planes of some lines, None where a plane is zero throughout."""
+    valid = np.isfinite(sigma0)
+    noise = zero = saturated = None
+    if nesz is not None:
+        noise = np.where(valid & np.isfinite(nesz), nesz, 0).astype(np.float32)
+    if number is not None:
+        zero = (valid & (number == 0)).astype(np.float32)
+        clipped = _saturated(number)
+        saturated = clipped.astype(np.float32) if clipped.any() else None
+    power = np.where(valid, sigma0, 0).astype(np.float32)
+    return power, noise, valid.astype(np.float32), zero, saturated
+
+
+def _saturated(number: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    if np.iscomplexobj(number):
+        peak = np.maximum(np.abs(number.real), np.abs(number.imag))
+        return np.asarray(peak >= _COMPLEX)
+    return np.asarray(number >= _UNSIGNED)
+
+
+def cut_tiles(
+    shares: Iterable[Share], row: int, lines: TileAxis, samples: TileAxis
+) -> dict[str, npt.NDArray[Any]]:
+    """Put one row of tiles together.
+
+    Parameters
+    ----------
+    shares : iterable of Share
+        Of all blocks that touch the row.
+    row : int
+        Which row.
+    lines, samples : TileAxis
+        The two axes.
+
+    Returns
+    -------
+    dict of ndarray
+        ``sigma0``, ``nesz`` (tile, line, sample) float32, NaN where more than a tenth of a pixel
+        has no data or is exactly zero; ``saturated`` (tile), share of the samples.
+    """
+    begin = int(lines.first[row])
+    band = np.zeros((len(_PLANES), lines.size, samples.pixels), np.float32)
+    for share in shares:
+        _, height, width = share.planes.shape
+        low = max(begin, share.line)
+        high = min(begin + lines.size, share.line + height)
+        if low < high:
+            band[
+                :, low - begin : high - begin, share.sample : share.sample + width
+            ] += share.planes[:, low - share.line : high - share.line]
+    power, noise, valid, zero, saturated = band
+    with np.errstate(invalid="ignore", divide="ignore"):
+        good = 1 - valid + zero <= MISSING_LIMIT
+        images = {
+            "sigma0": np.where(good, power / valid, np.float32(np.nan)),
+            "nesz": np.where(good, noise / valid, np.float32(np.nan)),
+        }
+    cuts = [slice(int(f), int(f) + samples.size) for f in samples.first]
+    out = {
+        name: np.stack([image[:, cut] for cut in cuts])
+        for name, image in images.items()
+    }
+    out["saturated"] = np.array([saturated[:, cut].mean() for cut in cuts])
+    return out
