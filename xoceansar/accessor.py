@@ -15,7 +15,9 @@ from xoceansar import ops
 from xoceansar.models.nearest import Metric
 from xoceansar.ops.describe import describe
 from xoceansar.ops.detect import Method
+from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embed import Model
+from xoceansar.ops.layout import XarrayObject
 from xoceansar.ops.similar import Query
 
 if TYPE_CHECKING:
@@ -96,13 +98,17 @@ class _Measurements(Generic[T_Object]):
         """Maps and quick-looks."""
         return PlotMethods(self._obj)
 
-    def embed(self, *, model: Model = None) -> xr.DataArray:
+    def embed(
+        self, *, model: Model = None, on_domain: OnDomain = "flag"
+    ) -> xr.DataArray:
         """Embed each vignette by the frozen backbone.
 
         Parameters
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -110,15 +116,17 @@ class _Measurements(Generic[T_Object]):
             ``embedding_vector`` (vignette, embedding), float32. Lazy; see
             `xoceansar.ops.embed`.
         """
-        return ops.embed(self._obj, model=model)
+        return ops.embed(self._obj, model=model, on_domain=on_domain)
 
-    def swh(self, *, model: Model = None) -> xr.DataArray:
+    def swh(self, *, model: Model = None, on_domain: OnDomain = "flag") -> xr.DataArray:
         """Retrieve the significant wave height.
 
         Parameters
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -126,7 +134,7 @@ class _Measurements(Generic[T_Object]):
             ``swh`` (vignette), metres. Lazy; see
             `xoceansar.ops.swh`.
         """
-        return ops.swh(self._obj, model=model)
+        return ops.swh(self._obj, model=model, on_domain=on_domain)
 
     def wind(
         self,
@@ -134,6 +142,7 @@ class _Measurements(Generic[T_Object]):
         model: Model = None,
         level: float | None = None,
         reference: xr.DataArray | None = None,
+        on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
         """Retrieve the wind.
 
@@ -145,6 +154,8 @@ class _Measurements(Generic[T_Object]):
             Probability with which each interval is to hold the truth, as 0.9.
         reference : DataArray, optional
             Wind direction from elsewhere, degrees 'to', which chooses between the two ends.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -152,7 +163,10 @@ class _Measurements(Generic[T_Object]):
             ``wind_speed`` (vignette), m s-1, and the direction with its two ends where the model has
             it; with `level`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
         """
-        return ops.wind(self._obj, model=model, level=level, reference=reference)
+        return ops.wind(
+            self._obj, model=model, level=level, reference=reference,
+            on_domain=on_domain,
+        )  # fmt: skip
 
     def gmf_wind(self, *, wind_to_direction: xr.DataArray | None = None) -> xr.Dataset:
         """Invert CMOD5.N for the wind speed; needs no model.
@@ -169,13 +183,17 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.gmf_wind(self._obj, wind_to_direction=wind_to_direction)
 
-    def classify(self, *, model: Model = None) -> xr.Dataset:
+    def classify(
+        self, *, model: Model = None, on_domain: OnDomain = "flag"
+    ) -> xr.Dataset:
         """Classify the dominant ocean phenomenon.
 
         Parameters
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -183,7 +201,7 @@ class _Measurements(Generic[T_Object]):
             ``ocean_class`` (vignette), CF flags, and ``class_probability`` (vignette, class). Lazy; see
             `xoceansar.ops.classify`.
         """
-        return ops.classify(self._obj, model=model)
+        return ops.classify(self._obj, model=model, on_domain=on_domain)
 
     def icebergs(
         self,
@@ -191,6 +209,7 @@ class _Measurements(Generic[T_Object]):
         model: Model = None,
         method: Method = "detector",
         threshold: float | None = None,
+        on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
         """Find the icebergs in each vignette.
 
@@ -202,6 +221,8 @@ class _Measurements(Generic[T_Object]):
             The bundle's detector, or constant false alarm rate, which needs no model.
         threshold : float, optional
             Least score of a detection.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -209,7 +230,10 @@ class _Measurements(Generic[T_Object]):
             Places, sizes, scores and boxes (vignette, detection), and ``iceberg_count``
             (vignette). Lazy; see `xoceansar.ops.icebergs`.
         """
-        return ops.icebergs(self._obj, model=model, method=method, threshold=threshold)
+        return ops.icebergs(
+            self._obj, model=model, method=method, threshold=threshold,
+            on_domain=on_domain,
+        )  # fmt: skip
 
     def retrieve(
         self,
@@ -217,6 +241,7 @@ class _Measurements(Generic[T_Object]):
         model: Model = None,
         level: float | None = None,
         reference: xr.DataArray | None = None,
+        on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
         """Retrieve all that the model offers, in one pass over the pixels.
 
@@ -228,6 +253,8 @@ class _Measurements(Generic[T_Object]):
             Probability with which each interval is to hold the truth, as 0.9.
         reference : DataArray, optional
             Wind direction from elsewhere, as in `wind`.
+        on_domain : {"flag", "raise"}, optional
+            What to do with vignettes that the model was not trained for.
 
         Returns
         -------
@@ -235,7 +262,25 @@ class _Measurements(Generic[T_Object]):
             One variable for each head, and ``quality``; with `level`, the bounds of the
             intervals. Lazy; see `xoceansar.ops.retrieve`.
         """
-        return ops.retrieve(self._obj, model=model, level=level, reference=reference)
+        return ops.retrieve(
+            self._obj, model=model, level=level, reference=reference,
+            on_domain=on_domain,
+        )  # fmt: skip
+
+    def field(self, variable: str | None = None) -> XarrayObject:
+        """Put the results of tiles back as a field over the swath.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset; all that have no image dims where not given.
+
+        Returns
+        -------
+        DataArray or Dataset
+            (row, column), with ``longitude`` and ``latitude``. Lazy; see `xoceansar.ops.field`.
+        """
+        return ops.field(self._obj, variable)
 
     def similar(
         self,
@@ -374,6 +419,16 @@ class OceansarDataset(_Measurements[xr.Dataset]):
             `xoceansar.ops.calibrate`.
         """
         return ops.calibrate(self._obj)
+
+    def to_vv(self) -> xr.Dataset:
+        """Convert images in HH to VV by the polarisation ratio of the sea.
+
+        Returns
+        -------
+        Dataset
+            With ``observed_polarisation``. Lazy; see `xoceansar.ops.to_vv`.
+        """
+        return ops.to_vv(self._obj)
 
     def vignettes(
         self,

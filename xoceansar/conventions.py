@@ -27,9 +27,11 @@ __all__ = [
     "SAMPLE",
     "VARIABLES",
     "VIGNETTE",
+    "Domain",
     "Quality",
     "annotate",
     "class_attrs",
+    "domain_attrs",
     "history_line",
     "product_attrs",
     "quality_attrs",
@@ -73,6 +75,15 @@ class Quality(IntFlag):
     CALIBRATION_SUSPECT = 32
     UNREADABLE = 64
     OUT_OF_DOMAIN = 128
+
+
+class Domain(IntFlag):
+    """Bits of ``domain``: in what a vignette differs from those that a model was trained on."""
+
+    POLARISATION = 1
+    BEAM = 2
+    INCIDENCE = 4
+    RESOLUTION = 8
 
 
 def _freeze(
@@ -321,6 +332,13 @@ VARIABLES: Final = _freeze(
             "standard_name": "quality_flag",
             "long_name": "what to know before using the vignette",
         },
+        "domain": {
+            "standard_name": "quality_flag",
+            "long_name": "in what the vignette differs from those that the model was trained on",
+        },
+        "observed_polarisation": {
+            "long_name": "polarisation that was measured, before it was converted"
+        },
         # Level-2 OCN products
         "source_product": {"long_name": "name of the SLC product that was processed"},
         "swh_standard_error": {
@@ -496,6 +514,21 @@ def quality_attrs() -> dict[str, Any]:
         **VARIABLES["quality"],
         "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
         "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
+    }
+
+
+def domain_attrs() -> dict[str, Any]:
+    """Give the CF flag attributes of ``domain``.
+
+    Returns
+    -------
+    dict
+        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
+    return {
+        **VARIABLES["domain"],
+        "flag_masks": np.array([flag.value for flag in Domain], dtype=np.uint8),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in Domain),
     }
 
 

@@ -125,9 +125,7 @@ def _add_products(
         for part in range(_REGISTERS)
     ]
     for query in range(TILE_QUERIES):
-        at = builder.add(
-            builder.mul(_int(query), stride), builder.mul(place, _int(4))
-        )
+        at = builder.add(builder.mul(_int(query), stride), builder.mul(place, _int(4)))
         weights = _spread(builder, _load(builder, queries, at, _I32), _BYTES)
         for part in range(_REGISTERS):
             register = short[query, part]

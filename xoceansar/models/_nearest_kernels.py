@@ -67,7 +67,8 @@ def _offer(
         return False
     place = last
     while place > 0 and (
-        value > score[place - 1] or (value == score[place - 1] and index < rank[place - 1])
+        value > score[place - 1]
+        or (value == score[place - 1] and index < rank[place - 1])
     ):
         score[place] = score[place - 1]
         rank[place] = rank[place - 1]

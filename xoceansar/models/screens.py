@@ -312,9 +312,7 @@ class IntegerScreen:
             error, length,
         )  # fmt: skip
 
-    def _screen(
-        self, some: Search, where: slice, rows: Rows, packed: "_Packed"
-    ) -> int:
+    def _screen(self, some: Search, where: slice, rows: Rows, packed: "_Packed") -> int:
         turned, length = self._queries[where], self._length[where]
         n, padded = turned.shape
         whole = -(-n // TILE_QUERIES) * TILE_QUERIES

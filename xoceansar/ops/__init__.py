@@ -7,6 +7,8 @@ nothing into it and loads nothing. The accessor only gives these functions a sho
 from xoceansar.ops.calibrate import calibrate
 from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
+from xoceansar.ops.fields import field
+from xoceansar.ops.polarisation import to_vv
 from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
 from xoceansar.ops.select import select
@@ -18,6 +20,7 @@ __all__ = [
     "calibrate",
     "classify",
     "embed",
+    "field",
     "gmf_wind",
     "icebergs",
     "quality",
@@ -25,6 +28,7 @@ __all__ = [
     "select",
     "similar",
     "swh",
+    "to_vv",
     "vignettes",
     "wind",
 ]

@@ -12,6 +12,7 @@ from xoceansar.models.bundle import warn_if_simulated
 from xoceansar.models.detect import detect_block
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.embed import Model, as_handle, model_attrs
 from xoceansar.ops.layout import (
     Quantity,
@@ -20,7 +21,6 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
-    in_domain,
     incidence_ends,
     profile_between,
 )
@@ -45,6 +45,7 @@ def icebergs(
     model: Model = None,
     method: Method = "detector",
     threshold: float | None = None,
+    on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
     """Find the icebergs in each vignette.
 
@@ -62,6 +63,8 @@ def icebergs(
         Least score of a detection: a probability-like number in (0, 1) for the detector,
         standard deviations above the sea for CFAR. Without it the value of the best F1 on
         validation vignettes.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes that the model was not trained for, as in `embed`.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def icebergs(
         handle = as_handle(model)
         detector = _detector(handle)
         limit = detector.threshold if threshold is None else threshold
-        raw = _searched_by_detector(images, quantity, handle, detector, obj)
+        raw = _searched_by_detector(images, quantity, handle, detector, on_domain)
         attrs = {
             **model_attrs(handle),
             "method": f"detector, score of {limit:g} or more",
@@ -134,12 +137,12 @@ def _searched_by_detector(
     quantity: Quantity,
     handle: ModelHandle,
     detector: DetectorSpec,
-    obj: XarrayObject,
+    on_domain: OnDomain,
 ) -> xr.DataArray:
     """Boxes and scores (..., detection, number): the work, in one node of the graph."""
     check_images(images, handle.input, handle.name)
     warn_if_simulated(handle)
-    inside = in_domain(images, handle)
+    flags = guard(images, handle, on_domain)
     profile, core = incidence_ends(images, handle.input, handle.name)
     raw: xr.DataArray = xr.apply_ufunc(
         _detect,
@@ -155,9 +158,10 @@ def _searched_by_detector(
         },
         keep_attrs=True,
     )
-    if inside is not None and (inside.chunks or not bool(inside.all())):
-        raw = raw.where(chunk_like(inside, raw))
-    return raw
+    missing = refused(flags, images)
+    if missing is not None:
+        raw = raw.where(~missing)
+    return raw if flags is None else raw.assign_coords(domain=flags)
 
 
 def _searched_by_cfar(

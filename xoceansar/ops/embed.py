@@ -15,6 +15,7 @@ from xoceansar.errors import (
 from xoceansar.models.bundle import load_model, warn_if_simulated
 from xoceansar.models.runtime import embed_block
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.layout import (
     Quantity,
     XarrayObject,
@@ -23,7 +24,6 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
-    in_domain,
     incidence_ends,
     profile_between,
 )
@@ -47,7 +47,9 @@ Model = str | ModelHandle | None
 TEXTURE: Final = ("texture_cos2", "texture_sin2")
 
 
-def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
+def embed(
+    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+) -> xr.DataArray:
     """Embed each vignette by the model's frozen backbone.
 
     Parameters
@@ -57,6 +59,9 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
         coordinate ``pixel_spacing`` in metres. An embedding is returned as it is.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes of another beam or mode, incidence or resolution than the model
+        was trained on: flag them in the coordinate ``domain`` and warn, or raise.
 
     Returns
     -------
@@ -65,7 +70,9 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
         have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``; where a head of
         the model takes it, the direction of the kilometre-scale texture as ``texture_cos2`` and
         ``texture_sin2`` (`xoceansar.sar.texture.texture_axis`). A vignette
-        with too little data, or outside the model's domain, is a row of NaN.
+        with too little data, or of a polarisation that the model does not know, is a row of NaN.
+        ``domain`` says in what each differs from the training set
+        (`xoceansar.ops.domain.domain_flags`).
 
     Raises
     ------
@@ -73,7 +80,7 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
         If the input is not calibrated images in the library's layout.
     DomainError
         If the pixel spacing or the image size is not the model's, or no vignette has its
-        polarisation.
+        polarisation; with ``on_domain="raise"``, if any vignette differs from the training set.
 
     Notes
     -----
@@ -82,7 +89,14 @@ def embed(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     """
     handle = as_handle(model)
     found = find_embedding(obj)
-    return _embed_images(obj, handle) if found is None else check_embedding(found, handle)
+    if found is None:
+        return _embed_images(obj, handle, on_domain)
+    vector = check_embedding(found, handle)
+    if on_domain == "raise" or "domain" not in vector.coords:
+        flags = guard(vector, handle, on_domain)
+        if flags is not None:
+            return vector.assign_coords(domain=flags)
+    return vector
 
 
 def as_handle(model: Model) -> ModelHandle:
@@ -101,7 +115,9 @@ def as_handle(model: Model) -> ModelHandle:
     return model if isinstance(model, ModelHandle) else load_model(model)
 
 
-def as_embedding(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
+def as_embedding(
+    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain = "flag"
+) -> xr.DataArray:
     """Return the embedding of an input that may be one already.
 
     Parameters
@@ -110,13 +126,15 @@ def as_embedding(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         Images or an embedding.
     handle : ModelHandle
         The model.
+    on_domain : {"flag", "raise"}, optional
+        As in `embed`.
 
     Returns
     -------
     DataArray
         As `embed`.
     """
-    return embed(obj, model=handle)
+    return embed(obj, model=handle, on_domain=on_domain)
 
 
 def model_attrs(handle: ModelHandle) -> dict[str, Any]:
@@ -181,12 +199,14 @@ def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
     return vector
 
 
-def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
+def _embed_images(
+    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
+) -> xr.DataArray:
     images, quantity = find_images(obj)
     check_images(images, handle.input, handle.name)
     # here, and not where the weights are read: a worker's warning reaches nobody
     warn_if_simulated(handle)
-    inside = in_domain(images, handle)
+    flags = guard(images, handle, on_domain)
     profile, core = incidence_ends(images, handle.input, handle.name)
     width = handle.embedding_dim + 2
     raw: xr.DataArray = xr.apply_ufunc(
@@ -205,8 +225,9 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
         dask_gufunc_kwargs={"output_sizes": {EMBEDDING: width}},
         keep_attrs=True,
     )
-    if inside is not None and (inside.chunks or not bool(inside.all())):
-        raw = raw.where(chunk_like(inside, raw))
+    missing = refused(flags, images)
+    if missing is not None:
+        raw = raw.where(~missing)
     vector = annotate(
         raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)
     )
@@ -218,6 +239,8 @@ def _embed_images(obj: XarrayObject, handle: ModelHandle) -> xr.DataArray:
     if any(head.needs("texture") for head in handle.heads):
         extras |= texture_of(images, quantity)
     vector = vector.assign_coords(extras)
+    if flags is not None:
+        vector = vector.assign_coords(domain=flags)
     incidence = centre_incidence(images)
     if incidence is not None:
         vector = vector.assign_coords(incidence=annotate(incidence, "incidence"))

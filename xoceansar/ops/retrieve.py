@@ -14,6 +14,7 @@ from xoceansar.conventions import (
     product_attrs,
 )
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.domain import OnDomain, domain_flags
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
 from xoceansar.ops.heads import (
     add_ancillary,
@@ -24,7 +25,7 @@ from xoceansar.ops.heads import (
     value_of,
     values_of,
 )
-from xoceansar.ops.layout import XarrayObject, chunk_like, in_domain
+from xoceansar.ops.layout import XarrayObject, chunk_like
 from xoceansar.ops.quality import flag, quality
 
 __all__ = ["classify", "retrieve", "swh", "wind"]
@@ -36,7 +37,9 @@ _CORNERS = ("corner_longitude", "corner_latitude")
 _ICE = "sea_ice"
 
 
-def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
+def swh(
+    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+) -> xr.DataArray:
     """Retrieve the significant wave height of each vignette.
 
     Parameters
@@ -45,6 +48,8 @@ def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes that the model was not trained for, as in `xoceansar.ops.embed`.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def swh(obj: XarrayObject, *, model: Model = None) -> xr.DataArray:
     pixels once.
     """
     handle = as_handle(model)
-    return value_of(as_embedding(obj, handle), handle, "swh")
+    return value_of(as_embedding(obj, handle, on_domain), handle, "swh")
 
 
 def wind(
@@ -74,6 +79,7 @@ def wind(
     model: Model = None,
     level: float | None = None,
     reference: xr.DataArray | None = None,
+    on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
     """Retrieve the wind of each vignette.
 
@@ -90,6 +96,8 @@ def wind(
         Wind direction from elsewhere, such as a weather model: degrees clockwise from north, to
         which the wind blows, along the dims of the vignettes. It tells the two ends of the axis
         apart, and nothing else.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes that the model was not trained for, as in `xoceansar.ops.embed`.
 
     Returns
     -------
@@ -124,7 +132,7 @@ def wind(
     if directed or reference is not None:
         names.append(_DIRECTION)
     check_levels(level, handle, names)
-    embedding = as_embedding(obj, handle)
+    embedding = as_embedding(obj, handle, on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if handle.head(name).encoding == "axis":
@@ -134,7 +142,9 @@ def wind(
     return _dataset(values, obj, handle, "wind")
 
 
-def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
+def classify(
+    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+) -> xr.Dataset:
     """Classify the dominant ocean phenomenon of each vignette.
 
     Parameters
@@ -143,6 +153,8 @@ def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes that the model was not trained for, as in `xoceansar.ops.embed`.
 
     Returns
     -------
@@ -164,7 +176,7 @@ def classify(obj: XarrayObject, *, model: Model = None) -> xr.Dataset:
     The ten classes of TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73.
     """
     handle = as_handle(model)
-    values = _classes(as_embedding(obj, handle), handle)
+    values = _classes(as_embedding(obj, handle, on_domain), handle)
     return _dataset(values, obj, handle, "classify")
 
 
@@ -174,6 +186,7 @@ def retrieve(
     model: Model = None,
     level: float | None = None,
     reference: xr.DataArray | None = None,
+    on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
     """Retrieve all that the model has heads for, in one pass over the pixels.
 
@@ -188,6 +201,8 @@ def retrieve(
         Without it there are no intervals.
     reference : DataArray, optional
         Wind direction that tells the two ends of the axis apart, as in `wind`.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes that the model was not trained for, as in `xoceansar.ops.embed`.
 
     Returns
     -------
@@ -218,7 +233,7 @@ def retrieve(
     check_levels(level, handle, names)
     if reference is not None:
         handle.head(_DIRECTION)
-    embedding = as_embedding(obj, handle)
+    embedding = as_embedding(obj, handle, on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if name == OCEAN_CLASS:
@@ -276,12 +291,10 @@ def _result_quality(
     if ocean_class is not None and _ICE in handle.head(OCEAN_CLASS).classes:
         ice = ocean_class == handle.head(OCEAN_CLASS).classes.index(_ICE)
         flags = flag(flags, ice, "SEA_ICE_HINT")
-    inside = in_domain(embedding, handle)
-    return (
-        flags
-        if inside is None
-        else flag(flags, chunk_like(~inside, flags), "OUT_OF_DOMAIN")
-    )
+    outside = domain_flags(embedding, handle)
+    if outside is None:
+        return flags
+    return flag(flags, chunk_like(outside != 0, flags), "OUT_OF_DOMAIN")
 
 
 def _dataset(

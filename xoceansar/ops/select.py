@@ -92,7 +92,9 @@ def select(
     return obj.isel({VIGNETTE: np.flatnonzero(keep)})
 
 
-def _loaded(obj: xr.Dataset | xr.DataArray, names: list[str]) -> dict[str, xr.DataArray]:
+def _loaded(
+    obj: xr.Dataset | xr.DataArray, names: list[str]
+) -> dict[str, xr.DataArray]:
     """Load variables with one value for each vignette, in one computation."""
     own = {obj.name: obj} if isinstance(obj, xr.DataArray) else dict(obj.data_vars)
     known = {**own, **obj.coords}
@@ -174,7 +176,11 @@ def _ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
     if is_time:
         low, high = _instant(low, last=False), _instant(high, last=True)
     for end in (low, high):
-        if not is_time and end is not None and not isinstance(end, int | float | np.number):
+        if (
+            not is_time
+            and end is not None
+            and not isinstance(end, int | float | np.number)
+        ):
             raise OceansarError(f"{name} takes numbers; got {end!r}.")
     if low is not None and high is not None and low > high:
         raise OceansarError(f"the range of {name} ends before it begins: {wanted!r}.")
@@ -216,4 +222,3 @@ def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Arr
     across = (longitude.values.astype(float) - west + _ROUNDING) % 360
     lat = latitude.values
     return (across <= width + 2 * _ROUNDING) & (lat >= south) & (lat <= north)
-

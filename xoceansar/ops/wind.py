@@ -157,8 +157,8 @@ def _vertical_only(speed: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
     if vertical.chunks is None and vertical.size and not vertical.any():
         found = sorted(set(map(str, np.atleast_1d(source["polarisation"].values))))
         raise DomainError(
-            f"CMOD5.N is for VV; every vignette here has {found}. For HH a polarisation ratio is "
-            "needed, which is not part of this library."
+            f"CMOD5.N is for VV; every vignette here has {found}. Convert HH by a published "
+            "polarisation ratio first: ds.oceansar.to_vv()."
         )
     return speed.where(chunk_like(vertical, speed))
 

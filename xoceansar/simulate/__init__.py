@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from xoceansar.simulate.safe import write_safe
     from xoceansar.simulate.scenes import Scene, scene
     from xoceansar.simulate.sensors import SENSORS, Sensor
+    from xoceansar.simulate.wide import fill_safe
 
 __all__ = [
     "SENSORS",
     "Environment",
     "Scene",
     "Sensor",
+    "fill_safe",
     "scene",
     "vignettes",
     "write_safe",
@@ -29,6 +31,7 @@ _HOMES = {
     "Scene": "scenes",
     "Sensor": "sensors",
     "scene": "scenes",
+    "fill_safe": "wide",
     "vignettes": "dataset",
     "write_safe": "safe",
 }

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import DomainError
+from xoceansar.sar.polarisation import polarisation_ratio
 from xoceansar.simulate._safe.geometry import Frame
 from xoceansar.simulate.imaging import SLC_RESOLUTION
 from xoceansar.simulate.scenes import Scene
@@ -24,7 +25,6 @@ __all__ = [
     "digital_numbers",
     "in_polarisation",
     "pixel_cells",
-    "polarisation_ratio",
     "speckle_taps",
 ]
 
@@ -34,49 +34,6 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _BLOCK: Final = 128  # lines per random stream; part of what a seed means
 _LARGEST: Final = 32767.0
-
-#: A, B (per degree) and C of the polarisation ratio, upwind, crosswind and downwind.
-_RATIO: Final = (
-    (0.00650704, 0.128983, 0.992839),
-    (0.00782194, 0.121405, 0.992839),
-    (0.00598416, 0.140952, 0.992885),
-)
-
-
-def polarisation_ratio(incidence: npt.ArrayLike, phi: npt.ArrayLike) -> _Array:
-    """Compute the ratio of VV to HH backscatter of the sea, linear.
-
-    Parameters
-    ----------
-    incidence : array_like
-        Degrees.
-    phi : array_like
-        Wind direction from the look direction, degrees, 0 where the wind blows towards the
-        radar; broadcast against `incidence`.
-
-    Returns
-    -------
-    ndarray
-        ``c0 + c1 cos(phi) + c2 cos(2 phi)`` through ``A exp(B theta) + C`` upwind, crosswind and
-        downwind.
-
-    References
-    ----------
-    Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251.
-
-    Examples
-    --------
-    >>> polarisation_ratio([23.8, 36.8], 0.0).round(3)
-    array([1.133, 1.742])
-    """
-    theta = np.asarray(incidence, dtype=float)
-    up, cross, down = (a * np.exp(b * theta) + c for a, b, c in _RATIO)
-    angle = np.radians(np.asarray(phi, dtype=float))
-    mean, first, second = up + down + 2 * cross, up - down, up + down - 2 * cross
-    result: _Array = (
-        mean / 4 + first / 2 * np.cos(angle) + second / 4 * np.cos(2 * angle)
-    )
-    return result
 
 
 def in_polarisation(view: Scene, polarisation: str) -> _Single:
