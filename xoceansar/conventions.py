@@ -288,6 +288,10 @@ VARIABLES: Final = _freeze(
             "units": "1",
         },
         "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
+        "searched_area": {
+            "long_name": "area that was searched for icebergs",
+            "units": "km2",
+        },
         "iceberg_score": {
             "long_name": "confidence that a detection is an iceberg",
             "units": "1",
@@ -338,6 +342,20 @@ VARIABLES: Final = _freeze(
         },
         "observed_polarisation": {
             "long_name": "polarisation that was measured, before it was converted"
+        },
+        # on a grid
+        "observation_count": {
+            "standard_name": "number_of_observations",
+            "long_name": "number of vignettes with a value",
+            "units": "1",
+        },
+        "iceberg_density": {
+            "long_name": "icebergs per 1,000 km2 searched",
+            "units": "1e-9 m-2",
+        },
+        "class_occurrence": {
+            "long_name": "fraction of the vignettes that are of each class",
+            "units": "1",
         },
         # Level-2 OCN products
         "source_product": {"long_name": "name of the SLC product that was processed"},

@@ -93,6 +93,18 @@ def test_no_iceberg_is_a_zero_and_a_vignette_without_data_is_missing(placed):
     assert float(found.iceberg_count.sum()) == 1
 
 
+def test_the_area_that_was_searched_is_that_of_the_pixels_with_data(placed):
+    whole = placed.oceansar.icebergs(method="cfar").searched_area
+    assert whole.attrs["units"] == "km2"
+    expected = np.where(np.arange(6) == 2, np.nan, 3.6**2)
+    np.testing.assert_allclose(whole, expected, rtol=1e-6)
+    lacking = placed.assign(no_data_fraction=("vignette", np.linspace(0, 0.5, 6)))
+    for ds in (lacking, lacking.chunk(vignette=4)):
+        part = ds.oceansar.icebergs(method="cfar").searched_area
+        np.testing.assert_allclose(part, expected * np.linspace(1, 0.5, 6), rtol=1e-6)
+    assert part.chunks is not None
+
+
 def test_missing_counts_come_back_missing_and_zeros_as_zeros(placed, tmp_path):
     from xoceansar import to_zarr
 

@@ -8,6 +8,8 @@ from xoceansar.ops.calibrate import calibrate
 from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
 from xoceansar.ops.fields import field
+from xoceansar.ops.gridding import grid
+from xoceansar.ops.occurrence import class_occurrence, iceberg_density
 from xoceansar.ops.polarisation import to_vv
 from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
@@ -18,10 +20,13 @@ from xoceansar.ops.wind import gmf_wind
 
 __all__ = [
     "calibrate",
+    "class_occurrence",
     "classify",
     "embed",
     "field",
     "gmf_wind",
+    "grid",
+    "iceberg_density",
     "icebergs",
     "quality",
     "retrieve",

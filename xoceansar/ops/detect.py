@@ -74,7 +74,8 @@ def icebergs(
         ``iceberg_azimuth_extent`` and ``iceberg_range_extent`` (m) of the box in ground range,
         ``iceberg_score``, and ``iceberg_box`` (..., detection, edge), fractions of the image.
         ``iceberg_count`` (...), float: 0 for a vignette without any, NaN for one that could not
-        be searched: too little data, or outside the model's domain.
+        be searched: too little data, or outside the model's domain. ``searched_area`` (...), km2,
+        of the pixels with data; NaN likewise.
 
     Raises
     ------
@@ -243,6 +244,7 @@ def _measured(
     values = {
         "iceberg_score": annotate(score.where(real), "iceberg_score"),
         "iceberg_count": annotate(count, "iceberg_count"),
+        "searched_area": _searched_area(count, images, obj),
         "iceberg_box": annotate(box, "iceberg_box"),
     }
     for i, (name, dim) in enumerate((("azimuth", LINE), ("range", SAMPLE))):
@@ -254,6 +256,19 @@ def _measured(
     values["iceberg_longitude"] = annotate(longitude, "iceberg_longitude")
     values["iceberg_latitude"] = annotate(latitude, "iceberg_latitude")
     return values
+
+
+def _searched_area(
+    count: xr.DataArray, images: xr.DataArray, obj: XarrayObject
+) -> xr.DataArray:
+    """Area of each vignette that was searched, without its pixels that have no data."""
+    spacing = float(images.coords["pixel_spacing"]) / 1e3
+    area = images.sizes[LINE] * images.sizes[SAMPLE] * spacing**2
+    searched = count.notnull().where(count.notnull()) * area
+    if "no_data_fraction" in obj and isinstance(obj, xr.Dataset):
+        lacking = obj["no_data_fraction"].reset_coords(drop=True)
+        searched = searched * (1 - chunk_like(lacking, searched))
+    return annotate(searched.astype(np.float32), "searched_area")
 
 
 def _places(
