@@ -1,4 +1,4 @@
-"""Results of made-up products, and an archive to put them in."""
+"""Results of made-up products, and small real ones."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.processing.products import products  # noqa: F401  a fixture
 from xoceansar.conventions import annotate, class_attrs, quality_attrs
 from xoceansar.processing.block import Outcome
 from xoceansar.processing.listing import Unit

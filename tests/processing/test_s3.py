@@ -1,0 +1,127 @@
+"""Products and archives on object storage, by the S3 protocol on this machine."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xoceansar as xos
+from tests.processing.conftest import failure, outcome, plain
+from tests.processing.products import SHAPE
+from xoceansar.errors import ArchiveError, OceansarError, ProductError
+from xoceansar.io.remote import encode_options, is_url
+from xoceansar.processing.archive import Archive, read_records
+from xoceansar.processing.listing import list_units
+from xoceansar.processing.lock import ArchiveLock
+
+pytest.importorskip("moto.server")
+s3fs = pytest.importorskip("s3fs")
+
+
+@pytest.fixture(scope="module")
+def access():
+    """Options of a file system on a server that speaks S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {
+        "key": "test",
+        "secret": "test",
+        "client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"},
+    }  # fmt: skip
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(access, products, tmp_path_factory):
+    """Two products as folders at two depths, one as a zip archive, and something else."""
+    s3 = s3fs.S3FileSystem(**access, skip_instance_cache=True)
+    s3.mkdir("wave-mode")
+    folder = tmp_path_factory.mktemp("zipped")
+    s3.put(str(products[0]), f"wave-mode/{products[0].name}", recursive=True)
+    s3.put(str(products[1]), f"wave-mode/2021/{products[1].name}", recursive=True)
+    archive = shutil.make_archive(
+        str(folder / products[2].stem), "zip", products[2].parent, products[2].name
+    )
+    s3.put(archive, f"wave-mode/2021/{products[2].stem}.zip")
+    s3.pipe("wave-mode/readme.txt", b"about")
+    return "s3://wave-mode"
+
+
+def test_a_product_reads_as_it_does_from_the_disk(bucket, access, products):
+    ds = xos.open_wave_mode(
+        f"{bucket}/{products[0].name}", shape=SHAPE, storage_options=access
+    )
+    xr.testing.assert_equal(
+        ds.load(), xos.open_wave_mode(products[0], shape=SHAPE).load()
+    )
+    assert ds.attrs["simulated"] == 1
+
+
+def test_a_zip_archive_reads_in_place(bucket, access, products):
+    url = f"{bucket}/2021/{products[2].stem}.zip"
+    ds = xos.open_wave_mode(url, shape=SHAPE, storage_options=access).load()
+    xr.testing.assert_equal(ds, xos.open_wave_mode(products[2], shape=SHAPE).load())
+
+
+def test_a_manifest_and_a_pattern_name_products_too(bucket, access, products):
+    manifest = f"{bucket}/{products[0].name}/manifest.safe"
+    ds = xos.open_wave_mode(manifest, shape=SHAPE, storage_options=access)
+    assert set(ds["product"].values) == {products[0].name}
+    found = list_units(f"{bucket}/2021/S1A_*", encode_options(access))
+    assert [unit.name for unit in found] == [p.stem for p in products[1:]]
+
+
+def test_a_bucket_is_searched_at_any_depth(bucket, access, products):
+    found = list_units(bucket, encode_options(access))
+    assert [unit.name for unit in found] == [p.stem for p in products]
+    assert all(is_url(unit.path) for unit in found)
+
+
+def test_what_is_missing_is_said(bucket, access, products):
+    with pytest.raises(ProductError, match=r"s3://wave-mode/x.SAFE has no manifest"):
+        xos.open_wave_mode(f"{bucket}/x.SAFE", storage_options=access)
+    with pytest.raises(ProductError, match="no Wave Mode SLC product"):
+        list_units(f"{bucket}/readme", encode_options(access))
+    with pytest.raises(OceansarError, match="storage_options"):
+        xos.open_wave_mode(f"{bucket}/x.SAFE", storage_options={"session": object()})
+
+
+def test_an_archive_on_object_storage_grows_and_is_plain(bucket, access, settings):
+    url = f"{bucket}/archive.zarr"
+    archive = Archive(url, encode_options(access), settings)
+    archive.begin()
+    archive.commit([outcome(0, 3), failure(1)])
+    again = Archive(url, encode_options(access), settings)
+    again.begin()
+    again.commit([outcome(2, 2)])
+    made = plain(url, storage_options=access)
+    np.testing.assert_array_equal(made.swh[3:], outcome(2, 2).rows.swh)
+    assert len(read_records(url, encode_options(access))) == 3
+
+
+def test_one_writer_at_a_time_on_object_storage(bucket, access):
+    options = encode_options(access)
+    with ArchiveLock(f"{bucket}/b.zarr", options) as lock:
+        lock.check()
+        with pytest.raises(ArchiveError, match="is being written by process"):
+            ArchiveLock(f"{bucket}/b.zarr", options).__enter__()
+    with ArchiveLock(f"{bucket}/b.zarr", options):
+        pass
+
+
+def test_from_bucket_to_bucket(bucket, access, products, tmp_path):
+    settings = {"outputs": ["quality"], "shape": SHAPE, "scheduler": "synchronous"}
+    url = f"{bucket}/made.zarr"
+    report = xos.process(
+        bucket, url, **settings, storage_options=access, target_options=access
+    )
+    assert (report.processed, report.vignettes, report.failed) == (3, 6, ())
+    xos.process(products, tmp_path / "local.zarr", **settings)
+    xr.testing.assert_equal(
+        plain(url, storage_options=access), plain(tmp_path / "local.zarr")
+    )
+    assert "secret" not in str(plain(url, storage_options=access).attrs)
