@@ -6,6 +6,7 @@ object, so that copies, pickles and assigned variables can never make them stale
 
 import datetime as dt
 from collections.abc import Hashable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -473,6 +474,69 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         from xoceansar.io.geo import to_geodataframe
 
         return to_geodataframe(self._obj)
+
+    def to_geoparquet(
+        self, path: str | Path, *, embedding: bool = True, overwrite: bool = False
+    ) -> Path:
+        """Write results as a table of points, with their embeddings.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write, ``.parquet``.
+        embedding : bool, default True
+            Add the embeddings as a column of lists.
+        overwrite : bool, default False
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            `path`; see `xoceansar.io.exports.to_geoparquet`.
+        """
+        from xoceansar.io.exports import to_geoparquet
+
+        return to_geoparquet(
+            self._obj, path, embedding=embedding, overwrite=overwrite
+        )
+
+    def to_geojson(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write icebergs as points, or vignettes as footprints, in GeoJSON.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write, ``.geojson``.
+        overwrite : bool, default False
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            `path`; see `xoceansar.io.exports.to_geojson`.
+        """
+        from xoceansar.io.exports import to_geojson
+
+        return to_geojson(self._obj, path, overwrite=overwrite)
+
+    def to_netcdf(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write netCDF that passes a CF checker.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write, ``.nc``.
+        overwrite : bool, default False
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            `path`; see `xoceansar.io.netcdf.to_netcdf`.
+        """
+        from xoceansar.io.netcdf import to_netcdf
+
+        return to_netcdf(self._obj, path, overwrite=overwrite)
 
 
 @xr.register_dataarray_accessor("oceansar")

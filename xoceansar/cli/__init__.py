@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | map | simulate | fit | benchmark | experiment | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | similar | export | map | simulate | fit | benchmark | experiment | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -7,6 +7,7 @@ import typer
 
 from xoceansar import __version__
 from xoceansar.cli import (
+    archives,
     benchmarking,
     collocation,
     demo,
@@ -64,6 +65,8 @@ app.command("retrieve")(products.retrieve)
 app.command("process")(processing.process)
 app.command("icebergs")(detection.icebergs)
 app.command("collocate")(collocation.collocate)
+app.command("similar")(archives.similar)
+app.command("export")(archives.export)
 app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
 app.command("fit")(fitting.fit)

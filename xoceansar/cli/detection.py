@@ -50,7 +50,7 @@ def icebergs(
     """
     from xoceansar import ops, to_zarr
     from xoceansar.errors import ProductError
-    from xoceansar.io.geo import to_geodataframe
+    from xoceansar.io.exports import to_geojson, to_geoparquet
 
     if to.suffix not in (".geojson", ".parquet", ".zarr"):
         raise ProductError(
@@ -68,10 +68,9 @@ def icebergs(
             found = found.load()
     count = found["iceberg_count"]
     if to.suffix == ".parquet":
-        to_geodataframe(found).to_parquet(to)
+        to_geoparquet(found, to, overwrite=overwrite)
     elif to.suffix == ".geojson":
-        table = to_geodataframe(found)
-        table.astype({"time": str}).to_file(to, driver="GeoJSON")
+        to_geojson(found, to, overwrite=overwrite)
     searched = int(count.notnull().sum())
     out.print(
         f"{int(count.sum())} icebergs in {searched} of "

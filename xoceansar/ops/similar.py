@@ -149,7 +149,9 @@ def _query_vectors(
     """Return the embeddings (query, embedding) and, of rows of the archive, their positions."""
     if not isinstance(query, xr.Dataset | xr.DataArray):
         own = _positions(rows, query)
-        return rows.isel({VIGNETTE: own}).rename({VIGNETTE: QUERY}), own
+        vectors = rows.isel({VIGNETTE: own}).rename({VIGNETTE: QUERY})
+        # in one chunk: each chunk of queries reads the archive
+        return vectors.chunk() if vectors.chunks is not None else vectors, own
     if isinstance(query, xr.Dataset) and "embedding_vector" in query:
         query = query["embedding_vector"]
     if isinstance(query, xr.DataArray) and EMBEDDING in query.dims:
@@ -291,14 +293,16 @@ def _of_matches(rows: xr.DataArray, index: xr.DataArray) -> dict[str, xr.DataArr
             values = values.astype(np.float64)  # so that a missing match has no value
         if values.chunks is not None:
             values = values.chunk({VIGNETTE: -1})
-        taken[str(name)] = xr.apply_ufunc(
+        matched: xr.DataArray = xr.apply_ufunc(
             _take,
             index,
             values,
             input_core_dims=[[], [VIGNETTE]],
             dask="parallelized",
             output_dtypes=[values.dtype],
-        ).assign_attrs(coordinate.attrs)
+        )
+        matched.attrs = dict(coordinate.attrs)
+        taken[str(name)] = matched.drop_vars(list(matched.coords))
     return taken
 
 

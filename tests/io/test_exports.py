@@ -1,0 +1,226 @@
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xoceansar.conventions import annotate, class_attrs, quality_attrs
+from xoceansar.errors import OceansarError, ProductError
+
+
+def make(name, dims, values, **attrs):
+    return annotate(xr.DataArray(values, dims=dims), name, **attrs)
+
+
+@pytest.fixture
+def results():
+    """What an archive may hold, with every awkward type."""
+    n, v = 4, "vignette"
+    time = np.datetime64("2021-04-03T08:30:25.749829", "ns")
+    longitude = np.array([179.95, -120.0, 30.0, np.nan])
+    corners = np.array([-0.1, 0.1, 0.1, -0.1])
+    return xr.Dataset(
+        {
+            "swh": make("swh", v, np.array([1.5, 2.5, np.nan, 3.0], np.float32)),
+            "ocean_class": xr.DataArray(
+                np.int8([0, -1, 6, 9]), dims=v, attrs=class_attrs()
+            ),
+            "class_probability": make(
+                "class_probability", (v, "ocean_class"), np.ones((n, 10), np.float32)
+            ),
+            "embedding_vector": make(
+                "embedding_vector", (v, "embedding"),
+                np.arange(n * 5, dtype=np.float32).reshape(n, 5),
+                model="m", nothing=None, yes=True, table={"a": [1, np.int64(2)]},
+            ),  # fmt: skip
+            "quality": xr.DataArray(np.uint8([0, 1, 128, 0]), dims=v, attrs=quality_attrs()),
+            "usable": (v, [True, False, True, True]),
+            "orbit": (v, np.array([1, 2, 3, 2**40])),
+            "small": (v, np.array([1, -2, 3, 4])),
+            "sigma0": make("sigma0", (v, "line", "sample"), np.ones((n, 3, 3), "f4")),
+            "collocation_time_offset": make(
+                "collocation_time_offset", v, np.array([60, -1, 0, "NaT"], "m8[s]")
+            ),
+        },
+        coords={
+            "vignette_id": make("vignette_id", v, [f"s-{i}" for i in range(n)]),
+            "time": make("time", v, time + np.arange(n)),
+            "longitude": make("longitude", v, longitude),
+            "latitude": make("latitude", v, np.array([-60.0, 0.0, 45.0, 1.0])),
+            "corner_longitude": make(
+                "corner_longitude", (v, "corner"),
+                (longitude[:, None] + corners + 180) % 360 - 180,
+            ),  # fmt: skip
+            "corner_latitude": make(
+                "corner_latitude", (v, "corner"),
+                np.array([-60.0, 0.0, 45.0, 1.0])[:, None]
+                + np.array([-0.1, -0.1, 0.1, 0.1]),
+            ),  # fmt: skip
+            "beam": make("beam", v, ["wv1", "wv2"] * 2),
+            "pixel_spacing": 50.0,
+        },
+        attrs={"model": "m", "simulated": True, "nothing": None, "history": "made"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def icebergs():
+    dims = ("vignette", "detection")
+    nan = np.nan
+    return xr.Dataset(
+        {
+            "iceberg_longitude": (dims, [[180.01, -179.99], [nan, nan]]),
+            "iceberg_latitude": (dims, [[-60.0, -60.1], [nan, nan]]),
+            "iceberg_score": (dims, np.array([[0.9, nan], [nan, nan]], np.float32)),
+            "iceberg_count": ("vignette", np.array([2, 0], np.int32)),
+        },
+        coords={
+            "vignette_id": ("vignette", ["a", "b"]),
+            "time": ("vignette", np.array(["2021-04-03T08:30:25", "NaT"], "M8[ns]")),
+            "longitude": ("vignette", [180.0, 10.0]),
+            "latitude": ("vignette", [-60.0, 5.0]),
+        },
+    )
+
+
+class TestNetCDF:
+    def test_values_times_and_flags_come_back(self, results, tmp_path):
+        path = results.chunk(vignette=3).oceansar.to_netcdf(tmp_path / "a.nc")
+        back = xr.open_dataset(path)
+        for name in ("swh", "embedding_vector", "longitude", "sigma0", "orbit", "small"):
+            np.testing.assert_array_equal(back[name], results[name])
+        assert (back.vignette_id.values == results.vignette_id.values).all()
+        error = (back.time - results.time).values.astype("m8[ns]").astype(int)
+        assert np.abs(error).max() <= 60
+        assert back.attrs["Conventions"] == "CF-1.11"
+        assert back.attrs["history"] == "made"
+        assert back.attrs["simulated"] == "true"
+        assert "nothing" not in back.attrs
+        attrs = back.embedding_vector.attrs
+        assert (attrs["yes"], attrs["table"]) == ("true", '{"a": [1, 2]}')
+
+    def test_types_that_every_reader_knows(self, results, tmp_path):
+        path = results.oceansar.to_netcdf(tmp_path / "a.nc")
+        raw = xr.open_dataset(path, decode_cf=False)
+        kinds = {name: v.dtype.str[1:] for name, v in raw.variables.items()}
+        assert kinds["quality"] == "i2"
+        assert raw.quality.flag_masks.dtype == np.int16
+        assert raw.quality.values.tolist() == [0, 1, 128, 0]
+        assert kinds["ocean_class"] == "i1"
+        assert raw.ocean_class.values.tolist() == [0, -1, 6, 9]
+        assert raw.ocean_class._FillValue == -1
+        assert raw.ocean_class.flag_values.dtype == np.int8
+        assert raw.ocean_class.dims == ("vignette",)
+        assert kinds["usable"] == "i1"
+        assert raw.usable.flag_meanings == "false true"
+        assert (kinds["orbit"], kinds["small"]) == ("f8", "i4")
+        assert raw.collocation_time_offset.values[:3].tolist() == [60, -1, 0]
+        assert raw.collocation_time_offset.units == "s"
+        assert not {"b1", "u1", "i8", "u8", "f2"} & set(kinds.values())
+
+    def test_flags_that_a_file_gave_as_floats(self, results, tmp_path):
+        first = results.oceansar.to_netcdf(tmp_path / "a.nc")
+        decoded = xr.open_dataset(first)
+        assert decoded.ocean_class.dtype.kind == "f"
+        again = decoded.oceansar.to_netcdf(tmp_path / "b.nc")
+        raw = xr.open_dataset(again, decode_cf=False)
+        assert raw.ocean_class.values.tolist() == [0, -1, 6, 9]
+        assert raw.ocean_class.dtype == np.int8
+
+    def test_nothing_is_read_into_the_object(self, results, tmp_path):
+        before = results.copy(deep=True)
+        results.oceansar.to_netcdf(tmp_path / "a.nc")
+        xr.testing.assert_identical(results, before)
+
+    def test_the_cf_checker_finds_no_error(self, results, icebergs, tmp_path):
+        checker = pytest.importorskip("compliance_checker.runner")
+        checker.CheckSuite.load_all_available_checkers()
+        for name, ds in (("results", results), ("icebergs", icebergs)):
+            path = ds.oceansar.to_netcdf(tmp_path / f"{name}.nc")
+            report = tmp_path / f"{name}.json"
+            checker.ComplianceChecker.run_checker(
+                str(path), ["cf:1.11"], 0, "normal",
+                output_filename=str(report), output_format="json",
+            )  # fmt: skip
+            found = json.loads(report.read_text())["cf:1.11"]
+            assert found["high_priorities"] == []
+            problems = [p for p in found["all_priorities"] if p["value"][0] != p["value"][1]]
+            assert {p["name"][:4] for p in problems} <= {"§4.4"}, problems
+
+    def test_refused(self, results, tmp_path):
+        path = results.swh.to_dataset().oceansar.to_netcdf(tmp_path / "a.nc")
+        with pytest.raises(ProductError, match="overwrite=True"):
+            results.oceansar.to_netcdf(path)
+        assert xr.open_dataset(path).sizes == {"vignette": 4}
+        with pytest.raises(OceansarError, match="complex"):
+            xr.Dataset({"z": ("vignette", [1j])}).oceansar.to_netcdf(path, overwrite=True)
+        assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+class TestGeo:
+    @pytest.fixture(autouse=True)
+    def needs_geopandas(self):
+        pytest.importorskip("geopandas")
+
+    def test_parquet_has_points_results_and_embeddings(self, results, tmp_path):
+        import geopandas
+
+        path = results.chunk(vignette=3).oceansar.to_geoparquet(tmp_path / "a.parquet")
+        table = geopandas.read_parquet(path)
+        assert table.crs.to_epsg() == 4326
+        assert table.vignette_id.tolist() == ["s-0", "s-1", "s-2"]  # s-3 has no place
+        assert table.geometry.x.tolist() == [179.95, -120.0, 30.0]
+        assert table.ocean_class.tolist()[::2] == ["pure_ocean_waves", "icebergs"]
+        assert table.ocean_class.isna().tolist() == [False, True, False]
+        vectors = np.stack(table.embedding_vector)
+        np.testing.assert_array_equal(vectors, results.embedding_vector[:3])
+        assert vectors.dtype == np.float32
+        assert table.time[0].microsecond == 749829
+        assert "sigma0" not in table
+        without = tmp_path / "b.parquet"
+        results.oceansar.to_geoparquet(without, embedding=False)
+        assert "embedding_vector" not in geopandas.read_parquet(without)
+
+    def test_geojson_of_icebergs_follows_rfc_7946(self, icebergs, tmp_path):
+        path = icebergs.oceansar.to_geojson(tmp_path / "a.geojson")
+        content = json.loads(path.read_text())
+        assert set(content) == {"type", "features"}
+        first, second = content["features"]
+        assert first["geometry"] == {"type": "Point", "coordinates": [-179.99, -60.0]}
+        assert first["properties"]["score"] == pytest.approx(0.9)
+        assert second["properties"]["score"] is None
+        assert first["properties"]["time"] == "2021-04-03T08:30:25Z"
+        assert first["properties"]["vignette_id"] == "a"
+
+    def test_footprints_are_cut_at_180_degrees(self, results, tmp_path):
+        import geopandas
+
+        path = results.oceansar.to_geojson(tmp_path / "a.geojson")
+        features = json.loads(path.read_text())["features"]
+        cut, whole = (f["geometry"] for f in features[:2])
+        assert (cut["type"], whole["type"]) == ("MultiPolygon", "Polygon")
+        longitudes = [[p[0] for p in part[0]] for part in cut["coordinates"]]
+        assert [(min(x), max(x)) for x in longitudes] == [(179.85, 180), (-180, -179.95)]
+        table = geopandas.read_file(path)
+        np.testing.assert_allclose(table.geometry.area, 0.04, rtol=1e-6)
+        rings = [whole["coordinates"][0], *(part[0] for part in cut["coordinates"])]
+        for ring in rings:  # counterclockwise: positive area
+            x, y = np.array(ring).T
+            assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0
+        assert features[1]["properties"]["ocean_class"] is None
+        assert features[2]["properties"]["swh"] is None
+
+    def test_vignettes_without_corners_are_points(self, results, tmp_path):
+        ds = results.drop_vars("corner_latitude")
+        path = ds.oceansar.to_geojson(tmp_path / "a.geojson")
+        kinds = [f["geometry"]["type"] for f in json.loads(path.read_text())["features"]]
+        assert kinds == ["Point"] * 3
+
+    def test_nothing_found_is_an_empty_file(self, icebergs, results, tmp_path):
+        path = icebergs.isel(vignette=[1]).oceansar.to_geojson(tmp_path / "a.geojson")
+        assert json.loads(path.read_text())["features"] == []
+        none = results.isel(vignette=[])
+        none.oceansar.to_geojson(tmp_path / "b.geojson")
+        none.oceansar.to_geoparquet(tmp_path / "b.parquet")
+        with pytest.raises(ProductError, match="exists already"):
+            none.oceansar.to_geojson(path)

@@ -1,0 +1,236 @@
+"""Results as files that other programs read: GeoParquet and GeoJSON; netCDF is in `netcdf`."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xoceansar._optional import require
+from xoceansar.conventions import CLASS_FILL, EMBEDDING, VIGNETTE
+from xoceansar.errors import ProductError
+from xoceansar.io.geo import to_geodataframe
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["draft_of", "to_geojson", "to_geoparquet"]
+
+_DETECTION: Final = "detection"
+_CORNERS: Final = ("corner_longitude", "corner_latitude")
+#: Decimals of a degree in GeoJSON: 1 cm.
+_DECIMALS: Final = 7
+
+
+def to_geoparquet(
+    ds: xr.Dataset, path: str | Path, *, embedding: bool = True, overwrite: bool = False
+) -> Path:
+    """Write results as a table of points, with their embeddings.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along ``vignette`` with longitude and latitude; or icebergs, one row for each.
+    path : str or Path
+        File to write, ``.parquet``.
+    embedding : bool, default True
+        Add ``embedding_vector``, where vignettes have one, as a column of lists of float32.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`. ``geopandas.read_parquet(path)`` reads it, and so do DuckDB and GDAL.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError, MissingVariableError
+        As `xoceansar.io.geo.to_geodataframe`.
+    MissingDependencyError
+        If geopandas or pyarrow is not installed.
+
+    Notes
+    -----
+    Loads the values, and no image. GeoParquet 1.1, WGS 84, points at the centres, longitudes in
+    [-180, 180]; vignettes without a place are left out. Columns as of `to_geodataframe`, with
+    classes by name.
+    """
+    require("pyarrow", extra="geo")
+    with draft_of(path, overwrite=overwrite) as draft:
+        table = _table(ds)
+        vectors = ds.get("embedding_vector")
+        if embedding and vectors is not None and _DETECTION not in ds.dims:
+            rows = vectors.transpose(VIGNETTE, EMBEDDING)[_placed(ds)]
+            table["embedding_vector"] = list(np.asarray(rows.values, np.float32))
+        table.to_parquet(draft, compression="zstd")
+    return Path(path).expanduser()
+
+
+def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write icebergs as points, or vignettes as footprints, in GeoJSON.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Icebergs (`xoceansar.ops.icebergs`); or any results along ``vignette``: their outlines where
+        the corners are known, else their centres.
+    path : str or Path
+        File to write, ``.geojson``.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError, MissingVariableError
+        As `xoceansar.io.geo.to_geodataframe`.
+    MissingDependencyError
+        If geopandas is not installed.
+
+    Notes
+    -----
+    Loads the values. RFC 7946: WGS 84, longitude first and in [-180, 180], outlines
+    counterclockwise and cut in two at 180 degrees. Times are UTC, ISO 8601; what is missing is
+    null.
+    """
+    with draft_of(path, overwrite=overwrite) as draft:
+        table = _table(ds)
+        if _DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
+            corners = [np.asarray(ds[name].values, float) for name in _CORNERS]
+            rings = np.stack(corners, axis=-1)[_placed(ds)]
+            table = table.set_geometry([_outline(ring) for ring in rings], crs=table.crs)
+        properties = table.drop(columns="geometry").to_dict("records")
+        features = [
+            {
+                "type": "Feature",
+                "geometry": _rounded(geometry.__geo_interface__),
+                "properties": {str(k): _plain(v) for k, v in record.items()},
+            }
+            for geometry, record in zip(table.geometry, properties, strict=True)
+        ]
+        content = {"type": "FeatureCollection", "features": features}
+        draft.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    return Path(path).expanduser()
+
+
+@contextmanager
+def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """Write a file beside its place, and move it there when it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it goes.
+    overwrite : bool
+        Whether a file that exists may be replaced.
+
+    Yields
+    ------
+    Path
+        Where to write it, with the same name.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced, or is a folder.
+    """
+    target = Path(path).expanduser()
+    if target.is_dir() or (target.exists() and not overwrite):
+        raise ProductError(
+            f"{target} exists already. Choose another path, or replace a file with "
+            "overwrite=True."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+        draft = Path(folder, target.name)
+        yield draft
+        draft.replace(target)
+
+
+def _table(ds: xr.Dataset) -> "GeoDataFrame":
+    named = {
+        name: _names_of_flags(values)
+        for name, values in ds.variables.items()
+        if "flag_values" in values.attrs and values.dims == (VIGNETTE,)
+    }
+    wrapped = {
+        name: (ds[name].dims, (ds[name].data + 180) % 360 - 180)
+        for name in ("longitude", "iceberg_longitude")
+        if name in ds.variables and (np.abs(ds[name]) > 180).any()
+    }
+    return to_geodataframe(ds.assign(named).assign(wrapped))
+
+
+def _placed(ds: xr.Dataset) -> Any:
+    """Vignettes that `to_geodataframe` keeps."""
+    place = np.isfinite(ds["longitude"]) & np.isfinite(ds["latitude"])
+    return np.flatnonzero(place.values)
+
+
+def _names_of_flags(values: xr.Variable) -> xr.Variable:
+    """Replace flags by their meanings, None where there is none."""
+    codes = np.atleast_1d(values.attrs["flag_values"]).tolist()
+    meanings = str(values.attrs.get("flag_meanings", "")).split()
+    names = dict(zip(codes, meanings, strict=False))
+    missing = names.get(CLASS_FILL)
+    found = [names.get(code, missing) for code in np.asarray(values.values).tolist()]
+    return xr.Variable(values.dims, np.array(found, object))
+
+
+def _outline(corners: Any) -> Any:
+    """Make a polygon of the corners of a vignette; two where 180 degrees runs through it."""
+    shapely = require("shapely", extra="geo")
+    if not np.isfinite(corners).all():
+        return shapely.Polygon()
+    longitude = np.unwrap(corners[:, 0], period=360)
+    longitude -= 360 * np.floor((longitude.min() + 180) / 360)  # begins in [-180, 180)
+    ring = shapely.Polygon(np.column_stack([longitude, corners[:, 1]]))
+    if longitude.max() <= 180:
+        return shapely.geometry.polygon.orient(ring)
+    west = ring.intersection(shapely.box(-180, -90, 180, 90))
+    east = ring.intersection(shapely.box(180, -90, 540, 90))
+    parts = [west, shapely.affinity.translate(east, xoff=-360)]
+    parts = [shapely.geometry.polygon.orient(part) for part in parts if part.area > 0]
+    return shapely.MultiPolygon(parts) if len(parts) > 1 else parts[0]
+
+
+def _rounded(geometry: Any) -> Any:
+    """Round the coordinates; what is empty has no geometry."""
+    if not geometry["coordinates"]:
+        return None
+
+    def shorten(values: Any) -> Any:
+        if isinstance(values, float):
+            return round(values, _DECIMALS)
+        return [shorten(value) for value in values]
+
+    return {**geometry, "coordinates": shorten(geometry["coordinates"])}
+
+
+def _plain(value: Any) -> Any:
+    """Give a value of a table in the types of JSON."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat() + "Z"
+    if isinstance(value, pd.Timedelta):
+        return value.total_seconds()
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and np.isinf(value):
+        return None
+    return value if isinstance(value, bool | int | float) else str(value)
