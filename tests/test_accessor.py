@@ -22,8 +22,10 @@ def test_import_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "name", ["embed", "swh", "wind", "classify", "retrieve", "quality", "calibrate"]
-)
+    "name",
+    ["embed", "swh", "wind", "classify", "retrieve", "quality", "calibrate", "grid",
+     "class_occurrence"],
+)  # fmt: skip
 @pytest.mark.parametrize("cls", [accessor.OceansarDataset, accessor.OceansarDataArray])
 def test_methods_have_the_signature_of_their_functions(cls, name):
     if name == "calibrate" and cls is accessor.OceansarDataArray:

@@ -18,6 +18,7 @@ from xoceansar.ops.describe import describe
 from xoceansar.ops.detect import Method
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embed import Model
+from xoceansar.ops.gridding import By, GridStatistic
 from xoceansar.ops.layout import XarrayObject
 from xoceansar.ops.similar import Query
 
@@ -66,6 +67,97 @@ class PlotMethods:
         from xoceansar import plot
 
         return plot.map(self._obj, variable, **kwargs)
+
+    def grid(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
+        """Draw the mean of the vignettes in cells of longitude and latitude.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset.
+        **kwargs
+            As in `xoceansar.plot.grid`.
+
+        Returns
+        -------
+        GeoAxes
+            The map. Loads the values.
+        """
+        from xoceansar import plot
+
+        return plot.grid(self._obj, variable, **kwargs)
+
+    def seasons(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
+        """Draw the mean of each season in cells: four maps with one colour bar.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset.
+        **kwargs
+            As in `xoceansar.plot.seasons`.
+
+        Returns
+        -------
+        Figure
+            The maps. Loads the values.
+        """
+        from xoceansar import plot
+
+        return plot.seasons(self._obj, variable, **kwargs)
+
+    def track(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
+        """Draw the values along one orbit pass or a few, beside a map of where they are.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset.
+        **kwargs
+            As in `xoceansar.plot.track`.
+
+        Returns
+        -------
+        Figure
+            The profiles and the map. Loads the values.
+        """
+        from xoceansar import plot
+
+        return plot.track(self._obj, variable, **kwargs)
+
+    def iceberg_density(self, **kwargs: Any) -> "GeoAxes":
+        """Draw the icebergs on 1000 km2 searched, in cells.
+
+        Parameters
+        ----------
+        **kwargs
+            As in `xoceansar.plot.iceberg_density`.
+
+        Returns
+        -------
+        GeoAxes
+            The map. Loads counts and areas.
+        """
+        from xoceansar import plot
+
+        return plot.iceberg_density(self._obj, **kwargs)
+
+    def class_occurrence(self, **kwargs: Any) -> "Figure":
+        """Draw how often each class occurs, in cells: a map for each.
+
+        Parameters
+        ----------
+        **kwargs
+            As in `xoceansar.plot.class_occurrence`.
+
+        Returns
+        -------
+        Figure
+            The maps. Loads the classes.
+        """
+        from xoceansar import plot
+
+        return plot.class_occurrence(self._obj, **kwargs)
 
     def vignettes(self, **kwargs: Any) -> "Figure":
         """Draw the images, with what is known of each.
@@ -359,6 +451,62 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.quality(self._obj)
 
+    def grid(
+        self,
+        variable: Hashable | None = None,
+        *,
+        cell: float = 2.0,
+        statistic: GridStatistic = "mean",
+        by: By | None = None,
+        minimum: int = 1,
+    ) -> xr.Dataset:
+        """Gather values in cells of longitude and latitude.
+
+        Parameters
+        ----------
+        variable : str, optional
+            Which variable of a Dataset.
+        cell : float, default 2
+            Side of a cell, degrees.
+        statistic : {"mean", "median", "std", "min", "max", "count"}
+            What is said of the values in a cell.
+        by : {"season", "month"}, optional
+            One grid for each.
+        minimum : int, default 1
+            Cells with fewer values are missing.
+
+        Returns
+        -------
+        Dataset
+            The variable and ``observation_count`` (latitude, longitude), with season or month
+            in front. Lazy; see `xoceansar.ops.grid`.
+        """
+        return ops.grid(
+            self._obj, variable, cell=cell, statistic=statistic, by=by, minimum=minimum
+        )
+
+    def class_occurrence(
+        self, *, cell: float = 5.0, by: By | None = None, minimum: int = 1
+    ) -> xr.Dataset:
+        """Say which part of the vignettes in each cell is of each class.
+
+        Parameters
+        ----------
+        cell : float, default 5
+            Side of a cell, degrees.
+        by : {"season", "month"}, optional
+            One grid for each.
+        minimum : int, default 1
+            Cells with fewer classified vignettes are missing.
+
+        Returns
+        -------
+        Dataset
+            ``class_occurrence`` (class, latitude, longitude) and ``observation_count``. Lazy;
+            see `xoceansar.ops.class_occurrence`.
+        """
+        return ops.class_occurrence(self._obj, cell=cell, by=by, minimum=minimum)
+
     def collocate(
         self,
         reference: xr.Dataset | xr.DataArray,
@@ -462,6 +610,28 @@ class OceansarDataset(_Measurements[xr.Dataset]):
             self._obj, size, spacing, overlap, polarisation=polarisation
         )
 
+    def iceberg_density(
+        self, *, cell: float = 2.0, by: By | None = None, minimum: int = 1
+    ) -> xr.Dataset:
+        """Count icebergs on the area that was searched for them.
+
+        Parameters
+        ----------
+        cell : float, default 2
+            Side of a cell, degrees.
+        by : {"season", "month"}, optional
+            One grid for each.
+        minimum : int, default 1
+            Cells with fewer searched vignettes are missing.
+
+        Returns
+        -------
+        Dataset
+            ``iceberg_density``, icebergs on 1000 km2, ``searched_area`` and
+            ``observation_count``. Lazy; see `xoceansar.ops.iceberg_density`.
+        """
+        return ops.iceberg_density(self._obj, cell=cell, by=by, minimum=minimum)
+
     def to_geodataframe(self) -> "GeoDataFrame":
         """Turn icebergs, or results along ``vignette``, into a table of points.
 
@@ -496,9 +666,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         """
         from xoceansar.io.exports import to_geoparquet
 
-        return to_geoparquet(
-            self._obj, path, embedding=embedding, overwrite=overwrite
-        )
+        return to_geoparquet(self._obj, path, embedding=embedding, overwrite=overwrite)
 
     def to_geojson(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write icebergs as points, or vignettes as footprints, in GeoJSON.

@@ -160,7 +160,7 @@ def _describe(
     if kind == "count":
         return members, members
     if circular and kind in ("mean", "std"):
-        described = circular_statistic(values, index, size, kind)  # type: ignore[arg-type]
+        described = circular_statistic(values, index, size, kind)
     else:
         described = cell_statistic(values, index, size, kind)
     return np.where(members < minimum, np.nan, described), members
@@ -347,7 +347,7 @@ def _position(data: xr.DataArray, name: str) -> xr.DataArray:
             f"{sorted(map(str, data.coords))}. Add it with "
             f"ds.assign_coords({name}=('vignette', values))."
         )
-    place = data.coords[name]
+    place: xr.DataArray = data.coords[name]
     if set(place.dims) != set(data.dims) or place.dims == (name,):
         raise DimensionError(
             f"one value for each position is gathered in cells; {data.name!r} has dims "
@@ -371,8 +371,8 @@ def _groups(data: xr.DataArray, by: By | None) -> xr.DataArray:
         )
     month = time.dt.month.where(time.notnull(), 0)
     groups = month - 1 if by == "month" else (month % 12) // 3
-    groups = groups.where(month > 0, -1).astype(np.int8)
-    return groups.reset_coords(drop=True).broadcast_like(data.reset_coords(drop=True))
+    bare: xr.DataArray = groups.where(month > 0, -1).astype(np.int8)
+    return bare.reset_coords(drop=True).broadcast_like(data.reset_coords(drop=True))
 
 
 def _labels(by: By | None) -> list[Any]:

@@ -5,6 +5,7 @@ or winds polygons that cross the edge of the map or hold a pole.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Region",
     "choose_projection",
+    "pixel_places",
+    "pixel_shape",
     "project",
     "projected_quads",
     "region_of",
@@ -103,11 +106,13 @@ def region_of(longitude: Floats, latitude: Floats) -> Region:
         return WORLD
     west, east = _shortest_arc(longitude)
     south, north = float(latitude.min()), float(latitude.max())
-    margin = _MARGIN + 0.06 * max(north - south, min(east - west, 180.0))
+    height = north - south
+    margin = _MARGIN + 0.06 * max(height, min(east - west, 180.0))
     shrink = np.cos(np.radians(min(max(abs(south), abs(north)), 85.0)))
     west, east = west - margin / shrink, east + margin / shrink
     if east - west >= 360:
         west, east = -180.0, 180.0
+        margin = _MARGIN + 0.06 * height
         if south < 0 < north:
             return WORLD
     return Region(west, east, max(south - margin, -90.0), min(north + margin, 90.0))
@@ -178,6 +183,49 @@ def shown_region(ax: "GeoAxes") -> tuple[float, float, float, float]:
     places = places[np.isfinite(places).all(axis=-1)]
     west, east = _shortest_arc(places[:, 0])
     return west, east, float(places[:, 1].min()), float(places[:, 1].max())
+
+
+def pixel_shape(ax: "GeoAxes", pixels: int) -> tuple[int, int]:
+    """Return rows and columns of a map with so many pixels along its longer side."""
+    (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
+    width, height = abs(east - west), abs(north - south)
+    scale = pixels / max(width, height)
+    return max(round(height * scale), 2), max(round(width * scale), 2)
+
+
+@lru_cache(maxsize=4)
+def pixel_places(
+    projection: "Projection",
+    extent: tuple[float, float, float, float],
+    shape: tuple[int, int],
+) -> npt.NDArray[np.float32]:
+    """Return where on Earth the pixels of a map lie.
+
+    Parameters
+    ----------
+    projection : cartopy Projection
+        The map's.
+    extent : tuple of float
+        West, east, south and north edges in the projection's coordinates.
+    shape : tuple of int
+        Rows, from south to north, and columns.
+
+    Returns
+    -------
+    ndarray (rows, columns, 2) of float32
+        Longitude and latitude of the centres, degrees, to some metres; not finite outside the
+        world. Read-only: results are cached.
+    """
+    crs = require("cartopy.crs", extra="plot")
+    west, east, south, north = extent
+    rows, columns = shape
+    x = west + (np.arange(columns) + 0.5) * (east - west) / columns
+    y = south + (np.arange(rows) + 0.5) * (north - south) / rows
+    xy = np.meshgrid(x, y)
+    found = crs.PlateCarree().transform_points(projection, *xy)[..., :2]
+    places: npt.NDArray[np.float32] = found.astype(np.float32)
+    places.flags.writeable = False
+    return places
 
 
 def _shortest_arc(longitude: Floats) -> tuple[float, float]:

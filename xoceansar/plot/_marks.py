@@ -15,6 +15,7 @@ from xoceansar.plot.land import draw_land
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import PathCollection
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.lines import Line2D
 
@@ -164,25 +165,32 @@ def _points(
 ) -> "ScalarMappable":
     xy = project(ax.projection, values.longitude, values.latitude)
     many = len(missing) > _MANY
-    size = float(np.clip(9000 / max(len(missing), 1), 1.5, 32.0))
     x, y = xy.T
     limits = ax.get_xlim(), ax.get_ylim()
-    ax.scatter(
+    (west, east), (south, north) = limits
+    shown = int(((x > west) & (x < east) & (y > south) & (y < north)).sum())
+    size = float(np.clip(9000 / max(shown, 1), 1.5, 32.0))
+    hollow = ax.scatter(
         x[missing], y[missing], s=size, facecolors="none", edgecolors=MISSING,
         linewidths=0.3 if many else 0.8, rasterized=many, zorder=3,
     )  # fmt: skip
     good = ~missing
-    filled: ScalarMappable = ax.scatter(
+    filled: PathCollection = ax.scatter(
         x[good], y[good], s=size, c=values.numbers[good], cmap=colours.cmap, norm=colours.norm,
         edgecolors="none" if many else INK, linewidths=0 if many else 0.35, rasterized=many,
         zorder=4, plotnonfinite=False,
     )  # fmt: skip
+    for each in (hollow, filled):
+        # They lie inside the map; without this the layout measures each of them.
+        each.set_in_layout(False)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     return filled
 
 
-def draw_key(ax: "GeoAxes", marks: "ScalarMappable", values: Values) -> None:
+def draw_key(
+    ax: "GeoAxes", marks: "ScalarMappable", values: Values, extend: str
+) -> None:
     """Explain the colours: a bar with units for numbers, names and counts for categories.
 
     Parameters
@@ -193,6 +201,8 @@ def draw_key(ax: "GeoAxes", marks: "ScalarMappable", values: Values) -> None:
         What it explains.
     values : Values
         What is drawn.
+    extend : str
+        Ends of the bar that stand for values beyond, as in `Colouring`.
     """
     flat = is_flat(ax)
     missing = int((~np.isfinite(values.numbers)).sum())
@@ -228,7 +238,7 @@ def draw_key(ax: "GeoAxes", marks: "ScalarMappable", values: Values) -> None:
     }
     if flat:
         where = {"location": "bottom", "shrink": 0.6, "aspect": 36, "pad": 0.03}
-    bar = ax.figure.colorbar(marks, ax=ax, **where)
+    bar = ax.figure.colorbar(marks, ax=ax, extend=extend, **where)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=8, width=0.5, length=3)
     bar.set_label(values.label, fontsize=9, color=INK)

@@ -101,7 +101,10 @@ _SHADINGS: Final[Mapping[str, Shading]] = MappingProxyType(
         "peak_to_direction": Shading("phase", low=0.0, high=360.0),
         "peak_wavelength": Shading("dense", ends=_TRIMMED),
         "class_probability": Shading("matter", low=0.0, high=1.0, ends=_TRIMMED),
+        "class_occurrence": Shading("matter", low=0.0, high=1.0, ends=(0.0, 0.92)),
         "iceberg_count": Shading("ice_r", low=0.0, ends=_TRIMMED),
+        "iceberg_density": Shading("ice_r", low=0.0, ends=_TRIMMED),
+        "observation_count": Shading("matter", low=0.0, ends=_TRIMMED),
         "sigma0_mean": Shading("gray"),
         "incidence": Shading("haline"),
     }
@@ -162,8 +165,11 @@ def provenance(*sources: Mapping[str, Any]) -> str:
     merged: dict[str, Any] = {}
     for source in sources:
         merged.update(source)
-    parts = []
-    if merged.get("simulated") or "simulated" in str(merged.get("source", "")):
+    parts: list[str] = []
+    said = str(merged.get("source", ""))
+    if "synthetic" in said:
+        parts.append(said)
+    elif merged.get("simulated") or "simulated" in said:
         parts.append("simulated sea, not a measurement")
     if "simulated" in str(merged.get("model_training", "")):
         name = merged.get("model", "of unknown name")

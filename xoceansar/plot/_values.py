@@ -18,7 +18,7 @@ from xoceansar.plot._style import (
     sentence,
 )
 
-__all__ = ["Category", "Values", "read_values"]
+__all__ = ["Category", "Values", "read_values", "span"]
 
 XarrayObject = xr.Dataset | xr.DataArray
 
@@ -156,6 +156,8 @@ def _find(obj: XarrayObject, variable: Hashable | None) -> xr.DataArray:
 
 
 def _reduction(data: xr.DataArray) -> str:
+    if {"latitude", "longitude"} <= set(data.dims):
+        return "to one time or class, and draw the cells with plot.grid(da)"
     if "class" in data.dims:
         return "ds.class_probability.sel({'class': 'sea_ice'})"
     if "line" in data.dims:
@@ -263,7 +265,7 @@ def _period(data: xr.DataArray, known: npt.NDArray[np.bool_]) -> str:
     )
     if times.dtype.kind == "M" and (~np.isnat(times)).any():
         times = times[~np.isnat(times)]
-        parts.append(_span(times.min(), times.max()))
+        parts.append(span(times.min(), times.max()))
     noun = "vignette" if known.size == 1 else "vignettes"
     parts.append(f"{known.size:,} {noun}")
     if not known.all():
@@ -271,7 +273,7 @@ def _period(data: xr.DataArray, known: npt.NDArray[np.bool_]) -> str:
     return " · ".join(parts)
 
 
-def _span(first: np.datetime64, last: np.datetime64) -> str:
+def span(first: np.datetime64, last: np.datetime64) -> str:
     """Say a span of time without repeating the day."""
     a, b = (str(t.astype("datetime64[s]")).replace("T", " ") for t in (first, last))
     if a[:16] == b[:16]:

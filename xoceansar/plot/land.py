@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 from xoceansar.errors import MissingDependencyError, warn
+from xoceansar.plot._frame import pixel_places, pixel_shape
 from xoceansar.plot._style import COAST, LAND
 from xoceansar.sar.land import is_land
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from cartopy.crs import Projection
     from cartopy.mpl.geoaxes import GeoAxes
 
-__all__ = ["draw_land", "land_fraction"]
+__all__ = ["SAMPLES", "draw_land", "land_fraction"]
 
 #: Samples of the mask along each side of a pixel; their mean makes smooth coasts.
-_SAMPLES: Final = 2
+SAMPLES: Final = 2
 
 
 def draw_land(ax: "GeoAxes", *, pixels: int = 1000) -> bool:
@@ -45,9 +46,7 @@ def draw_land(ax: "GeoAxes", *, pixels: int = 1000) -> bool:
         False, after one `OceansarWarning`, where roaring-landmask is not installed.
     """
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
-    width, height = abs(east - west), abs(north - south)
-    scale = pixels / max(width, height)
-    shape = (max(round(height * scale), 2), max(round(width * scale), 2))
+    shape = pixel_shape(ax, pixels)
     extent = (west, east, south, north)
     try:
         land = land_fraction(ax.projection, extent, shape)
@@ -101,15 +100,10 @@ def land_fraction(
     MissingDependencyError
         If roaring-landmask is not installed.
     """
-    west, east, south, north = extent
-    rows, columns = (n * _SAMPLES for n in shape)
-    x = west + (np.arange(columns) + 0.5) * (east - west) / columns
-    y = south + (np.arange(rows) + 0.5) * (north - south) / rows
-    grid_x, grid_y = np.meshgrid(x, y)
-    crs = require("cartopy.crs", extra="plot")
-    places = crs.PlateCarree().transform_points(projection, grid_x, grid_y)
+    rows, columns = (n * SAMPLES for n in shape)
+    places = pixel_places(projection, extent, (rows, columns))
     land = is_land(places[..., 0], places[..., 1])
-    blocks = land.reshape(shape[0], _SAMPLES, shape[1], _SAMPLES)
+    blocks = land.reshape(shape[0], SAMPLES, shape[1], SAMPLES)
     fraction: npt.NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
     fraction.flags.writeable = False
     return fraction
