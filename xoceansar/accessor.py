@@ -717,6 +717,50 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         ``sigma0`` (..., line, sample) or ``embedding_vector`` (..., embedding).
     """
 
+    def to_map_grid(
+        self, *, crs: Any = None, resolution: float | None = None
+    ) -> xr.DataArray:
+        """Move a field over a swath to a regular grid of a map projection.
+
+        Parameters
+        ----------
+        crs : optional
+            As pyproj takes it; the UTM zone where not given.
+        resolution : float, optional
+            Side of the pixels, in units of the projection.
+
+        Returns
+        -------
+        DataArray (y, x)
+            Ready for ``.rio``. Loads the values; see `xoceansar.io.rasters.to_map_grid`.
+        """
+        from xoceansar.io.rasters import to_map_grid
+
+        return to_map_grid(self._obj, crs=crs, resolution=resolution)
+
+    def to_raster(
+        self, path: str | Path, *, crs: Any = None, resolution: float | None = None
+    ) -> Path:
+        """Write a field as a cloud-optimised GeoTIFF.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the file.
+        crs : optional
+            As pyproj takes it; the UTM zone where not given.
+        resolution : float, optional
+            Side of the pixels, in units of the projection.
+
+        Returns
+        -------
+        Path
+            The file. Loads the values; see `xoceansar.io.rasters.to_raster`.
+        """
+        from xoceansar.io.rasters import to_raster
+
+        return to_raster(self._obj, path, crs=crs, resolution=resolution)
+
 
 @xr.register_datatree_accessor("oceansar")
 class OceansarDataTree:

@@ -11,7 +11,14 @@ from xoceansar.models.intervals import INCIDENCE_MARGIN
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.layout import centre_incidence, chunk_like
 
-__all__ = ["OnDomain", "domain_flags", "guard", "refused", "trained_incidence"]
+__all__ = [
+    "OnDomain",
+    "domain_flags",
+    "domain_words",
+    "guard",
+    "refused",
+    "trained_incidence",
+]
 
 #: What to do with vignettes that a model was not trained for.
 OnDomain = Literal["flag", "raise"]
@@ -155,10 +162,30 @@ def guard(
         raise DomainError(f"{text}. Choose another model, or on_domain='flag'.")
     flags.attrs["comment"] = text
     warn(
-        f"{text}. Values are given and flagged ('domain', and 'out_of_domain' in the quality); "
-        "they have not been validated there. on_domain='raise' refuses."
+        f"{text}. Those of another polarisation are missing; the others have values, flagged "
+        "('domain', and 'out_of_domain' in the quality) and not validated there. "
+        "on_domain='raise' refuses."
     )
     return flags
+
+
+def domain_words(data: xr.DataArray) -> dict[str, str]:
+    """Give the attribute of results that says in what vignettes are outside.
+
+    Parameters
+    ----------
+    data : DataArray
+        An embedding, or what was made of it.
+
+    Returns
+    -------
+    dict
+        ``domain_comment``, or nothing where every vignette is inside or lazy coordinates do not
+        tell.
+    """
+    if "domain" not in data.coords or "comment" not in data["domain"].attrs:
+        return {}
+    return {"domain_comment": str(data["domain"].attrs["comment"])}
 
 
 def refused(flags: xr.DataArray | None, data: xr.DataArray) -> xr.DataArray | None:

@@ -49,7 +49,7 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
 
     Notes
     -----
-    Lazy: does not load data. A cell reaches half-way to its neighbours. Where tiles overlap, its
+    Lazy: loads nothing but ``row``, ``column`` and the distances. A cell reaches half-way to its neighbours. Where tiles overlap, its
     value is the mean of all tiles that reach into it, by the area that each covers of it. Angles are
     averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they
     are those of the cell's own tile.

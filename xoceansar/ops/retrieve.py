@@ -14,7 +14,7 @@ from xoceansar.conventions import (
     product_attrs,
 )
 from xoceansar.models.spec import ModelHandle
-from xoceansar.ops.domain import OnDomain, domain_flags
+from xoceansar.ops.domain import OnDomain, domain_flags, domain_words
 from xoceansar.ops.embed import Model, as_embedding, as_handle, model_attrs
 from xoceansar.ops.heads import (
     add_ancillary,
@@ -70,7 +70,10 @@ def swh(
     pixels once.
     """
     handle = as_handle(model)
-    return value_of(as_embedding(obj, handle, on_domain), handle, "swh")
+    embedding = as_embedding(obj, handle, on_domain)
+    value = value_of(embedding, handle, "swh")
+    value.attrs |= domain_words(embedding)
+    return value
 
 
 def wind(
@@ -306,7 +309,10 @@ def _dataset(
     if isinstance(obj, xr.Dataset):
         previous = obj.attrs
         corners = {name: obj[name] for name in _CORNERS if name in obj.coords}
+    words = domain_words(next(iter(values.values())))
+    for value in values.values():
+        value.attrs |= words
     attrs = product_attrs(
-        f"{action} by {handle.name}", previous=previous, **model_attrs(handle)
+        f"{action} by {handle.name}", previous=previous, **model_attrs(handle), **words
     )
     return xr.Dataset(values, coords=corners, attrs=attrs)

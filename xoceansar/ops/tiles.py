@@ -314,7 +314,7 @@ def _coords(wide: WideImage, layout: Layout) -> dict[str, xr.DataArray]:
         "column": np.tile(column, count),
         "azimuth_distance": np.tile(layout.lines.middles[row], count),
         "range_distance": np.tile(layout.samples.middles[column], count),
-        "time": np.tile(wide.times(middle)[row], count),
+        "time": wide.times(np.tile(middle[row], count)),
         "vignette_id": np.array(_names(wide, row, column)),
     }
     texts = {

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -110,28 +111,33 @@ class WideImage:
         name = str(self.ds.attrs.get("platform", ""))
         return re.sub(r"(?i)^sentinel-1", "S1", name)
 
-    def times(self, line: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
+    def times(self, line: npt.NDArray[np.float64]) -> Any:
         """Return the times of lines.
 
         Parameters
         ----------
-        line : array_like
+        line : ndarray (n,)
             Fractional indices of lines.
 
         Returns
         -------
-        ndarray of datetime64
-            UTC, NaT where nothing says.
+        array of datetime64 (n,)
+            UTC, NaT where nothing says; a Dask array where the times of the lines are.
         """
-        at = np.asarray(line, float)
-        missing = np.full(at.shape, "NaT", "datetime64[ns]")
         if "time" not in self.ds.variables or self.ds["time"].dims != (LINE,):
-            return missing
-        times = self.ds["time"].values.astype("datetime64[ns]")
-        start = times[0]
-        seconds = (times - start).astype(np.float64)
-        passed = np.interp(at, np.arange(times.size), seconds)
-        return np.asarray(start + np.rint(passed).astype("timedelta64[ns]"))
+            return np.full(line.shape, "NaT", "datetime64[ns]")
+        times = self.ds["time"].data
+        if not is_dask_collection(times):
+            return _times_at(times, line)
+        found = delayed(_times_at, pure=True)(times, line)
+        return da.from_delayed(found, line.shape, "datetime64[ns]")  # type: ignore[no-untyped-call]
+
+
+def _times_at(times: Array, line: npt.NDArray[np.float64]) -> Array:
+    times = np.asarray(times, "datetime64[ns]")
+    passed = (times - times[0]).astype(np.float64)
+    at = np.rint(np.interp(line, np.arange(times.size), passed))
+    return np.asarray(times[0] + at.astype("timedelta64[ns]"))
 
 
 def read_wide(
@@ -282,7 +288,8 @@ def _ground_edges(ds: xr.Dataset, grid: Any, samples: Array) -> Array:
     if is_dask_collection(grid):
         grid = grid.compute()
     middle = float(grid.line[0] + grid.line[-1]) / 2
-    return ground_edges(across, grid.incidence_at(middle, samples))
+    edges = ground_edges(across, grid.incidence_at(middle, samples))
+    return np.asarray(edges - edges[0])
 
 
 def _refuse_bursts(ds: xr.Dataset, length: float) -> None:

@@ -117,7 +117,11 @@ def draw_marks(
     if values.corners is not None and footprints is not False:
         quads, owner = projected_quads(ax.projection, values.corners)
         large = _share(ax, quads) > _FOOTPRINT_SHARE and len(missing) < _MOST_FOOTPRINTS
-        if footprints or (large and len(set(owner.tolist())) == len(missing)):
+        if (
+            footprints
+            or values.gridded
+            or (large and len(set(owner.tolist())) == len(missing))
+        ):
             return _footprints(ax, quads, owner, values, missing, colours)
     return _points(ax, values, missing, colours)
 
@@ -144,14 +148,16 @@ def _footprints(
             quads[hollow],
             facecolors="none",
             edgecolors=MISSING,
-            linewidths=0.8,
+            linewidths=0.3 if values.gridded else 0.8,
             zorder=3,
         ),
         autolim=False,
     )
+    # The cells of a field touch: edges of their own colour close the seams between them.
+    edge, width = ("face", 0.5) if values.gridded else (INK, 0.3)
     filled: ScalarMappable = collections.PolyCollection(
         quads[~hollow], array=values.numbers[owner[~hollow]], cmap=colours.cmap,
-        norm=colours.norm, edgecolors=INK, linewidths=0.3, zorder=4,
+        norm=colours.norm, edgecolors=edge, linewidths=width, zorder=4,
     )  # fmt: skip
     ax.add_collection(filled, autolim=False)
     return filled

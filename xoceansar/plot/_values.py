@@ -17,6 +17,7 @@ from xoceansar.plot._style import (
     quantity_label,
     sentence,
 )
+from xoceansar.sar.geometry import from_unit_vector, unit_vector
 
 __all__ = ["Category", "Values", "read_values", "span"]
 
@@ -62,6 +63,8 @@ class Values:
         Times, platforms and number of vignettes, in words.
     provenance : str
         What is simulated, in words.
+    gridded : bool
+        Whether they are the cells of a field, in `corners`, and not vignettes.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Values:
     categories: tuple[Category, ...]
     period: str
     provenance: str
+    gridded: bool = False
 
 
 def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
@@ -81,7 +85,8 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
     Parameters
     ----------
     obj : Dataset or DataArray
-        With ``longitude`` and ``latitude`` along the variable's one dim.
+        With ``longitude`` and ``latitude`` along the variable's one dim, or, of a field, along
+        its two.
     variable : hashable, optional
         Name in a Dataset.
 
@@ -93,7 +98,8 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
     Raises
     ------
     MissingVariableError, DimensionError, UnitsError
-        If there is no such variable, no position, more than one dim, or no way to colour it.
+        If there is no such variable, no position, more dims than positions, or no way to colour
+        it.
     """
     data = _find(obj, variable)
     place = {}
@@ -105,15 +111,23 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
                 f"ds.assign_coords({name}=('vignette', values))."
             )
         place[name] = data.coords[name]
-    if data.ndim > 1 or any(p.dims != data.dims for p in place.values()):
+    gridded = data.ndim == 2 and set(place["longitude"].dims) == set(data.dims)
+    if gridded:
+        data = data.transpose(*place["longitude"].dims)
+        place["latitude"] = place["latitude"].transpose(*data.dims)
+    if data.ndim > 2 - (not gridded) or any(
+        p.dims != data.dims for p in place.values()
+    ):
         raise DimensionError(
             f"a map draws one value for each position; {data.name!r} has dims "
             f"{data.dims} and longitude has {place['longitude'].dims}. Select or reduce "
             f"first, for example {_reduction(data)}."
         )
-    numbers, categories = _numbers(data.compute())
-    numbers = np.atleast_1d(numbers)
     lon, lat = (np.atleast_1d(place[n].values).astype(float) for n in place)
+    corners = _cell_corners(lon, lat) if gridded else None
+    numbers, categories = _numbers(data.compute())
+    numbers = np.atleast_1d(numbers).ravel()
+    lon, lat = lon.ravel(), lat.ravel()
     known = np.isfinite(lon) & np.isfinite(lat)
     name = str(data.name)
     dataset_attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
@@ -124,10 +138,11 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
         numbers=numbers[known],
         longitude=lon[known],
         latitude=lat[known],
-        corners=_corners(obj, data.dims, known),
+        corners=_corners(obj, data.dims, known) if corners is None else corners[known],
         categories=categories,
-        period=_period(data, known),
+        period=_period(data, known, "cell" if gridded else "vignette"),
         provenance=provenance(dataset_attrs, data.attrs),
+        gridded=gridded,
     )
 
 
@@ -254,20 +269,44 @@ def _corners(
     return corners[known]
 
 
-def _period(data: xr.DataArray, known: npt.NDArray[np.bool_]) -> str:
+def _cell_corners(
+    longitude: npt.NDArray[np.float64], latitude: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Corners (n, 4, 2) of the cells around a grid of middles, half-way between them.
+
+    As unit vectors, so that the 180 degree meridian and the poles are places like any other.
+    """
+    vectors = unit_vector(longitude, latitude)
+    for axis in (0, 1):
+        if vectors.shape[axis] == 1:
+            raise DimensionError(
+                f"a field needs two cells or more along each side; it is {longitude.shape}."
+            )
+        inner = (vectors.take(range(1, vectors.shape[axis]), axis) + vectors.take(
+            range(vectors.shape[axis] - 1), axis)) / 2  # fmt: skip
+        first = 2 * vectors.take([0], axis) - inner.take([0], axis)
+        last = 2 * vectors.take([-1], axis) - inner.take([-1], axis)
+        vectors = np.concatenate([first, inner, last], axis)
+    nodes = np.stack(from_unit_vector(vectors), axis=-1)
+    ring = (nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1])
+    return np.stack(ring, axis=2).reshape(-1, 4, 2)
+
+
+def _period(data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str) -> str:
     parts = []
     if "platform" in data.coords:
         parts.append(
             ", ".join(sorted(set(np.atleast_1d(data["platform"].values).astype(str))))
         )
     times = (
-        np.atleast_1d(data["time"].values) if "time" in data.coords else np.array([])
+        np.atleast_1d(data["time"].values).ravel()
+        if "time" in data.coords
+        else np.array([])
     )
     if times.dtype.kind == "M" and (~np.isnat(times)).any():
         times = times[~np.isnat(times)]
         parts.append(span(times.min(), times.max()))
-    noun = "vignette" if known.size == 1 else "vignettes"
-    parts.append(f"{known.size:,} {noun}")
+    parts.append(f"{known.size:,} {noun}{'' if known.size == 1 else 's'}")
     if not known.all():
         parts.append(f"{(~known).sum():,} without position")
     return " · ".join(parts)

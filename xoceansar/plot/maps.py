@@ -33,13 +33,14 @@ def map(
     footprints: bool | None = None,
     locator: bool | None = None,
 ) -> "GeoAxes":
-    """Draw one value for each vignette on a map.
+    """Draw one value for each vignette, or a field over a swath, on a map.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         A DataArray (vignette), or a Dataset that holds it, with the coordinates ``longitude`` and
-        ``latitude`` along the same dim, degrees.
+        ``latitude`` along the same dim, degrees; or a field (row, column) with both along both, as
+        `xoceansar.ops.field` gives it.
     variable : hashable, optional
         Variable or coordinate of `obj`; needed where a Dataset holds more than one that can be
         mapped. Numbers, CF flags, flag masks and text can.
@@ -60,7 +61,8 @@ def map(
         Draw land and coastline.
     footprints : bool, optional
         Draw the vignettes' outlines, by ``corner_longitude`` and ``corner_latitude``, in place
-        of points; where they are large enough to see otherwise.
+        of points; where they are large enough to see otherwise. A field is always drawn by its
+        cells.
     locator : bool, optional
         Draw a small globe that says where the region lies; where it is small otherwise.
 

@@ -27,8 +27,7 @@ Index = npt.NDArray[np.int64]
 
 #: Lines that are averaged at once, which bounds the memory beyond the block itself.
 _LINES: Final = 256
-#: What is summed for each output pixel: sigma0 and NESZ over the samples with data, and the area
-#: of the samples with data, of those that are exactly zero, and of those that are saturated.
+#: What is summed for each output pixel, see `Share`.
 _PLANES: Final = ("sigma0", "nesz", "valid", "zero", "saturated")
 #: Magnitude from which a digital number is saturated, by its dtype.
 _UNSIGNED: Final = 65535
@@ -133,13 +132,14 @@ class Share:
     ----------
     line, sample : int
         First output pixel along each axis.
-    planes : ndarray of float32 (5, line, sample)
-        Sums over the block: sigma0, NESZ, and the areas with data, exactly zero and saturated.
+    planes : dict of ndarray of float32 (line, sample)
+        Sums over the block, those that are zero throughout left out: ``sigma0``, ``nesz``, and the
+        areas with data (``valid``), exactly ``zero`` and ``saturated``.
     """
 
     line: int
     sample: int
-    planes: Image
+    planes: dict[str, Image]
 
 
 def spread_tiles(length: float, spacing: float, size: int, overlap: float) -> Index:
@@ -213,19 +213,20 @@ def reduce_block(
     """
     columns, across = samples.part(at[1], at[1] + sigma0.shape[1])
     top, bottom = lines.part(at[0], at[0] + sigma0.shape[0])
-    planes = np.zeros((len(_PLANES), bottom.shape[0], across.shape[0]), np.float32)
+    shape = bottom.shape[0], across.shape[0]
+    planes: dict[str, Image] = {}
     for start in range(0, sigma0.shape[0], _LINES):
         part = slice(start, min(start + _LINES, sigma0.shape[0]))
         row, along = lines.part(at[0] + part.start, at[0] + part.stop)
-        target = planes[:, row - top : row - top + along.shape[0]]
         slab = _slab(
             sigma0[part],
             None if nesz is None else nesz[part],
             None if number is None else number[part],
         )
-        for k, values in enumerate(slab):
-            if values is not None:
-                target[k] += ((along @ values) @ across.T).astype(np.float32)
+        rows = slice(row - top, row - top + along.shape[0])
+        for name, values in slab.items():
+            plane = planes.setdefault(name, np.zeros(shape, np.float32))
+            plane[rows] += ((along @ values) @ across.T).astype(np.float32)
     return Share(top, columns, planes)
 
 
@@ -233,18 +234,20 @@ def _slab(
     sigma0: npt.NDArray[Any],
     nesz: npt.NDArray[Any] | None,
     number: npt.NDArray[Any] | None,
-) -> tuple[Image | None, ...]:
-    """Return the planes of some lines, None where a plane is zero throughout."""
+) -> dict[str, Image]:
+    """Return the planes of some lines, without those that are zero throughout."""
     valid = np.isfinite(sigma0)
-    noise = zero = saturated = None
+    planes = {"sigma0": np.where(valid, sigma0, 0), "valid": valid}
     if nesz is not None:
-        noise = np.where(valid & np.isfinite(nesz), nesz, 0).astype(np.float32)
+        planes["nesz"] = np.where(valid & np.isfinite(nesz), nesz, 0)
     if number is not None:
-        zero = (valid & (number == 0)).astype(np.float32)
-        clipped = _saturated(number)
-        saturated = clipped.astype(np.float32) if clipped.any() else None
-    power = np.where(valid, sigma0, 0).astype(np.float32)
-    return power, noise, valid.astype(np.float32), zero, saturated
+        planes["zero"] = valid & (number == 0)
+        planes["saturated"] = _saturated(number)
+    return {
+        name: plane.astype(np.float32)
+        for name, plane in planes.items()
+        if name in ("sigma0", "valid") or plane.any()
+    }
 
 
 def _saturated(number: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -275,16 +278,19 @@ def cut_tiles(
         has no data or is exactly zero; ``saturated`` (tile), share of the samples.
     """
     begin = int(lines.first[row])
-    band = np.zeros((len(_PLANES), lines.size, samples.pixels), np.float32)
+    band: dict[str, Image] = {}
     for share in shares:
-        _, height, width = share.planes.shape
+        height, width = share.planes["valid"].shape
         low = max(begin, share.line)
         high = min(begin + lines.size, share.line + height)
-        if low < high:
-            band[
-                :, low - begin : high - begin, share.sample : share.sample + width
-            ] += share.planes[:, low - share.line : high - share.line]
-    power, noise, valid, zero, saturated = band
+        inside = slice(low - share.line, max(high, low) - share.line)
+        columns = slice(share.sample, share.sample + width)
+        for name, plane in share.planes.items():
+            whole = np.zeros((lines.size, samples.pixels), np.float32)
+            whole = band.setdefault(name, whole)
+            whole[low - begin : max(high, low) - begin, columns] += plane[inside]
+    empty = np.zeros((lines.size, samples.pixels), np.float32)
+    power, noise, valid, zero, saturated = (band.get(name, empty) for name in _PLANES)
     with np.errstate(invalid="ignore", divide="ignore"):
         good = 1 - valid + zero <= MISSING_LIMIT
         images = {

@@ -83,8 +83,8 @@ def sensor(
 
     Notes
     -----
-    A model refuses beams that it was not trained on; here the images are given without their beam,
-    so that what it would do is seen. Scalloping, seams between sub-swaths and a calibration of its
+    The images are given without their beam, as if they were the wave mode: a model flags other modes
+    as out of its domain, and other incidences too. Scalloping, seams between sub-swaths and a calibration of its
     own are not simulated: on real images of that radar expect more.
     """
     if ds is not None:
@@ -109,8 +109,8 @@ def sensor(
     parts = compare(home, tasks, given, draws=draws, seed=seed)
     notes = first_notes(home, handle)
     notes.append(
-        "The model refuses beams that it was not trained on; here it was given the images without "
-        "their beam."
+        "The model flags modes and incidences that it was not trained on; what it makes of them is "
+        "scored here as it is."
     )
     notes += [f"{radar.name}: {_describe(radar)}" for radar in radars]
     return ExperimentResult(

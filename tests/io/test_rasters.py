@@ -1,0 +1,98 @@
+"""Fields on a regular map grid."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xoceansar import errors
+from xoceansar.conventions import annotate, class_attrs
+from xoceansar.io.rasters import to_map_grid, to_raster
+from xoceansar.sar.geometry import offset_position
+
+pytest.importorskip("rioxarray")
+SIDE = 19200.0
+PLACES = {
+    "atlantic": (-20.0, 40.0),
+    "antimeridian": (179.95, -20.0),
+    "pole": (30.0, 88.5),
+}
+
+
+def swath_field(place, name="wind_speed", dtype=np.float32):
+    row, column = np.indices((5, 7))
+    lon, lat = offset_position(
+        *PLACES[place], 348.0, (row - 2) * SIDE, (column - 3) * SIDE
+    )
+    data = xr.DataArray(
+        (10 * row + column).astype(dtype), dims=("row", "column"),
+        coords={"longitude": (("row", "column"), lon), "latitude": (("row", "column"), lat)},
+    )  # fmt: skip
+    return annotate(data, name)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_pixel_has_the_value_of_its_cell(place):
+    pyproj = pytest.importorskip("pyproj")
+    field = swath_field(place)
+    grid = to_map_grid(field, resolution=1000.0)
+    assert grid.dims == ("y", "x")
+    there = np.isfinite(grid.values)
+    # The scale of UPS is 0.994 at the pole.
+    assert there.sum() * 1e6 == pytest.approx(35 * SIDE**2, rel=0.015)
+    to_map = pyproj.Transformer.from_crs("EPSG:4326", grid.rio.crs, always_xy=True)
+    x, y = to_map.transform(field.longitude.values, field.latitude.values)
+    at = grid.sel(
+        x=xr.DataArray(x, dims=("r", "c")),
+        y=xr.DataArray(y, dims=("r", "c")),
+        method="nearest",
+    )
+    np.testing.assert_array_equal(at, field)
+    # Half-way to the next cell and a little beyond.
+    x1, y1 = x[2, 3] + 0.45 * (x[2, 4] - x[2, 3]), y[2, 3] + 0.45 * (y[2, 4] - y[2, 3])
+    assert float(grid.sel(x=x1, y=y1, method="nearest")) == 23
+    x1, y1 = x[2, 3] + 0.55 * (x[2, 4] - x[2, 3]), y[2, 3] + 0.55 * (y[2, 4] - y[2, 3])
+    assert float(grid.sel(x=x1, y=y1, method="nearest")) == 24
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_geotiff_reads_back(place, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    field = swath_field(place)
+    path = to_raster(field, tmp_path / "wind.tif")
+    grid = to_map_grid(field)
+    with rasterio.open(path) as file:
+        np.testing.assert_array_equal(file.read(1), grid.values)
+        assert np.isnan(file.nodata)
+        assert file.crs == grid.rio.crs
+        assert file.tags()["units"] == "m s-1"
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        corner = file.transform * (0, 0)
+    assert corner[0] == pytest.approx(float(grid.x[0]) - grid.rio.resolution()[0] / 2)
+    assert corner[1] == pytest.approx(float(grid.y[0]) - grid.rio.resolution()[1] / 2)
+
+
+def test_flags_stay_flags(tmp_path):
+    field = swath_field("atlantic", "ocean_class", np.int8) % 10
+    field.attrs = class_attrs()
+    field.encoding = {"_FillValue": np.int8(-1)}
+    grid = to_map_grid(field)
+    assert grid.dtype == np.int8
+    assert set(np.unique(grid)) <= {-1, *range(10)}
+    assert (grid == -1).any()
+    assert to_raster(field, tmp_path / "class.tif").exists()
+
+
+def test_a_projection_can_be_chosen():
+    grid = to_map_grid(swath_field("atlantic"), crs="EPSG:4326", resolution=0.05)
+    assert grid.rio.crs.to_epsg() == 4326
+    assert -21.5 < float(grid.x.min()) < float(grid.x.max()) < -18.5
+
+
+def test_what_is_no_field_is_refused():
+    field = swath_field("antimeridian")
+    with pytest.raises(errors.MissingVariableError, match="longitude"):
+        to_map_grid(field.drop_vars("longitude"))
+    with pytest.raises(errors.DimensionError, match="row, column"):
+        to_map_grid(field.expand_dims(polarisation=2))
+    with pytest.raises(errors.DimensionError, match="coarser"):
+        to_map_grid(field, crs="EPSG:4326", resolution=1e-3)

@@ -1,0 +1,246 @@
+"""Fields over a swath on a regular map grid, and as GeoTIFF."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar._optional import require
+from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.sar.geometry import from_unit_vector, mean_position, unit_vector
+
+__all__ = ["to_map_grid", "to_raster"]
+
+Array = npt.NDArray[np.float64]
+
+#: Beyond these latitudes UTM ends.
+_UTM_NORTH: Final = 84.0
+_UTM_SOUTH: Final = -80.0
+#: Most pixels of a map grid along one side.
+_MOST: Final = 20_000
+
+
+def to_map_grid(
+    field: xr.DataArray, *, crs: Any = None, resolution: float | None = None
+) -> xr.DataArray:
+    """Move a field over a swath to a regular grid of a map projection.
+
+    Parameters
+    ----------
+    field : DataArray (row, column)
+        From `xoceansar.ops.field`, with ``longitude`` and ``latitude`` along both dims.
+    crs : optional
+        What `pyproj.CRS.from_user_input` takes, as ``"EPSG:3413"``; the UTM zone of the field's
+        middle, or UPS beyond 84 N and 80 S, where not given.
+    resolution : float, optional
+        Side of the pixels, in units of the projection; a quarter of a cell where not given.
+
+    Returns
+    -------
+    DataArray (y, x)
+        Each pixel has the value of the cell that it lies in: nothing is interpolated, so that flags
+        stay flags. Pixels in no cell are NaN, or the fill value of flags. ``spatial_ref`` says the
+        projection, as rioxarray reads it; the attributes are kept.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError
+        If the field has no positions, or other dims than row and column.
+    DimensionError
+        If the grid were larger than 20,000 pixels along a side: a coarser `resolution` is needed, or
+        a `crs` that does not cut the field at 180 degrees.
+    MissingDependencyError
+        If rioxarray or pyproj is not installed.
+
+    Notes
+    -----
+    Loads the values.
+    """
+    pyproj = require("pyproj", extra="geo")
+    require("rioxarray", extra="geo")
+    longitude, latitude = _positions(field)
+    if crs is None:
+        crs = _local_crs(longitude, latitude)
+    system = pyproj.CRS.from_user_input(crs)
+    to_map = pyproj.Transformer.from_crs("EPSG:4326", system, always_xy=True)
+    cells = _Cells(longitude, latitude)
+    edge_x, edge_y = to_map.transform(*cells.outline())
+    if resolution is None:
+        width, height = np.ptp(edge_x), np.ptp(edge_y)
+        steps = 4 * np.hypot(*longitude.shape)
+        resolution = float(f"{np.hypot(width, height) / steps:.2g}")
+    x, y = _axis(edge_x, resolution), _axis(edge_y, resolution)[::-1]
+    grid_x, grid_y = np.meshgrid(x, y)
+    back = to_map.transform(grid_x, grid_y, direction="INVERSE")
+    found = cells.find(*(np.asarray(v, float) for v in back))
+    return _placed(field, found, x, y, system)
+
+
+def to_raster(
+    field: xr.DataArray,
+    path: str | Path,
+    *,
+    crs: Any = None,
+    resolution: float | None = None,
+) -> Path:
+    """Write a field as a cloud-optimised GeoTIFF.
+
+    Parameters
+    ----------
+    field : DataArray (row, column)
+        As for `to_map_grid`, which puts it on a regular grid first.
+    path : str or Path
+        Of the file.
+    crs, resolution : optional
+        As in `to_map_grid`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, MissingDependencyError
+        As `to_map_grid`.
+
+    Notes
+    -----
+    Loads the values. Text attributes become tags of the file.
+    """
+    grid = to_map_grid(field, crs=crs, resolution=resolution)
+    nodata = grid.rio.nodata
+    grid.attrs = {
+        name: value for name, value in grid.attrs.items() if isinstance(value, str)
+    }
+    grid = grid.rio.write_nodata(nodata)
+    path = Path(path)
+    grid.rio.to_raster(path, driver="COG", compress="deflate")
+    return path
+
+
+def _positions(field: xr.DataArray) -> tuple[Array, Array]:
+    for name in ("longitude", "latitude"):
+        if name not in field.coords:
+            raise MissingVariableError(
+                f"a map grid needs the coordinate {name!r} (row, column); make the field with "
+                ".oceansar.field()."
+            )
+    if field.ndim != 2 or set(field["longitude"].dims) != set(field.dims):
+        raise DimensionError(
+            f"a map grid is made of a field (row, column); got {field.dims}. Select the rest, "
+            "for example field.sel(polarisation='VV')."
+        )
+    if min(field.shape) < 2:
+        raise DimensionError(
+            f"a map grid needs two cells or more along each side; got {field.shape}."
+        )
+    longitude, latitude = (
+        field[name].transpose(*field.dims).values.astype(float)
+        for name in ("longitude", "latitude")
+    )
+    if not (np.isfinite(longitude) & np.isfinite(latitude)).all():
+        raise DimensionError(
+            "a map grid needs the position of every cell of the field."
+        )
+    return longitude, latitude
+
+
+def _local_crs(longitude: Array, latitude: Array) -> str:
+    lon, lat = mean_position(longitude, latitude)
+    if lat > _UTM_NORTH or lat < _UTM_SOUTH:
+        return "EPSG:32661" if lat > 0 else "EPSG:32761"
+    zone = int((lon + 180) // 6) % 60 + 1
+    return f"EPSG:{32600 + zone if lat >= 0 else 32700 + zone}"
+
+
+class _Cells:
+    """The cells of a field as vectors: which one a place lies in."""
+
+    def __init__(self, longitude: Array, latitude: Array) -> None:
+        self.shape = longitude.shape
+        self.middle = unit_vector(longitude, latitude)
+        # Steps to the next row and to the next column, which are the sides of a cell.
+        self.steps = [np.gradient(self.middle, axis=axis) for axis in (0, 1)]
+
+    def outline(self) -> tuple[Array, Array]:
+        """Return longitude and latitude of points around the outermost cells."""
+        down, right = self.steps
+        around = [
+            self.middle + a * down + b * right
+            for a in (-0.5, 0, 0.5)
+            for b in (-0.5, 0, 0.5)
+        ]
+        return from_unit_vector(np.stack(around).reshape(-1, 3))
+
+    def find(self, longitude: Array, latitude: Array) -> npt.NDArray[np.intp]:
+        """Return the flat number of the cell of each place, -1 outside."""
+        from scipy.spatial import cKDTree
+
+        finite = np.isfinite(longitude) & np.isfinite(latitude)
+        place = unit_vector(
+            np.where(finite, longitude, 0), np.where(finite, latitude, 0)
+        )
+        _, near = cKDTree(self.middle.reshape(-1, 3)).query(
+            place, k=min(4, self.middle.size // 3)
+        )
+        out = np.full(longitude.shape, -1)
+        for k in range(near.shape[-1])[::-1]:
+            inside = self._inside(place, near[..., k])
+            out[inside] = near[..., k][inside]
+        out[~finite] = -1
+        return out
+
+    def _inside(
+        self, place: Array, cell: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.bool_]:
+        """Say which places are within half a step of a cell's middle, along both sides."""
+        away = place - self.middle.reshape(-1, 3)[cell]
+        down, right = (step.reshape(-1, 3)[cell] for step in self.steps)
+        # Solve away = a down + b right in the plane of the two.
+        dd, rr, dr = (down**2).sum(-1), (right**2).sum(-1), (down * right).sum(-1)
+        ad, ar = (away * down).sum(-1), (away * right).sum(-1)
+        det = dd * rr - dr**2
+        a, b = (ad * rr - ar * dr) / det, (ar * dd - ad * dr) / det
+        flat = (away**2).sum(-1) < 4 * (dd + rr)  # not on the other side of the Earth
+        limit = 0.5 + 1e-9
+        return np.asarray((np.abs(a) <= limit) & (np.abs(b) <= limit) & flat)
+
+
+def _axis(edges: npt.ArrayLike, resolution: float) -> Array:
+    """Middles of the pixels that hold all edges, on whole multiples of the resolution."""
+    values = np.asarray(edges, float)
+    values = values[np.isfinite(values)]
+    first = np.floor(values.min() / resolution)
+    count = int(np.ceil(values.max() / resolution) - first)
+    if not 0 < count <= _MOST:
+        raise DimensionError(
+            f"the grid would have {count} pixels along a side, and {_MOST} is the most. Give a "
+            "coarser resolution=, or another crs=."
+        )
+    return np.asarray((first + np.arange(count) + 0.5) * resolution)
+
+
+def _placed(
+    field: xr.DataArray, found: npt.NDArray[np.intp], x: Array, y: Array, crs: Any
+) -> xr.DataArray:
+    values = field.values.ravel()[found]
+    fill: Any = np.nan
+    if field.dtype.kind in "iu":
+        fill = field.dtype.type(field.encoding.get("_FillValue", 0))
+    elif field.dtype.kind != "f":
+        raise DimensionError(
+            f"a raster holds numbers; {field.name!r} is {field.dtype}. Convert it first."
+        )
+    values[found < 0] = fill
+    out = xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords={"y": y, "x": x},
+        name=field.name,
+        attrs=field.attrs,
+    )
+    out = out.rio.write_crs(crs).rio.write_nodata(fill)
+    return out.rio.write_transform()
