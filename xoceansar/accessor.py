@@ -142,11 +142,15 @@ class PlotMethods:
 
         return plot.iceberg_density(self._obj, **kwargs)
 
-    def class_occurrence(self, **kwargs: Any) -> "Figure":
+    def class_occurrence(
+        self, classes: str | Iterable[str] | None = None, **kwargs: Any
+    ) -> "Figure":
         """Draw how often each class occurs, in cells: a map for each.
 
         Parameters
         ----------
+        classes : str or iterable of str, optional
+            Which; all otherwise.
         **kwargs
             As in `xoceansar.plot.class_occurrence`.
 
@@ -157,7 +161,7 @@ class PlotMethods:
         """
         from xoceansar import plot
 
-        return plot.class_occurrence(self._obj, **kwargs)
+        return plot.class_occurrence(self._obj, classes, **kwargs)
 
     def vignettes(self, **kwargs: Any) -> "Figure":
         """Draw the images, with what is known of each.
