@@ -243,4 +243,5 @@ def _placed(
         attrs=field.attrs,
     )
     out = out.rio.write_crs(crs).rio.write_nodata(fill)
-    return out.rio.write_transform()
+    placed: xr.DataArray = out.rio.write_transform()
+    return placed

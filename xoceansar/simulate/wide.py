@@ -144,7 +144,7 @@ def _cut(note: Path, lines: int | None, samples: int | None) -> None:
 
 
 def _read(note: Path) -> _Image:
-    root = etree.parse(note).getroot()
+    root: Any = etree.parse(note).getroot()
     folder = note.parent / "calibration"
     files = [folder / f"{kind}-{note.name}" for kind in ("calibration", "noise")]
     if not all(file.exists() for file in files):
@@ -246,7 +246,8 @@ def _between(
     index = np.interp(at, lines, np.arange(lines.size))
     first = np.clip(np.floor(index), 0, lines.size - 2).astype(int)
     part = (index - first).astype(np.float32)[:, None]
-    return (1 - part) * table[first] + part * table[first + 1]
+    mean: npt.NDArray[np.float32] = (1 - part) * table[first] + part * table[first + 1]
+    return mean
 
 
 def _factor(image: _Image, rows: Array) -> npt.NDArray[np.float32]:
