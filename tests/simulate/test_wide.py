@@ -32,6 +32,7 @@ def test_sizes_are_checked(tmp_path):
         fill_safe(IW[0], tmp_path, sea, lines=10**6)
 
 
+@pytest.mark.slow
 @needs_iw
 def test_tiles_have_the_mean_of_the_truth_and_of_xsar(tmp_path):
     xsar = pytest.importorskip("xsar")
