@@ -149,8 +149,8 @@ def test_what_cannot_be_fitted_is_refused_before_a_pixel_is_read(
     ],
 )
 def test_wind_is_given_the_gmf_by_itself(embeddings, tiny_model, target, beside):
-    truth = embeddings["swh"].rename(target)
-    truth.attrs["units"] = {"swh": "m", "wind_speed": "m s-1"}[target]
+    units = {"swh": "m", "wind_speed": "m s-1"}[target]
+    truth = embeddings["swh"].rename(target).assign_attrs(units=units)
     assert fit(embeddings, truth, model=tiny_model).head.spec.ancillary == beside
     alone = fit(embeddings, truth, model=tiny_model, ancillary=())
     assert alone.head.spec.ancillary == ()
@@ -268,7 +268,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(vignettes, tiny_model):
     result = fit(ds.set_coords("polarisation"), "swh", model=tiny_model)
     assert result.dropped == {
         "no truth": 3,
-        "out of the model's domain": 4,
+        "of a polarisation that the model was not trained on": 4,
         "sea ice": 3,
         "land": 1,
         "no embedding: too little data, or implausible": 2,
@@ -502,6 +502,16 @@ def test_simulated_truth_marks_the_bundle(embeddings, tiny_model, tmp_path):
     assert not mixed.write(tmp_path / "alone", keep_heads=False).simulated
     assert fit(embeddings, "swh", model=bundle).simulated
     assert not fit(embeddings, "swh", model=tiny_model).simulated
+
+
+def test_a_head_of_another_mode_is_fitted_on_its_tiles(embeddings, tiny_model):
+    tiles = embeddings.drop_vars("domain").assign_coords(
+        beam=("vignette", np.full(embeddings.sizes["vignette"], "iw"))
+    )
+    with pytest.warns(OceansarWarning, match="beam iw and not wv1, wv2"):
+        result = fit(tiles, "swh", model=tiny_model)
+    assert result.head.spec.beams == ("iw",)
+    assert not any("polarisation" in reason for reason in result.dropped)
 
 
 def test_domain_of_the_head_is_that_of_its_rows(embeddings, tiny_model):

@@ -13,6 +13,7 @@ from xoceansar.ops.layout import centre_incidence, chunk_like
 
 __all__ = [
     "OnDomain",
+    "check_polarisation",
     "domain_flags",
     "domain_words",
     "guard",
@@ -154,7 +155,7 @@ def guard(
             )
         return flags
     values = np.atleast_1d(flags.values)
-    _refuse_polarisation(data, handle)
+    check_polarisation(data, handle)
     if not values.any():
         return flags
     text = _in_words(data, handle, values)
@@ -213,7 +214,21 @@ def refused(flags: xr.DataArray | None, data: xr.DataArray) -> xr.DataArray | No
     return None if known and not bool(bad.any()) else chunk_like(bad, data)
 
 
-def _refuse_polarisation(data: xr.DataArray, handle: ModelHandle) -> None:
+def check_polarisation(data: xr.DataArray, handle: ModelHandle) -> None:
+    """Refuse vignettes none of which has a polarisation of the model.
+
+    Parameters
+    ----------
+    data : DataArray
+        Images or embeddings.
+    handle : ModelHandle
+        The model.
+
+    Raises
+    ------
+    DomainError
+        If every vignette is of another one.
+    """
     known = handle.input.polarisations
     if "polarisation" not in data.coords or not known:
         return

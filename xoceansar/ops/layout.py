@@ -18,7 +18,7 @@ from xoceansar.errors import (
     MissingVariableError,
     UnitsError,
 )
-from xoceansar.models.spec import InputSpec, ModelHandle
+from xoceansar.models.spec import InputSpec
 
 __all__ = [
     "Quantity",
@@ -28,7 +28,6 @@ __all__ = [
     "chunk_like",
     "find_embedding",
     "find_images",
-    "in_domain",
     "incidence_ends",
     "profile_between",
 ]
@@ -294,48 +293,3 @@ def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
         return values
     shared = {dim: sizes for dim, sizes in chunks.items() if dim in values.dims}
     return values.chunk(shared) if shared else values
-
-
-def in_domain(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
-    """Say which vignettes the model was trained for, by polarisation and beam.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings, with ``polarisation`` and ``beam`` where known.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DataArray of bool or None
-        None where neither coordinate is there to tell.
-
-    Raises
-    ------
-    DomainError
-        If no vignette is inside: nothing could be returned but missing values.
-
-    Notes
-    -----
-    Lazy coordinates (``ds.chunk`` makes them) give a lazy answer, and no error.
-    """
-    inside: xr.DataArray | None = None
-    trained = {
-        "polarisation": handle.input.polarisations,
-        "beam": handle.input.beams,
-    }
-    for name, known in trained.items():
-        if name not in data.coords or not known:
-            continue
-        values = data.coords[name].reset_coords(drop=True)
-        good = values.isin(list(known))
-        if good.chunks is None and good.size and not good.any():
-            found = sorted(set(map(str, np.atleast_1d(values.values))))
-            raise DomainError(
-                f"model {handle.name!r} was trained on {name} {list(known)}; every vignette "
-                f"here has {found}. Choose another model with model=..., see "
-                "xoceansar.load_model."
-            )
-        inside = good if inside is None else inside & good
-    return inside

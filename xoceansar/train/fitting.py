@@ -115,7 +115,7 @@ def fit(
 
     Notes
     -----
-    Left out and counted (`FitResult.dropped`): vignettes without truth, outside the model's domain,
+    Left out and counted (`FitResult.dropped`): vignettes without truth, of another polarisation,
     without a usable embedding, and, for numbers, over sea ice and land (``ocean_class``,
     ``quality``), where a wave height means nothing. The penalty of a linear head is chosen by
     cross-validation within the rows that are learned from, so the validation is new to it; rate

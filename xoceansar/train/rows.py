@@ -18,13 +18,13 @@ from xoceansar.conventions import (
 from xoceansar.errors import DimensionError, MissingVariableError, TrainingError
 from xoceansar.models.heads import head_inputs
 from xoceansar.models.spec import SOURCES, HeadSpec, ModelHandle
+from xoceansar.ops.domain import check_polarisation, domain_flags, refused
 from xoceansar.ops.embed import embed
 from xoceansar.ops.layout import (
     XarrayObject,
     centre_incidence,
     find_embedding,
     find_images,
-    in_domain,
 )
 from xoceansar.train.groups import groups_of
 from xoceansar.train.truth import Truth, find_truth
@@ -223,10 +223,12 @@ def _told_by_metadata(
     """Reasons not to use vignettes that need no pixel, and whom they concern."""
     n = ds.sizes[VIGNETTE]
     reasons = [("no truth", ~np.isfinite(truth.values))]
-    inside = in_domain(_source(ds), handle)
-    if inside is not None:
-        outside = ~np.broadcast_to(inside.values, (n,))
-        reasons.append(("out of the model's domain", outside))
+    source = _source(ds)
+    check_polarisation(source, handle)
+    foreign = refused(domain_flags(source, handle), source)
+    if foreign is not None:
+        bad = np.broadcast_to(foreign.values, (n,))
+        reasons.append(("of a polarisation that the model was not trained on", bad))
     if truth.classes or not isinstance(ds, xr.Dataset):
         return reasons
     if OCEAN_CLASS in ds and truth.name != OCEAN_CLASS:
