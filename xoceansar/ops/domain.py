@@ -253,8 +253,8 @@ def _in_words(data: xr.DataArray, handle: ModelHandle, values: Any) -> str:
             Domain.BEAM: lambda: _named(data, "beam", handle.input.beams),
             Domain.INCIDENCE: lambda: _angles(data, handle),
             Domain.RESOLUTION: lambda: (
-                f"pixels of {float(data['source_spacing'].max()):g} m under those of "
-                f"{handle.input.spacing:g} m"
+                f"source pixels of {float(data['source_spacing'].max()):g} m, too coarse for "
+                f"those of {handle.input.spacing:g} m"
             ),
         }[bit]())  # fmt: skip
     count = int(np.count_nonzero(values))
