@@ -14,7 +14,6 @@ import tempfile
 import numpy as np
 import xarray as xr
 
-import xoceansar as xos
 from xoceansar.sar.geometry import offset_position
 from xoceansar.sar.gmf import cmod5n
 
