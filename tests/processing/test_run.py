@@ -343,8 +343,8 @@ def test_few_products_are_in_flight_and_their_order_is_kept(threads, monkeypatch
     submitted = []
 
     class Spy:
-        def scheduler_info(self, n_workers):
-            return threads.scheduler_info(n_workers=n_workers)
+        def nthreads(self):
+            return threads.nthreads()
 
         def submit(self, function, unit, task, **kwargs):
             submitted.append(unit)

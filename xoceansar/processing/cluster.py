@@ -28,7 +28,7 @@ __all__ = ["Scheduler", "outcomes"]
 #: None: local processes; "synchronous"; the address of a Dask scheduler; a client of one.
 Scheduler: TypeAlias = Union[str, "Client", None]
 
-#: Products in flight for each worker: one at work, one or two that wait.
+#: Products in flight for each thread of a worker: one at work, one or two that wait.
 _IN_FLIGHT: Final = 3
 #: Bytes of memory that a local worker is given at least.
 _WORKER_BYTES: Final = 3 << 30
@@ -85,18 +85,19 @@ def _failed(unit: Unit, error: BaseException) -> Outcome:
 def _in_order(client: "Client", units: Sequence[Unit], task: Task) -> Iterator[Outcome]:
     waiting: deque[tuple[Unit, Any]] = deque()
     coming = iter(units)
-    window = _IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
-    def submit(count: int) -> None:
-        for unit in islice(coming, count):
+    def fill() -> None:
+        # asked each time: workers of a cluster come and go
+        threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
+        for unit in islice(coming, max(0, _IN_FLIGHT * max(threads, 1) - len(waiting))):
             waiting.append((unit, client.submit(process_unit, unit, task, pure=False)))
 
-    submit(window)
+    fill()
     while waiting:
         unit, future = waiting.popleft()
         outcome = _result(unit, future)
         del future
-        submit(1)
+        fill()
         yield outcome
 
 
@@ -141,13 +142,10 @@ def _client(
         with client:
             yield client
         return
-    import logging
-
     with (
         _local_cluster(distributed, task, workers, units) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        logging.getLogger("distributed").setLevel(logging.ERROR)
         yield client
 
 

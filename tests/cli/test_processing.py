@@ -1,0 +1,97 @@
+"""``xoceansar process``: what it prints, and its exit codes."""
+
+import json
+import shutil
+
+import pytest
+import xarray as xr
+
+ARGUMENTS = ("--outputs", "swh,quality", "--scheduler", "synchronous")
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "archive.zarr"
+
+
+def test_help_teaches_by_example(run):
+    done = run("process", "--help")
+    assert done.exit_code == 0
+    assert "xoceansar process archive/2021 --to 2021.zarr" in done.stdout
+
+
+def test_products_become_an_archive_and_a_second_run_adds_nothing(
+    run, product, model, target
+):
+    done = run("process", product, "--to", target, "--model", model, *ARGUMENTS)
+    assert done.exit_code == 0, done.output
+    assert "1 products processed, 0 there already; 2 vignettes added" in done.stdout
+    made = xr.open_zarr(target).load()
+    assert made.sizes["vignette"] == 2
+    assert "swh" in made
+    assert "embedding_vector" not in made
+    again = run("process", product, "--to", target, "--model", model, *ARGUMENTS)
+    assert "0 products processed, 1 there already; 0 vignettes added" in again.stdout
+    status = run("process", "--status", "--to", target)
+    assert "2 vignettes of 1 products; 0 products failed" in status.stdout
+
+
+def test_a_product_that_fails_is_named_and_tried_again(
+    run, product, model, target, tmp_path
+):
+    folder = tmp_path / "in"
+    copied = folder / product.name
+    shutil.copytree(product, copied)
+    (copied / "manifest.safe").rename(tmp_path / "manifest.safe")
+    arguments = ("process", folder, "--to", target, "--model", model, *ARGUMENTS)
+    done = run(*arguments)
+    assert done.exit_code == 3
+    assert product.stem in done.stdout
+    assert "--retry-failed" in done.stdout
+    assert "0 vignettes of 0 products; 1 products failed" in run(
+        "process", "--status", "--to", target
+    ).stdout.replace("\n", " ")
+    (tmp_path / "manifest.safe").rename(copied / "manifest.safe")
+    assert run(*arguments).exit_code == 3
+    assert run(*arguments, "--retry-failed").exit_code == 0
+    assert "2 vignettes of 1 products; 0 products failed" in run(
+        "process", "--status", "--to", target
+    ).stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--to", "x.zarr"], "at least one product"),
+        (["nowhere", "--to", "x.zarr"], "does not exist"),
+        (["--status", "--to", "nothing.zarr"], "no archive"),
+        (["in", "--to", "x.zarr", "--storage-options", "{"], "no JSON"),
+        (["in", "--to", "x.zarr", "--storage-options", "[1]"], "an object"),
+    ],
+)
+def test_mistakes_are_said_in_words(run, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    done = run("process", *arguments)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_of_the_file_system_reach_it(run, monkeypatch, target):
+    from xoceansar.processing import run as module
+
+    seen = {}
+
+    def record(inputs, to, **kwargs):
+        seen.update(kwargs, inputs=inputs)
+        return module.ProcessReport(str(to), 0, 0, 0, (), 0.0)
+
+    monkeypatch.setattr(module, "process", record)
+    options = json.dumps({"anon": True})
+    run("process", "s3://b/x", "--to", target, "--storage-options", options,
+        "--scheduler", "tcp://10.0.0.1:8786", "--workers", "4", "--retry-failed")  # fmt: skip
+    assert seen["storage_options"] == {"anon": True}
+    assert seen["target_options"] == {"anon": True}
+    assert (seen["scheduler"], seen["workers"]) == ("tcp://10.0.0.1:8786", 4)
+    assert seen["retry_failed"]
+    assert seen["inputs"] == ["s3://b/x"]
