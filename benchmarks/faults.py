@@ -241,21 +241,27 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--products", type=int, default=6)
-    kills, count = (getattr(parser.parse_args(), n) for n in ("kills", "products"))
+    parser.add_argument("--plain", action="store_true", help="leave the network out")
+    given = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        multiply(small_products(folder, 2, 2), folder / "products", count)
-        run_all(folder, folder / "products", kills)
+        multiply(small_products(folder, 2, 2), folder / "products", given.products)
+        run_all(folder, folder / "products", given.kills, plain=given.plain)
 
 
-def run_all(folder: Path, products: Path, kills: int) -> None:
-    import distributed
-
+def tiny_model(folder: Path) -> str:
+    """Write the network of the tests: two blocks, random numbers."""
     sys.path.insert(0, str(HERE.parent))
     from tests.conftest import write_tiny_model
 
-    model = str(write_tiny_model(folder / "tiny").path)
+    return str(write_tiny_model(folder / "tiny").path)
+
+
+def run_all(folder: Path, products: Path, kills: int, *, plain: bool) -> None:
+    import distributed
+
+    model = "" if plain else tiny_model(folder)
     Coordinator.start_server()
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"

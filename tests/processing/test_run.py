@@ -156,14 +156,14 @@ def test_a_broken_product_is_recorded_and_tried_again_when_asked(
     broken = folder / products[1].name
     for product in products:
         shutil.copytree(product, folder / product.name)
-    (broken / "manifest.safe").rename(folder / "manifest.safe")
+    (broken / "manifest.safe").rename(tmp_path / "manifest.safe")
     report = xos.process(folder, path, **PLAIN)
     assert [(r.product, r.failure) for r in report.failed] == [
         (broken.stem, f"{broken} has no manifest.safe: it is not a Sentinel-1 product, or "
          "not all of one. Give the folder whose name ends in .SAFE."),
     ]  # fmt: skip
     assert plain(path).sizes["vignette"] == 4
-    (folder / "manifest.safe").rename(broken / "manifest.safe")
+    (tmp_path / "manifest.safe").rename(broken / "manifest.safe")
     again = xos.process(folder, path, **PLAIN)
     assert (again.processed, len(again.failed)) == (0, 1)
     final = xos.process(folder, path, **PLAIN, retry_failed=True)
