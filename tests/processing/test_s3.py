@@ -30,7 +30,7 @@ def access():
     yield {
         "key": "test",
         "secret": "test",
-        "client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"},
+        "client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "eu-west-1"},
     }  # fmt: skip
     server.stop()
 
