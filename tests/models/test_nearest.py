@@ -121,7 +121,9 @@ def test_any_sizes_and_blocks(name, seed, shape, k, kind, metric, threads):
     assert ((index == -1) == np.isnan(score)).all()
     # of scores that float64 cannot tell apart, rounding decides the order
     steps = np.diff(np.nan_to_num(beyond, nan=-1e300), prepend=np.inf, append=-np.inf)
-    apart = ((steps[:, :-1] < -1e-12 * scale) & (steps[:, 1:] < -1e-12 * scale))[:, :width]
+    apart = ((steps[:, :-1] < -1e-12 * scale) & (steps[:, 1:] < -1e-12 * scale))[
+        :, :width
+    ]
     assert (index[:, :width] == place)[apart].all()
 
 
@@ -181,7 +183,9 @@ def test_rows_are_read_once_and_an_empty_archive_has_no_match(screen):
 def test_vectors_beyond_the_range_of_integers_and_floats_are_compared_too(screen):
     rows = made("plain", 200, 12, 8)
     for factor in (1e-25, 1e12, 1e19):
-        score, index = nearest(rows[:60] * np.float32(factor), [rows], 4, metric="inner")
+        score, index = nearest(
+            rows[:60] * np.float32(factor), [rows], 4, metric="inner"
+        )
         np.testing.assert_array_equal(index, brute(rows[:60], rows, 4, "inner")[1])
         np.testing.assert_array_equal(
             nearest(rows[:60], [rows * np.float32(factor)], 4)[1],

@@ -24,7 +24,11 @@ def archive():
         {
             "sigma0": (("vignette", "line", "sample"), images),
             "swh": ("vignette", [1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0, 8.0]),
-            "ocean_class": ("vignette", np.int8([0, 1, 5, 6, 6, -1, 0, 0]), class_attrs()),
+            "ocean_class": (
+                "vignette",
+                np.int8([0, 1, 5, 6, 6, -1, 0, 0]),
+                class_attrs(),
+            ),
             "class_probability": (("vignette", "ocean_class"), np.zeros((8, 10))),
         },
         coords={

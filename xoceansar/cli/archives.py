@@ -102,8 +102,10 @@ def _rows(found: "xr.Dataset") -> list[list[str]]:
         if "vignette_id" in match.coords:
             row[1] = str(match["vignette_id"].item())
         row.append(str(match["time"].values)[:19] if "time" in match.coords else "")
-        for name in ("longitude", "latitude"):
-            row.append(f"{float(match[name]):.3f}" if name in match.coords else "")
+        row += [
+            f"{float(match[name]):.3f}" if name in match.coords else ""
+            for name in ("longitude", "latitude")
+        ]
         rows.append(row)
     return rows
 

@@ -112,7 +112,9 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
         if _DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
             corners = [np.asarray(ds[name].values, float) for name in _CORNERS]
             rings = np.stack(corners, axis=-1)[_placed(ds)]
-            table = table.set_geometry([_outline(ring) for ring in rings], crs=table.crs)
+            table = table.set_geometry(
+                [_outline(ring) for ring in rings], crs=table.crs
+            )
         properties = table.drop(columns="geometry").to_dict("records")
         features = [
             {
@@ -223,7 +225,11 @@ def _rounded(geometry: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """Give a value of a table in the types of JSON."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if (
+        value is None
+        or value is pd.NaT
+        or (isinstance(value, float) and np.isnan(value))
+    ):
         return None
     if isinstance(value, pd.Timestamp):
         return value.isoformat() + "Z"

@@ -148,12 +148,16 @@ def _times(
 ) -> tuple[xr.Variable, dict[str, Any]]:
     if variable.dtype.kind == "m":
         seconds = xr.Variable(
-            variable.dims, variable.data / np.timedelta64(1, "s"), {**attrs, "units": "s"}
+            variable.dims,
+            variable.data / np.timedelta64(1, "s"),
+            {**attrs, "units": "s"},
         )
         return seconds, {"dtype": "f8", "_FillValue": np.nan}
     encoding = {"units": _TIME_UNITS, "calendar": "standard", "dtype": "f8"}
     exact = variable.astype("datetime64[ns]")
-    return xr.Variable(variable.dims, exact.data, attrs), encoding | {"_FillValue": np.nan}
+    return xr.Variable(variable.dims, exact.data, attrs), encoding | {
+        "_FillValue": np.nan
+    }
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
