@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._version import __version__
-from xoceansar.conventions import CF_VERSION, CLASS_FILL
+from xoceansar.conventions import CF_VERSION, CLASS_FILL, history_line
 from xoceansar.errors import OceansarError
 from xoceansar.io.exports import draft_of
 
@@ -96,7 +96,8 @@ def _global_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         "title": "Ocean measurements from Sentinel-1 Wave Mode vignettes",
         "source": f"Sentinel-1 SAR, Wave Mode; xoceansar {__version__}",
     }
-    return {**defaults, **_attrs(attrs), "Conventions": CF_VERSION}
+    made = {**defaults, **_attrs(attrs), "Conventions": CF_VERSION}
+    return {"history": history_line("written as netCDF"), **made}
 
 
 def _variable(

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import numba
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
+
+cgutils: Any = _cgutils  # untyped
 
 __all__ = ["SEGMENT", "TILE_QUERIES", "TILE_ROWS", "has_avx2", "multiply_tile"]
 

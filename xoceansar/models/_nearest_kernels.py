@@ -37,6 +37,9 @@ _MIDDLE: Final = 64
 _LEAST: Final = -(2**31)
 _MOST: Final = 2**31 - 1
 
+#: numba gives an intrinsic its first argument.
+_multiply: Any = multiply_tile
+
 _compile = numba.njit(cache=True, nogil=True)
 
 
@@ -173,7 +176,7 @@ def longest_part(turned: Array) -> float:
         for i in range(turned.shape[1]):
             squares[i // (4 * SEGMENT), (i % 4) // 2] += np.float64(turned[q, i]) ** 2
         longest = max(longest, squares.max())
-    return np.sqrt(longest)
+    return float(np.sqrt(longest))
 
 
 @_compile
@@ -248,7 +251,7 @@ def screen(
         end = min(panel + _PANEL, len(small))
         for tile in range(len(packed)):
             for first in range(panel, end, TILE_QUERIES):
-                if multiply_tile(
+                if _multiply(
                     np.uint64(packed[tile].ctypes.data),
                     np.uint64(starts[tile].ctypes.data),
                     np.uint64(small[first:].ctypes.data),
@@ -280,4 +283,4 @@ def _limit(least: float) -> int:
     below = np.floor(least) - 1.0
     if not below > _LEAST:
         return _LEAST
-    return np.int32(min(below, np.float64(_MOST - 1)))
+    return int(min(below, np.float64(_MOST - 1)))

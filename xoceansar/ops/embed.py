@@ -231,6 +231,7 @@ def _embed_images(
     vector = annotate(
         raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)
     )
+    vector.attrs["precision"] = handle.precision
     vector.attrs["history"] = history_line(f"embedded by {handle.name}")
     extras = {
         name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
