@@ -17,7 +17,8 @@ import xarray as xr
 import xoceansar as xos
 from xoceansar.train import fit
 
-parts = [xos.simulate.vignettes(5, seed=seed) for seed in range(12)]
+PASSES, EACH = 10, 4
+parts = [xos.simulate.vignettes(EACH, seed=seed) for seed in range(PASSES)]
 ds = xr.concat(parts, "vignette", data_vars="minimal", coords="minimal")
 ds.oceansar
 
@@ -58,10 +59,10 @@ def field(rows):
 # %%
 matched = xr.concat(
     [
-        ds.isel(vignette=slice(i, i + 5)).oceansar.collocate(
-            field(slice(i, i + 5)), variables="swh"
+        ds.isel(vignette=slice(i, i + EACH)).oceansar.collocate(
+            field(slice(i, i + EACH)), variables="swh"
         )
-        for i in range(0, ds.sizes["vignette"], 5)
+        for i in range(0, ds.sizes["vignette"], EACH)
     ],
     "vignette",
 )
@@ -83,7 +84,7 @@ result = fit(embedded, "swh", head="linear")
 result
 
 # %% [markdown]
-# Sixty vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
+# Forty vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
 #
 # ## Use
 #
