@@ -81,7 +81,6 @@ def draw_panels(
     pyplot = require("matplotlib.pyplot", extra="plot")
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure: Figure
     figure, grid = pyplot.subplots(
         rows, columns, figsize=(WIDTH, WIDTH), squeeze=False, layout="constrained",
         subplot_kw={"projection": projection or choose_projection(region)},
@@ -120,8 +119,9 @@ def draw_panels(
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=8, width=0.5, length=3)
     bar.set_label(field.values.label, fontsize=9, color=INK)
-    _words(figure, field, title, height)
-    return figure
+    drawn: Figure = figure
+    _words(drawn, field, title, height)
+    return drawn
 
 
 def _words(figure: "Figure", field: Field, title: str | None, height: float) -> None:
