@@ -174,20 +174,28 @@ def killed_workers(
     for k in range(kills):
         whole, scheduler, model = plan(k)
         target = folder / f"worker-{k}.zarr"
-        process = Coordinator(products, target, scheduler, model)
-        time.sleep(rng.uniform(0.0, seconds))
-        alive = [n.pid for n in cluster.workers.values() if n.pid is not None]
-        if alive:
-            os.kill(rng.choice(alive), signal.SIGKILL)
-        else:
-            print(f"# worker {k}: none was alive to be killed", file=sys.stderr)
-            wrong += 1
-        assert process.wait() == 0
+        hit = False
+        while not hit:
+            shutil.rmtree(target, ignore_errors=True)
+            process = Coordinator(products, target, scheduler, model)
+            time.sleep(rng.uniform(0.0, seconds))
+            hit = Path(f"{target}.lock").exists() and kill_a_worker(cluster, rng)
+            assert process.wait() == 0
         problem = differences(target, whole, len(list(products.glob("*.SAFE"))))
         wrong += bool(problem)
         print(f"# worker {k}: {problem or 'equal'}", file=sys.stderr)
         shutil.rmtree(target)
     return wrong
+
+
+def kill_a_worker(cluster: Any, rng: random.Random) -> bool:
+    """Kill one of the workers that are alive; False where none is, or it has just died."""
+    alive = [nanny.pid for nanny in cluster.workers.values() if nanny.pid is not None]
+    try:
+        os.kill(rng.choice(alive), signal.SIGKILL)
+    except (IndexError, ProcessLookupError):
+        return False
+    return True
 
 
 def refusals(folder: Path, products: Path, whole: xr.Dataset) -> dict[str, str]:
