@@ -212,3 +212,28 @@ def test_the_integer_screen_rules_out_all_but_a_few_percent():
             screen(search, _measured(both[256:5000], np.arange(4744), "cosine"))
             rows = _measured(both[5000:], np.arange(4000), "cosine")
             assert screen(search, rows) < 0.03 * 256 * 4000, kind
+
+
+def test_what_rounding_loses_is_measured():
+    """The bound of the integer screen rests on these numbers."""
+    from xoceansar.models import _nearest_kernels as kernels
+
+    turned = made("plain", 40, 192, 11)
+    scale = 63 / np.abs(turned).max()
+    packed = np.zeros((3, 48, 16, 4), np.uint8)
+    error, length, part = kernels.pack_rows(turned, scale, packed)
+    whole = packed.astype(int).transpose(0, 2, 1, 3).reshape(48, 192)[:40] - 64
+    np.testing.assert_array_equal(whole, np.rint(turned.astype(float) * scale))
+    lost = np.linalg.norm(turned - whole / scale, axis=1).max()
+    assert error == pytest.approx(lost, rel=1e-6)
+    assert length == pytest.approx(np.linalg.norm(whole / scale, axis=1).max())
+    parts = whole.reshape(40, 2, 24, 2, 2).transpose(0, 1, 3, 2, 4).reshape(40, 4, 48)
+    assert part == pytest.approx(np.linalg.norm(parts, axis=2).max())
+    small, offsets = np.zeros((40, 192), np.int8), np.zeros((40, 2, 2), np.int16)
+    errors = np.empty(40)
+    kernels.round_queries(turned, scale, small, offsets, errors)
+    np.testing.assert_array_equal(small, whole)
+    np.testing.assert_allclose(
+        errors, np.linalg.norm(turned - whole / scale, axis=1), rtol=1e-6
+    )
+    assert kernels.longest_part(turned) >= part / scale - error

@@ -21,6 +21,7 @@ def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
     assert emb.dtype == np.float32
     assert emb.chunks == ((4, 2), (72,))
     assert emb.attrs["weights_sha256"] == tiny_model.weights_sha256
+    assert emb.attrs["precision"] == "auto"
     assert {"time", "longitude", "beam", "sigma0_mean", "incidence"} <= set(emb.coords)
     assert emb.coords["incidence"].dims == ("vignette",)
     np.testing.assert_allclose(emb.incidence, [23.8, 36.8] * 3, atol=1e-4)

@@ -179,8 +179,8 @@ def _table(ds: xr.Dataset) -> "GeoDataFrame":
 
 def _placed(ds: xr.Dataset) -> Any:
     """Vignettes that `to_geodataframe` keeps."""
-    place = np.isfinite(ds["longitude"]) & np.isfinite(ds["latitude"])
-    return np.flatnonzero(place.values)
+    longitude, latitude = ds["longitude"].values, ds["latitude"].values
+    return np.flatnonzero(np.isfinite(longitude) & np.isfinite(latitude))
 
 
 def _names_of_flags(values: xr.Variable) -> xr.Variable:

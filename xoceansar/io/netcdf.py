@@ -124,7 +124,8 @@ def _variable(
     encoding: dict[str, Any] = {}
     if "flag_values" in attrs and dtype.kind == "f":
         dtype = np.dtype(np.int8)
-        variable = variable.fillna(CLASS_FILL)
+        filled = xr.DataArray(variable).fillna(CLASS_FILL)
+        variable = filled.variable
     if "flag_values" in attrs:
         encoding["_FillValue"] = dtype.type(CLASS_FILL)
     elif dtype.kind == "f":

@@ -80,8 +80,13 @@ def select(
         raise DimensionError(
             f"something along the dim 'vignette' is needed; got {dict(obj.sizes)}."
         )
-    wanted = {"time": time, "beam": beam, OCEAN_CLASS: ocean_class, **conditions}
-    wanted = {name: value for name, value in wanted.items() if value is not None}
+    given: dict[str, Any] = {
+        "time": time,
+        "beam": beam,
+        OCEAN_CLASS: ocean_class,
+        **conditions,
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
     names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
     values = _loaded(obj, names)
     keep = np.ones(obj.sizes[VIGNETTE], bool)
@@ -110,8 +115,8 @@ def _loaded(
                 f"needed, as of {alone}."
             )
     found = {name: known[name].reset_coords(drop=True) for name in names}
-    (computed,) = dask.compute(found)  # type: ignore[attr-defined]
-    return dict(computed)
+    computed: dict[str, xr.DataArray] = dask.base.compute(found)[0]  # type: ignore[no-untyped-call]
+    return computed
 
 
 def _meets(values: xr.DataArray, name: str, wanted: Any) -> Array:

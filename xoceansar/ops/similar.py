@@ -222,10 +222,10 @@ class _Archive:
         self._data = data
 
     def __dask_tokenize__(self) -> Any:
-        return dask.base.normalize_token(self._data)  # type: ignore[no-untyped-call]
+        return dask.base.normalize_token(self._data)
 
     def blocks(self) -> Iterator[Array]:
-        if not dask.is_dask_collection(self._data):
+        if not dask.base.is_dask_collection(self._data):
             yield np.asarray(self._data)
             return
         for part in _spans(self._data):
@@ -253,12 +253,15 @@ def _found(
     how: tuple[int, Metric, str],
 ) -> tuple[Any, Any]:
     archive, data = _Archive(rows.data), vectors.data
-    if not (dask.is_dask_collection(rows.data) or dask.is_dask_collection(data)):
+    if not (
+        dask.base.is_dask_collection(rows.data) or dask.base.is_dask_collection(data)
+    ):
         return _search(np.asarray(data), archive, own, how)
     import dask.array as da
+    from dask.delayed import delayed
 
     lazy = da.asarray(data).rechunk({1: -1})  # type: ignore[no-untyped-call]
-    search = dask.delayed(_search, nout=2, pure=True)
+    search = delayed(_search, nout=2, pure=True)
     parts: list[list[Any]] = [[], []]
     start = 0
     for block, size in zip(lazy.to_delayed()[:, 0], lazy.chunks[0], strict=True):
