@@ -86,7 +86,7 @@ def select(
         OCEAN_CLASS: ocean_class,
         **conditions,
     }
-    wanted = {name: value for name, value in given.items() if value is not None}
+    wanted: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
     names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
     values = _loaded(obj, names)
     keep = np.ones(obj.sizes[VIGNETTE], bool)
