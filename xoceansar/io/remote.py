@@ -15,7 +15,6 @@ from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.store import MANIFEST, Bytes, Store
 
 __all__ = [
-    "RemoteStore",
     "StorageOptions",
     "encode_options",
     "glob_url",

@@ -14,9 +14,9 @@ import zarr
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive import encode
+from xoceansar.processing._transaction import Transaction, open_base
 from xoceansar.processing.block import Outcome
 from xoceansar.processing.settings import Settings
-from xoceansar.processing.transaction import Transaction, open_base
 
 __all__ = ["UNITS", "Archive", "Record", "read_records"]
 

@@ -16,7 +16,7 @@ from rich.progress import (
 
 from xoceansar.processing.block import Outcome
 
-__all__ = ["Watch", "watching"]
+__all__ = ["watching"]
 
 
 class Watch(Protocol):
