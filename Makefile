@@ -21,6 +21,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_docstrings.py
 	$(BIN)/python tools/check_environment.py
+	$(BIN)/python tools/make_notebooks.py --check
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
