@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from xoceansar.cli.products import Beam
 from xoceansar.cli.shell import err, out
@@ -164,8 +163,8 @@ def _print_status(to: str, options: dict[str, Any] | None) -> None:
 
 
 def _print_failed(records: "list[Record]") -> None:
-    table = Table("product", "why", title="failed", title_justify="left")
+    out.print("failed:")
     for record in records:
-        table.add_row(record.product, record.failure)
-    out.print(table)
+        line = f"  {record.product}: {record.failure}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
     out.print("Try them again with --retry-failed.")

@@ -49,7 +49,7 @@ def polarisation_ratio(
     >>> polarisation_ratio([23.8, 36.8], 0.0).round(3)
     array([1.133, 1.742])
     >>> polarisation_ratio(36.8).round(3)
-    np.float64(1.745)
+    np.float64(1.789)
     """
     theta = np.asarray(incidence, dtype=float)
     up, cross, down = (a * np.exp(b * theta) + c for a, b, c in _RATIO)
