@@ -192,7 +192,7 @@ def main() -> None:
     n, turns = (int(v) for v in (sys.argv[1:] or (64, 7)))
     with tempfile.TemporaryDirectory() as folder:
         speed(small_model(folder), n, turns)
-    overlap(200)
+    overlap(96)
 
 
 if __name__ == "__main__":
