@@ -1,6 +1,7 @@
 """Kill the coordinator and the workers of `process` at random moments; fill its disk."""
 
 import argparse
+import asyncio
 import contextlib
 import os
 import random
@@ -43,60 +44,108 @@ def coordinate(folder: Path, target: Path, scheduler: str, model: str) -> None:
 
 
 def serve() -> None:
-    """Import everything once, and fork a coordinator for each line of the standard input.
+    """Import everything once, and fork what each line of the standard input asks for.
 
-    A coordinator then starts in no time, and is killed at its work and not at its imports.
+    What is forked is at its work at once, and is killed there and not at its imports.
     """
     import distributed  # noqa: F401
 
-    import xoceansar.processing.run  # noqa: F401
+    from xoceansar.processing.run import process
 
+    with tempfile.TemporaryDirectory() as folder:
+        # compiles what reads pixels; Dask's threads do not survive a fork, so none are used
+        made = small_products(Path(folder), 1, 1)
+        process(made, Path(folder, "a"), scheduler="synchronous", **outputs(""))
     print("ready", flush=True)
     for line in sys.stdin:
-        process = os.fork()
-        if process == 0:
-            folder, target, scheduler, model = line.rstrip("\n").split("\t")
-            status = 1
-            try:
-                warnings.simplefilter("ignore")
-                coordinate(Path(folder), Path(target), scheduler, model)
-                status = 0
-            finally:
-                os._exit(status)
-        print(process, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+        kind, *arguments = line.rstrip("\n").split("\t")
+        if kind == "wait":
+            status = os.waitpid(int(arguments[0]), 0)[1]
+            print(os.waitstatus_to_exitcode(status), flush=True)
+            continue
+        child = os.fork()
+        if child == 0:
+            _be(kind, arguments)
+        print(child, flush=True)
 
 
-class Coordinator:
-    """A process that makes an archive."""
+def _be(kind: str, arguments: list[str]) -> None:
+    """Be a coordinator or a worker, and nothing afterwards."""
+    warnings.simplefilter("ignore")
+    status = 1
+    try:
+        if kind == "worker":
+            asyncio.run(work(*arguments))
+        else:
+            folder, target, scheduler, model = arguments
+            coordinate(Path(folder), Path(target), scheduler, model)
+        status = 0
+    finally:
+        os._exit(status)
 
-    server: "subprocess.Popen[str]"
 
-    def __init__(self, folder: Path, target: Path, scheduler: str, model: str) -> None:
-        assert self.server.stdin is not None
-        line = "\t".join([str(folder), str(target), scheduler, model])
-        print(line, file=self.server.stdin, flush=True)
-        self.pid = int(self._line())
+async def work(scheduler: str) -> None:
+    """Be a worker of one thread: what is killed."""
+    import distributed
 
-    @classmethod
-    def start_server(cls) -> None:
-        """Start the process that coordinators are forked from."""
-        cls.server = subprocess.Popen(
+    async with distributed.Worker(scheduler, nthreads=1, dashboard=False) as worker:
+        await worker.finished()
+
+
+class Server:
+    """The process that coordinators and workers are forked from."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
             [sys.executable, __file__, "--serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert cls._line() == "ready"
+        assert self._line() == "ready"
 
-    @classmethod
-    def _line(cls) -> str:
-        assert cls.server.stdout is not None
-        return cls.server.stdout.readline().strip()
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def ask(self, *words: str | Path) -> int:
+        """Fork something, or wait for it; its number, or its exit code."""
+        print("\t".join(map(str, words)), file=self._process.stdin, flush=True)
+        return int(self._line())
+
+
+class Coordinator:
+    """A process that makes an archive."""
+
+    server: Server
+
+    def __init__(self, folder: Path, target: Path, scheduler: str, model: str) -> None:
+        self.pid = self.server.ask("coordinator", folder, target, scheduler, model)
 
     def wait(self) -> int:
         """Wait for its end; 0 where it finished."""
-        return int(self._line())
+        return self.server.ask("wait", str(self.pid))
+
+
+class Workers:
+    """Two workers; one that is killed is replaced, as on any cluster."""
+
+    def __init__(self, server: Server, scheduler: str) -> None:
+        self._server, self._scheduler = server, scheduler
+        self._pids = [server.ask("worker", scheduler) for _ in range(2)]
+
+    def kill_one(self, rng: random.Random) -> None:
+        """Kill one at random."""
+        k = rng.randrange(len(self._pids))
+        os.kill(self._pids[k], signal.SIGKILL)
+        self._server.ask("wait", str(self._pids[k]))
+        self._pids[k] = self._server.ask("worker", self._scheduler)
+
+    def close(self) -> None:
+        """End them."""
+        for pid in self._pids:
+            os.kill(pid, signal.SIGKILL)
+            self._server.ask("wait", str(pid))
 
 
 def differences(target: Path, whole: xr.Dataset, units: int) -> str:
@@ -166,7 +215,12 @@ def killed_once(
 
 
 def killed_workers(
-    kills: int, folder: Path, products: Path, seconds: float, plan: Any, cluster: Any
+    kills: int,
+    folder: Path,
+    products: Path,
+    seconds: float,
+    plan: Any,
+    workers: Workers,
 ) -> int:
     """Kill a worker once in each of some runs; how many archives are wrong."""
     wrong = 0
@@ -179,23 +233,14 @@ def killed_workers(
             shutil.rmtree(target, ignore_errors=True)
             process = Coordinator(products, target, scheduler, model)
             time.sleep(rng.uniform(0.0, seconds))
-            hit = Path(f"{target}.lock").exists() and kill_a_worker(cluster, rng)
+            hit = Path(f"{target}.lock").exists()
+            workers.kill_one(rng)
             assert process.wait() == 0
         problem = differences(target, whole, len(list(products.glob("*.SAFE"))))
         wrong += bool(problem)
         print(f"# worker {k}: {problem or 'equal'}", file=sys.stderr)
         shutil.rmtree(target)
     return wrong
-
-
-def kill_a_worker(cluster: Any, rng: random.Random) -> bool:
-    """Kill one of the workers that are alive; False where none is, or it has just died."""
-    alive = [nanny.pid for nanny in cluster.workers.values() if nanny.pid is not None]
-    try:
-        os.kill(rng.choice(alive), signal.SIGKILL)
-    except (IndexError, ProcessLookupError):
-        return False
-    return True
 
 
 def refusals(folder: Path, products: Path, whole: xr.Dataset) -> dict[str, str]:
@@ -284,10 +329,11 @@ def run_all(folder: Path, products: Path, kills: int, *, plain: bool) -> None:
     import distributed
 
     model = "" if plain else tiny_model(folder)
-    Coordinator.start_server()
+    Coordinator.server = Server()
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
+        n_workers=0, dashboard_address=None, silence_logs="ERROR"
     ) as cluster:
+        workers = Workers(Coordinator.server, cluster.scheduler_address)
         whole, seconds = {}, {}
         for name in ("", model, ""):  # the last is timed with everything loaded
             target = folder / f"whole-{bool(name)}.zarr"
@@ -316,9 +362,10 @@ def run_all(folder: Path, products: Path, kills: int, *, plain: bool) -> None:
             name = model if k % 5 == 4 else ""
             return whole[name], cluster.scheduler_address, name
 
-        wrong = killed_workers(kills, folder, products, seconds[""], shared, cluster)
+        wrong = killed_workers(kills, folder, products, seconds[""], shared, workers)
         report("faults.worker_kills", kills, "kills", "", None)
         report("faults.worker_wrong", wrong, "archives", "0", wrong == 0)
+        workers.close()
     said = refusals(folder, products, whole[""])
     for name in ("disk full", "read-only", "two writers"):
         if name not in said:
