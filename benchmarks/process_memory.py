@@ -32,7 +32,8 @@ def run_once(folder: str, target: str, model: str, shape: str, limit: str) -> No
     made = xos.process(
         inputs,
         target,
-        model=model or None,
+        outputs=["quality"] if model == "none" else None,
+        model=None if model == "none" else model or None,
         shape=(int(shape), int(shape)),
         workers=WORKERS,
     )
@@ -78,6 +79,14 @@ def _resident(pid: int) -> int:
     return total
 
 
+def tiny_model(folder: Path) -> str:
+    """Write the network of the tests: two blocks, random numbers."""
+    sys.path.insert(0, str(HERE.parent))
+    from tests.conftest import write_tiny_model
+
+    return str(write_tiny_model(folder / "tiny").path)
+
+
 def main() -> None:
     """Small vignettes and a tiny network for the growth; real ones for the share."""
     parser = argparse.ArgumentParser()
@@ -85,13 +94,11 @@ def main() -> None:
     parser.add_argument(
         "--real", type=int, default=4, help="vignettes of the real size"
     )
+    parser.add_argument("--plain", action="store_true", help="leave the network out")
     given = parser.parse_args()
-    sys.path.insert(0, str(HERE.parent))
-    from tests.conftest import write_tiny_model
-
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        model = str(write_tiny_model(folder / "tiny").path)
+        model = "none" if given.plain else tiny_model(folder)
         count = given.vignettes // PER_PRODUCT
         seeds = small_products(folder, 1, PER_PRODUCT, scale=0.05)
         multiply(seeds, folder / "many", count)
