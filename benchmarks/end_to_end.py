@@ -73,11 +73,11 @@ def main() -> None:
                 action()
                 marks.append(time.perf_counter())
             seconds.append(np.diff(marks) / VIGNETTES)
-        ratio = statistics.median(a / b for a, b in seconds)
-        mine = statistics.median(b for _, b in seconds)
+        ratio = float(statistics.median(a / b for a, b in seconds))
+        mine = float(statistics.median(b for _, b in seconds))
         report(
             "end_to_end.own_route",
-            statistics.median(a for a, _ in seconds),
+            float(statistics.median(a for a, _ in seconds)),
             "s a vignette",
             "",
             None,
