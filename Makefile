@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test test-all lint bench docs format clean
+.PHONY: demo test test-all notebooks lint bench format clean
 
 demo: $(STAMP)
 	$(BIN)/xoceansar demo --to demo
@@ -13,6 +13,10 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m "slow or not slow"
+
+# Each notebook from a clean kernel, without a network.
+notebooks: $(STAMP)
+	$(BIN)/pytest -q -n 2 -m slow tests/examples
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
