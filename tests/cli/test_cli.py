@@ -259,6 +259,11 @@ def test_comparison_is_right_about_errors():
     assert lines[1].startswith("wind speed: RMSE 2.12 m/s, bias +1.50 m/s (2 vignettes")
     assert lines[2] == "class: 1 of 3 right"
 
+    ice = values([2.0, 4.0, 3.0], [1, 2, 5])
+    _, summary = tables.compare(ice, values([1.0, 4.0, 9.0], [1, 3, 5]))
+    assert summary.startswith("SWH: RMSE 0.71 m, bias +0.50 m (2 vignettes of open sea")
+    assert "class: 2 of 3 right" in summary
+
 
 def test_help_and_the_plot_package_load_nothing_heavy():
     code = (
