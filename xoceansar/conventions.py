@@ -221,6 +221,11 @@ VARIABLES: Final = _freeze(
             "long_name": "fraction of the pixels with data, over the part that the model sees",
             "units": "1",
         },
+        "embedding_precision": {
+            "long_name": "floating-point numbers in which the network computed",
+            "flag_values": np.array([16, 32], dtype=np.int8),
+            "flag_meanings": "bf16 fp32",
+        },
         "ood_score": {
             "long_name": "how far from the training set: fraction of in-distribution "
             "vignettes with an embedding nearer to it",

@@ -21,7 +21,6 @@ def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
     assert emb.dtype == np.float32
     assert emb.chunks == ((4, 2), (72,))
     assert emb.attrs["weights_sha256"] == tiny_model.weights_sha256
-    assert emb.attrs["precision"] == "auto"
     assert {"time", "longitude", "beam", "sigma0_mean", "incidence"} <= set(emb.coords)
     assert emb.coords["incidence"].dims == ("vignette",)
     np.testing.assert_allclose(emb.incidence, [23.8, 36.8] * 3, atol=1e-4)
@@ -37,6 +36,30 @@ def test_level_beside_the_embedding_is_the_mean_of_what_the_model_sees(
     )
     assert emb.sigma0_mean.attrs["units"] == "1"
     assert (emb.valid_fraction == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "fast", "bits"),
+    [("auto", False, 32), ("auto", True, 16), ("bf16", False, 16), ("fp32", True, 32)],
+)
+def test_precision_is_that_of_the_process_that_embedded(
+    images, tiny_model, monkeypatch, asked, fast, bits
+):
+    runtime = pytest.importorskip("xoceansar.models.runtime")
+    monkeypatch.setattr(runtime, "computes_bf16_fast", lambda device: fast)
+    runtime._resolve_precision.cache_clear()
+    model = replace(tiny_model, precision=asked, device="cpu")
+    lazy = images.assign(sigma0=images.sigma0.chunk(vignette=4))
+    try:
+        emb = embed(lazy, model=model).compute()
+        exact = embed(images, model=replace(model, precision="fp32"))
+    finally:
+        runtime._resolve_precision.cache_clear()
+    assert emb.embedding_precision.dtype == np.int8
+    assert (emb.embedding_precision == bits).all()
+    assert emb.embedding_precision.attrs["flag_meanings"] == "bf16 fp32"
+    # what is written is what was computed
+    assert np.array_equal(emb.values, exact.values) == (bits == 32)
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 6])

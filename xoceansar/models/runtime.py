@@ -40,6 +40,7 @@ __all__ = [
     "get_network",
     "head_block",
     "load_lock",
+    "precision_bits",
     "resolve_device",
     "run_network",
     "share_of_threads",
@@ -307,6 +308,23 @@ def resolve_device(device: str) -> str:
             "load_model(..., device='auto')."
         )
     return "cuda:0" if device == "cuda" else device
+
+
+def precision_bits(handle: ModelHandle) -> int:
+    """Say in how many bits a model computes in this process.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    int
+        16 for bf16, 32 for fp32; ``auto`` is resolved here, by the device of this process.
+    """
+    precision = _resolve_precision(handle.precision, resolve_device(handle.device))
+    return 16 if precision == "bf16" else 32
 
 
 @lru_cache

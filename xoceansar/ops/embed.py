@@ -13,7 +13,7 @@ from xoceansar.errors import (
     WeightsMismatchError,
 )
 from xoceansar.models.bundle import load_model, warn_if_simulated
-from xoceansar.models.runtime import embed_block
+from xoceansar.models.runtime import embed_block, precision_bits
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.layout import (
@@ -71,6 +71,7 @@ def embed(
         the model takes it, the direction of the kilometre-scale texture as ``texture_cos2`` and
         ``texture_sin2`` (`xoceansar.sar.texture.texture_axis`). A vignette
         with too little data, or of a polarisation that the model does not know, is a row of NaN.
+        ``embedding_precision`` says which precision the process that embedded it chose.
         ``domain`` says in what each differs from the training set
         (`xoceansar.ops.domain.domain_flags`).
 
@@ -208,7 +209,7 @@ def _embed_images(
     warn_if_simulated(handle)
     flags = guard(images, handle, on_domain)
     profile, core = incidence_ends(images, handle.input, handle.name)
-    width = handle.embedding_dim + 2
+    width = handle.embedding_dim + 3
     raw: xr.DataArray = xr.apply_ufunc(
         _embed,
         images,
@@ -225,18 +226,19 @@ def _embed_images(
         dask_gufunc_kwargs={"output_sizes": {EMBEDDING: width}},
         keep_attrs=True,
     )
+    precision = raw.isel({EMBEDDING: -1}).reset_coords(drop=True).astype(np.int8)
     missing = refused(flags, images)
     if missing is not None:
         raw = raw.where(~missing)
     vector = annotate(
-        raw.isel({EMBEDDING: slice(0, -2)}), "embedding_vector", **model_attrs(handle)
+        raw.isel({EMBEDDING: slice(0, -3)}), "embedding_vector", **model_attrs(handle)
     )
-    vector.attrs["precision"] = handle.precision
     vector.attrs["history"] = history_line(f"embedded by {handle.name}")
     extras = {
         name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
-        for i, name in ((-2, "sigma0_mean"), (-1, "valid_fraction"))
+        for i, name in ((-3, "sigma0_mean"), (-2, "valid_fraction"))
     }
+    extras["embedding_precision"] = annotate(precision, "embedding_precision")
     if any(head.needs("texture") for head in handle.heads):
         extras |= texture_of(images, quantity)
     vector = vector.assign_coords(extras)
@@ -317,4 +319,5 @@ def _embed(
         if not flagged:
             raise
         out = np.full((len(images), handle.embedding_dim + 2), np.nan, np.float32)
-    return out.reshape(*leading, out.shape[-1])
+    bits = np.full((len(images), 1), precision_bits(handle), np.float32)
+    return np.concatenate([out, bits], axis=1).reshape(*leading, out.shape[1] + 1)
