@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
+from xoceansar._plot_methods import PlotMethods
 from xoceansar.models.nearest import Metric
 from xoceansar.ops.describe import describe
 from xoceansar.ops.detect import Method
@@ -23,162 +24,11 @@ from xoceansar.ops.layout import XarrayObject
 from xoceansar.ops.similar import Query
 
 if TYPE_CHECKING:
-    from cartopy.mpl.geoaxes import GeoAxes
     from geopandas import GeoDataFrame
-    from matplotlib.figure import Figure
 
-__all__ = [
-    "OceansarDataArray",
-    "OceansarDataTree",
-    "OceansarDataset",
-    "PlotMethods",
-]
+__all__ = ["OceansarDataArray", "OceansarDataTree", "OceansarDataset"]
 
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
-
-
-class PlotMethods:
-    """Drawing methods, reached as ``obj.oceansar.plot``.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        What to draw.
-    """
-
-    def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
-        self._obj = obj
-
-    def map(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
-        """Draw one value for each vignette on a map.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.map`.
-
-        Returns
-        -------
-        GeoAxes
-            The map. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.map(self._obj, variable, **kwargs)
-
-    def grid(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
-        """Draw the mean of the vignettes in cells of longitude and latitude.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.grid`.
-
-        Returns
-        -------
-        GeoAxes
-            The map. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.grid(self._obj, variable, **kwargs)
-
-    def seasons(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw the mean of each season in cells: four maps with one colour bar.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.seasons`.
-
-        Returns
-        -------
-        Figure
-            The maps. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.seasons(self._obj, variable, **kwargs)
-
-    def track(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw the values along one orbit pass or a few, beside a map of where they are.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.track`.
-
-        Returns
-        -------
-        Figure
-            The profiles and the map. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.track(self._obj, variable, **kwargs)
-
-    def iceberg_density(self, **kwargs: Any) -> "GeoAxes":
-        """Draw the icebergs on 1000 km2 searched, in cells.
-
-        Parameters
-        ----------
-        **kwargs
-            As in `xoceansar.plot.iceberg_density`.
-
-        Returns
-        -------
-        GeoAxes
-            The map. Loads counts and areas.
-        """
-        from xoceansar import plot
-
-        return plot.iceberg_density(self._obj, **kwargs)
-
-    def class_occurrence(
-        self, classes: str | Iterable[str] | None = None, **kwargs: Any
-    ) -> "Figure":
-        """Draw how often each class occurs, in cells: a map for each.
-
-        Parameters
-        ----------
-        classes : str or iterable of str, optional
-            Which; all otherwise.
-        **kwargs
-            As in `xoceansar.plot.class_occurrence`.
-
-        Returns
-        -------
-        Figure
-            The maps. Loads the classes.
-        """
-        from xoceansar import plot
-
-        return plot.class_occurrence(self._obj, classes, **kwargs)
-
-    def vignettes(self, **kwargs: Any) -> "Figure":
-        """Draw the images, with what is known of each.
-
-        Parameters
-        ----------
-        **kwargs
-            As in `xoceansar.plot.vignettes`.
-
-        Returns
-        -------
-        Figure
-            The quick-looks. Loads the images.
-        """
-        from xoceansar import plot
-
-        return plot.vignettes(self._obj, **kwargs)
 
 
 class _Measurements(Generic[T_Object]):

@@ -63,7 +63,7 @@ def made(kind, n, dims, seed):
         x = rng.standard_normal((5, dims))[rng.integers(0, 5, n)] + 0.1 * x
     elif kind == "one dim":  # most of the length in one component
         x[:, 0] += 1000
-    elif kind == "two ends":  # turned, every component is the largest: sums pass 16 bits
+    elif kind == "two ends":  # turned, all components are large: sums pass 16 bits
         x *= 1e-2
         x[:, 0] += rng.choice([-1.0, 1.0], n)
     elif kind == "outlier":

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.plot.conftest import result
 from xoceansar import ops, plot
-from xoceansar.accessor import PlotMethods
+from xoceansar._plot_methods import PlotMethods
 from xoceansar.conventions import OCEAN_CLASSES, annotate
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.plot import _cells, _frame
