@@ -19,8 +19,8 @@ from xoceansar import load_model, open_wave_mode
 from xoceansar.models.runtime import get_network
 from xoceansar.models.vit import pooled_features
 
-#: Vignettes of a product; each has a beam of its own turn.
-VIGNETTES = 4
+#: Vignettes of the product: two chunks. Real products have 60 to 180; beams take turns.
+VIGNETTES = 16
 
 
 def own_route(product: Path, size: int) -> list[np.ndarray]:

@@ -127,10 +127,10 @@ def test_random_numbers_of_the_user_go_on(tiny, no_cache):
 
 
 def test_gradients_are_off_in_every_thread(tiny, monkeypatch):
-    modes, pooled = [], runtime.pooled_features
+    modes, pooled = [], runtime.pool_tokens
     monkeypatch.setattr(
         runtime,
-        "pooled_features",
+        "pool_tokens",
         lambda *a: modes.append(torch.is_inference_mode_enabled()) or pooled(*a),
     )
     with ThreadPoolExecutor(2) as pool:
@@ -140,7 +140,7 @@ def test_gradients_are_off_in_every_thread(tiny, monkeypatch):
 
 def test_threads_are_shared_and_given_back(tiny, monkeypatch):
     before = torch.get_num_threads()
-    seen, pooled = {}, runtime.pooled_features
+    seen, pooled = {}, runtime.pool_tokens
     inside = threading.Barrier(2)
 
     def spy(*args):
@@ -152,7 +152,7 @@ def test_threads_are_shared_and_given_back(tiny, monkeypatch):
         inside.wait()
         return out
 
-    monkeypatch.setattr(runtime, "pooled_features", spy)
+    monkeypatch.setattr(runtime, "pool_tokens", spy)
     network = runtime.get_network(tiny)
     monkeypatch.setattr(network, "batch", 2)
     after = []
@@ -218,8 +218,8 @@ def test_one_vignette_that_does_not_fit_is_an_error_that_says_so():
 def test_width_of_the_output_is_checked(tiny, monkeypatch):
     monkeypatch.setattr(
         runtime,
-        "pooled_features",
-        lambda network, images, pooling: images.flatten(1)[:, :95],
+        "pool_tokens",
+        lambda summary, patches, pooling: patches.flatten(1)[:, :95],
     )
     with pytest.raises(WeightsMismatchError, match=r"length 96.*gives 95"):
         embed(vignettes(2), tiny)

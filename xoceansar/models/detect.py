@@ -18,8 +18,10 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.runtime import (
     Network,
+    forward_block,
     get_network,
     load_lock,
+    pooled,
     run_network,
     share_of_threads,
 )
@@ -29,7 +31,7 @@ from xoceansar.models.vit import image_tokens, load_state
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["detect_block", "token_block", "windows"]
+__all__ = ["detect_block", "embed_and_detect_block", "token_block", "windows"]
 
 Array = npt.NDArray[Any]
 
@@ -168,6 +170,54 @@ def detect_block(
     return out
 
 
+def embed_and_detect_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    detector: DetectorSpec,
+    quantity: Quantity = "linear",
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Embed a block of vignettes and detect targets in it, with one run of the backbone.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (n, size, size)
+        As of `detect_block`; not larger than the network's input, so that both see the same.
+    incidence, handle, detector, quantity
+        As of `detect_block`.
+
+    Returns
+    -------
+    embedding : ndarray (n, embedding_dim + 2), float32
+        As of `xoceansar.models.runtime.embed_block`.
+    targets : ndarray (n, n_queries, 5), float32
+        As of `detect_block`.
+
+    Raises
+    ------
+    DimensionError, DomainError, UnitsError, WeightsMismatchError
+        As `detect_block`.
+    """
+    targets = np.full((len(sigma0), detector.n_queries, 5), np.nan, dtype=np.float32)
+    check_detector(detector, handle.backbone)
+    module = _get_detector(detector, handle, get_network(handle))
+    both = forward_block(
+        sigma0,
+        incidence,
+        handle=handle,
+        quantity=quantity,
+        forward=partial(_features_and_boxes, handle=handle, detector=module),
+        width=handle.embedding_dim + 5 * detector.n_queries,
+    )
+    embedding = np.delete(both, np.s_[handle.embedding_dim : -2], axis=1)
+    found = both[:, handle.embedding_dim : -2].reshape(targets.shape)
+    scale = np.array([*sigma0.shape[1:], *sigma0.shape[1:], 1], dtype=np.float32)
+    for i in np.flatnonzero(np.isfinite(both[:, 0])):
+        targets[i] = _best([found[i]], detector.n_queries, scale)
+    return embedding, targets
+
+
 def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
     """Cover an image by windows.
 
@@ -209,8 +259,27 @@ def _boxes(
     module: "torch.nn.Module", images: "torch.Tensor", detector: Any
 ) -> "torch.Tensor":
     """Run backbone and detector: corners in pixels and score (n, queries, 5)."""
+    return _corners(images, image_tokens(module, images)[1], detector)
+
+
+def _features_and_boxes(
+    module: "torch.nn.Module",
+    images: "torch.Tensor",
+    handle: ModelHandle,
+    detector: Any,
+) -> "torch.Tensor":
+    """Run backbone and detector: embeddings, then the boxes of each image in a row."""
+    summary, tokens = image_tokens(module, images)
+    features = pooled(summary, tokens, handle)
+    boxes = _corners(images, tokens, detector).flatten(1)
     torch = require("torch", extra="models")
-    _, tokens = image_tokens(module, images)
+    return torch.cat([features, boxes], dim=1)  # type: ignore[no-any-return]
+
+
+def _corners(
+    images: "torch.Tensor", tokens: "torch.Tensor", detector: Any
+) -> "torch.Tensor":
+    torch = require("torch", extra="models")
     found = detector(images.float(), tokens)
     boxes = found.boxes[-1]
     half = boxes[..., 2:].exp() / 2

@@ -27,7 +27,7 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import Head, check_backbone, head_inputs, load_head
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.spec import HeadSpec, ModelHandle
-from xoceansar.models.vit import build_network, load_state, pooled_features
+from xoceansar.models.vit import build_network, image_tokens, load_state, pool_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +37,11 @@ __all__ = [
     "clear_cache",
     "computes_bf16_fast",
     "embed_block",
+    "forward_block",
     "get_network",
     "head_block",
     "load_lock",
+    "pooled",
     "precision_bits",
     "resolve_device",
     "run_network",
@@ -124,7 +126,47 @@ def embed_block(
     -----
     The result does not depend on how vignettes are put in blocks, up to 1e-5 in fp32.
     """
-    out = np.full((len(sigma0), handle.embedding_dim + 2), np.nan, dtype=np.float32)
+    return forward_block(
+        sigma0,
+        incidence,
+        handle=handle,
+        quantity=quantity,
+        forward=partial(_features, handle=handle),
+        width=handle.embedding_dim,
+    )
+
+
+def forward_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity,
+    forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
+    width: int,
+) -> npt.NDArray[np.float32]:
+    """Run the network on a block of vignettes, and take from it what is asked for.
+
+    Parameters
+    ----------
+    sigma0, incidence, handle, quantity
+        As of `embed_block`.
+    forward : callable
+        Gives the result (n, width) for the module and its images, on the device.
+    width : int
+        Numbers of each vignette.
+
+    Returns
+    -------
+    ndarray (n, width + 2), float32
+        The result, then ``sigma0_mean`` and ``valid_fraction``, as of `embed_block`.
+
+    Raises
+    ------
+    DimensionError, DomainError, UnitsError, WeightsMismatchError
+        As `embed_block`.
+    """
+    out = np.full((len(sigma0), width + 2), np.nan, dtype=np.float32)
     if not len(sigma0):
         return out
     network = get_network(handle)
@@ -134,37 +176,19 @@ def embed_block(
             part = slice(start, start + network.batch)
             rebalance()
             try:
-                _embed_part(
-                    sigma0[part], incidence[part], network, handle, quantity, out[part]
+                images, out[part, -2], out[part, -1] = network_input(
+                    sigma0[part], incidence[part], spec=handle.input, quantity=quantity
                 )
             except UnitsError as error:
                 refused = error
+                continue
+            usable = np.isfinite(out[part, -2])
+            if usable.any():
+                found = run_network(network, images[usable], forward)
+                out[part, :-2][usable] = found
     if refused is not None and np.isnan(out[:, 0]).all():
         raise refused
     return out
-
-
-def _embed_part(
-    sigma0: Array,
-    incidence: Array,
-    network: Network,
-    handle: ModelHandle,
-    quantity: Quantity,
-    out: Array,
-) -> None:
-    images, out[:, -2], out[:, -1] = network_input(
-        sigma0, incidence, spec=handle.input, quantity=quantity
-    )
-    usable = np.isfinite(out[:, -2])
-    if not usable.any():
-        return
-    features = run_network(network, images[usable], partial(_pooled, handle=handle))
-    if features.shape[1] != handle.embedding_dim:
-        raise WeightsMismatchError(
-            f"model {handle.name!r} declares embeddings of length {handle.embedding_dim} and "
-            f"its network gives {features.shape[1]}. Correct backbone.embedding_dim."
-        )
-    out[usable, :-2] = features
 
 
 def head_block(
@@ -356,10 +380,41 @@ def computes_bf16_fast(device: str) -> bool:
 # Running
 
 
-def _pooled(
+def pooled(
+    summary: "torch.Tensor", patches: "torch.Tensor", handle: ModelHandle
+) -> "torch.Tensor":
+    """Pool the last tokens of a model's network into its embeddings.
+
+    Parameters
+    ----------
+    summary, patches : Tensor
+        From `xoceansar.models.vit.image_tokens`.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    Tensor (n, embedding_dim)
+        On the same device.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If it has another length than the model declares.
+    """
+    features = pool_tokens(summary, patches.flatten(1, 2), handle.backbone.pooling)
+    if features.shape[1] != handle.embedding_dim:
+        raise WeightsMismatchError(
+            f"model {handle.name!r} declares embeddings of length {handle.embedding_dim} and "
+            f"its network gives {features.shape[1]}. Correct backbone.embedding_dim."
+        )
+    return features
+
+
+def _features(
     module: "torch.nn.Module", images: "torch.Tensor", handle: ModelHandle
 ) -> "torch.Tensor":
-    return pooled_features(module, images, handle.backbone.pooling)
+    return pooled(*image_tokens(module, images), handle)
 
 
 def run_network(

@@ -8,26 +8,32 @@ import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import BundleError, DimensionError, MissingVariableError
-from xoceansar.models.bundle import warn_if_simulated
-from xoceansar.models.detect import detect_block
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import ModelHandle
-from xoceansar.ops.domain import OnDomain, guard, refused
+from xoceansar.ops import network
+from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embed import Model, as_handle, model_attrs
 from xoceansar.ops.layout import (
     Quantity,
     XarrayObject,
-    check_images,
+    apart,
     chunk_like,
     find_embedding,
     find_images,
-    incidence_ends,
-    profile_between,
 )
+from xoceansar.ops.network import NetworkInput
 from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
 from xoceansar.sar.geometry import offset_position, position_between
 
-__all__ = ["DETECTION", "EDGES", "Method", "icebergs"]
+__all__ = [
+    "DETECTION",
+    "EDGES",
+    "Method",
+    "boxes_of",
+    "detected",
+    "detector_of",
+    "icebergs",
+]
 
 Method = Literal["detector", "cfar"]
 Array = npt.NDArray[Any]
@@ -101,20 +107,83 @@ def icebergs(
             "icebergs are found in images; an embedding does not say where things are. Give "
             "the Dataset with sigma0 (..., line, sample)."
         )
-    images, quantity = find_images(obj)
     if method == "cfar":
+        images, quantity = find_images(obj)
         limit = CFAR_THRESHOLD if threshold is None else threshold
         raw = _searched_by_cfar(images, quantity, limit)
-        attrs: dict[str, Any] = {"method": f"CFAR, {limit:g} standard deviations"}
-    else:
-        handle = as_handle(model)
-        detector = _detector(handle)
-        limit = detector.threshold if threshold is None else threshold
-        raw = _searched_by_detector(images, quantity, handle, detector, on_domain)
-        attrs = {
-            **model_attrs(handle),
-            "method": f"detector, score of {limit:g} or more",
-        }
+        attrs = {"method": f"CFAR, {limit:g} standard deviations"}
+        return _described(raw, limit, images, obj, method, attrs)
+    handle = as_handle(model)
+    detector = detector_of(handle)
+    given = NetworkInput.of(obj, handle, on_domain)
+    raw = given.apply(
+        network.detect, boxes_of(detector), handle=handle, detector=detector
+    )
+    return detected(raw, given, obj, handle, threshold)
+
+
+def boxes_of(detector: DetectorSpec) -> dict[str, int]:
+    """Give the dims of what a detector finds.
+
+    Parameters
+    ----------
+    detector : DetectorSpec
+        The detector.
+
+    Returns
+    -------
+    dict of str to int
+        For `NetworkInput.apply`.
+    """
+    return {DETECTION: detector.n_queries, "number": 5}
+
+
+def detected(
+    raw: xr.DataArray,
+    given: NetworkInput,
+    obj: XarrayObject,
+    handle: ModelHandle,
+    threshold: float | None,
+) -> xr.Dataset:
+    """Give what the detector found its names, places and attributes.
+
+    Parameters
+    ----------
+    raw : DataArray (..., detection, number)
+        From `xoceansar.ops.network.detect`.
+    given : NetworkInput
+        What was searched.
+    obj : Dataset or DataArray
+        Where that came from.
+    handle : ModelHandle
+        The model.
+    threshold : float, optional
+        Least score.
+
+    Returns
+    -------
+    Dataset
+        As `icebergs`.
+    """
+    limit = detector_of(handle).threshold if threshold is None else threshold
+    raw = given.without_refused(raw)
+    if given.flags is not None:
+        raw = raw.assign_coords(domain=apart(given.flags))
+    attrs = {
+        **model_attrs(handle),
+        "method": f"detector, score of {limit:g} or more",
+    }
+    return _described(raw, limit, given.images, obj, "detector", attrs)
+
+
+def _described(
+    raw: xr.DataArray,
+    limit: float,
+    images: xr.DataArray,
+    obj: XarrayObject,
+    method: Method,
+    attrs: dict[str, Any],
+) -> xr.Dataset:
     values = _measured(raw, limit, images, obj)
     previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
     for value in values.values():
@@ -124,45 +193,29 @@ def icebergs(
     )
 
 
-def _detector(handle: ModelHandle) -> DetectorSpec:
+def detector_of(handle: ModelHandle) -> DetectorSpec:
+    """Return the detector of a model.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DetectorSpec
+
+    Raises
+    ------
+    BundleError
+        If it has none.
+    """
     if not handle.detectors:
         raise BundleError(
             f"model {handle.name!r} has no detector. Use another model (model=...), fit one with "
             "xoceansar.train.fit_detector, or search with method='cfar'."
         )
     return handle.detectors[0]
-
-
-def _searched_by_detector(
-    images: xr.DataArray,
-    quantity: Quantity,
-    handle: ModelHandle,
-    detector: DetectorSpec,
-    on_domain: OnDomain,
-) -> xr.DataArray:
-    """Boxes and scores (..., detection, number): the work, in one node of the graph."""
-    check_images(images, handle.input, handle.name)
-    warn_if_simulated(handle)
-    flags = guard(images, handle, on_domain)
-    profile, core = incidence_ends(images, handle.input, handle.name)
-    raw: xr.DataArray = xr.apply_ufunc(
-        _detect,
-        images,
-        chunk_like(profile, images),
-        kwargs={"handle": handle, "detector": detector, "quantity": quantity},
-        input_core_dims=[[LINE, SAMPLE], core],
-        output_core_dims=[[DETECTION, "number"]],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        dask_gufunc_kwargs={
-            "output_sizes": {DETECTION: detector.n_queries, "number": 5}
-        },
-        keep_attrs=True,
-    )
-    missing = refused(flags, images)
-    if missing is not None:
-        raw = raw.where(~missing)
-    return raw if flags is None else raw.assign_coords(domain=flags)
 
 
 def _searched_by_cfar(
@@ -189,26 +242,6 @@ def _searched_by_cfar(
         keep_attrs=True,
     )
     return found
-
-
-def _detect(
-    sigma0: Array,
-    incidence: Array,
-    *,
-    handle: ModelHandle,
-    detector: DetectorSpec,
-    quantity: Quantity,
-) -> npt.NDArray[np.float32]:
-    """Search a block with any leading dims; a module-level name for Dask to call."""
-    leading = sigma0.shape[:-2]
-    flat = sigma0.reshape(-1, *sigma0.shape[-2:])
-    ends = incidence.ndim == len(leading) + 1
-    angle = np.broadcast_to(incidence, (*leading, *incidence.shape[-1:] * ends))
-    angle = angle.reshape(len(flat), *angle.shape[len(leading) :])
-    if ends:
-        angle = profile_between(angle, flat.shape[2])
-    out = detect_block(flat, angle, handle=handle, detector=detector, quantity=quantity)
-    return out.reshape(*leading, *out.shape[1:])
 
 
 def _cfar(
@@ -243,7 +276,7 @@ def _measured(
     spacing = float(images.coords["pixel_spacing"])
     values = {
         "iceberg_score": annotate(score.where(real), "iceberg_score"),
-        "iceberg_count": annotate(count, "iceberg_count"),
+        "iceberg_count": annotate(apart(count), "iceberg_count"),
         "searched_area": _searched_area(count, images, obj),
         "iceberg_box": annotate(box, "iceberg_box"),
     }

@@ -7,26 +7,19 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
-from xoceansar.errors import (
-    DimensionError,
-    UnitsError,
-    WeightsMismatchError,
-)
-from xoceansar.models.bundle import load_model, warn_if_simulated
-from xoceansar.models.runtime import embed_block, precision_bits
+from xoceansar.errors import DimensionError, WeightsMismatchError
+from xoceansar.models.bundle import load_model
 from xoceansar.models.spec import ModelHandle
-from xoceansar.ops.domain import OnDomain, guard, refused
+from xoceansar.ops import network
+from xoceansar.ops.domain import OnDomain, guard
 from xoceansar.ops.layout import (
     Quantity,
     XarrayObject,
+    apart,
     centre_incidence,
-    check_images,
-    chunk_like,
     find_embedding,
-    find_images,
-    incidence_ends,
-    profile_between,
 )
+from xoceansar.ops.network import NetworkInput
 from xoceansar.sar.texture import texture_axis
 
 __all__ = [
@@ -36,6 +29,7 @@ __all__ = [
     "as_handle",
     "check_embedding",
     "embed",
+    "labelled",
     "model_attrs",
     "texture_of",
 ]
@@ -203,33 +197,34 @@ def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
 def _embed_images(
     obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
 ) -> xr.DataArray:
-    images, quantity = find_images(obj)
-    check_images(images, handle.input, handle.name)
-    # here, and not where the weights are read: a worker's warning reaches nobody
-    warn_if_simulated(handle)
-    flags = guard(images, handle, on_domain)
-    profile, core = incidence_ends(images, handle.input, handle.name)
-    width = handle.embedding_dim + 3
-    raw: xr.DataArray = xr.apply_ufunc(
-        _embed,
-        images,
-        chunk_like(profile, images),
-        kwargs={
-            "handle": handle,
-            "quantity": quantity,
-            "flagged": isinstance(obj, xr.Dataset) and "quality" in obj,
-        },
-        input_core_dims=[[LINE, SAMPLE], core],
-        output_core_dims=[[EMBEDDING]],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        dask_gufunc_kwargs={"output_sizes": {EMBEDDING: width}},
-        keep_attrs=True,
+    given = NetworkInput.of(obj, handle, on_domain)
+    raw = given.apply(
+        network.embed, {EMBEDDING: handle.embedding_dim + 3}, handle=handle
     )
+    return labelled(raw, given, handle)
+
+
+def labelled(
+    raw: xr.DataArray, given: NetworkInput, handle: ModelHandle
+) -> xr.DataArray:
+    """Give the numbers of the network their names, coordinates and attributes.
+
+    Parameters
+    ----------
+    raw : DataArray (..., embedding)
+        From `xoceansar.ops.network.embed`.
+    given : NetworkInput
+        What was embedded.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        As `embed`.
+    """
     precision = raw.isel({EMBEDDING: -1}).reset_coords(drop=True).astype(np.int8)
-    missing = refused(flags, images)
-    if missing is not None:
-        raw = raw.where(~missing)
+    raw = given.without_refused(raw)
     vector = annotate(
         raw.isel({EMBEDDING: slice(0, -3)}), "embedding_vector", **model_attrs(handle)
     )
@@ -240,11 +235,11 @@ def _embed_images(
     }
     extras["embedding_precision"] = annotate(precision, "embedding_precision")
     if any(head.needs("texture") for head in handle.heads):
-        extras |= texture_of(images, quantity)
+        extras |= texture_of(given.images, given.quantity)
     vector = vector.assign_coords(extras)
-    if flags is not None:
-        vector = vector.assign_coords(domain=flags)
-    incidence = centre_incidence(images)
+    if given.flags is not None:
+        vector = vector.assign_coords(domain=apart(given.flags))
+    incidence = centre_incidence(given.images)
     if incidence is not None:
         vector = vector.assign_coords(incidence=annotate(incidence, "incidence"))
     return vector
@@ -291,33 +286,3 @@ def _texture_axis(
     images = sigma0.reshape(-1, *sigma0.shape[-2:])
     linear = images if quantity == "linear" else 10 ** (images / 10)
     return texture_axis(linear, spacing).reshape(*sigma0.shape[:-2], 2)
-
-
-def _embed(
-    sigma0: npt.NDArray[np.floating],
-    incidence: npt.NDArray[np.floating],
-    *,
-    handle: ModelHandle,
-    quantity: Quantity,
-    flagged: bool,
-) -> npt.NDArray[np.float32]:
-    """Embed a block with any leading dims; a module-level name for Dask to call.
-
-    A block that does not look like sigma0 at all is an error of the caller's units, unless a
-    reader calibrated it and has flagged it: then its rows are missing and the run goes on.
-    """
-    leading = sigma0.shape[:-2]
-    images = sigma0.reshape(-1, *sigma0.shape[-2:])
-    if handle.input.scale == "roughness" and incidence.shape[-1:] == (2,):
-        ends = np.broadcast_to(incidence, (*leading, 2)).reshape(-1, 2)
-        profile = profile_between(ends, sigma0.shape[-1])
-    else:
-        profile = np.broadcast_to(incidence, leading).reshape(-1)
-    try:
-        out = embed_block(images, profile, handle=handle, quantity=quantity)
-    except UnitsError:
-        if not flagged:
-            raise
-        out = np.full((len(images), handle.embedding_dim + 2), np.nan, np.float32)
-    bits = np.full((len(images), 1), precision_bits(handle), np.float32)
-    return np.concatenate([out, bits], axis=1).reshape(*leading, out.shape[1] + 1)

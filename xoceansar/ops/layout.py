@@ -4,7 +4,7 @@ Every check here looks at names, dims, chunks and coordinates that are in memory
 pixel.
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from xoceansar.models.spec import InputSpec
 __all__ = [
     "Quantity",
     "XarrayObject",
+    "apart",
     "centre_incidence",
     "check_images",
     "chunk_like",
@@ -245,6 +246,33 @@ def incidence_ends(
         return incidence, []
     ends = full.mean(LINE) if LINE in full.dims else full
     return ends.isel({SAMPLE: [0, -1]}).rename({SAMPLE: "end"}), ["end"]
+
+
+def apart(array: xr.DataArray) -> xr.DataArray:
+    """Give an array that other results are made of a layer of the graph for itself.
+
+    Parameters
+    ----------
+    array : DataArray
+        To be returned beside what is made of it.
+
+    Returns
+    -------
+    DataArray
+        The same values; as it is where it is not lazy.
+
+    Notes
+    -----
+    ``dask.compute`` of several xarray objects, or of a Dataset, loses the layer of a variable from
+    which another one is computed (https://github.com/pydata/xarray/issues/11329).
+    """
+    if array.chunks is None:
+        return array
+    return array.copy(data=array.data.map_blocks(_same, meta=array.data._meta))
+
+
+def _same(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return block
 
 
 def profile_between(

@@ -25,7 +25,7 @@ from xoceansar.ops.heads import (
     value_of,
     values_of,
 )
-from xoceansar.ops.layout import XarrayObject, chunk_like
+from xoceansar.ops.layout import XarrayObject, apart, chunk_like
 from xoceansar.ops.quality import flag, quality
 
 __all__ = ["classify", "retrieve", "swh", "wind"]
@@ -247,6 +247,8 @@ def retrieve(
             values |= values_of(embedding, handle, name, level)
     ocean_class = values.get(OCEAN_CLASS)
     values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
+    if ocean_class is not None:
+        values[OCEAN_CLASS] = apart(ocean_class)
     about = [name for name in ("quality", "ood_score") if name in values]
     for name, value in values.items():
         if name not in about:

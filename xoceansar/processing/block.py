@@ -15,6 +15,7 @@ from xoceansar.errors import OceansarWarning
 from xoceansar.io.wave_mode import open_wave_mode
 from xoceansar.models.bundle import warn_if_simulated
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.joint import embed_and_icebergs
 from xoceansar.ops.layout import centre_incidence
 from xoceansar.processing.listing import Unit
 from xoceansar.processing.settings import Output, Settings
@@ -182,13 +183,20 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
 def _model_outputs(
     ds: xr.Dataset, handle: ModelHandle, settings: Settings
 ) -> dict[str, xr.DataArray]:
-    """Embedding, heads on it and icebergs: the embedding is made once."""
-    vector = ops.embed(ds, model=handle)
-    embedded = xr.Dataset({"embedding_vector": vector, "quality": ds["quality"]})
-    made = dict(ops.retrieve(embedded, model=handle, level=settings.level).data_vars)
+    """Embedding, heads on it and icebergs: the backbone runs once."""
+    found = xr.Dataset()
     if "icebergs" in settings.outputs:
-        made |= ops.icebergs(ds, model=handle, threshold=settings.threshold).data_vars
-    named = {str(name): value for name, value in made.items()}
+        vector, found = embed_and_icebergs(
+            ds, model=handle, threshold=settings.threshold
+        )
+    else:
+        vector = ops.embed(ds, model=handle)
+    embedded = xr.Dataset({"embedding_vector": vector, "quality": ds["quality"]})
+    made = ops.retrieve(embedded, model=handle, level=settings.level)
+    named = {
+        str(name): value
+        for name, value in (*made.data_vars.items(), *found.data_vars.items())
+    }
     return {"embedding_vector": vector, **named}
 
 

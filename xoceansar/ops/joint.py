@@ -1,0 +1,67 @@
+"""Embeddings and icebergs of the same vignettes, with one run of the backbone."""
+
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
+from xoceansar.ops import network
+from xoceansar.ops.detect import boxes_of, detected, detector_of, icebergs
+from xoceansar.ops.domain import OnDomain
+from xoceansar.ops.embed import Model, as_handle, embed, labelled
+from xoceansar.ops.layout import XarrayObject
+from xoceansar.ops.network import NetworkInput
+
+__all__ = ["embed_and_icebergs"]
+
+
+def embed_and_icebergs(
+    obj: XarrayObject,
+    *,
+    model: Model = None,
+    threshold: float | None = None,
+    on_domain: OnDomain = "flag",
+) -> tuple[xr.DataArray, xr.Dataset]:
+    """Embed each vignette and find the icebergs in it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images, as for `xoceansar.ops.icebergs`.
+    model, threshold, on_domain
+        As of `xoceansar.ops.icebergs`.
+
+    Returns
+    -------
+    embedding : DataArray
+        As of `xoceansar.ops.embed`.
+    icebergs : Dataset
+        As of `xoceansar.ops.icebergs`.
+
+    Raises
+    ------
+    BundleError, MissingVariableError, DomainError, UnitsError, ChunkingError
+        As `xoceansar.ops.icebergs`.
+
+    Notes
+    -----
+    Lazy. Where the images are larger than the model's input, the detector looks at several parts of
+    them and the embedding at their centre: the backbone then runs for each.
+    """
+    handle = as_handle(model)
+    detector = detector_of(handle)
+    given = NetworkInput.of(obj, handle, on_domain)
+    if {given.images.sizes[dim] for dim in (LINE, SAMPLE)} != {handle.input.size}:
+        return (
+            embed(obj, model=handle, on_domain=on_domain),
+            icebergs(obj, model=handle, threshold=threshold, on_domain=on_domain),
+        )
+    raw, boxes = given.apply(
+        network.embed_and_detect,
+        {EMBEDDING: handle.embedding_dim + 3},
+        boxes_of(detector),
+        handle=handle,
+        detector=detector,
+    )
+    return (
+        labelled(raw, given, handle),
+        detected(boxes, given, obj, handle, threshold),
+    )
