@@ -8,7 +8,7 @@ from xoceansar.cli.products import Beam
 from xoceansar.cli.shell import err, out
 
 if TYPE_CHECKING:
-    from xoceansar.processing.archive import Record
+    from xoceansar.processing.records import Record
 
 __all__ = ["process"]
 

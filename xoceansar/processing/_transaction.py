@@ -6,10 +6,12 @@ write is the root's ``zarr.json`` with its consolidated metadata: what a reader 
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable
+import warnings
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore, WrapperStore
@@ -84,6 +86,8 @@ class Transaction(WrapperStore["Store"]):
     them may have left ahead.
     """
 
+    one_writer = True
+
     def __init__(self, store: "Store") -> None:
         super().__init__(store)
         self._metadata: dict[str, bytes] = {}
@@ -99,6 +103,11 @@ class Transaction(WrapperStore["Store"]):
         return self
 
     @property
+    def store(self) -> "Store":
+        """What zarr and xarray read and write."""
+        return self
+
+    @property
     def attributes(self) -> dict[str, Any] | None:
         """Attributes of the root group; None if there is no group."""
         root = self._metadata.get(_METADATA)
@@ -107,10 +116,9 @@ class Transaction(WrapperStore["Store"]):
         attributes: dict[str, Any] = json.loads(root).get("attributes", {})
         return attributes
 
-    @property
-    def members(self) -> set[str]:
-        """Paths of the arrays and groups below the root."""
-        return {key[: -len(_METADATA) - 1] for key in self._metadata} - {""}
+    def has(self, name: str) -> bool:
+        """Whether there is an array or a group of that path."""
+        return f"{name}/{_METADATA}" in self._metadata
 
     def _restore(self, root: dict[str, Any]) -> None:
         consolidated = root.get("consolidated_metadata") or {}
@@ -126,13 +134,38 @@ class Transaction(WrapperStore["Store"]):
             return None
         return None if found is None else found.to_bytes()
 
-    def commit(self) -> None:
-        """Make what was written visible: the root last, in one replacement."""
+    def commit(self, message: str, metadata: Mapping[str, int]) -> None:
+        """Make what was written visible: the root last, in one replacement.
+
+        Parameters
+        ----------
+        message : str
+            Not kept: a Zarr store has no history.
+        metadata : mapping
+            Not kept.
+        """
+        del message, metadata
+        with warnings.catch_warnings():
+            # the choice is ours: the root's consolidated metadata is the commit
+            warnings.filterwarnings(
+                "ignore", message="Consolidated metadata is currently not"
+            )
+            for group in self._groups():
+                zarr.consolidate_metadata(self, path=group)
+            zarr.consolidate_metadata(self)
         changed = [key for key in self._changed if key != _METADATA]
         for key in [*changed, _METADATA]:
             if key in self._metadata:
                 sync(self._store.set(key, self._buffer(self._metadata[key])))
         self._changed.clear()
+
+    def _groups(self) -> list[str]:
+        """Paths of the groups below the root."""
+        return [
+            key[: -len(_METADATA) - 1]
+            for key, content in self._metadata.items()
+            if key != _METADATA and json.loads(content)["node_type"] == "group"
+        ]
 
     @staticmethod
     def _buffer(content: bytes, prototype: "BufferPrototype | None" = None) -> "Buffer":

@@ -1,64 +1,53 @@
 """The archive: rows of vignettes and of products, appended and committed together."""
 
 import errno
-import warnings
-from collections.abc import Iterable, Iterator
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import numpy as np
 import xarray as xr
 import zarr
 
-from xoceansar.conventions import VIGNETTE, annotate, product_attrs
+from xoceansar.conventions import VIGNETTE, product_attrs
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive import encode
-from xoceansar.processing._transaction import Transaction, open_base
+from xoceansar.processing._icechunk import OvertakenError
+from xoceansar.processing._stores import (
+    ArchiveStore,
+    StoreKind,
+    choose_kind,
+    open_store,
+)
 from xoceansar.processing.block import Outcome
+from xoceansar.processing.records import (
+    UNIT,
+    UNITS,
+    Record,
+    read_table,
+    to_record,
+    to_table,
+)
 from xoceansar.processing.settings import Settings
 
-__all__ = ["UNITS", "Archive", "Record", "read_records"]
+__all__ = ["Archive", "read_records"]
 
-#: Group of the table of products.
-UNITS: Final = "units"
 #: Attribute of the root that holds the settings.
 _SETTINGS: Final = "xoceansar_process"
-_UNIT: Final = "unit"
 #: Rows of a chunk of values of a few bytes: a chunk that is not full is written again by the next
 #: commit.
 _ROWS: Final = 4096
+#: Times that a commit is tried, where other writers are first, and the longest pause between.
+_TRIES: Final = 50
+_PAUSE: Final = 2.0
 
-
-@dataclass(frozen=True)
-class Record:
-    """What became of a product.
-
-    Parameters
-    ----------
-    product, path : str
-        Its name, and where it was.
-    first_row, rows : int
-        Its vignettes in the archive.
-    repeated : int
-        Vignettes that the archive had already, from another product.
-    failure : str
-        Why it could not be processed; empty where it could.
-    notes : str
-        Warnings on the way, one a line.
-    """
-
-    product: str
-    path: str
-    first_row: int
-    rows: int
-    repeated: int
-    failure: str
-    notes: str
+_T = TypeVar("_T")
 
 
 class Archive:
-    """An archive that one writer adds to.
+    """An archive that a writer adds to: alone, or beside others where its store allows.
 
     Parameters
     ----------
@@ -68,6 +57,8 @@ class Archive:
         From `xoceansar.io.remote.encode_options`.
     settings : Settings
         What it holds, or will hold.
+    store : {"zarr", "icechunk"}, optional
+        What it is held in: if not given, what is there, or else Zarr.
 
     Raises
     ------
@@ -76,20 +67,38 @@ class Archive:
         be read.
     """
 
-    def __init__(self, target: str, options: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        target: str,
+        options: str,
+        settings: Settings,
+        store: StoreKind | None = None,
+    ) -> None:
         self.target = target
         self.settings = settings
         self._options = options
+        with _in_words(target, "read"):
+            self._kind = choose_kind(target, options, store)
+        self._begun = 0
         self._load(read_only=True)
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether a lock has to keep other writers away."""
+        return self._store.one_writer
 
     def _load(self, *, read_only: bool) -> None:
         """Read what is committed."""
         with _in_words(self.target, "read"):
-            base = open_base(self.target, self._options, read_only=read_only)
-            self._store = Transaction(base)
+            self._store: ArchiveStore = open_store(
+                self.target, self._options, self._kind, read_only=read_only
+            )
             self._check()
-            self.records = _records(self._store) if UNITS in self._store.members else []
+            self.records = (
+                read_table(self._store.store) if self._store.has(UNITS) else []
+            )
             self._known = set(self._values("vignette_id"))
+        self._theirs = {r.product: r for r in self.records[self._begun :]}
         self.rows = len(self._known)
 
     @property
@@ -113,13 +122,13 @@ class Archive:
         self.settings.check(str(attributes[_SETTINGS]), self.target)
 
     def _values(self, name: str) -> list[str]:
-        if name not in self._store.members:
+        if not self._store.has(name):
             return []
-        found = zarr.open_array(self._store, path=name, mode="r")
+        found = zarr.open_array(self._store.store, path=name, mode="r")
         return [str(value) for value in np.asarray(found[:])]
 
     def begin(self) -> None:
-        """Read again, to write: to be called once the lock is held.
+        """Read again, to write: to be called once the lock is held, where one is needed.
 
         Raises
         ------
@@ -131,14 +140,17 @@ class Archive:
         Makes the archive, without rows, where there is none.
         """
         self._load(read_only=False)
-        with _in_words(self.target, "written"):
-            if self._store.attributes is None:
-                attrs = product_attrs("processed into an archive")
-                attrs[_SETTINGS] = self.settings.to_json()
-                zarr.create_group(self._store, zarr_format=3, attributes=attrs)
-            self._commit()
+        self._until_committed(self._found)
+        self._begun, self._theirs = len(self.records), {}
 
-    def commit(self, outcomes: Iterable[Outcome]) -> None:
+    def _found(self) -> None:
+        if self._store.attributes is None:
+            attrs = product_attrs("processed into an archive")
+            attrs[_SETTINGS] = self.settings.to_json()
+            zarr.create_group(self._store.store, zarr_format=3, attributes=attrs)
+        self._store.commit("a new archive", {})
+
+    def commit(self, outcomes: Iterable[Outcome]) -> list[Record]:
         """Append the results of products, in their order, and make them visible at once.
 
         Parameters
@@ -146,30 +158,67 @@ class Archive:
         outcomes : iterable of Outcome
             Of `xoceansar.processing.block.process_unit`.
 
+        Returns
+        -------
+        list of Record
+            What was added. A product that another writer has added since `begin` is left out,
+            unless that one failed and this one did not.
+
         Raises
         ------
         ArchiveError
-            If it cannot be written. What was committed before is untouched; this object then
-            has to be made anew.
+            If it cannot be written, or others are always first. What was committed before is
+            untouched; this object then has to be made anew.
         """
+        made = list(outcomes)
+        return self._until_committed(lambda: self._write(made))
+
+    def _until_committed(self, write: Callable[[], _T]) -> _T:
+        """Write and commit; where another writer was first, on top of what that one wrote."""
+        for k in range(_TRIES):
+            try:
+                with _in_words(self.target, "written"):
+                    return write()
+            except OvertakenError:
+                # of two that would meet again and again, one waits longer
+                time.sleep(random.uniform(0.0, min(_PAUSE, 0.05 * 2.0**k)))
+                self._load(read_only=False)
+        raise ArchiveError(
+            f"{self.target} was committed to by others {_TRIES} times while this writer tried. "
+            "It is as they left it. Run again, with fewer writers at a time or a longer "
+            "commit_seconds: it goes on from there."
+        )
+
+    def _write(self, outcomes: list[Outcome]) -> list[Record]:
         tables: list[xr.Dataset] = []
         records: list[Record] = []
         count = self.rows
         for outcome in outcomes:
+            if self._is_done(outcome):
+                continue
             new, repeated = self._new_rows(outcome.rows)
             size = 0 if new is None else new.sizes[VIGNETTE]
-            records.append(_record(outcome, count, size, repeated))
+            records.append(to_record(outcome, count, size, repeated))
             count += size
             if new is not None and size:
                 tables.append(new)
-        with _in_words(self.target, "written"):
-            if tables:
-                self._append(_joined(tables), VIGNETTE, None)
-            if records:
-                self._append(_table(records), _UNIT, UNITS)
-            self._commit()
+        if tables:
+            self._append(_joined(tables), VIGNETTE, None)
+        if records:
+            self._append(to_table(records), UNIT, UNITS)
+        added = count - self.rows
+        self._store.commit(
+            f"{added} vignettes of {len(records)} products",
+            {"vignettes": added, "products": len(records)},
+        )
         self.rows = count
         self.records += records
+        return records
+
+    def _is_done(self, outcome: Outcome) -> bool:
+        """Whether another writer has done a product since `begin`, and at least as well."""
+        theirs = self._theirs.get(outcome.unit.name)
+        return theirs is not None and (not theirs.failure or bool(outcome.failure))
 
     def _new_rows(self, rows: xr.Dataset | None) -> tuple[xr.Dataset | None, int]:
         """Leave out what the archive has, and remember the rest."""
@@ -191,9 +240,9 @@ class Archive:
                 # one simulated product makes the whole simulated
                 kept |= {name: ready.attrs[name] for name in ("simulated", "source")}
             ready.attrs = {**ready.attrs, **kept}
-        if first not in self._store.members:
+        if not self._store.has(first):
             ready.to_zarr(
-                self._store, group=group, mode="a", zarr_format=3, consolidated=False,
+                self._store.store, group=group, mode="a", zarr_format=3, consolidated=False,
                 encoding=encoding,
             )  # fmt: skip
             return
@@ -205,20 +254,9 @@ class Archive:
                 # what xarray compares with: it reads strings of a store as objects
                 growing[name] = growing[name].astype(object)
         growing.to_zarr(
-            self._store, group=group, mode="a", zarr_format=3, consolidated=False,
+            self._store.store, group=group, mode="a", zarr_format=3, consolidated=False,
             append_dim=dim,
         )  # fmt: skip
-
-    def _commit(self) -> None:
-        with warnings.catch_warnings():
-            # the choice is ours: the root's consolidated metadata is the commit
-            warnings.filterwarnings(
-                "ignore", message="Consolidated metadata is currently not"
-            )
-            if UNITS in self._store.members:
-                zarr.consolidate_metadata(self._store, path=UNITS)
-            zarr.consolidate_metadata(self._store)
-        self._store.commit()
 
 
 def read_records(target: str, options: str = "{}") -> list[Record]:
@@ -242,75 +280,23 @@ def read_records(target: str, options: str = "{}") -> list[Record]:
         If there is no archive.
     """
     with _in_words(target, "read"):
-        store = Transaction(open_base(target, options, read_only=True))
+        kind = choose_kind(target, options, None)
+        store = open_store(target, options, kind, read_only=True)
         if _SETTINGS not in (store.attributes or {}):
             raise ArchiveError(
                 f"{target} is no archive of 'process'. Make one with: xoceansar process "
                 f"PRODUCT.SAFE --to {target}"
             )
-        return _records(store) if UNITS in store.members else []
+        return read_table(store.store) if store.has(UNITS) else []
 
 
-def _empty(store: Transaction) -> bool:
+def _empty(store: ArchiveStore) -> bool:
     from zarr.core.sync import sync
 
     try:
-        return bool(sync(store.is_empty("")))
+        return bool(sync(store.store.is_empty("")))
     except FileNotFoundError:
         return True
-
-
-def _records(store: Transaction) -> list[Record]:
-    table = xr.open_zarr(store, group=UNITS, consolidated=False, chunks=None).load()
-    columns = (
-        table["product"].values,
-        table["source_path"].values,
-        table["first_row"].values,
-        table["row_count"].values,
-        table["repeated_count"].values,
-        table["failure_reason"].values,
-        table["processing_notes"].values,
-    )
-    return [
-        Record(str(a), str(b), int(c), int(d), int(e), str(f), str(g))
-        for a, b, c, d, e, f, g in zip(*columns, strict=True)
-    ]
-
-
-def _record(outcome: Outcome, first: int, rows: int, repeated: int) -> Record:
-    return Record(
-        product=outcome.unit.name,
-        path=outcome.unit.path,
-        first_row=first,
-        rows=rows,
-        repeated=repeated,
-        failure=outcome.failure,
-        notes="\n".join(outcome.notes),
-    )
-
-
-def _table(records: list[Record]) -> xr.Dataset:
-    now = np.datetime64("now", "ns")
-    columns: dict[str, Any] = {
-        "product": [r.product for r in records],
-        "source_path": [r.path for r in records],
-        "first_row": np.array([r.first_row for r in records], np.int64),
-        "row_count": np.array([r.rows for r in records], np.int32),
-        "repeated_count": np.array([r.repeated for r in records], np.int32),
-        "processing_status": np.array([bool(r.failure) for r in records], np.int8),
-        "failure_reason": [r.failure for r in records],
-        "processing_notes": [r.notes for r in records],
-        "processing_time": np.full(len(records), now),
-    }
-    return xr.Dataset(
-        {
-            name: annotate(xr.DataArray(np.asarray(values), dims=_UNIT), name)
-            for name, values in columns.items()
-        },
-        attrs={
-            "title": "Products of the archive, in the order in which they were added"
-        },
-    )
 
 
 def _joined(tables: list[xr.Dataset]) -> xr.Dataset:

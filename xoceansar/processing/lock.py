@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import threading
 import time
@@ -21,6 +22,8 @@ _BEAT: Final = 20.0
 _SILENCE: Final = 300.0
 #: Seconds to wait before looking who has taken a lock that a dead writer left.
 _SETTLE: Final = 0.5
+#: Seconds between looks of who waits for a living writer.
+_LOOK: Final = 0.05
 
 
 class _Place(Protocol):
@@ -48,6 +51,8 @@ class ArchiveLock:
         Path or URL of the archive; the lock is ``<target>.lock``.
     options : str
         From `xoceansar.io.remote.encode_options`.
+    patience : float
+        Seconds to wait for another writer, where locks are held for moments.
 
     Raises
     ------
@@ -62,8 +67,9 @@ class ArchiveLock:
     and looks whether somebody else did the same.
     """
 
-    def __init__(self, target: str, options: str) -> None:
+    def __init__(self, target: str, options: str, *, patience: float = 0.0) -> None:
         self.target = target
+        self._patience = patience
         self.path = f"{target.rstrip('/')}.lock"
         self._place: _Place = (
             _RemotePlace(self.path, options)
@@ -117,20 +123,31 @@ class ArchiveLock:
             )
 
     def _take(self) -> None:
+        limit = time.monotonic() + self._patience
+        while (other := self._held_by()) is not None:
+            if time.monotonic() >= limit:
+                raise ArchiveError(
+                    f"{self.target} is being written by process {other.get('pid')} on "
+                    f"{other.get('host')}. Wait until it ends. If you know that it is dead, "
+                    f"remove {self.path}."
+                )
+            time.sleep(random.uniform(0.5, 1.5) * _LOOK)
+
+    def _held_by(self) -> dict[str, Any] | None:
+        """Try to take it: what a living writer wrote into it, or None if it is held now."""
         content = json.dumps(self._mine).encode()
         if self._place.create(content):
-            return
+            return None
         found = self._place.read()
+        if found is None and self._patience:
+            return {}  # it ended in between: another look
         if found is not None and _lives(*found):
-            other = _parsed(found[0])
-            raise ArchiveError(
-                f"{self.target} is being written by process {other.get('pid')} on "
-                f"{other.get('host')}. Wait until it ends. If you know that it is dead, remove "
-                f"{self.path}."
-            )
+            return _parsed(found[0])
         self._place.replace(content)
         time.sleep(_SETTLE)
-        self.check()
+        if not self._patience:
+            self.check()
+        return None if self._is_mine() else {}
 
     def _is_mine(self) -> bool:
         found = self._place.read()

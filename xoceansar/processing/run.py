@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -12,12 +13,14 @@ from xoceansar.io.source import Reader
 from xoceansar.models.bundle import load_model, warn_if_simulated
 from xoceansar.ops.embed import Model
 from xoceansar.ops.heads import check_levels
-from xoceansar.processing.archive import Archive, Record
+from xoceansar.processing._stores import StoreKind
+from xoceansar.processing.archive import Archive
 from xoceansar.processing.block import Outcome, Task
 from xoceansar.processing.cluster import Scheduler, outcomes
 from xoceansar.processing.listing import Unit, list_units
 from xoceansar.processing.lock import ArchiveLock
 from xoceansar.processing.progress import watching
+from xoceansar.processing.records import Record
 from xoceansar.processing.settings import (
     Settings,
     choose_outputs,
@@ -42,7 +45,8 @@ class ProcessReport:
     archive : str
         Path or URL.
     processed, skipped : int
-        Products that were processed, and that the archive had already.
+        Products that were processed, and that the archive had already, or has from another
+        writer meanwhile.
     vignettes : int
         Rows that were added.
     failed : tuple of Record
@@ -63,6 +67,7 @@ def process(
     inputs: Paths,
     to: str | Path,
     *,
+    store: StoreKind | None = None,
     outputs: Iterable[str] | None = None,
     model: Model = None,
     level: float | None = None,
@@ -89,6 +94,10 @@ def process(
         products, or ``s3://`` URLs of these.
     to : str or Path
         The archive: a folder that is made, or added to; or an ``s3://`` URL.
+    store : {"zarr", "icechunk"}, optional
+        What a new archive is held in. "zarr" (the default) opens with ``xr.open_zarr(to)`` and has
+        one writer at a time. "icechunk", an Icechunk repository, may have several, and keeps its
+        history. What is there is recognised.
     outputs : iterable of str, optional
         Of ``embedding``, ``swh``, ``wind``, ``class``, ``icebergs``, ``quality`` (always there)
         and ``sigma0``, the images themselves as float16. By default all that the model gives,
@@ -127,14 +136,16 @@ def process(
     Raises
     ------
     ArchiveError
-        If the archive was made with other settings, has another writer, or cannot be written; it
-        then opens as it was at its last commit.
+        If the archive was made with other settings, has another writer, is held in something else
+        than `store`, or cannot be written; it then opens as it was at its last commit.
     ProductError
         If an input does not exist.
     BundleError
         If the model cannot give an output.
     LevelError
         If the model was not calibrated for that level.
+    MissingDependencyError
+        If the archive needs Icechunk, or another package, that is not installed.
 
     Notes
     -----
@@ -143,7 +154,10 @@ def process(
     is not read again; a vignette whose ``vignette_id`` it has, from another product, is left out.
 
     The archive opens with ``xr.open_zarr(to)``, and its table of products with
-    ``xr.open_zarr(to, group="units")``.
+    ``xr.open_zarr(to, group="units")``; either kind with `xoceansar.open_archive`.
+
+    Several writers of an Icechunk archive: rows come in the order of the commits, and in each in
+    that of its inputs. A product that two of them process is there once.
 
     With local processes, call it from a script under ``if __name__ == "__main__":``.
 
@@ -171,14 +185,14 @@ def process(
     access = encode_options(storage_options)
     units = list_units(inputs, access)
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())
-    run = _Run(target, encode_options(target_options), settings, retry_failed)
+    run = _Run(target, encode_options(target_options), settings, retry_failed, store)
     todo = run.pending(units)
-    done, rows, seconds = 0, 0, 0.0
+    added: list[Record] = []
+    seconds = 0.0
     if todo:
-        with ArchiveLock(target, run.options) as lock:
+        with run.lock() as lock:
             run.archive.begin()
             todo = run.pending(units)  # another writer may have ended in between
-            before = run.archive.rows
             with (
                 outcomes(
                     todo, Task(settings, handle, access), scheduler, workers
@@ -191,19 +205,29 @@ def process(
                     seconds += outcome.cpu_seconds
                     queue.add(outcome)
                 queue.flush()
-        done, rows = len(todo), run.archive.rows - before
-    return run.report(units, done, rows, seconds)
+                added = queue.added
+    return run.report(units, added, seconds)
 
 
 class _Run:
     """An archive, and which products it lacks."""
 
     def __init__(
-        self, target: str, options: str, settings: Settings, retry_failed: bool
+        self,
+        target: str,
+        options: str,
+        settings: Settings,
+        retry_failed: bool,
+        store: StoreKind | None,
     ) -> None:
         self.target, self.options = target, options
-        self.archive = Archive(target, options, settings)
+        self.archive = Archive(target, options, settings, store)
         self._retry = retry_failed
+
+    def lock(self) -> AbstractContextManager[ArchiveLock | None]:
+        if self.archive.one_writer:
+            return ArchiveLock(self.target, self.options)
+        return nullcontext()
 
     def pending(self, units: list[Unit]) -> list[Unit]:
         latest = self.archive.latest
@@ -214,14 +238,14 @@ class _Run:
         ]
 
     def report(
-        self, units: list[Unit], done: int, rows: int, seconds: float
+        self, units: list[Unit], added: list[Record], seconds: float
     ) -> ProcessReport:
         latest = self.archive.latest
         return ProcessReport(
             archive=self.target,
-            processed=done,
-            skipped=len(units) - done,
-            vignettes=rows,
+            processed=len(added),
+            skipped=len(units) - len(added),
+            vignettes=sum(record.rows for record in added),
             failed=tuple(
                 latest[unit.name] for unit in units if latest[unit.name].failure
             ),
@@ -232,8 +256,11 @@ class _Run:
 class _Queue:
     """Results that wait for the next commit."""
 
-    def __init__(self, archive: Archive, lock: ArchiveLock, interval: float) -> None:
+    def __init__(
+        self, archive: Archive, lock: ArchiveLock | None, interval: float
+    ) -> None:
         self._archive, self._lock, self._interval = archive, lock, interval
+        self.added: list[Record] = []
         self._waiting: list[Outcome] = []
         self._bytes = 0
         self._last, self._cost = time.monotonic(), 0.0
@@ -249,9 +276,10 @@ class _Queue:
     def flush(self) -> None:
         if not self._waiting:
             return
-        self._lock.check()
+        if self._lock is not None:
+            self._lock.check()
         start = time.monotonic()
-        self._archive.commit(self._waiting)
+        self.added += self._archive.commit(self._waiting)
         self._waiting, self._bytes = [], 0
         self._last = time.monotonic()
         self._cost = self._last - start

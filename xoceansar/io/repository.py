@@ -1,0 +1,213 @@
+"""Icechunk repositories: whether one lies at a path or URL, and how it is opened."""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from xoceansar._optional import require
+from xoceansar.errors import ArchiveError
+from xoceansar.io.remote import is_url, open_filesystem
+
+if TYPE_CHECKING:
+    from icechunk import Repository, Storage
+
+__all__ = ["create_repository", "icechunk_errors", "is_repository", "open_repository"]
+
+#: What a repository has since Icechunk 1, and since Icechunk 2.
+_MARKS: Final = ("refs/branch.main/ref.json", "repo")
+#: What every repository has beside it.
+_SNAPSHOTS: Final = "snapshots"
+_S3: Final = ("s3", "s3a")
+#: Options of s3fs that Icechunk has too, and its names of them.
+_OPTIONS: Final = {
+    "key": "access_key_id",
+    "secret": "secret_access_key",
+    "token": "session_token",
+    "anon": "anonymous",
+    "requester_pays": "requester_pays",
+    "endpoint_url": "endpoint_url",
+    "region_name": "region",
+}
+
+
+def is_repository(target: str, options: str = "{}") -> bool:
+    """Say whether there is an Icechunk repository.
+
+    Parameters
+    ----------
+    target : str
+        A path, or a URL.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+
+    Returns
+    -------
+    bool
+        False for URLs other than ``s3://``.
+
+    Notes
+    -----
+    Needs no Icechunk, so that one can say where it is missing.
+    """
+    if not is_url(target):
+        root = Path(target)
+        return (root / _SNAPSHOTS).is_dir() and any(
+            (root / mark).is_file() for mark in _MARKS
+        )
+    if target.partition("://")[0] not in _S3:
+        return False
+    filesystem, path = open_filesystem(target, options)
+    filesystem.invalidate_cache()
+    return any(filesystem.exists(f"{path}/{mark}") for mark in _MARKS) and bool(
+        filesystem.exists(f"{path}/{_SNAPSHOTS}")
+    )
+
+
+def open_repository(target: str, options: str = "{}") -> "Repository":
+    """Open a repository that exists.
+
+    Parameters
+    ----------
+    target : str
+        A path, or an ``s3://`` URL.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+
+    Returns
+    -------
+    icechunk.Repository
+
+    Raises
+    ------
+    MissingDependencyError
+        If Icechunk is not installed.
+    ArchiveError
+        If Icechunk does not know an option.
+    OSError
+        If it cannot be read.
+    """
+    icechunk = _icechunk()
+    with icechunk_errors():
+        opened: Repository = icechunk.Repository.open(_storage(target, options))
+        return opened
+
+
+def create_repository(target: str, options: str = "{}") -> "Repository":
+    """Make a repository, or open the one that somebody else made meanwhile.
+
+    Parameters
+    ----------
+    target : str
+        A path, or an ``s3://`` URL, where nothing is.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+
+    Returns
+    -------
+    icechunk.Repository
+
+    Raises
+    ------
+    MissingDependencyError
+        If Icechunk is not installed.
+    ArchiveError
+        If Icechunk does not know an option, or cannot be used at this URL.
+    OSError
+        If it cannot be written.
+    """
+    icechunk = _icechunk()
+    try:
+        with icechunk_errors():
+            if is_url(target):
+                icechunk.Repository.create(_storage(target, options))
+            else:
+                _create_local(Path(target))
+    except OSError:
+        if not is_repository(target, options):
+            raise
+    return open_repository(target, options)
+
+
+def _create_local(target: Path) -> None:
+    """Make it beside its place and move it there: it is there whole, or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
+    ) as temporary:
+        draft = Path(temporary, "repository")
+        _icechunk().Repository.create(_storage(str(draft), "{}"))
+        draft.rename(target)
+
+
+@contextmanager
+def icechunk_errors() -> Iterator[None]:
+    """Raise what Icechunk says of its storage as an OSError, with the cause alone.
+
+    Raises
+    ------
+    OSError
+        In place of an ``IcechunkError``; conflicts of commits pass.
+    """
+    icechunk = _icechunk()
+    try:
+        yield
+    except icechunk.ConflictError:  # from Icechunk 2.1 on, one of the others
+        raise
+    except icechunk.IcechunkError as error:
+        lines = [line.strip(" x|`->") for line in str(error).splitlines()]
+        reason = next((line for line in reversed(lines) if line), "IcechunkError")
+        full = os.strerror(errno.ENOSPC)
+        if full in reason:
+            raise OSError(errno.ENOSPC, full) from error
+        raise OSError(reason) from error
+
+
+def _icechunk() -> Any:
+    return require("icechunk", extra="icechunk")
+
+
+def _storage(target: str, options: str) -> "Storage":
+    icechunk = _icechunk()
+    if not is_url(target):
+        local: Storage = icechunk.local_filesystem_storage(target)
+        return local
+    protocol, _, path = target.partition("://")
+    bucket, _, prefix = path.strip("/").partition("/")
+    if protocol not in _S3 or not prefix:
+        raise ArchiveError(
+            f"{target} cannot hold an Icechunk archive: a local path is needed, or "
+            "s3://bucket/prefix. Give one of these, or --store zarr."
+        )
+    remote: Storage = icechunk.s3_storage(
+        bucket=bucket, prefix=prefix, **_s3_arguments(json.loads(options))
+    )
+    return remote
+
+
+def _s3_arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """Translate options of s3fs; what is not given comes from the environment, as there."""
+    client = options.pop("client_kwargs", None) or {}
+    unknown = sorted({*options, *client} - set(_OPTIONS))
+    if unknown:
+        raise ArchiveError(
+            f"Icechunk has no storage option {unknown}; it has {sorted(_OPTIONS)} (the last "
+            "two in client_kwargs too). Leave the others out, or use --store zarr."
+        )
+    found = {_OPTIONS[name]: value for name, value in {**options, **client}.items()}
+    endpoint = (
+        found.pop("endpoint_url", None)
+        or os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+    )
+    if endpoint:
+        found |= {"endpoint_url": endpoint, "force_path_style": True}
+        found["allow_http"] = endpoint.startswith("http://")
+        found.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
+    if not found.get("anonymous") and "access_key_id" not in found:
+        found["from_env"] = True
+    return found

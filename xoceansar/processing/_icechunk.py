@@ -1,0 +1,137 @@
+"""The branch of an Icechunk repository that holds an archive, for one writer among several."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+import zarr
+from zarr.core.sync import sync
+
+from xoceansar._optional import require
+from xoceansar.io.remote import is_url
+from xoceansar.io.repository import (
+    create_repository,
+    icechunk_errors,
+    is_repository,
+    open_repository,
+)
+from xoceansar.processing.lock import ArchiveLock
+
+if TYPE_CHECKING:
+    from icechunk import Repository, Session
+    from zarr.abc.store import Store
+
+__all__ = ["Branch", "OvertakenError"]
+
+_BRANCH: Final = "main"
+_METADATA: Final = "zarr.json"
+#: Seconds to wait for another commit to end: longer than a dead writer's lock holds.
+_PATIENCE: Final = 360.0
+
+
+class OvertakenError(Exception):
+    """Another writer has committed since this one read."""
+
+
+class Branch:
+    """The archive as it was at one commit, and what this writer adds to it.
+
+    Parameters
+    ----------
+    target : str
+        Path or ``s3://`` URL of the repository.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+    read_only : bool
+        Whether nothing will be written; then nothing is made either.
+
+    Notes
+    -----
+    Icechunk moves a branch by a conditional write where it lies on object storage. On a file
+    system it has none, and two commits at the same moment would lose one of them: there, a lock
+    beside the repository is held while a commit is made.
+    """
+
+    one_writer = False
+
+    def __init__(self, target: str, options: str, *, read_only: bool) -> None:
+        self._target = target
+        self._read_only = read_only
+        self._repository: Repository | None = None
+        if is_repository(target, options):
+            self._repository = open_repository(target, options)
+        elif not read_only:
+            self._repository = create_repository(target, options)
+        self._session: Session | None = None
+        self._base = "" if self._repository is None else self._open().snapshot_id
+
+    def _open(self) -> "Session":
+        if self._repository is None:
+            raise FileNotFoundError(f"{self._target} does not exist")
+        if self._session is None:
+            with icechunk_errors():
+                self._session = (
+                    self._repository.readonly_session(_BRANCH)
+                    if self._read_only
+                    else self._repository.writable_session(_BRANCH)
+                )
+        return self._session
+
+    @property
+    def store(self) -> "Store":
+        """What zarr and xarray read and write.
+
+        Raises
+        ------
+        OvertakenError
+            If the last commit is no longer the one that was read, or made, here.
+        """
+        session = self._open()
+        if session.snapshot_id != self._base:
+            raise OvertakenError
+        return session.store
+
+    @property
+    def attributes(self) -> dict[str, Any] | None:
+        """Attributes of the root group; None if there is no group, or no repository."""
+        if self._repository is None or not self.has(""):
+            return None
+        return dict(zarr.open_group(self.store, mode="r").attrs)
+
+    def has(self, name: str) -> bool:
+        """Whether there is an array or a group of that path."""
+        return self._repository is not None and bool(
+            sync(self.store.exists(f"{name}/{_METADATA}".lstrip("/")))
+        )
+
+    def commit(self, message: str, metadata: Mapping[str, int]) -> None:
+        """Make what was written the tip of the branch; nothing where nothing was written.
+
+        Parameters
+        ----------
+        message : str
+            For the history of the repository.
+        metadata : mapping
+            Counts, for the same.
+
+        Raises
+        ------
+        OvertakenError
+            If another writer has committed since this one read.
+        """
+        session = self._open()
+        conflict: type[Exception] = require("icechunk", extra="icechunk").ConflictError
+        with self._lock():  # taken for nothing too: it shows whether one may write
+            if not session.has_uncommitted_changes:
+                return
+            try:
+                with icechunk_errors():
+                    self._base = session.commit(message, dict(metadata))
+            except conflict as error:
+                raise OvertakenError from error
+        self._session = None
+
+    def _lock(self) -> AbstractContextManager[object]:
+        if is_url(self._target):
+            return nullcontext()
+        return ArchiveLock(self._target, "{}", patience=_PATIENCE)
