@@ -13,7 +13,7 @@ from xoceansar._version import __version__
 
 if TYPE_CHECKING:
     from xoceansar import evaluate, models, ops, plot, simulate, train
-    from xoceansar.io.archive import to_zarr
+    from xoceansar.io.archive import open_archive, to_zarr
     from xoceansar.io.ocn import open_ocn
     from xoceansar.io.wave_mode import open_wave_mode
     from xoceansar.models.bundle import load_model
@@ -24,6 +24,7 @@ __all__ = [
     "evaluate",
     "load_model",
     "models",
+    "open_archive",
     "open_ocn",
     "open_wave_mode",
     "ops",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "open_archive": "xoceansar.io.archive",
     "open_ocn": "xoceansar.io.ocn",
     "open_wave_mode": "xoceansar.io.wave_mode",
     "to_zarr": "xoceansar.io.archive",

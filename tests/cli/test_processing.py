@@ -95,3 +95,30 @@ def test_options_of_the_file_system_reach_it(run, monkeypatch, target):
     assert (seen["scheduler"], seen["workers"]) == ("tcp://10.0.0.1:8786", 4)
     assert seen["retry_failed"]
     assert seen["inputs"] == ["s3://b/x"]
+
+
+def test_an_icechunk_archive_is_made_added_to_searched_and_exported(
+    run, product, model, tmp_path, target
+):
+    pytest.importorskip("icechunk")
+    to = tmp_path / "archive.icechunk"
+    arguments = ("--model", model, "--outputs", "embedding,swh", *ARGUMENTS[2:])
+    done = run("process", product, "--to", to, "--store", "icechunk", *arguments)
+    assert done.exit_code == 0, done.output
+    assert "2 vignettes added" in done.stdout
+    assert "1 there already" in run("process", product, "--to", to, *arguments).stdout
+    status = run("process", "--status", "--to", to)
+    assert "2 vignettes of 1 products; 0 products failed" in status.stdout
+    run("process", product, "--to", target, *arguments)
+    pair = (to, target)
+    similar = [run("similar", path, 0, 1, "--k", 1) for path in pair]
+    assert similar[0].exit_code == 0, similar[0].output
+    assert similar[0].stdout == similar[1].stdout
+    files = [tmp_path / f"{path.suffix}.nc" for path in pair]
+    for path, file in zip(pair, files, strict=True):
+        assert run("export", path, "--to", file).exit_code == 0
+    made, expected = (xr.load_dataset(file) for file in files)
+    xr.testing.assert_equal(made, expected)
+    refused = run("process", product, "--to", to, "--store", "zarr", *arguments)
+    assert refused.exit_code == 2
+    assert "say icechunk" in refused.stderr.replace("\n", " ")

@@ -125,3 +125,98 @@ def test_from_bucket_to_bucket(bucket, access, products, tmp_path):
         plain(url, storage_options=access), plain(tmp_path / "local.zarr")
     )
     assert "secret" not in str(plain(url, storage_options=access).attrs)
+
+
+# Icechunk
+
+
+@pytest.fixture
+def repository(access):
+    """Open an Icechunk repository of the bucket as somebody does who has no xoceansar."""
+    icechunk = pytest.importorskip("icechunk")
+    endpoint = access["client_kwargs"]["endpoint_url"]
+
+    def opened(prefix, group=None):
+        storage = icechunk.s3_storage(
+            bucket="wave-mode", prefix=prefix, region="eu-west-1", endpoint_url=endpoint,
+            access_key_id="test", secret_access_key="test", allow_http=True,
+            force_path_style=True,
+        )  # fmt: skip
+        session = icechunk.Repository.open(storage).readonly_session("main")
+        return xr.open_zarr(session.store, group=group, consolidated=False).load()
+
+    return opened
+
+
+def test_two_writers_of_one_icechunk_archive_on_object_storage(
+    bucket, access, settings, repository
+):
+    url, options = f"{bucket}/several/a", encode_options(access)
+    first, second = (Archive(url, options, settings, "icechunk") for _ in range(2))
+    first.begin()
+    second.begin()
+    first.commit([outcome(0, 3), failure(1)])
+    second.commit([outcome(0, 3), outcome(2, 2)])
+    first.commit([outcome(3, 1)])
+    made = repository("several/a")
+    expected = [outcome(n, size).rows.swh for n, size in ((0, 3), (2, 2), (3, 1))]
+    np.testing.assert_array_equal(made.swh, np.concatenate(expected))
+    assert repository("several/a", "units").first_row.values.tolist() == [0, 3, 3, 5]
+    again = Archive(url, options, settings)
+    assert (again.rows, len(read_records(url, options))) == (6, 4)
+    with pytest.raises(ArchiveError, match="say icechunk"):
+        Archive(url, options, settings, "zarr")
+    with pytest.raises(ArchiveError, match="say zarr"):
+        Archive(f"{bucket}/archive.zarr", options, settings, "icechunk")
+
+
+def test_an_icechunk_archive_from_bucket_to_bucket(
+    bucket, access, products, tmp_path, repository
+):
+    settings = {"outputs": ["quality"], "shape": SHAPE, "scheduler": "synchronous"}
+    url = f"{bucket}/made.icechunk"
+    arguments = {**settings, "storage_options": access, "target_options": access}
+    report = xos.process(bucket, url, store="icechunk", **arguments)
+    assert (report.processed, report.vignettes, report.failed) == (3, 6, ())
+    assert xos.process(bucket, url, **arguments).processed == 0
+    xos.process(products, tmp_path / "local.zarr", **settings)
+    expected = plain(tmp_path / "local.zarr")
+    xr.testing.assert_equal(repository("made.icechunk"), expected)
+    opened = xos.open_archive(url, storage_options=access)
+    xr.testing.assert_equal(opened.load(), expected)
+    assert "secret" not in str(opened.attrs)
+
+
+def test_a_zarr_archive_on_object_storage_is_opened_by_its_url(
+    bucket, access, settings
+):
+    url = f"{bucket}/opened.zarr"
+    archive = Archive(url, encode_options(access), settings)
+    archive.begin()
+    archive.commit([outcome(0, 3)])
+    opened = xos.open_archive(url, storage_options=access)
+    np.testing.assert_array_equal(opened.swh, outcome(0, 3).rows.swh)
+    with pytest.raises(ProductError, match="cannot be opened"):
+        xos.open_archive(f"{bucket}/nothing", storage_options=access)
+
+
+def test_options_are_those_of_s3fs_or_the_environments(monkeypatch):
+    from xoceansar.io.repository import _s3_arguments
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
+    assert _s3_arguments({}) == {
+        "endpoint_url": "http://127.0.0.1:9000",
+        "region": "us-east-1",
+        "allow_http": True,
+        "force_path_style": True,
+        "from_env": True,
+    }
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert _s3_arguments({"anon": True}) == {"anonymous": True}
+    assert _s3_arguments(
+        {"key": "k", "secret": "s", "client_kwargs": {"region_name": "eu-west-1"}}
+    ) == {"access_key_id": "k", "secret_access_key": "s", "region": "eu-west-1"}
+    with pytest.raises(ArchiveError, match=r"no storage option \['use_ssl'\]"):
+        _s3_arguments({"use_ssl": False})

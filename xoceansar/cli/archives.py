@@ -15,7 +15,10 @@ __all__ = ["export", "similar"]
 
 Archive = Annotated[
     Path,
-    typer.Argument(metavar="ARCHIVE.zarr", help="A Zarr store along vignette."),
+    typer.Argument(
+        metavar="ARCHIVE.zarr",
+        help="A Zarr store, or Icechunk repository, along vignette.",
+    ),
 ]
 Time = Annotated[
     str | None,

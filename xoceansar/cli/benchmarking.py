@@ -132,16 +132,15 @@ def open_truth(path: str, calibrated: str | None) -> "xr.Dataset":
     ProductError
         If it is neither, or has quick-looks alone.
     """
-    import xarray as xr
+    from xoceansar.io.archive import is_archive, open_archive
 
     def store(name: str) -> "xr.Dataset":
-        if not any((Path(name) / f).is_file() for f in ("zarr.json", ".zgroup")):
+        if not is_archive(name):
             raise ProductError(
                 f"{name} is neither a Zarr store nor the folder of TenGeoP-SARwv. Make a store "
                 f"with xoceansar.to_zarr(ds, {name!r}), with the truth in ds."
             )
-        ds: xr.Dataset = xr.open_zarr(name)
-        return ds
+        return open_archive(name)
 
     if not any((Path(path) / code).is_dir() for code in CLASS_CODES):
         return store(path)

@@ -79,10 +79,10 @@ def _vignettes(source: str) -> "xr.Dataset":
     import xarray as xr
 
     from xoceansar import open_wave_mode
+    from xoceansar.io.archive import is_archive, open_archive
 
-    if _is_zarr(source):
-        store: xr.Dataset = xr.open_zarr(source)
-        return store
+    if is_archive(source):
+        return open_archive(source)
     if (products := _ocn(source)) is not None:
         return products
     if Path(source).suffix == ".nc":
@@ -94,12 +94,12 @@ def _reference(paths: list[str]) -> "xr.Dataset":
     import xarray as xr
 
     from xoceansar.errors import ProductError
+    from xoceansar.io.archive import is_archive, open_archive
     from xoceansar.io.product import expand
 
     files = expand(paths)
-    if len(files) == 1 and _is_zarr(files[0]):
-        store: xr.Dataset = xr.open_zarr(files[0])
-        return store
+    if len(files) == 1 and is_archive(files[0]):
+        return open_archive(files[0])
     products = _ocn(*files)
     if products is not None:
         return products
@@ -112,10 +112,6 @@ def _reference(paths: list[str]) -> "xr.Dataset":
             f"{', '.join(files[:3])} cannot be opened as one Dataset ({error}). Combine the "
             "files first, or match with each in turn."
         ) from error
-
-
-def _is_zarr(path: str) -> bool:
-    return any((Path(path) / name).is_file() for name in ("zarr.json", ".zgroup"))
 
 
 def _ocn(*paths: str) -> "xr.Dataset | None":

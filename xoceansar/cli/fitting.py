@@ -119,15 +119,14 @@ def fit(
 
 
 def _opened(path: Path) -> "xr.Dataset":
-    import xarray as xr
+    from xoceansar.io.archive import is_archive, open_archive
 
-    if not any((path / name).is_file() for name in ("zarr.json", ".zgroup")):
+    if not is_archive(path):
         raise ProductError(
             f"{path} is not a Zarr store. Make one with xoceansar.to_zarr(ds, {str(path)!r}), with "
             "ds from open_wave_mode and the truth put in: ds.assign(swh=...)."
         )
-    ds: xr.Dataset = xr.open_zarr(path)
-    return ds
+    return open_archive(path)
 
 
 def _truth(path: Path, target: str) -> "xr.DataArray":

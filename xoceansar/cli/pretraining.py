@@ -95,11 +95,10 @@ def pretrain(
 
 
 def _opened(path: str) -> "xr.Dataset":
-    if any((Path(path) / name).is_file() for name in ("zarr.json", ".zgroup")):
-        import xarray as xr
+    from xoceansar.io.archive import is_archive, open_archive
 
-        ds: xr.Dataset = xr.open_zarr(path)
-        return ds
+    if is_archive(path):
+        return open_archive(path)
     if Path(path).suffix == ".zarr":
         raise ProductError(
             f"{path} is not a Zarr store. Make one with xoceansar.to_zarr(ds, {path!r}), with ds "

@@ -1,6 +1,6 @@
 """Process thousands of products into an archive, and say what became of each."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -29,6 +29,13 @@ def process(
         typer.Argument(
             metavar="INPUTS...",
             help="Products, quoted globs, directories, text files that list products, or s3:// URLs.",
+        ),
+    ] = None,
+    store: Annotated[
+        Literal["zarr", "icechunk"] | None,
+        typer.Option(
+            help="What a new archive is held in: zarr, or icechunk for several writers at a time. "
+            "What is there is recognised."
         ),
     ] = None,
     outputs: Annotated[
@@ -86,6 +93,7 @@ def process(
       xoceansar process 'archive/2021/*.zip' --to 2021.zarr --outputs embedding,swh
       xoceansar process list.txt --to 2021.zarr --scheduler tcp://10.0.0.1:8786
       xoceansar process s3://bucket/wv --to s3://bucket/wv.zarr
+      xoceansar process archive/2021-04 --to s3://bucket/wv --store icechunk
       xoceansar process --status --to 2021.zarr
 
     A product that cannot be read is recorded with its reason, and stops nothing:
@@ -104,6 +112,7 @@ def process(
     report = run(
         inputs,
         to,
+        store=store,
         outputs=None if outputs is None else outputs.split(","),
         model=model,
         level=level,

@@ -175,12 +175,12 @@ def opened(paths: list[str], beam: Literal["wv1", "wv2"] | None) -> "xr.Dataset"
 
 
 def read_result(path: Path) -> "xr.Dataset":
-    """Open a store that `retrieve` wrote.
+    """Open a store that `retrieve` or `process` wrote.
 
     Parameters
     ----------
     path : Path
-        The Zarr store.
+        The Zarr store, or Icechunk repository.
 
     Returns
     -------
@@ -190,16 +190,14 @@ def read_result(path: Path) -> "xr.Dataset":
     Raises
     ------
     ProductError
-        If there is no Zarr store.
+        If there is no store.
     """
-    import xarray as xr
-
     from xoceansar.errors import ProductError
+    from xoceansar.io.archive import is_archive, open_archive
 
-    if not (path / "zarr.json").is_file() and not (path / ".zgroup").is_file():
+    if not is_archive(path):
         raise ProductError(
             f"{path} is not a Zarr store. Make one with: xoceansar retrieve PRODUCT.SAFE "
             f"--to {path}"
         )
-    result: xr.Dataset = xr.open_zarr(path)
-    return result
+    return open_archive(path)

@@ -1,11 +1,12 @@
 """What all commands share: consoles, errors and warnings in words, a progress bar, step times."""
 
+import os
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OceansarGroup", "Steps", "dask_progress", "err", "out", "working"]
 
+#: Icechunk warns, on standard output before its version 2.1, that folders are not safe for
+#: concurrent commits; those of `process` are made under a lock.
+_ICECHUNK_LOG: Final = (
+    "warn,icechunk::storage::object_store=error,icechunk_arrow_object_store=error"
+)
+
 #: Results.
 out = Console()
 #: Progress, warnings and errors: a pipe sees none of them.
@@ -38,6 +45,7 @@ class OceansarGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with errors and warnings of this package in words."""
+        os.environ.setdefault("ICECHUNK_LOG", _ICECHUNK_LOG)
         with warnings.catch_warnings():
             warnings.simplefilter("default", OceansarWarning)
             warnings.showwarning = _show_warning

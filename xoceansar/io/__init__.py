@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xoceansar.io.archive import to_zarr
+    from xoceansar.io.archive import open_archive, to_zarr
     from xoceansar.io.backend import OceansarBackendEntrypoint
     from xoceansar.io.ocn import open_ocn
     from xoceansar.io.tengeop import open_tengeop
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OceansarBackendEntrypoint",
+    "open_archive",
     "open_ocn",
     "open_tengeop",
     "open_wave_mode",
@@ -23,6 +24,7 @@ __all__ = [
 
 _LAZY = {
     "OceansarBackendEntrypoint": "xoceansar.io.backend",
+    "open_archive": "xoceansar.io.archive",
     "open_ocn": "xoceansar.io.ocn",
     "open_tengeop": "xoceansar.io.tengeop",
     "open_wave_mode": "xoceansar.io.wave_mode",

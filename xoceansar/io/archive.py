@@ -1,4 +1,4 @@
-"""Write Datasets as Zarr stores that plain ``xr.open_zarr`` reads, with fixed encodings.
+"""Write Datasets as Zarr stores that plain ``xr.open_zarr`` reads, with fixed encodings; open them.
 
 The encodings are decided here, from the values and the CF attributes alone: what a Dataset
 remembers of the file it came from (chunks, compressors, fill values) never reaches the store.
@@ -15,9 +15,13 @@ import xarray as xr
 
 from xoceansar.conventions import CLASS_FILL, VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
+from xoceansar.io.remote import StorageOptions, encode_options, is_url
+from xoceansar.io.repository import icechunk_errors, is_repository, open_repository
 
-__all__ = ["encode", "to_zarr"]
+__all__ = ["encode", "is_archive", "open_archive", "to_zarr"]
 
+#: What a Zarr store has, of format 3 or 2.
+_ROOTS: Final = ("zarr.json", ".zgroup")
 _TIME_UNITS: Final = "nanoseconds since 1970-01-01"
 #: The integer that NaT is in memory.
 _NAT: Final = np.int64(np.iinfo(np.int64).min)
@@ -94,6 +98,85 @@ def to_zarr(
     return target
 
 
+def open_archive(
+    path: str | Path,
+    *,
+    group: str | None = None,
+    storage_options: StorageOptions | None = None,
+) -> xr.Dataset:
+    """Open an archive, whichever kind of store holds it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A Zarr store, as of `to_zarr` and `xoceansar.process`, or an Icechunk repository, of which
+        the last commit on the branch ``main`` is read; or an ``s3://`` URL of either.
+    group : str, optional
+        ``units`` for the table of products of an archive of `xoceansar.process`.
+    storage_options : mapping, optional
+        For URLs: keyword arguments of the fsspec file system.
+
+    Returns
+    -------
+    Dataset
+        Lazy; what is committed later is not seen.
+
+    Raises
+    ------
+    ProductError
+        If there is no such store, or it cannot be read.
+    MissingDependencyError
+        If it is an Icechunk repository and Icechunk is not installed.
+
+    Notes
+    -----
+    Without this package a Zarr store opens with ``xr.open_zarr(path)``, and a repository with
+    ``icechunk.Repository.open(icechunk.local_filesystem_storage(path))``, whose
+    ``readonly_session("main").store`` is what ``xr.open_zarr`` takes.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> ds = xos.open_archive("2021.icechunk")  # doctest: +SKIP
+    """
+    target = str(path) if is_url(str(path)) else str(Path(path).expanduser())
+    options = encode_options(storage_options)
+    try:
+        if is_repository(target, options):
+            repository = open_repository(target, options)
+            with icechunk_errors():
+                store = repository.readonly_session("main").store
+                ds: xr.Dataset = xr.open_zarr(store, group=group, consolidated=False)
+            return ds
+        access = dict(storage_options or {}) if is_url(target) else None
+        plain: xr.Dataset = xr.open_zarr(target, group=group, storage_options=access)
+        return plain
+    except OSError as error:
+        raise ProductError(
+            f"{path} cannot be opened as an archive ({error}). Check the path, and the "
+            "credentials; xoceansar.process makes archives."
+        ) from error
+
+
+def is_archive(path: str | Path) -> bool:
+    """Say whether there is a store that `open_archive` opens, on this machine.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder, or what is none.
+
+    Returns
+    -------
+    bool
+    """
+    return _is_zarr(Path(path)) or is_repository(str(path))
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _ROOTS)
+
+
 def encode(
     ds: xr.Dataset, *, rows: int | None = None, dim: str = VIGNETTE
 ) -> tuple[xr.Dataset, dict[Hashable, dict[str, Any]]]:
@@ -129,7 +212,7 @@ def _check_target(target: Path, mode: str) -> None:
         raise ProductError(
             f"{target} exists already. Choose another path, or replace it with mode='w'."
         )
-    if not any((target / name).is_file() for name in ("zarr.json", ".zgroup")):
+    if not _is_zarr(target):
         raise ProductError(
             f"{target} exists and is not a Zarr store, so it is not replaced. "
             "Choose another path."

@@ -148,6 +148,10 @@ def _create_local(target: Path) -> None:
 def icechunk_errors() -> Iterator[None]:
     """Raise what Icechunk says of its storage as an OSError, with the cause alone.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     OSError

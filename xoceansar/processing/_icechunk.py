@@ -43,7 +43,7 @@ class Branch:
     options : str
         From `xoceansar.io.remote.encode_options`.
     read_only : bool
-        Whether nothing will be written; then nothing is made either.
+        Whether nothing will be written; otherwise the repository is made where there is none.
 
     Notes
     -----
@@ -52,22 +52,18 @@ class Branch:
     beside the repository is held while a commit is made.
     """
 
-    one_writer = False
-
     def __init__(self, target: str, options: str, *, read_only: bool) -> None:
         self._target = target
         self._read_only = read_only
-        self._repository: Repository | None = None
-        if is_repository(target, options):
-            self._repository = open_repository(target, options)
-        elif not read_only:
-            self._repository = create_repository(target, options)
+        self._repository: Repository = (
+            open_repository(target, options)
+            if read_only or is_repository(target, options)
+            else create_repository(target, options)
+        )
         self._session: Session | None = None
-        self._base = "" if self._repository is None else self._open().snapshot_id
+        self._base = self._open().snapshot_id
 
     def _open(self) -> "Session":
-        if self._repository is None:
-            raise FileNotFoundError(f"{self._target} does not exist")
         if self._session is None:
             with icechunk_errors():
                 self._session = (
@@ -93,16 +89,14 @@ class Branch:
 
     @property
     def attributes(self) -> dict[str, Any] | None:
-        """Attributes of the root group; None if there is no group, or no repository."""
-        if self._repository is None or not self.has(""):
+        """Attributes of the root group; None if there is no group."""
+        if not self.has(""):
             return None
         return dict(zarr.open_group(self.store, mode="r").attrs)
 
     def has(self, name: str) -> bool:
         """Whether there is an array or a group of that path."""
-        return self._repository is not None and bool(
-            sync(self.store.exists(f"{name}/{_METADATA}".lstrip("/")))
-        )
+        return bool(sync(self.store.exists(f"{name}/{_METADATA}".lstrip("/"))))
 
     def commit(self, message: str, metadata: Mapping[str, int]) -> None:
         """Make what was written the tip of the branch; nothing where nothing was written.

@@ -24,8 +24,6 @@ _NAMES: Final[dict[StoreKind, str]] = {
 class ArchiveStore(Protocol):
     """What an archive needs of what holds it: the last commit, and a place for the next."""
 
-    one_writer: bool
-
     @property
     def store(self) -> "Store":
         """What zarr and xarray read and write."""
@@ -97,6 +95,7 @@ def open_store(
     ArchiveStore
         At the last commit.
     """
-    if kind == "icechunk":
+    if kind == "icechunk" and (not read_only or is_repository(target, options)):
         return Branch(target, options, read_only=read_only)
+    # where nothing is, or something else, that is seen as well without Icechunk
     return Transaction(open_base(target, options, read_only=read_only))

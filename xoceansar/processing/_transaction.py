@@ -86,8 +86,6 @@ class Transaction(WrapperStore["Store"]):
     them may have left ahead.
     """
 
-    one_writer = True
-
     def __init__(self, store: "Store") -> None:
         super().__init__(store)
         self._metadata: dict[str, bytes] = {}

@@ -85,7 +85,7 @@ class Archive:
     @property
     def one_writer(self) -> bool:
         """Whether a lock has to keep other writers away."""
-        return self._store.one_writer
+        return self._kind == "zarr"
 
     def _load(self, *, read_only: bool) -> None:
         """Read what is committed."""
