@@ -248,7 +248,7 @@ def test_a_writer_that_is_never_first_ends_in_words(path, settings, monkeypatch)
         return real(self, outcomes)
 
     monkeypatch.setattr(Archive, "_write", overtaken)
-    with pytest.raises(ArchiveError, match="by others 3 times.*fewer writers"):
+    with pytest.raises(ArchiveError, match=r"by others 3 times.*fewer writers"):
         made.commit([outcome(0, 2)])
     is_whole(path, 3)
 
@@ -293,7 +293,6 @@ for number in {numbers}:
 
 @pytest.mark.slow
 def test_two_processes_at_once_lose_nothing(path, settings):
-    """Of the commits of two processes that take no lock, one in six is lost."""
     from pathlib import Path
 
     root = str(Path(__file__).parents[2])
@@ -343,6 +342,8 @@ def test_a_commit_that_is_cut_shows_nothing_and_resumes(path, settings, monkeypa
 def test_a_repository_without_an_archive_is_made_one(path, settings):
     """What is left where a run ended between the two."""
     icechunk.Repository.create(icechunk.local_filesystem_storage(str(path)))
+    with pytest.raises(ProductError, match="cannot be opened"):
+        xos.open_archive(path)
     begun(path, settings).commit([outcome(0, 2)])
     is_whole(path, 2)
 
@@ -506,7 +507,7 @@ def test_a_full_disk_is_an_error_in_words(path, settings, monkeypatch):
         )
 
     monkeypatch.setattr(icechunk.Session, "commit", full)
-    with pytest.raises(ArchiveError, match="No space left.*last commit.*Free some"):
+    with pytest.raises(ArchiveError, match=r"No space left.*last commit.*Free some"):
         made.commit([outcome(1, 2)])
     monkeypatch.undo()
     xr.testing.assert_identical(stored(path), before)
@@ -515,7 +516,7 @@ def test_a_full_disk_is_an_error_in_words(path, settings, monkeypatch):
 def test_only_paths_and_s3_hold_one(settings):
     for url in ("gs://bucket/archive", "s3://bucket"):
         with pytest.raises(ArchiveError, match=r"local path .*s3://bucket/prefix"):
-            _icechunk.open_repository(url)
+            Archive(url, "{}", settings, "icechunk")
 
 
 def test_without_icechunk_one_is_told_how_to_install_it(path, settings, monkeypatch):

@@ -16,7 +16,13 @@ from xoceansar.io.remote import is_url, open_filesystem
 if TYPE_CHECKING:
     from icechunk import Repository, Storage
 
-__all__ = ["create_repository", "icechunk_errors", "is_repository", "open_repository"]
+__all__ = [
+    "check_target",
+    "create_repository",
+    "icechunk_errors",
+    "is_repository",
+    "open_repository",
+]
 
 #: What a repository has since Icechunk 1, and since Icechunk 2.
 _MARKS: Final = ("refs/branch.main/ref.json", "repo")
@@ -66,6 +72,29 @@ def is_repository(target: str, options: str = "{}") -> bool:
     return any(filesystem.exists(f"{path}/{mark}") for mark in _MARKS) and bool(
         filesystem.exists(f"{path}/{_SNAPSHOTS}")
     )
+
+
+def check_target(target: str) -> None:
+    """Refuse a URL where no repository can be.
+
+    Parameters
+    ----------
+    target : str
+        A path, or a URL.
+
+    Raises
+    ------
+    ArchiveError
+        If it is a URL other than ``s3://bucket/prefix``.
+    """
+    if not is_url(target):
+        return
+    protocol, _, path = target.partition("://")
+    if protocol not in _S3 or "/" not in path.strip("/"):
+        raise ArchiveError(
+            f"{target} cannot hold an Icechunk archive: a local path is needed, or "
+            "s3://bucket/prefix. Give one of these, or --store zarr."
+        )
 
 
 def open_repository(target: str, options: str = "{}") -> "Repository":
@@ -177,16 +206,11 @@ def _icechunk() -> Any:
 
 def _storage(target: str, options: str) -> "Storage":
     icechunk = _icechunk()
+    check_target(target)
     if not is_url(target):
         local: Storage = icechunk.local_filesystem_storage(target)
         return local
-    protocol, _, path = target.partition("://")
-    bucket, _, prefix = path.strip("/").partition("/")
-    if protocol not in _S3 or not prefix:
-        raise ArchiveError(
-            f"{target} cannot hold an Icechunk archive: a local path is needed, or "
-            "s3://bucket/prefix. Give one of these, or --store zarr."
-        )
+    bucket, _, prefix = target.partition("://")[2].strip("/").partition("/")
     remote: Storage = icechunk.s3_storage(
         bucket=bucket, prefix=prefix, **_s3_arguments(json.loads(options))
     )

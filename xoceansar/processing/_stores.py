@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from xoceansar.errors import ArchiveError
-from xoceansar.io.repository import is_repository
+from xoceansar.io.repository import check_target, is_repository
 from xoceansar.processing._icechunk import Branch
 from xoceansar.processing._transaction import Transaction, open_base
 
@@ -58,10 +58,12 @@ def choose_kind(target: str, options: str, asked: StoreKind | None) -> StoreKind
     Raises
     ------
     ArchiveError
-        If there is one of the other kind, or no such kind.
+        If there is one of the other kind, or no such kind, or it cannot be there.
     """
     if asked is not None and asked not in _NAMES:
         raise ArchiveError(f"store is one of {list(_NAMES)}; got {asked!r}.")
+    if asked == "icechunk":
+        check_target(target)
     there: StoreKind | None = "icechunk" if is_repository(target, options) else None
     if asked == "icechunk" and there is None:
         plain = Transaction(open_base(target, options, read_only=True))
