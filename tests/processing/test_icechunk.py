@@ -496,7 +496,8 @@ def test_a_new_archive_in_a_folder_that_cannot_be_written_is_said(
         begun(path, settings)
 
 
-def test_a_full_disk_is_an_error_in_words(path, settings, monkeypatch):
+@pytest.mark.parametrize("at", ["chunk", "commit"])
+def test_a_full_disk_is_an_error_in_words(path, settings, monkeypatch, at):
     made = begun(path, settings)
     made.commit([outcome(0, 3)])
     before = stored(path)
@@ -506,7 +507,13 @@ def test_a_full_disk_is_an_error_in_words(path, settings, monkeypatch):
             "  x error\n  | context:\n  `-> No space left on device (os error 28)\n"
         )
 
-    monkeypatch.setattr(icechunk.Session, "commit", full)
+    async def later(self, key, value):
+        full()
+
+    if at == "chunk":
+        monkeypatch.setattr(icechunk.IcechunkStore, "set", later)
+    else:
+        monkeypatch.setattr(icechunk.Session, "commit", full)
     with pytest.raises(ArchiveError, match=r"No space left.*last commit.*Free some"):
         made.commit([outcome(1, 2)])
     monkeypatch.undo()

@@ -277,7 +277,7 @@ def test_results_wait_for_a_commit_until_it_is_due(products, path, monkeypatch):
     commits = []
     real = run.Archive.commit
     monkeypatch.setattr(
-        run.Archive, "commit", lambda self, o: (commits.append(len(o)), real(self, o))
+        run.Archive, "commit", lambda self, o: commits.append(len(o)) or real(self, o)
     )
     xos.process(products, path, **PLAIN, commit_seconds=0)
     assert commits == [1, 1, 1]
@@ -293,7 +293,7 @@ def test_results_wait_for_a_commit_until_it_is_due(products, path, monkeypatch):
 def test_naming_the_function_loads_no_cluster():
     code = (
         "import sys, xoceansar; xoceansar.process; "
-        "print([m for m in ('distributed', 's3fs', 'torch') if m in sys.modules])"
+        "print([m for m in ('distributed', 'icechunk', 's3fs', 'torch') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                            check=True)  # fmt: skip

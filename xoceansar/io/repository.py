@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,14 +185,19 @@ def icechunk_errors() -> Iterator[None]:
     Raises
     ------
     OSError
-        In place of an ``IcechunkError``; conflicts of commits pass.
+        In place of an ``IcechunkError``; conflicts of commits, and all else, pass.
     """
-    icechunk = _icechunk()
     try:
         yield
-    except icechunk.ConflictError:  # from Icechunk 2.1 on, one of the others
-        raise
-    except icechunk.IcechunkError as error:
+    except Exception as error:
+        icechunk = sys.modules.get("icechunk")
+        # from Icechunk 2.1 on, a conflict is one of the others
+        if (
+            icechunk is None
+            or isinstance(error, icechunk.ConflictError)
+            or not isinstance(error, icechunk.IcechunkError)
+        ):
+            raise
         lines = [line.strip(" x|`->") for line in str(error).splitlines()]
         reason = next((line for line in reversed(lines) if line), "IcechunkError")
         full = os.strerror(errno.ENOSPC)

@@ -11,7 +11,6 @@ from xoceansar._optional import require
 from xoceansar.io.remote import is_url
 from xoceansar.io.repository import (
     create_repository,
-    icechunk_errors,
     is_repository,
     open_repository,
 )
@@ -65,12 +64,11 @@ class Branch:
 
     def _open(self) -> "Session":
         if self._session is None:
-            with icechunk_errors():
-                self._session = (
-                    self._repository.readonly_session(_BRANCH)
-                    if self._read_only
-                    else self._repository.writable_session(_BRANCH)
-                )
+            self._session = (
+                self._repository.readonly_session(_BRANCH)
+                if self._read_only
+                else self._repository.writable_session(_BRANCH)
+            )
         return self._session
 
     @property
@@ -119,8 +117,7 @@ class Branch:
             if not session.has_uncommitted_changes:
                 return
             try:
-                with icechunk_errors():
-                    self._base = session.commit(message, dict(metadata))
+                self._base = session.commit(message, dict(metadata))
             except conflict as error:
                 raise OvertakenError from error
         self._session = None

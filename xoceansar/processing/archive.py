@@ -14,6 +14,7 @@ import zarr
 from xoceansar.conventions import VIGNETTE, product_attrs
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive import encode
+from xoceansar.io.repository import icechunk_errors
 from xoceansar.processing._icechunk import OvertakenError
 from xoceansar.processing._stores import (
     ArchiveStore,
@@ -116,7 +117,7 @@ class Archive:
             return
         if _SETTINGS not in attributes:
             raise ArchiveError(
-                f"{self.target} is a Zarr store that 'process' did not make, so nothing is "
+                f"{self.target} is a store that 'process' did not make, so nothing is "
                 "added to it. Choose another path."
             )
         self.settings.check(str(attributes[_SETTINGS]), self.target)
@@ -319,9 +320,10 @@ def _joined(tables: list[xr.Dataset]) -> xr.Dataset:
 
 @contextmanager
 def _in_words(target: str, what: str) -> Iterator[None]:
-    """Say what an operating system's error means for the archive."""
+    """Say what an error of the operating system, or of Icechunk, means for the archive."""
     try:
-        yield
+        with icechunk_errors():
+            yield
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         remedy = (
