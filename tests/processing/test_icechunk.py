@@ -7,6 +7,7 @@ import textwrap
 import threading
 import warnings
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -363,6 +364,20 @@ def test_a_commit_that_landed_though_it_seemed_not_to_is_not_made_twice(
     made.commit([outcome(0, 2), failure(1)])
     is_whole(path, 2)
     assert len(read_records(str(path))) == 2
+
+
+def test_old_versions_can_be_removed_as_the_docs_say(path, settings):
+    made = begun(path, settings)
+    for number in range(4):
+        made.commit([outcome(number, 2)])
+    before = stored(path)
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(path)))
+    now = datetime.now(UTC)
+    repository.expire_snapshots(older_than=now)
+    repository.garbage_collect(now)
+    xr.testing.assert_identical(stored(path), before)
+    begun(path, settings).commit([outcome(4, 1)])
+    is_whole(path, 9)
 
 
 # From products
