@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xoceansar._optional import require
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.experiments import ExperimentResult
 from xoceansar.evaluate.result import OVERALL, BenchmarkResult
@@ -22,6 +21,7 @@ from xoceansar.plot._chart import (
     sheet,
 )
 from xoceansar.plot._style import INK, OTHER_COLOURS
+from xoceansar.plot.report import write_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,19 +133,7 @@ def write_experiment(
     MissingDependencyError
         If matplotlib or cmocean is not installed.
     """
-    pyplot = require("matplotlib.pyplot", extra="plot")
-    target = Path(folder).expanduser()
-    target.mkdir(parents=True, exist_ok=True)
-    shown: dict[str, str] = {}
-    for name, what, draw in _figures(result):
-        figure = draw()
-        figure.savefig(target / f"{name}.png", dpi=dpi)
-        pyplot.close(figure)
-        shown[what] = f"{name}.png"
-    (target / "result.json").write_text(result.to_json(), encoding="utf-8")
-    report = target / "report.md"
-    report.write_text(result.to_markdown(shown), encoding="utf-8")
-    return report
+    return write_folder(result, _figures(result), folder, "result.json", dpi=dpi)
 
 
 def _figures(

@@ -1,11 +1,12 @@
 """The report of a benchmark: a folder with its tables, its figures and its numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xoceansar._optional import require
+from xoceansar.evaluate.experiments import ExperimentResult
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.plot import charts
 from xoceansar.plot.detection import precision_recall
@@ -13,7 +14,7 @@ from xoceansar.plot.detection import precision_recall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_report"]
+__all__ = ["write_folder", "write_report"]
 
 
 def write_report(
@@ -40,16 +41,47 @@ def write_report(
     MissingDependencyError
         If matplotlib or cmocean is not installed.
     """
+    return write_folder(result, _figures(result), folder, "scores.json", dpi=dpi)
+
+
+def write_folder(
+    result: BenchmarkResult | ExperimentResult,
+    figures: Iterable[tuple[str, str, "Callable[[], Figure]"]],
+    folder: str | Path,
+    numbers: str,
+    *,
+    dpi: int,
+) -> Path:
+    """Write figures, numbers and the text that shows them.
+
+    Parameters
+    ----------
+    result : BenchmarkResult or ExperimentResult
+        What is written.
+    figures : iterable of tuple
+        Name of the file, what it shows, and how it is drawn.
+    folder : str or Path
+        Made if it does not exist.
+    numbers : str
+        Name of the file of the numbers.
+    dpi : int
+        Pixels per inch of the figures.
+
+    Returns
+    -------
+    Path
+        ``report.md``.
+    """
     pyplot = require("matplotlib.pyplot", extra="plot")
     target = Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     shown: dict[str, str] = {}
-    for name, what, draw in _figures(result):
+    for name, what, draw in figures:
         figure = draw()
         figure.savefig(target / f"{name}.png", dpi=dpi)
         pyplot.close(figure)
         shown[what] = f"{name}.png"
-    (target / "scores.json").write_text(result.to_json(), encoding="utf-8")
+    (target / numbers).write_text(result.to_json(), encoding="utf-8")
     report = target / "report.md"
     report.write_text(result.to_markdown(shown), encoding="utf-8")
     return report
