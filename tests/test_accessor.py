@@ -10,7 +10,8 @@ import xarray as xr
 import xoceansar as xos
 from xoceansar import accessor, ops
 
-HEAVY = ("torch", "timm", "xsar", "rasterio", "matplotlib", "cartopy", "numba")
+HEAVY = ("torch", "timm", "xsar", "rasterio", "matplotlib", "cartopy", "numba",
+         "dask", "scipy.fft", "scipy.ndimage")  # fmt: skip
 
 
 def test_import_loads_nothing_heavy():

@@ -4,6 +4,8 @@ Every operation takes a Dataset or DataArray first, so that ``obj.pipe(operation
 nothing into it and loads nothing. The accessor only gives these functions a shorter name.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from xoceansar.ops.calibrate import calibrate
 from xoceansar.ops.detect import icebergs
 from xoceansar.ops.embed import embed
@@ -15,8 +17,10 @@ from xoceansar.ops.quality import quality
 from xoceansar.ops.retrieve import classify, retrieve, swh, wind
 from xoceansar.ops.select import select
 from xoceansar.ops.similar import similar
-from xoceansar.ops.tiles import vignettes
 from xoceansar.ops.wind import gmf_wind
+
+if TYPE_CHECKING:
+    from xoceansar.ops.tiles import vignettes
 
 __all__ = [
     "calibrate",
@@ -37,3 +41,12 @@ __all__ = [
     "vignettes",
     "wind",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs dask.array on first use (PEP 562)."""
+    if name == "vignettes":
+        from xoceansar.ops.tiles import vignettes
+
+        return vignettes
+    raise AttributeError(f"module 'xoceansar.ops' has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
-import dask
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -114,6 +113,8 @@ def _loaded(
                 f"{name!r} has the dims {known[name].dims}; one value for each vignette is "
                 f"needed, as of {alone}."
             )
+    import dask
+
     found = {name: known[name].reset_coords(drop=True) for name in names}
     computed: dict[str, xr.DataArray] = dask.base.compute(found)[0]  # type: ignore[no-untyped-call]
     return computed

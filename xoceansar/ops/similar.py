@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-import dask
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -222,9 +221,13 @@ class _Archive:
         self._data = data
 
     def __dask_tokenize__(self) -> Any:
+        import dask
+
         return dask.base.normalize_token(self._data)
 
     def blocks(self) -> Iterator[Array]:
+        import dask
+
         if not dask.base.is_dask_collection(self._data):
             yield np.asarray(self._data)
             return
@@ -253,9 +256,7 @@ def _found(
     how: tuple[int, Metric, str],
 ) -> tuple[Any, Any]:
     archive, data = _Archive(rows.data), vectors.data
-    if not (
-        dask.base.is_dask_collection(rows.data) or dask.base.is_dask_collection(data)
-    ):
+    if rows.chunks is None and vectors.chunks is None:
         return _search(np.asarray(data), archive, own, how)
     import dask.array as da
     from dask.delayed import delayed

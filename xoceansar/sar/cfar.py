@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from xoceansar.errors import DimensionError
 
@@ -66,6 +65,8 @@ def cfar(
     ----------
     Crisp (2004), The state-of-the-art in ship detection in SAR imagery, DSTO-RR-0272, section 4.2.
     """
+    from scipy import ndimage
+
     if sigma0.ndim != 2:
         raise DimensionError(
             f"cfar takes one image (line, sample); got the shape {sigma0.shape}."
@@ -113,6 +114,8 @@ def _contrast(sigma0: Array, spacing: float) -> Array:
 
 def _ring(values: Array, spacing: float) -> Array:
     """Mean over the background window without the guard; no data beyond the edge of the image."""
+    from scipy import ndimage
+
     outer, inner = (
         2 * max(1, round(half / spacing)) + 1 for half in (_BACKGROUND, _GUARD)
     )

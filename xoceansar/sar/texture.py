@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 __all__ = ["texture_axis"]
 
@@ -47,6 +46,8 @@ def texture_axis(images: Array, spacing: float) -> npt.NDArray[np.float32]:
     ----------
     Gerling (1986), J. Geophys. Res. 91 (C2), 2308-2320 (wind direction from SAR spectra).
     """
+    from scipy import fft
+
     out = np.full((len(images), 2), np.nan, np.float32)
     lines, samples = images.shape[1:]
     window = np.hanning(lines + 2)[1:-1, None] * np.hanning(samples + 2)[1:-1]
@@ -81,8 +82,8 @@ def _band(
     lines: int, samples: int, spacing: float
 ) -> tuple[Array, Array, Array, Array]:
     """Cells of the half spectrum in the band, their ``exp(2i angle)`` and their weight."""
-    ky = fft.fftfreq(lines, spacing)[:, None]
-    kx = fft.rfftfreq(samples, spacing)[None, :]
+    ky = np.fft.fftfreq(lines, spacing)[:, None]
+    kx = np.fft.rfftfreq(samples, spacing)[None, :]
     k = np.hypot(kx, ky)
     longest, shortest = 1 / _WAVELENGTHS[1], 1 / _WAVELENGTHS[0]
     rows, columns = np.nonzero((k >= longest) & (k < shortest))
