@@ -25,6 +25,7 @@ __all__ = [
     "OCEAN_CLASS",
     "OCEAN_CLASSES",
     "SAMPLE",
+    "SIMULATED_FILE",
     "VARIABLES",
     "VIGNETTE",
     "Domain",
@@ -62,6 +63,9 @@ OCEAN_CLASSES: Final = (
 CLASS_CODES: Final = tuple("FGHIJKLMNO")
 #: ``ocean_class`` of a vignette that could not be classified.
 CLASS_FILL: Final = -1
+
+#: How the auxiliary files that a simulated product names end: readers pass their names on.
+SIMULATED_FILE: Final = "_SIMULATED.SAFE"
 
 
 class Quality(IntFlag):

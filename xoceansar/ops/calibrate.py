@@ -53,8 +53,9 @@ def calibrate(ds: xr.Dataset) -> xr.Dataset:
         ),
         (
             "sigma0_lut",
-            "Call add_high_resolution_variables() on the xsar Dataset, or open Wave Mode "
-            "products with xoceansar.open_wave_mode, which calibrates.",
+            "xsar calibrates SLC products when it is told to: call add_high_resolution_variables() and "
+            "apply_calibration_and_denoising() on what it opened. Or open Wave Mode products with "
+            "xoceansar.open_wave_mode, which calibrates.",
         ),
     ):
         if name not in ds:

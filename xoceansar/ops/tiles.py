@@ -76,7 +76,8 @@ def vignettes(
         tile and polarisation, polarisation by polarisation, and row by row. ``beam`` is the mode,
         as ``iw``. Also along vignette: ``row`` (azimuth) and ``column`` (range), from zero,
         ``azimuth_distance`` and ``range_distance``, metres of the tile's middle from the first line
-        and from near range; and the scalars ``tile_size`` and ``source_spacing``, metres.
+        and from near range; and the scalars ``tile_size`` and ``source_spacing``, metres. Of a
+        simulated product, ``simulated`` and ``source`` are in the attributes.
 
     Raises
     ------
@@ -121,6 +122,7 @@ def vignettes(
             previous=_plain(wide.ds.attrs),
             title="Vignettes of a wide swath",
             overlap=float(overlap),
+            **wide.origin,
         ),
     )
     return out if _is_lazy(wide) else out.compute()

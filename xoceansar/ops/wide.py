@@ -12,7 +12,7 @@ import xarray as xr
 from dask.base import is_dask_collection
 from dask.delayed import delayed
 
-from xoceansar.conventions import LINE, SAMPLE
+from xoceansar.conventions import LINE, SAMPLE, SIMULATED_FILE
 from xoceansar.errors import (
     DimensionError,
     DomainError,
@@ -36,6 +36,8 @@ _BURST: Final = 25e3
 _PLACES: Final = ("longitude", "latitude", "incidence")
 #: Names of the same in xsar's coarse group of the product's own grid.
 _ANNOTATED: Final = ("longitude", "latitude", "incidenceAngle")
+#: Attributes in which xsar names the auxiliary files of a product.
+_AUXILIARY: Final = ("aux_cal", "aux_pp1", "aux_ins")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +112,19 @@ class WideImage:
         """Short name of the satellite, as ``S1A``; empty where nothing says."""
         name = str(self.ds.attrs.get("platform", ""))
         return re.sub(r"(?i)^sentinel-1", "S1", name)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Attributes that say so where the pixels are simulated; empty where they are not.
+
+        The product's own metadata tell, which a Dataset keeps when its files are gone.
+        """
+        attrs = self.ds.attrs
+        if not any(str(attrs.get(n)).endswith(SIMULATED_FILE) for n in _AUXILIARY):
+            return {}
+        kind = f"{attrs.get('swath', '')} {attrs.get('product', '')}".strip()
+        source = f"simulated Sentinel-1 {kind}; not a measurement of the sea"
+        return {"source": source, "simulated": 1}
 
     def times(self, line: npt.NDArray[np.float64]) -> Any:
         """Return the times of lines.

@@ -1,4 +1,4 @@
-"""Fill the measurement files of a real Sentinel-1 GRD product with a simulated sea.
+"""Fill the measurement files of a real Sentinel-1 product with a simulated sea.
 
 The annotation, calibration and noise are those of the product, so that a reader does all that it
 does with real data; only the pixels are simulated.
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lxml import etree
 
 from xoceansar._optional import require
+from xoceansar.conventions import SIMULATED_FILE
 from xoceansar.errors import DomainError, OceansarError
 from xoceansar.sar.calibrate import Vectors
 from xoceansar.sar.geometry import GeolocationGrid
@@ -34,6 +35,13 @@ _STEP: Final = 32
 #: Side of a speckle cell in pixels: GRD pixels are half as large as the resolution.
 _CELL: Final = 2
 _DN: Final = 65535
+_COMPLEX_DN: Final = 32767
+#: Names in the manifest: of the processing facilities, and of the auxiliary files, which readers
+#: pass on as attributes.
+_FACILITY: Final = re.compile(r'(facility\b[^>]*\bname=")(?!Simulated)')
+_AUXILIARY: Final = re.compile(
+    rf'(_AUX_(?:CAL|PP1|INS)(?:(?!{SIMULATED_FILE})[^"])*)\.SAFE'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +52,7 @@ class _Image:
     polarisation: str
     lines: int
     samples: int
+    slc: bool
     grid: GeolocationGrid
     amplitude: Vectors
     noise: Vectors
@@ -61,7 +70,7 @@ def fill_safe(
     looks: float = 4.4,
     seed: int = 0,
 ) -> Path:
-    """Copy a GRD product and write simulated pixels into its measurement files.
+    """Copy a GRD or stripmap SLC product and write simulated pixels into its measurement files.
 
     Parameters
     ----------
@@ -78,35 +87,48 @@ def fill_safe(
     lines, samples : int, optional
         Keep the first of them, by changing the two sizes in the annotation and nothing else.
     looks : float, default 4.4
-        Looks of a speckle cell of 2 by 2 pixels; 4.4 are those of IW GRDH. Infinite for no speckle.
+        Looks of a speckle cell of 2 by 2 pixels: 4.4 for IW GRDH, 10.7 for EW GRDM, 29.7 for SM GRDH.
+        Pixels of SLC products are complex Gaussian, one look each. Infinite for no speckle.
     seed : int, default 0
         Of the speckle.
 
     Returns
     -------
     Path
-        The filled product. A file ``SIMULATED.txt`` in it says what it is.
+        The filled product. A file ``SIMULATED.txt`` in it says what it is, and so do the names of the
+        facilities and of the auxiliary files in its manifest (``_SIMULATED``), which xsar passes on
+        as attributes.
 
     Raises
     ------
     OceansarError
-        If the template is no GRD product with calibration and noise.
+        If the template is no product with a manifest, annotation, calibration and noise.
     DomainError
-        If `lines` or `samples` exceed the product's.
+        If `lines` or `samples` exceed the product's, or it holds bursts (IW and EW SLC).
     MissingDependencyError
         If rasterio is not installed.
 
     Notes
     -----
-    ``DN^2 = (sigma0 + nesz) A^2`` times unit-mean gamma speckle, in whole numbers. A is bilinear,
-    and the noise is the product of its range part, bilinear, and its azimuth part, linear. One band
-    of 512 lines is in memory.
+    ``|DN|^2 = (sigma0 + nesz) A^2`` times unit-mean gamma speckle, in whole numbers, with random
+    phases in SLC products. A is bilinear, and the noise is the product of its range part, bilinear,
+    and its azimuth part, linear. Where a product has azimuth noise, but none for a pixel, no
+    sub-swath reaches: such borders hold zeros. One band of 512 lines is in memory.
 
     References
     ----------
-    Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
+    Sentinel-1 Product Specification, S1-RS-MDA-52-7441; looks: Sentinel-1 Product Definition,
+    S1-RS-MDA-52-7440, section 5.
     """
     template = Path(template)
+    if (
+        not (template / "manifest.safe").exists()
+        or not (template / "annotation").exists()
+    ):
+        raise OceansarError(
+            f"{template} is no SAFE product: it has no manifest.safe or no annotation. Give the "
+            ".SAFE folder."
+        )
     target = Path(folder) / template.name
     if target.exists():
         shutil.rmtree(target)
@@ -115,18 +137,25 @@ def fill_safe(
     target.chmod(0o755)
     for path in target.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    notes = sorted((target / "annotation").glob("*.xml"))
-    if not notes:
-        raise OceansarError(f"{template} has no annotation: it is no SAFE product.")
-    for number, note in enumerate(notes):
+    for number, note in enumerate(sorted((target / "annotation").glob("*.xml"))):
         _cut(note, lines, samples)
         image = _read(note)
         filled = image.polarisation in polarisations
         chance = np.random.default_rng([seed, number])
         _write(target, image, sigma0 if filled else None, looks, chance)
+    _mark(target)
+    return target
+
+
+def _mark(target: Path) -> None:
+    """Say that the pixels are simulated, where people and where readers look."""
     words = "The pixels are simulated: not a measurement of the sea.\n"
     (target / "SIMULATED.txt").write_text(words)
-    return target
+    manifest = target / "manifest.safe"
+    text = _FACILITY.sub(
+        r"\1Simulated, not a measurement; after ", manifest.read_text()
+    )
+    manifest.write_text(_AUXILIARY.sub(rf"\1{SIMULATED_FILE}", text))
 
 
 def _cut(note: Path, lines: int | None, samples: int | None) -> None:
@@ -150,15 +179,24 @@ def _read(note: Path) -> _Image:
     if not all(file.exists() for file in files):
         raise OceansarError(f"{note} has no calibration or noise beside it.")
     calibration, noise = (etree.parse(file).getroot() for file in files)
+    if next(root.iter("burst"), None) is not None:
+        raise DomainError(
+            f"{note.name} holds bursts, which overlap. Take the GRD product of the same pass."
+        )
+    # Before IPF 2.9 noise had no azimuth part, and other names.
+    range_noise = ("noiseRangeVector", "noiseRangeLut")
+    if next(noise.iter(range_noise[0]), None) is None:
+        range_noise = ("noiseVector", "noiseLut")
     information = root.find(".//imageAnnotation/imageInformation")
     return _Image(
         stem=note.stem,
         polarisation=str(root.findtext(".//adsHeader/polarisation")),
         lines=int(information.findtext("numberOfLines")),
         samples=int(information.findtext("numberOfSamples")),
+        slc=root.findtext(".//adsHeader/productType") == "SLC",
         grid=_grid(root),
         amplitude=_vectors(calibration, "calibrationVector", "sigmaNought"),
-        noise=_vectors(noise, "noiseRangeVector", "noiseRangeLut"),
+        noise=_vectors(noise, *range_noise),
         azimuth=[_azimuth(v) for v in noise.iter("noiseAzimuthVector")],
     )
 
@@ -219,7 +257,7 @@ def _write(
     path.unlink(missing_ok=True)
     profile = {
         "driver": "GTiff", "width": image.samples, "height": image.lines, "count": 1,
-        "dtype": "uint16", "sparse_ok": True, "blockysize": 16,
+        "dtype": "complex_int16" if image.slc else "uint16", "sparse_ok": True, "blockysize": 16,
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as file:
         file.update_tags(TIFFTAG_IMAGEDESCRIPTION="simulated sea")
@@ -231,12 +269,14 @@ def _write(
             rows = np.arange(start, min(start + _BAND, image.lines), dtype=float)
             gain = _between(image.amplitude.line, amplitude, rows) ** 2
             power = _sea(image, sigma0, rows) * gain
-            power += _between(image.noise.line, noise, rows) * _factor(image, rows)
-            power *= _speckle(power.shape, looks, chance)
-            numbers = np.clip(np.rint(np.sqrt(power)), 0, _DN).astype(np.uint16)
+            factor = _factor(image, rows)
+            power += _between(image.noise.line, noise, rows) * factor
+            power[factor == 0] = 0
+            make = _complex if image.slc else _detected
             file.write(
-                numbers, 1, window=((start, start + rows.size), (0, image.samples))
-            )
+                make(power, looks, chance), 1,
+                window=((start, start + rows.size), (0, image.samples)),
+            )  # fmt: skip
 
 
 def _between(
@@ -251,7 +291,9 @@ def _between(
 
 
 def _factor(image: _Image, rows: Array) -> npt.NDArray[np.float32]:
-    factor = np.ones((rows.size, image.samples), np.float32)
+    """Return the azimuth part of the noise; zero where no sub-swath reaches."""
+    fill = 0.0 if image.azimuth else 1.0
+    factor = np.full((rows.size, image.samples), fill, np.float32)
     for lines, samples, line, value in image.azimuth:
         inside = (rows >= lines.start) & (rows < lines.stop)
         factor[inside, samples] = np.interp(rows[inside], line, value)[:, None]
@@ -275,11 +317,29 @@ def _sea(image: _Image, sigma0: Backscatter, rows: Array) -> npt.NDArray[np.floa
     return _between(line, across, rows)
 
 
-def _speckle(
-    shape: tuple[int, int], looks: float, chance: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    if not np.isfinite(looks):
-        return np.ones(shape, np.float32)
-    cells = tuple(-(-n // _CELL) for n in shape)
-    gamma = chance.standard_gamma(looks, cells, dtype=np.float32) / np.float32(looks)
-    return gamma.repeat(_CELL, axis=0).repeat(_CELL, axis=1)[: shape[0], : shape[1]]
+def _detected(
+    power: npt.NDArray[np.float32], looks: float, chance: np.random.Generator
+) -> npt.NDArray[np.uint16]:
+    """Give the numbers of a GRD product, speckled by gamma numbers over cells of pixels."""
+    if np.isfinite(looks):
+        cells = tuple(-(-n // _CELL) for n in power.shape)
+        gamma = chance.standard_gamma(looks, cells, dtype=np.float32)
+        gamma = (gamma / np.float32(looks)).repeat(_CELL, axis=0).repeat(_CELL, axis=1)
+        power = power * gamma[: power.shape[0], : power.shape[1]]
+    return np.clip(np.rint(np.sqrt(power)), 0, _DN).astype(np.uint16)
+
+
+def _complex(
+    power: npt.NDArray[np.float32], looks: float, chance: np.random.Generator
+) -> npt.NDArray[np.complex64]:
+    """Give the numbers of an SLC product: whole, of random phase."""
+    if np.isfinite(looks):
+        power = power * chance.standard_exponential(power.shape, dtype=np.float32)
+    amplitude = np.sqrt(power)
+    phase = 2 * np.float32(np.pi) * chance.random(power.shape, dtype=np.float32)
+    numbers = np.empty(power.shape, np.complex64)
+    numbers.real = np.rint(amplitude * np.cos(phase))
+    numbers.imag = np.rint(amplitude * np.sin(phase))
+    for part in (numbers.real, numbers.imag):
+        np.clip(part, -_COMPLEX_DN, _COMPLEX_DN, out=part)
+    return numbers

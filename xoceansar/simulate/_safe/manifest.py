@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xoceansar._version import __version__
+from xoceansar.conventions import SIMULATED_FILE
 from xoceansar.simulate._safe.geometry import Frame
 from xoceansar.simulate._safe.image import PLATFORMS, Image, compact
 from xoceansar.simulate._safe.xml import Content, Node, render, single
@@ -222,7 +223,7 @@ def _processing(images: Sequence[Image]) -> Content:
             "safe:resource",
             Node(
                 {
-                    "name": f"{first.acquisition.platform}_AUX_{role}_SIMULATED.SAFE",
+                    "name": f"{first.acquisition.platform}_AUX_{role}{SIMULATED_FILE}",
                     "role": f"AUX_{role}",
                 }
             ),
