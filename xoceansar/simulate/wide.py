@@ -6,6 +6,7 @@ does with real data; only the pixels are simulated.
 
 import re
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +122,7 @@ def fill_safe(
     S1-RS-MDA-52-7440, section 5.
     """
     template = Path(template)
-    if (
-        not (template / "manifest.safe").exists()
-        or not (template / "annotation").exists()
-    ):
-        raise OceansarError(
-            f"{template} is no SAFE product: it has no manifest.safe or no annotation. Give the "
-            ".SAFE folder."
-        )
+    _check(template)
     target = Path(folder) / template.name
     if target.exists():
         shutil.rmtree(target)
@@ -145,6 +139,21 @@ def fill_safe(
         _write(target, image, sigma0 if filled else None, looks, chance)
     _mark(target)
     return target
+
+
+def _check(template: Path) -> None:
+    notes = sorted((template / "annotation").glob("*.xml"))
+    if not notes or not (template / "manifest.safe").exists():
+        raise OceansarError(
+            f"{template} is no SAFE product: it has no manifest.safe or no annotation. Give "
+            "the .SAFE folder."
+        )
+    for note in notes:
+        if "<burst>" in note.read_text():
+            raise DomainError(
+                f"{note.name} holds bursts, which overlap. Give the GRD product of the same "
+                "pass."
+            )
 
 
 def _mark(target: Path) -> None:
@@ -179,10 +188,6 @@ def _read(note: Path) -> _Image:
     if not all(file.exists() for file in files):
         raise OceansarError(f"{note} has no calibration or noise beside it.")
     calibration, noise = (etree.parse(file).getroot() for file in files)
-    if next(root.iter("burst"), None) is not None:
-        raise DomainError(
-            f"{note.name} holds bursts, which overlap. Take the GRD product of the same pass."
-        )
     # Before IPF 2.9 noise had no azimuth part, and other names.
     range_noise = ("noiseRangeVector", "noiseRangeLut")
     if next(noise.iter(range_noise[0]), None) is None:
@@ -259,7 +264,11 @@ def _write(
         "driver": "GTiff", "width": image.samples, "height": image.lines, "count": 1,
         "dtype": "complex_int16" if image.slc else "uint16", "sparse_ok": True, "blockysize": 16,
     }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as file:
+    with warnings.catch_warnings():
+        # The measurements of GRD and SLC products have no map projection.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        file = rasterio.open(path, "w", **profile)
+    with file:
         file.update_tags(TIFFTAG_IMAGEDESCRIPTION="simulated sea")
         if sigma0 is None:
             return
