@@ -184,7 +184,7 @@ def read_wide(
     along = _spacing(ds, "lineSpacing")
     line_edges = np.arange(ds.sizes[LINE] + 1, dtype=float) * along
     _refuse_bursts(ds, float(line_edges[-1]))
-    sample_edges = _ground_edges(ds, grid, samples)
+    sample_edges = _ground_edges(ds, grid, lines, samples)
     across = float(sample_edges[-1] - sample_edges[0]) / ds.sizes[SAMPLE]
     return WideImage(
         ds=ds,
@@ -289,7 +289,7 @@ def _spacing(ds: xr.Dataset, name: str) -> float:
     )
 
 
-def _ground_edges(ds: xr.Dataset, grid: Any, samples: Array) -> Array:
+def _ground_edges(ds: xr.Dataset, grid: Any, lines: Array, samples: Array) -> Array:
     across = _spacing(ds, "sampleSpacing")
     if not str(ds.attrs.get("product", "")).upper().startswith("SLC"):
         # xsar calls the spacing of ground-range products slant too.
@@ -302,7 +302,7 @@ def _ground_edges(ds: xr.Dataset, grid: Any, samples: Array) -> Array:
         )
     if is_dask_collection(grid):
         grid = grid.compute()
-    middle = float(grid.line[0] + grid.line[-1]) / 2
+    middle = float(lines[0] + lines[-1]) / 2  # of the image, which may be a part
     edges = ground_edges(across, grid.incidence_at(middle, samples))
     return np.asarray(edges - edges[0])
 
