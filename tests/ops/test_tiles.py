@@ -289,6 +289,42 @@ def test_slant_range_becomes_ground_range(swath):
     )
 
 
+def test_the_ground_range_of_a_part_is_that_of_its_own_lines(swath):
+    """The incidence changes along an SLC image, and a part keeps the nodes of the whole."""
+    nodes = {"line": [0.0, 40000.0], "sample": [0.0, SAMPLES - 1.0]}
+    coarse = xr.Dataset(
+        {
+            name: (("line", "sample"), np.array(values))
+            for name, values in {
+                "longitude": [[0.0, 0.1], [0.0, 0.1]],
+                "latitude": [[0.0, 0.0], [3.6, 3.6]],
+                "incidenceAngle": [[20.0, 20.0], [40.0, 40.0]],
+            }.items()
+        },
+        coords=nodes,
+    )
+    part = swath.drop_vars(["longitude", "latitude", "incidence"])
+    part = part.assign_attrs(product="SLC", swath="SM")
+    tree = xr.DataTree.from_dict(
+        {"measurement": part, "geolocation_annotation": coarse}
+    )
+    tiles = tree.oceansar.vignettes(SIZE, SPACING)
+    angle = 20 + 20 * (LINES - 1) / 2 / 40000
+    width = SAMPLES * STEP / np.sin(np.radians(angle))
+    assert float(tiles.source_spacing) == pytest.approx(width / SAMPLES, rel=1e-6)
+
+
+def test_tiles_of_a_simulated_product_say_so(swath):
+    """By the names of the auxiliary files, which xsar passes on: no file is looked for."""
+    attrs = {"aux_cal": "S1A_AUX_CAL_V2019_SIMULATED.SAFE", "aux_pp1": None}
+    tiles = tile(swath.assign_attrs(attrs))
+    assert tiles.attrs["simulated"] == 1
+    assert "not a measurement" in tiles.attrs["source"]
+    assert tiles.oceansar.gmf_wind().attrs["simulated"] == 1
+    real = tile(swath.assign_attrs(aux_cal="S1A_AUX_CAL_V2019.SAFE"))
+    assert not {"simulated", "source"} & set(real.attrs)
+
+
 def test_bursts_are_refused(swath):
     long = swath.assign(lineSpacing=100.0).assign_attrs(product="SLC", swath="IW1")
     with pytest.raises(errors.DomainError, match="burst"):

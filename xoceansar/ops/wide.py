@@ -109,9 +109,13 @@ class WideImage:
 
     @property
     def platform(self) -> str:
-        """Short name of the satellite, as ``S1A``; empty where nothing says."""
+        """Short name of the satellite, as ``S1A`` or ``RCM1``; empty where nothing says."""
         name = str(self.ds.attrs.get("platform", ""))
-        return re.sub(r"(?i)^sentinel-1", "S1", name)
+        # xsar gives none for RADARSAT-2 and RCM, whose products begin with it.
+        found = re.match(r"(RS2|RCM\d)_", self.product)
+        return (
+            found[1] if found and not name else re.sub(r"(?i)^sentinel-1", "S1", name)
+        )
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -222,12 +226,29 @@ def _measured(
     )
 
 
-def _grid(lines: Array, samples: Array, *tables: Array) -> GeolocationGrid:
+def _grid(
+    lines: Array, samples: Array, longitude: Array, latitude: Array, angle: Array
+) -> GeolocationGrid:
+    tables = (longitude, latitude, _without_gaps(np.asarray(angle, float)))
     return GeolocationGrid(
         np.asarray(lines, float),
         np.asarray(samples, float),
         *(np.asarray(table, float) for table in tables),
     )
+
+
+def _without_gaps(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Fill gaps of the incidence (line, sample) by other lines, which see nearly the same.
+
+    xsar computes that of RADARSAT-2 from the pixels, so that it is missing where they are zero.
+    """
+    known = np.isfinite(angle)
+    columns = np.flatnonzero(known.any(axis=0))
+    if known.all() or columns.size == 0:
+        return angle
+    mean = np.nanmean(angle[:, columns], axis=0)
+    profile = np.interp(np.arange(angle.shape[1]), columns, mean)
+    return np.where(known, angle, profile)
 
 
 def _check_dims(ds: xr.Dataset) -> None:
