@@ -1,11 +1,12 @@
 """A known sea in real IW, EW and stripmap products, through xsar and into tiles."""
 
+import runpy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from tests.simulate.real_products import NESZ, complete, real
 from xoceansar.conventions import Domain
@@ -15,33 +16,28 @@ from xoceansar.simulate import fill_safe
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
+REPAIRS = Path(__file__).parents[2] / "examples" / "xsar_repairs.py"
 #: Largest difference of the mean sigma0 of a tile, dB.
 BAR = 0.02
 
 
 def sea(line, sample, incidence):
-    return 0.08 + 1e-5 * line + 5e-6 * sample + 0 * incidence
+    return 0.02 + 1e-5 * line + 1e-6 * sample + 0 * incidence
 
 
 @pytest.fixture(scope="module")
 def xsar():
-    """xsar, with what it lacks for stripmap products, and without a slow variable."""
+    """xsar with the repairs of the examples, and without a slow variable."""
     module = pytest.importorskip("xsar")
-    mappings = pytest.importorskip("safe_s1.sentinel1_xml_mappings")
-    merging = mappings.compounds_vars["swath_merging"]
-    convert, shift = merging["func"], module.Sentinel1Dataset.corrected_range_noise_lut
-
-    def merged(swath, *rest):
-        return convert(swath, *rest) if len(swath) else xr.Dataset()
-
-    def shifted(self, tree):
-        bursts = self.sar_meta._bursts["burst"].size
-        return shift(self, tree) if bursts else tree["noise_range"].to_dataset()
-
+    mappings = pytest.importorskip("safe_s1.sentinel1_xml_mappings").compounds_vars
+    kind = module.Sentinel1Dataset
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(merging, "func", merged)
-        patch.setattr(module.Sentinel1Dataset, "corrected_range_noise_lut", shifted)
-        patch.setattr(module.Sentinel1Dataset, "add_swath_number", lambda self: None)
+        for name in ("swath_merging", "noise_lut_range_raw"):
+            patch.setitem(mappings[name], "func", mappings[name]["func"])
+        whole = kind.corrected_range_noise_lut
+        patch.setattr(kind, "corrected_range_noise_lut", whole)
+        patch.setattr(kind, "add_swath_number", lambda self: None)
+        runpy.run_path(str(REPAIRS))["repair"]()
         yield module
 
 
@@ -61,7 +57,7 @@ class Case:
 
 #: Many looks, so that the mean is that of the sea, and still no even steps of whole numbers.
 CASES = [
-    Case("S1A_IW_GRDH*", 1100, 1500, "VV", 4.4, 4800.0, 12),
+    Case("S1A_IW_GRDH*", 1100, 1500, "VV", 300.0, 4800.0, 12),
     Case("S1A_EW_GRDM*", 600, 10487, "HH", 300.0, 19200.0, 44),
     Case("S1C_S4_GRDH*", 1000, 1500, "HH", 300.0, 4800.0, 12),
     Case("S1A_S3_SLC*", 2100, 3000, "VV", 1.0, 4800.0, 6),
@@ -105,6 +101,13 @@ def truth_of(case, tile):
     return sea(line[:, None] - 0.5, sample[None] - 0.5, 0)
 
 
+def well_covered(tiles):
+    """Tiles that the staggered start of the sub-swaths leaves three quarters of."""
+    found = np.flatnonzero(tiles.no_data_fraction < 0.25)
+    assert found.size >= 6
+    return found
+
+
 def decibel(ratio):
     return abs(10 * np.log10(ratio))
 
@@ -113,7 +116,7 @@ def test_tiles_have_the_mean_of_the_truth(case, tiles):
     assert tiles.sizes["vignette"] == case.tiles
     assert set(tiles.polarisation.values) == {case.polarisation}
     worst = 0.0
-    for k in range(case.tiles):
+    for k in well_covered(tiles):
         tile = tiles.isel(vignette=k)
         truth = truth_of(case, tile)
         if case.polarisation == "HH":
@@ -153,7 +156,7 @@ def test_tiles_have_the_mean_of_xsar(case, tiles):
 def test_hh_becomes_the_sea_in_vv(case, tiles):
     converted = tiles.oceansar.to_vv()
     assert set(converted.polarisation.values) == {"VV"}
-    for k in range(case.tiles):
+    for k in well_covered(tiles):
         tile = converted.isel(vignette=k)
         good = np.isfinite(tile.sigma0.values)
         truth = truth_of(case, tile)[good].mean()
