@@ -37,6 +37,8 @@ from xoceansar import ops
 
 REPAIRS = Path(__file__).parents[1] / "examples" / "xsar_repairs.py"
 PHI = 45.0
+#: Looks of a speckle cell of GRD products (Sentinel-1 Product Definition).
+LOOKS = {"IW": 4.4, "EW": 10.7}
 
 
 def wind(line: Any, sample: Any, size: tuple[int, int]) -> Any:
@@ -69,7 +71,10 @@ def scene(template: Path, size: tuple[int, int], chunk: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        safe = fill_safe(template, folder, sea(size), lines=size[0], samples=size[1])
+        looks = LOOKS[template.name.split("_")[1]]
+        safe = fill_safe(
+            template, folder, sea(size), lines=size[0], samples=size[1], looks=looks
+        )
         filled = time.perf_counter()
         image = opened(safe, chunk)
         read = time.perf_counter()
