@@ -10,7 +10,7 @@ xsar 2026.8.31 with xarray-safe-s1 2026.1.23
 - opens no stripmap GRD product: it asks for the seams between sub-swaths, of which there are none;
 - opens no stripmap SLC product: it asks for the shift between bursts, of which there are none;
 - puts every noise vector of a product on the samples of the first one, though in EW they differ, by
-  up to 40 samples where sub-swaths meet, and drops the last ones.
+  up to 61 samples where sub-swaths meet, and drops the last ones.
 """
 
 from typing import Any
