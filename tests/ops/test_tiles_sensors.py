@@ -14,6 +14,9 @@ from xoceansar.conventions import Quality
 from xoceansar.sar.geometry import offset_position
 from xoceansar.sar.polarisation import polarisation_ratio
 
+# xsar divides zeros by zeros where it takes the incidence from the pixels.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
+
 #: ScanSAR narrow of RADARSAT-2 has pixels of 25 m, ScanSAR of 50 m of RCM of 20 m.
 LINES, SAMPLES = 400, 500
 HEADING = 190.0
