@@ -15,7 +15,6 @@ argument all run, the first two on the IW product in the folder that XOCEANSAR_S
 import argparse
 import os
 import resource
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -35,7 +34,6 @@ from _report import report
 import xoceansar  # noqa: F401 - registers the accessors
 from xoceansar import ops
 
-REPAIRS = Path(__file__).parents[1] / "examples" / "xsar_repairs.py"
 PHI = 45.0
 #: Looks of a speckle cell of GRD products (Sentinel-1 Product Definition).
 LOOKS = {"IW": 4.4, "EW": 10.7}
@@ -60,7 +58,9 @@ def opened(safe: Path, chunk: int) -> Any:
     """Open a product with xsar, without the slow number of the sub-swath: nothing here needs it."""
     import xsar
 
-    runpy.run_path(str(REPAIRS))["repair"]()
+    from xoceansar.io import repair_xsar
+
+    repair_xsar()
     xsar.Sentinel1Dataset.add_swath_number = lambda self: None
     return xsar.Sentinel1Dataset(str(safe), chunks={"line": chunk, "sample": chunk})
 

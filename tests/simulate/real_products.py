@@ -11,7 +11,10 @@ from lxml import etree
 
 from xoceansar.simulate.wide import Vectors, _vectors
 
-DATA = Path(os.environ.get("XOCEANSAR_SAFE_DATA", "/nowhere"))
+DATA = Path(
+    os.environ.get("XOCEANSAR_SAFE_DATA")
+    or Path(__file__).parents[3] / "shared" / "data" / "safe"
+)
 #: Noise that is written where a product has none, linear.
 NESZ = 0.004
 

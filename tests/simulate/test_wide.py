@@ -216,6 +216,24 @@ def test_a_folder_that_is_no_product_is_refused(tmp_path, absent):
         fill_safe(product, tmp_path / "out", level)
 
 
+def test_what_was_not_simulated_is_never_replaced(tmp_path):
+    product = make(tmp_path)
+    with pytest.raises(OceansarError, match="is the template"):
+        fill_safe(product, product.parent, level)
+    other = tmp_path / "archive" / product.name
+    other.mkdir(parents=True)
+    with pytest.raises(OceansarError, match="was not simulated"):
+        fill_safe(product, tmp_path / "archive", level)
+    assert (product / "manifest.safe").exists()
+    assert other.exists()
+    filled = fill_safe(product, tmp_path / "out", level)
+    with pytest.raises(OceansarError, match="is the template"):
+        fill_safe(filled, tmp_path / "out", level)
+    first = pixels(filled)[0]
+    changed = fill_safe(product, tmp_path / "out", level, seed=5)
+    assert (pixels(changed)[0] != first).any()
+
+
 def test_bursts_are_refused(tmp_path):
     product = make(
         tmp_path, kind="SLC", bursts="<burstList><burst></burst></burstList>"

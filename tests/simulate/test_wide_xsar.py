@@ -1,8 +1,6 @@
 """A known sea in real IW, EW and stripmap products, through xsar and into tiles."""
 
-import runpy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +8,13 @@ import pytest
 
 from tests.simulate.real_products import NESZ, complete, real
 from xoceansar.conventions import Domain
+from xoceansar.io import repair_xsar
 from xoceansar.ops.domain import domain_flags
 from xoceansar.sar.polarisation import polarisation_ratio
 from xoceansar.simulate import fill_safe
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-REPAIRS = Path(__file__).parents[2] / "examples" / "xsar_repairs.py"
 #: Largest difference of the mean sigma0 of a tile, dB.
 BAR = 0.02
 
@@ -27,7 +25,7 @@ def sea(line, sample, incidence):
 
 @pytest.fixture(scope="module")
 def xsar():
-    """xsar with the repairs of the examples, and without a slow variable."""
+    """xsar, repaired, and without a slow variable."""
     module = pytest.importorskip("xsar")
     mappings = pytest.importorskip("safe_s1.sentinel1_xml_mappings").compounds_vars
     kind = module.Sentinel1Dataset
@@ -37,7 +35,8 @@ def xsar():
         whole = kind.corrected_range_noise_lut
         patch.setattr(kind, "corrected_range_noise_lut", whole)
         patch.setattr(kind, "add_swath_number", lambda self: None)
-        runpy.run_path(str(REPAIRS))["repair"]()
+        patch.setattr(kind, "_xoceansar_repaired", False, raising=False)
+        repair_xsar()
         yield module
 
 

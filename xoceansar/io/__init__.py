@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xoceansar.io.ocn import open_ocn
     from xoceansar.io.tengeop import open_tengeop
     from xoceansar.io.wave_mode import open_wave_mode
+    from xoceansar.io.xsar_repairs import repair_xsar
 
 __all__ = [
     "OceansarBackendEntrypoint",
@@ -19,6 +20,7 @@ __all__ = [
     "open_ocn",
     "open_tengeop",
     "open_wave_mode",
+    "repair_xsar",
     "to_zarr",
 ]
 
@@ -28,6 +30,7 @@ _LAZY = {
     "open_ocn": "xoceansar.io.ocn",
     "open_tengeop": "xoceansar.io.tengeop",
     "open_wave_mode": "xoceansar.io.wave_mode",
+    "repair_xsar": "xoceansar.io.xsar_repairs",
     "to_zarr": "xoceansar.io.archive",
 }
 

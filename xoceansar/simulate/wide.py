@@ -36,6 +36,7 @@ _STEP: Final = 32
 #: Side of a speckle cell in pixels: GRD pixels are half as large as the resolution.
 _CELL: Final = 2
 _DN: Final = 65535
+_NOTE: Final = "SIMULATED.txt"
 _COMPLEX_DN: Final = 32767
 #: Names in the manifest: of the processing facilities, and of the auxiliary files, which readers
 #: pass on as attributes.
@@ -103,7 +104,8 @@ def fill_safe(
     Raises
     ------
     OceansarError
-        If the template is no product with a manifest, annotation, calibration and noise.
+        If the template is no product with a manifest, annotation, calibration and noise, or the
+        folder holds a product of that name that is not simulated, such as the template itself.
     DomainError
         If `lines` or `samples` exceed the product's, or it holds bursts (IW and EW SLC).
     MissingDependencyError
@@ -125,6 +127,11 @@ def fill_safe(
     _check(template)
     target = Path(folder) / template.name
     if target.exists():
+        if target.samefile(template) or not (target / _NOTE).exists():
+            raise OceansarError(
+                f"{target} is the template, or was not simulated, and is not replaced. Give "
+                "another folder."
+            )
         shutil.rmtree(target)
     # Not the modes, which may be read-only.
     shutil.copytree(template, target, copy_function=shutil.copyfile)
@@ -159,7 +166,7 @@ def _check(template: Path) -> None:
 def _mark(target: Path) -> None:
     """Say that the pixels are simulated, where people and where readers look."""
     words = "The pixels are simulated: not a measurement of the sea.\n"
-    (target / "SIMULATED.txt").write_text(words)
+    (target / _NOTE).write_text(words)
     manifest = target / "manifest.safe"
     text = _FACILITY.sub(
         r"\1Simulated, not a measurement; after ", manifest.read_text()
