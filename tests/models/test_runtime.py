@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.models.conftest import TINY, TINY_INPUT, vignettes
 from xoceansar.errors import OceansarError, UnitsError, WeightsMismatchError
@@ -124,6 +126,16 @@ def test_random_numbers_of_the_user_go_on(tiny, no_cache):
     state = torch.random.get_rng_state()
     embed_block(vignettes(1), INCIDENCE[:1], handle=tiny)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@given(st.integers(0, 200), st.integers(1, 40))
+def test_batches_cover_all_images_in_the_fewest_calls_of_one_size(count, most):
+    parts = runtime.batches(count, most)
+    assert [i for part in parts for i in range(count)[part]] == list(range(count))
+    assert len(parts) == -(-count // most)
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes, default=0) <= most
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
 
 
 def test_gradients_are_off_in_every_thread(tiny, monkeypatch):

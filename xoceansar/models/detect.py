@@ -18,6 +18,7 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.runtime import (
     Network,
+    batches,
     forward_block,
     get_network,
     load_lock,
@@ -78,10 +79,9 @@ def token_block(
     parts: list[Array] = []
     chosen = images[usable]
     with share_of_threads(network) as rebalance:
-        for start in range(0, len(chosen), network.batch):
+        for part in batches(len(chosen), network.batch):
             rebalance()
-            part = chosen[start : start + network.batch]
-            parts.append(run_network(network, part, _tokens))
+            parts.append(run_network(network, chosen[part], _tokens))
     side = handle.input.size // (handle.backbone.patch_size or 1)
     shape = (len(images), side, side, handle.backbone.width)
     tokens = np.full(shape, np.nan, dtype=np.float32)
@@ -248,10 +248,10 @@ def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
 def _detect(images: Array, network: Network, module: "torch.nn.Module") -> Array:
     parts: list[Array] = []
     with share_of_threads(network) as rebalance:
-        for start in range(0, len(images), network.batch):
+        for part in batches(len(images), network.batch):
             rebalance()
-            part = images[start : start + network.batch]
-            parts.append(run_network(network, part, partial(_boxes, detector=module)))
+            boxes = partial(_boxes, detector=module)
+            parts.append(run_network(network, images[part], boxes))
     return np.concatenate(parts) if parts else np.empty((0, 0, 5), np.float32)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Network",
+    "batches",
     "clear_cache",
     "computes_bf16_fast",
     "embed_block",
@@ -172,8 +174,7 @@ def forward_block(
     network = get_network(handle)
     refused: UnitsError | None = None
     with share_of_threads(network) as rebalance:
-        for start in range(0, len(sigma0), network.batch):
-            part = slice(start, start + network.batch)
+        for part in batches(len(sigma0), network.batch):
             rebalance()
             try:
                 images, out[part, -2], out[part, -1] = network_input(
@@ -415,6 +416,31 @@ def _features(
     module: "torch.nn.Module", images: "torch.Tensor", handle: ModelHandle
 ) -> "torch.Tensor":
     return pooled(*image_tokens(module, images), handle)
+
+
+def batches(count: int, most: int) -> list[slice]:
+    """Divide images among calls of the network: as few as may be, and of one size.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    most : int
+        Most of them in a call.
+
+    Returns
+    -------
+    list of slice
+        A call with one image that is left over would be the slowest of all.
+
+    Examples
+    --------
+    >>> batches(8, 7)
+    [slice(0, 4, None), slice(4, 8, None)]
+    """
+    calls = -(-count // most)
+    edges = [count * k // calls for k in range(calls + 1)] if calls else [0]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def run_network(
