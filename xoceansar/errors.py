@@ -19,6 +19,7 @@ __all__ = [
     "MissingVariableError",
     "OceansarError",
     "OceansarWarning",
+    "PathError",
     "ProductError",
     "TrainingError",
     "UnitsError",
@@ -57,6 +58,10 @@ class DomainError(OceansarError, ValueError):
 
 class LevelError(OceansarError, ValueError):
     """A level of confidence is no probability, or more than the model's calibration gives."""
+
+
+class PathError(OceansarError, ValueError):
+    """A path cannot be read or written here: it is a URL, a device or pipe, or too large."""
 
 
 class ProductError(OceansarError, ValueError):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from xoceansar._optional import require
+from xoceansar._paths import is_url
 from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.store import MANIFEST, Bytes, Store
 
@@ -27,21 +28,6 @@ __all__ = [
 StorageOptions = Mapping[str, Any]
 
 _ARCHIVE: Final = ".zip"
-
-
-def is_url(path: str) -> bool:
-    """Say whether a path is the URL of a file system that fsspec reaches.
-
-    Parameters
-    ----------
-    path : str
-        A path or URL.
-
-    Returns
-    -------
-    bool
-    """
-    return "://" in path
 
 
 def encode_options(options: StorageOptions | None) -> str:

@@ -1,0 +1,238 @@
+"""Paths as people give them: what is a URL, what is a regular file, which folders lie in another."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from xoceansar.errors import OceansarError, PathError, warn
+
+__all__ = [
+    "check_regular",
+    "is_url",
+    "local_target",
+    "read_regular",
+    "refuse_lost_slash",
+    "walk",
+]
+
+#: A URL that `pathlib.Path` made a path of: ``s3:/bucket``. One letter is a drive of Windows.
+_LOST_SLASH: Final = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]+:/(?!/)", re.I)
+#: Where operating systems show themselves as files: endless, and nobody's data.
+_PSEUDO: Final = ("/proc", "/sys", "/dev")
+_KINDS: Final = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def is_url(path: str) -> bool:
+    """Say whether a path is the URL of a file system that fsspec reaches.
+
+    Parameters
+    ----------
+    path : str
+        A path or URL.
+
+    Returns
+    -------
+    bool
+    """
+    return "://" in path
+
+
+def refuse_lost_slash(path: str | os.PathLike[str]) -> None:
+    """Refuse a URL that `pathlib.Path` has made a path of.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As given.
+
+    Raises
+    ------
+    PathError
+        If it begins as ``s3:/bucket``. A folder of such a name is reached by ``./s3:/`` as text, or
+        by its absolute path.
+    """
+    text = os.fspath(path)
+    lost = _LOST_SLASH.match(text)
+    if lost:
+        raise PathError(
+            f"{text} was a URL before pathlib.Path took one of its slashes. Give it as text: "
+            f"{lost[0]}/{text[lost.end() :]}."
+        )
+
+
+def local_target(path: str | os.PathLike[str], what: str) -> Path:
+    """Return the local path that something is written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As given.
+    what : str
+        What is to be written, for the message: ``"netCDF"``.
+
+    Returns
+    -------
+    Path
+        With ``~`` expanded.
+
+    Raises
+    ------
+    PathError
+        If it is a URL, whole or as `pathlib.Path` leaves it: ``s3:/bucket``.
+    """
+    text = os.fspath(path)
+    if is_url(text) or _LOST_SLASH.match(text):
+        raise PathError(
+            f"{text} is a URL, and {what} is written to local paths only. Give a local path, "
+            "and copy what is there afterwards (for example with fsspec, or 'aws s3 cp')."
+        )
+    return Path(text).expanduser()
+
+
+def check_regular(
+    path: str | os.PathLike[str], *, error: type[OceansarError] = PathError
+) -> os.stat_result:
+    """Refuse what is no regular file: reading a pipe or a device may never end.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; links are followed.
+    error : type, optional
+        What to raise.
+
+    Returns
+    -------
+    os.stat_result
+        Of the file.
+
+    Raises
+    ------
+    OceansarError
+        `error`, if it does not exist, is a folder, a pipe, a device or a socket, or its links go
+        in a circle.
+    """
+    try:
+        status = os.stat(Path(path).expanduser())
+    except FileNotFoundError as missing:
+        raise error(f"{path} does not exist. Check the path.") from missing
+    except (OSError, ValueError) as wrong:
+        raise error(f"{path} cannot be read ({_reason(wrong)}). Check it.") from wrong
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise error(f"{path} must be a file, and is {kind}. Check the path.")
+    return status
+
+
+def read_regular(
+    path: str | os.PathLike[str],
+    *,
+    most: int,
+    error: type[OceansarError] = PathError,
+) -> bytes:
+    """Read a regular file of bounded size.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    most : int
+        Bytes that it may have.
+    error : type, optional
+        What to raise.
+
+    Returns
+    -------
+    bytes
+        Its content.
+
+    Raises
+    ------
+    OceansarError
+        `error`, if it is larger, cannot be read, or as of `check_regular`.
+    """
+    size = check_regular(path, error=error).st_size
+    if size > most:
+        raise error(
+            f"{path} has {size} bytes, and at most {most} are read of such a file. Check the path."
+        )
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            # what the system shows as a file of no bytes may give bytes without end
+            return file.read(size)
+    except OSError as wrong:
+        raise error(f"{path} cannot be read ({_reason(wrong)}). Check it.") from wrong
+
+
+def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Go through a folder and all below it, each once, links followed.
+
+    Parameters
+    ----------
+    root : str or path-like
+        The folder.
+
+    Yields
+    ------
+    folder : str
+        Its path.
+    folders, files : list of str
+        Names in it, sorted. What the caller takes out of `folders` is not entered.
+
+    Warns
+    -----
+    OceansarWarning
+        If folders cannot be read, with their count.
+
+    Notes
+    -----
+    A folder is known by its device and inode, so that links to folders above end nothing. File systems
+    in which the operating system shows itself (``/proc``) are left out.
+    """
+    seen: set[tuple[int, int]] = set()
+    pseudo = _pseudo_devices()
+    closed: list[OSError] = []
+
+    def is_new(folder: str) -> bool:
+        try:
+            status = os.stat(folder)
+        except OSError as error:
+            closed.append(error)
+            return False
+        key = (status.st_dev, status.st_ino)
+        if status.st_dev in pseudo or key in seen:
+            return False
+        seen.add(key)
+        return True
+
+    if not is_new(os.fspath(root)):
+        return
+    for folder, folders, files in os.walk(
+        root, followlinks=True, onerror=closed.append
+    ):
+        folders.sort()
+        yield folder, folders, sorted(files)
+        folders[:] = [name for name in folders if is_new(os.path.join(folder, name))]
+    if closed:
+        warn(
+            f"{len(closed)} folders below {root} cannot be read and are left out; the first is "
+            f"{closed[0].filename} ({_reason(closed[0])}). Check their permissions."
+        )
+
+
+def _pseudo_devices() -> set[int]:
+    found = {os.stat(path).st_dev for path in _PSEUDO if os.path.isdir(path)}
+    return found - {os.stat(os.sep).st_dev}
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
