@@ -6,6 +6,7 @@ import sys
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -214,10 +215,34 @@ def test_selection(product, opened):
     assert found(vignettes=np.array([1])) == [1]
     assert found(beam="wv2") == [1, 3]
     assert found(beam="wv2", vignettes=1) == [3]
-    assert found(vignettes=slice(9, 10)) == []
+    mask = [False, False, True, True]
+    assert found(vignettes=mask) == [2, 3]
+    for kind in (np.array, xr.DataArray, pd.Series, tuple):
+        assert found(vignettes=kind(mask)) == [2, 3]
+    assert found(vignettes=opened.beam == "wv2") == [1, 3]
+    assert found(beam="wv2", vignettes=[False, True]) == [3]
 
 
-@pytest.mark.parametrize("asked", [4, -5, "s1a-wv1", [0, 99], 1.5])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        4,
+        -5,
+        "s1a-wv1",
+        [0, 99],
+        1.5,
+        slice(9, 10),
+        [],
+        True,
+        np.True_,
+        np.array(False),
+        [True],
+        [False, False, True],
+        [False] * 4,
+        [True, 1, 2, 3],
+        np.array([0, 1], "datetime64[ns]"),
+    ],
+)
 def test_a_selection_that_is_not_there_is_named(product, asked):
     with pytest.raises(ProductError, match="none of the 4 vignettes"):
         open_wave_mode(product.path, vignettes=asked)
@@ -368,3 +393,17 @@ def test_a_simulated_product_says_so_and_a_real_one_does_not(opened, copy):
     real = open_wave_mode(copy.path, shape=SHAPE)
     assert "simulated" not in real.attrs
     assert "Copernicus Sentinel data" in real.attrs["source"]
+
+
+def test_positions_count_in_time_where_two_satellites_share_a_second(tmp_path):
+    paths = [
+        make_product(tmp_path / platform, platform=platform, start=f"2021-04-03T08:30:25.{part}")
+        for platform, part in (("S1A", "949829"), ("S1B", "149829"))
+    ]  # fmt: skip
+    whole = open_wave_mode(paths, shape=SHAPE)
+    for k in range(whole.sizes["vignette"]):
+        one = open_wave_mode(paths, shape=SHAPE, vignettes=k)
+        assert one.vignette_id.values.tolist() == [whole.vignette_id.values[k]]
+    mask = whole.platform == "S1B"
+    some = open_wave_mode(paths, shape=SHAPE, vignettes=mask)
+    assert set(some.platform.values.tolist()) == {"S1B"}

@@ -1,5 +1,8 @@
+import datetime as dt
+
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 from xoceansar import errors
 from xoceansar.conventions import class_attrs
 from xoceansar.ops import select
+
+EAST = dt.timezone(dt.timedelta(hours=2))
 
 
 @pytest.fixture
@@ -103,6 +108,28 @@ def test_longitudes_have_no_frame(west, width, lon, turns):
         (("2021-03-15", "2021-04"), [1, 2, 3, 4]),
         ((np.datetime64("2021-03-15T12:00"), np.datetime64("2021-03-29T11:59")), [1]),
         ("2019", []),
+        # 12:00 UTC in other zones
+        (("2021-03-15T14:00+02:00", "2021-03-15T14:00+0200"), [1]),
+        (("2021-03-15T12:00+02:00", "2021-03-15T13:59+02:00"), []),
+        ("2021-03-15T12:00Z", [1]),
+        ("2021-03-15 07:00-05", [1]),
+        (("2021-03-15T21:00:00.5+09:00", None), list(range(2, 8))),
+        ((dt.datetime(2021, 3, 15, 14, tzinfo=EAST), None), list(range(1, 8))),
+        ((dt.datetime(2021, 3, 15, 14, 1, tzinfo=EAST), None), list(range(2, 8))),
+        # a day, whole
+        (dt.date(2021, 3, 15), [1]),
+        ((dt.date(2021, 3, 1), dt.date(2021, 3, 15)), [0, 1]),
+        ((None, np.datetime64("2021-03-15")), [0, 1]),
+        ((None, np.datetime64("2021-03")), [0, 1, 2]),
+        ((None, np.datetime64("2021")), list(range(8))),
+        ((None, np.datetime64("2021-03-15T12")), [0, 1]),
+        ((None, dt.datetime(2021, 3, 15)), [0]),
+        (np.datetime64("2021-03"), [0, 1, 2]),
+        (pd.Period("2021-03"), [0, 1, 2]),
+        (
+            (xr.DataArray(np.datetime64("2021-03-15T12:00", "ns")), None),
+            list(range(1, 8)),
+        ),
     ],
 )
 def test_time(archive, time, expected):
@@ -158,6 +185,10 @@ def test_nothing_found_is_a_dataset_of_length_0(archive):
         ({"swh": ("a", 2)}, "takes numbers"),
         ({"time": "soon"}, "'soon'"),
         ({"time": 2021}, "period"),
+        ({"time": (0, 5)}, "int is no time|date or datetime"),
+        ({"time": (None, np.datetime64("NaT"))}, "NaT"),
+        ({"time": (None, pd.NaT)}, "NaT"),
+        ({"time": "2021-03-15T12:00 CEST"}, "CEST"),
         ({"time": ("2021-05", "2021-04")}, "ends before"),
         ({"region": (0, 10, 10, -10)}, "that rise"),
         ({"region": (0, 0, 10)}, "lon_min"),

@@ -183,3 +183,17 @@ class TestRefused:
         stacked = xr.concat([archive, archive], "more")
         with pytest.raises(errors.DimensionError, match="stack"):
             similar(archive, stacked)
+
+
+def test_a_mask_selects_and_is_not_taken_for_positions(archive):
+    wanted = np.zeros(60, bool)
+    wanted[[3, 41]] = True
+    expected = similar(archive, [3, 41])
+    for mask in (wanted, wanted.tolist(), xr.DataArray(wanted, dims="vignette")):
+        xr.testing.assert_identical(
+            similar(archive, mask).drop_attrs(), expected.drop_attrs()
+        )
+    assert similar(archive, ~np.ones(60, bool)).sizes["query"] == 0
+    for wrong in (True, wanted[:50], [True, 3], np.float64([1.0])):
+        with pytest.raises(errors.OceansarError, match="a query is"):
+            similar(archive, wrong)

@@ -61,6 +61,11 @@ class Annotation:
     denoised: bool
     grid: GeolocationGrid
 
+    @property
+    def middle(self) -> np.datetime64:
+        """UTC of the middle of the image."""
+        return self.first_line + (self.last_line - self.first_line) // 2
+
 
 @dataclass(frozen=True, eq=False)
 class Noise:

@@ -58,7 +58,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             Metres between pixels.
         shape : tuple of int, optional
             Number of pixels in azimuth and in range.
-        vignettes : int, slice, str or iterable of int or str, optional
+        vignettes : int, slice, str, iterable of int or str, or mask, optional
             Which vignettes; all by default.
         beam : {"wv1", "wv2"}, optional
             Keep one beam.

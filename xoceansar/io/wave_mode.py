@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
+from xoceansar._positions import positions_of
 from xoceansar.conventions import (
     LINE,
     SAMPLE,
@@ -22,12 +23,14 @@ from xoceansar.conventions import (
 from xoceansar.errors import (
     ChunkingError,
     DimensionError,
+    OceansarError,
     ProductError,
     VignetteError,
     warn,
 )
 from xoceansar.io.block import FIELDS, read_block
 from xoceansar.io.grid import GridSpec, VignetteGrid
+from xoceansar.io.names import VignetteName
 from xoceansar.io.product import Paths, Product, VignetteFiles, discover, expand
 from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.io.source import Options, Reader, Source, load_annotation, require_file
@@ -37,10 +40,13 @@ from xoceansar.sar.land import available as land_available
 __all__ = ["open_wave_mode"]
 
 Chunks = int | Mapping[str, int]
+#: Vignettes by index, by identifier, or by a mask (``True`` or ``False`` for each).
 Selection = int | slice | str | Iterable[int] | Iterable[str]
 Beam = Literal["wv1", "wv2"]
 
 _CORNER: Final = "corner"
+#: Middles by name that are so near may be in another order by the annotations.
+_UNTOLD: Final = np.timedelta64(2, "s")
 _STRINGS: Final = (
     "vignette_id",
     "beam",
@@ -87,8 +93,9 @@ def open_wave_mode(
         Metres between pixels, in azimuth and in ground range.
     shape : tuple of int, optional
         Number of pixels in azimuth and in range. The default, 19.2 km, fits both beams.
-    vignettes : int, slice, str or iterable of int or str, optional
-        Which vignettes: indices in order of time, or identifiers. All by default.
+    vignettes : int, slice, str, iterable of int or str, or mask, optional
+        Which vignettes: indices in order of time, identifiers, or True or False for each. All by
+        default.
     beam : {"wv1", "wv2"}, optional
         Keep one beam; `vignettes` then counts in what remains.
     chunks : int or mapping, optional
@@ -160,7 +167,10 @@ def open_wave_mode(
     size = _chunk_size(chunks)
     access = encode_options(storage_options)
     products = [discover(path, access) for path in expand(paths, access)]
-    chosen = _select(_listed(products), beam, vignettes)
+    listed = _listed(products)
+    if beam is not None:
+        listed = [one for one in listed if one[1].name.beam == beam]
+    chosen = listed if vignettes is None else _select(listed, beam, vignettes)
     if not options.land:
         warn(
             "land cannot be flagged: roaring-landmask is not installed. Install it with: "
@@ -222,40 +232,49 @@ def _listed(products: list[Product]) -> list[tuple[Product, VignetteFiles]]:
 
 
 def _select(
-    listed: list[tuple[Product, VignetteFiles]],
-    beam: Beam | None,
-    vignettes: Selection | None,
+    listed: list[tuple[Product, VignetteFiles]], beam: Beam | None, asked: Selection
 ) -> list[tuple[Product, VignetteFiles]]:
-    if beam is not None:
-        listed = [one for one in listed if one[1].name.beam == beam]
-    if vignettes is None:
-        return listed
-    if isinstance(vignettes, slice):
-        return listed[vignettes]
-    asked: list[Any] = (
-        [vignettes]
-        if isinstance(vignettes, str) or not isinstance(vignettes, Iterable)
-        else list(vignettes)
-    )
-    places = {files.name.stem: k for k, (_, files) in enumerate(listed)}
-    picked = []
-    for item in asked:
-        place = places.get(item.lower()) if isinstance(item, str) else _index(item)
-        if place is None or not -len(listed) <= place < len(listed):
-            raise ProductError(
-                f"vignettes={item!r} is none of the {len(listed)} vignettes"
-                f"{'' if beam is None else f' of beam {beam}'}. Give indices below "
-                f"{len(listed)} or identifiers such as {next(iter(places), 'none')!r}."
-            )
-        picked.append(place % len(listed))
-    return [listed[k] for k in sorted(set(picked))]
-
-
-def _index(item: Any) -> int | None:
+    """Vignettes by position in order of time, by identifier or by mask."""
+    listed = _in_time(listed)
+    of_beam = "" if beam is None else f" of beam {beam}"
+    where = f"vignettes={asked!r} is none of the {len(listed)} vignettes{of_beam}"
     try:
-        return operator.index(item)
-    except TypeError:
-        return None
+        picked = positions_of(
+            asked, len(listed), lambda: [files.name.stem for _, files in listed]
+        )
+    except OceansarError as error:
+        raise ProductError(f"{where}: {error}") from error
+    if not picked.size:
+        raise ProductError(f"{where}. Select some that are there, from 0.")
+    return [listed[k] for k in np.unique(picked)]
+
+
+def _in_time(
+    listed: list[tuple[Product, VignetteFiles]],
+) -> list[tuple[Product, VignetteFiles]]:
+    """Order as the opened vignettes are, by the middles of the images.
+
+    Names have whole seconds, which leave open the order of two satellites at one time: there,
+    and only there, the annotations tell.
+    """
+    rows = sorted(listed, key=lambda one: _middle(one[1].name))
+    middles = np.array([_middle(files.name) for _, files in rows], "datetime64[ns]")
+    near = np.diff(middles) <= _UNTOLD
+    unclear = np.r_[near, False] | np.r_[False, near] if len(rows) > 1 else near
+    for k in np.flatnonzero(unclear):
+        middles[k] = _middle_read(*rows[k])
+    return [rows[k] for k in np.argsort(middles, kind="stable")]
+
+
+def _middle(name: VignetteName) -> np.datetime64:
+    return name.start + (name.stop - name.start) // 2
+
+
+def _middle_read(product: Product, files: VignetteFiles) -> np.datetime64:
+    try:
+        return load_annotation(Source(product.store, files, 1.0)).middle
+    except VignetteError:
+        return _middle(files.name)
 
 
 def _open(product: Product, files: VignetteFiles, options: Options) -> _Opened:
@@ -300,7 +319,7 @@ def _located(source: Source, options: Options) -> dict[str, Any]:
     longitude, latitude = grid.centre
     corners = grid.corners
     return {
-        "time": note.first_line + (note.last_line - note.first_line) // 2,
+        "time": note.middle,
         "longitude": longitude,
         "latitude": latitude,
         "ground_heading": grid.heading,
@@ -312,9 +331,8 @@ def _located(source: Source, options: Options) -> dict[str, Any]:
 
 def _nowhere(source: Source, options: Options) -> dict[str, Any]:
     """Coordinates of a vignette of which only the name is known."""
-    name = source.files.name
     return {
-        "time": name.start + (name.stop - name.start) // 2,
+        "time": _middle(source.files.name),
         "longitude": np.nan,
         "latitude": np.nan,
         "ground_heading": np.nan,

@@ -1,5 +1,7 @@
 """Part of an archive: by time, region, beam, class, and the range of what was retrieved."""
 
+import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
@@ -17,6 +19,8 @@ T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
 Array = npt.NDArray[Any]
 
 _BEAMS: Final = ("wv1", "wv2")
+#: A time of day in a text: only beside one can a zone stand.
+_CLOCK: Final = re.compile(r"\d[T ]\s*\d")
 #: Degrees by which a longitude may pass an edge: what changing its frame rounds.
 _ROUNDING: Final = 1e-9
 
@@ -36,9 +40,11 @@ def select(
     ----------
     obj : Dataset or DataArray
         Anything along ``vignette``.
-    time : str, slice or pair, optional
+    time : str, date, slice or pair, optional
         A period, ``"2021-04"``; or first and last, both inclusive, None for an open end:
-        ``slice("2021-04-03", "2021-05")``, whose last ends with May.
+        ``slice("2021-04-03", "2021-05")``, whose last ends with May. A date, and a datetime64 of
+        any unit, mean what their text means. UTC, unless a text or a datetime has its own zone:
+        ``"2021-04-03T08:30+02:00"``.
     region : (lon_min, lat_min, lon_max, lat_max), optional
         Degrees, edges inside; longitudes from -180 to 180 or from 0 to 360. With lon_min greater
         than lon_max it lies across 180 degrees.
@@ -168,7 +174,7 @@ def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
 
 
 def _ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
-    if is_time and isinstance(wanted, str):
+    if is_time and _is_period(wanted):
         wanted = (wanted, wanted)
     if isinstance(wanted, slice) and wanted.step is None:
         wanted = (wanted.start, wanted.stop)
@@ -193,23 +199,45 @@ def _ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
     return low, high
 
 
+def _is_period(value: Any) -> bool:
+    """Whether a value names a stretch of time: a text, a day, a month, and no instant."""
+    day = isinstance(value, dt.date) and not isinstance(value, dt.datetime)
+    return day or isinstance(value, str | np.datetime64 | pd.Period)
+
+
 def _instant(value: Any, *, last: bool) -> np.datetime64 | None:
-    """Return a time; of a text such as '2021-04' its first or its last instant."""
+    """Return a time in UTC; of a period such as '2021-04' its first or its last instant."""
     if value is None:
         return None
+    if isinstance(value, xr.DataArray | np.ndarray) and value.ndim == 0:
+        value = np.asarray(value)[()]
     try:
-        if isinstance(value, str):
-            period = pd.Period(value)
+        if isinstance(value, np.datetime64 | pd.Timestamp) and pd.isna(value):
+            raise ValueError("it is missing")
+        if _is_period(value):
+            # A day or a datetime64 has the precision, and so the end, of its text.
+            period = pd.Period(value if isinstance(value, pd.Period) else str(value))
             stamp = period.end_time if last else period.start_time
-        else:
+            stamp -= _offset(value)
+        elif isinstance(value, dt.datetime):
             stamp = pd.Timestamp(value)
             if stamp.tzinfo is not None:
                 stamp = stamp.tz_convert("UTC").tz_localize(None)
+        else:
+            raise TypeError(f"{type(value).__name__} is no time")
         return stamp.to_datetime64()
     except (ValueError, TypeError) as error:
         raise OceansarError(
-            f"a time as '2021-04-03' or '2021-04-03T08:30' is needed; got {value!r}."
+            "a time as '2021-04-03' or '2021-04-03T08:30' is needed, or a date or datetime; got "
+            f"{value!r}."
         ) from error
+
+
+def _offset(value: Any) -> dt.timedelta:
+    """What a text with a clock time says that its zone is ahead of UTC, which periods drop."""
+    if not isinstance(value, str) or not _CLOCK.search(value):
+        return dt.timedelta(0)
+    return pd.Timestamp(value).utcoffset() or dt.timedelta(0)
 
 
 def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._positions import positions_of
 from xoceansar.conventions import EMBEDDING, VIGNETTE, annotate, history_line
 from xoceansar.errors import (
     DimensionError,
@@ -27,6 +28,10 @@ Query: TypeAlias = str | int | Sequence[str] | Sequence[int] | XarrayObject
 QUERY: Final = "query"
 NEIGHBOUR: Final = "neighbour"
 
+_QUERY: Final = (
+    "a query is vignettes of the archive, by vignette_id, position or mask; or embeddings; or "
+    "images"
+)
 #: Bytes of the archive that are read at once.
 _BLOCK_BYTES: Final = 32 << 20
 
@@ -46,9 +51,9 @@ def similar(
     ----------
     archive : Dataset or DataArray
         ``embedding_vector`` (vignette, embedding).
-    query : str, int, sequence of them, Dataset or DataArray
-        Vignettes of the archive, by ``vignette_id`` or by position, which are not matches of
-        themselves; embeddings (..., embedding) of the same model; or images, which are embedded.
+    query : str, int, sequence of them, mask, Dataset or DataArray
+        Vignettes of the archive, by ``vignette_id``, by position, or by True or False for each,
+        which are not matches of themselves; embeddings (..., embedding) of the same model; or images, which are embedded.
     k : int, default 10
         Neighbours of each query.
     metric : {"cosine", "inner"}
@@ -146,7 +151,7 @@ def _query_vectors(
     rows: xr.DataArray, query: Query, model: Model
 ) -> tuple[xr.DataArray, Array | None]:
     """Return the embeddings (query, embedding) and, of rows of the archive, their positions."""
-    if not isinstance(query, xr.Dataset | xr.DataArray):
+    if _names_rows(query):
         own = _positions(rows, query)
         vectors = rows.isel({VIGNETTE: own}).rename({VIGNETTE: QUERY})
         # in one chunk: each chunk of queries reads the archive
@@ -173,6 +178,13 @@ def _query_vectors(
     return vectors.expand_dims(QUERY), None
 
 
+def _names_rows(query: Any) -> bool:
+    """Whether a query says which vignettes are meant, and holds none itself."""
+    if isinstance(query, xr.DataArray):
+        return query.ndim < 2 and EMBEDDING not in query.dims
+    return not isinstance(query, xr.Dataset)
+
+
 def _check_same_model(rows: xr.DataArray, vectors: xr.DataArray) -> None:
     made = [data.attrs.get("weights_sha256") for data in (rows, vectors)]
     if None not in made and made[0] != made[1]:
@@ -184,34 +196,22 @@ def _check_same_model(rows: xr.DataArray, vectors: xr.DataArray) -> None:
 
 
 def _positions(rows: xr.DataArray, query: Any) -> Array:
-    wanted = np.atleast_1d(np.asarray(query))
-    n = rows.sizes[VIGNETTE]
-    if wanted.ndim == 1 and wanted.dtype.kind in "iu":
-        outside = wanted[(wanted < -n) | (wanted >= n)]
-        if outside.size:
-            raise OceansarError(
-                f"positions from 0 to {n - 1} are in the archive; got {outside[0]}."
+    def names() -> Array:
+        if "vignette_id" not in rows.coords:
+            raise MissingVariableError(
+                "the archive has no coordinate 'vignette_id' to look up an id. Give "
+                "positions, or add the coordinate."
             )
-        return np.where(wanted < 0, wanted + n, wanted).astype(np.int64)
-    if wanted.ndim != 1 or wanted.dtype.kind not in "UT" or not wanted.size:
-        raise OceansarError(
-            "a query is a vignette_id, a position, several of them, an embedding or images; "
-            f"got {query!r}."
-        )
-    if "vignette_id" not in rows.coords:
-        raise MissingVariableError(
-            "the archive has no coordinate 'vignette_id' to look up "
-            f"{str(wanted[0])!r}. Give positions, or add the coordinate."
-        )
-    known = np.asarray(rows.coords["vignette_id"].values).astype(str)
-    place = {name: i for i, name in reversed(list(enumerate(known)))}
-    absent = [str(name) for name in wanted if str(name) not in place]
-    if absent:
-        raise MissingVariableError(
-            f"no vignette of the archive has the id {absent[0]!r}. It has {n}: "
-            f"{known[:3].tolist()} ..."
-        )
-    return np.array([place[str(name)] for name in wanted], np.int64)
+        return np.asarray(rows.coords["vignette_id"].values)
+
+    if isinstance(query, list | tuple) and not query:
+        raise OceansarError(f"{_QUERY}; got {query!r}.")
+    try:
+        return positions_of(query, rows.sizes[VIGNETTE], names)
+    except MissingVariableError:
+        raise
+    except OceansarError as error:
+        raise OceansarError(f"{_QUERY}; got {query!r}: {error}") from error
 
 
 class _Archive:
