@@ -212,7 +212,7 @@ def _instant(value: Any, *, last: bool) -> np.datetime64 | None:
     if isinstance(value, xr.DataArray | np.ndarray) and value.ndim == 0:
         value = np.asarray(value)[()]
     try:
-        if isinstance(value, np.datetime64 | pd.Timestamp) and pd.isna(value):
+        if value is pd.NaT or (isinstance(value, np.datetime64) and np.isnat(value)):
             raise ValueError("it is missing")
         if _is_period(value):
             # A day or a datetime64 has the precision, and so the end, of its text.
@@ -234,7 +234,7 @@ def _instant(value: Any, *, last: bool) -> np.datetime64 | None:
 
 
 def _offset(value: Any) -> dt.timedelta:
-    """What a text with a clock time says that its zone is ahead of UTC, which periods drop."""
+    """Return by how much the zone of a text is ahead of UTC; periods drop zones."""
     if not isinstance(value, str) or not _CLOCK.search(value):
         return dt.timedelta(0)
     return pd.Timestamp(value).utcoffset() or dt.timedelta(0)
