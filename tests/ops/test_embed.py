@@ -8,6 +8,7 @@ import xarray as xr
 import xoceansar as xos
 from tests.conftest import write_tiny_model
 from xoceansar import errors
+from xoceansar.conventions import Quality
 from xoceansar.ops import embed, retrieve, swh
 
 
@@ -240,6 +241,50 @@ def test_a_block_that_the_reader_flagged_does_not_stop_the_run(images, tiny_mode
     assert result.quality.values.tolist() == flags.tolist()
     expected = retrieve(images, model=tiny_model).swh[2:]
     np.testing.assert_allclose(result.swh[2:], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("flags", [None, 0, int(Quality.LAND | Quality.SEA_ICE_HINT)])
+def test_wrong_units_are_the_same_error_with_quality_and_without(
+    images, tiny_model, flags, lazy
+):
+    if flags is not None:
+        images["quality"] = "vignette", np.full(6, flags, np.uint8)
+    images = images.chunk(vignette=2) if lazy else images
+    for wrong, said in (
+        ((images.sigma0 * 1000).astype(int), "floating-point"),
+        (10 * np.log10(images.sigma0.clip(1e-4)), "declared linear"),
+        ((images.sigma0 * 1e4).assign_attrs(units="dB"), "declared dB"),
+    ):
+        with pytest.raises(errors.UnitsError, match=said):
+            retrieve(images.assign(sigma0=wrong), model=tiny_model).compute()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_quality_that_became_a_float_works_and_comes_back_whole(
+    images, tiny_model, lazy
+):
+    flags = np.array([0, 4, 32, 0, 8, 0], np.uint8)
+    read = images.assign(quality=("vignette", flags))
+    read = read.chunk(vignette=2) if lazy else read
+    joined = read.where(read.quality < 32)
+    assert joined.quality.dtype.kind == "f"
+    found = retrieve(joined, model=tiny_model)
+    assert found.quality.dtype == np.uint8
+    assert found.quality.values.tolist() == [0, 4, 1, 0, 8, 0]
+    assert found.quality.attrs["flag_masks"].tolist() == [2**k for k in range(8)]
+    kept = flags < 32
+    assert np.isnan(found.swh.values).tolist() == (~kept).tolist()
+    expected = retrieve(read, model=tiny_model).swh.values[kept]
+    np.testing.assert_allclose(found.swh.values[kept], expected, atol=1e-5)
+    assert joined.oceansar.quality().values.tolist() == [0, 4, 1, 0, 8, 0]
+
+
+@pytest.mark.parametrize("values", [0.5, 256.0, -1.0, np.int16(300)])
+def test_what_is_no_flag_is_refused(images, values):
+    images["quality"] = "vignette", np.full(6, values)
+    with pytest.raises(errors.UnitsError, match="flag masks"):
+        images.oceansar.quality()
 
 
 def test_the_user_is_warned_of_a_simulated_model_when_the_graph_is_built(

@@ -5,6 +5,7 @@ import xarray as xr
 
 from tests.ops.conftest import with_corners
 from xoceansar import errors
+from xoceansar.conventions import Quality
 from xoceansar.models import runtime
 from xoceansar.ops import embed, icebergs
 from xoceansar.ops.joint import embed_and_icebergs
@@ -71,7 +72,12 @@ def test_a_broken_block_that_was_flagged_stops_nothing(placed, detecting, size):
         embed_and_icebergs(broken, model=detecting)
     with pytest.raises(errors.UnitsError, match="IPF"):
         icebergs(broken, model=detecting)
-    flagged = broken.assign(quality=("vignette", np.zeros(6, np.uint8)))
+    with pytest.raises(errors.UnitsError, match="IPF"):
+        icebergs(
+            broken.assign(quality=("vignette", np.zeros(6, np.uint8))), model=detecting
+        )
+    suspect = np.full(6, Quality.CALIBRATION_SUSPECT.value, np.uint8)
+    flagged = broken.assign(quality=("vignette", suspect))
     vector, found = embed_and_icebergs(flagged, model=detecting)
     assert np.isnan(vector).all()
     assert np.isnan(found.iceberg_count).all()

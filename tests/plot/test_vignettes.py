@@ -125,6 +125,10 @@ def test_flags_are_written_on_the_image():
     first, second = panels(plot.vignettes(ds))
     assert "no data, land" in [t.get_text() for t in second.texts]
     assert "no data, land" not in [t.get_text() for t in first.texts]
+    floats = ds.assign(quality=ds.quality.where([False, True]))
+    first, second = panels(plot.vignettes(floats))
+    assert "no data" in [t.get_text() for t in first.texts]
+    assert "no data, land" in [t.get_text() for t in second.texts]
 
 
 def test_the_needle_points_north():

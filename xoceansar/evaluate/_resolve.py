@@ -14,6 +14,7 @@ import numpy.typing as npt
 from xoceansar.evaluate._candidates import Candidates
 from xoceansar.evaluate._corners import Corners
 from xoceansar.evaluate._reference import NAT
+from xoceansar.sar.direction import wrap_angle
 
 __all__ = ["FLAG_MEANINGS", "Method", "Plan", "promoted", "resolve"]
 
@@ -199,12 +200,12 @@ def _values_of(
         weight = weight.reshape(*weight.shape, *(1,) * (array.ndim - 1))
         numbers = np.where(weight == 0, 0.0, _as_vectors(tail, period))
         mean = (weight * numbers).sum(axis=1)
-        out[plan.corners.row[complete]] = _as_numbers(mean, period)
+        out[plan.corners.row[complete]] = _as_numbers(mean, period, out.dtype)
     else:
         rows, mean = _means(
             plan.candidates.row[valid], _as_vectors(array[: valid.size][valid], period)
         )
-        out[rows] = _as_numbers(mean, period)
+        out[rows] = _as_numbers(mean, period, out.dtype)
     return out
 
 
@@ -237,11 +238,13 @@ def _as_vectors(array: npt.NDArray[Any], period: float | None) -> npt.NDArray[An
     return numbers if period is None else np.exp(2j * np.pi / period * numbers)
 
 
-def _as_numbers(mean: npt.NDArray[Any], period: float | None) -> npt.NDArray[Any]:
+def _as_numbers(
+    mean: npt.NDArray[Any], period: float | None, dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
     """Directions of vectors; none where opposite ones cancel."""
     if period is None:
         return mean
-    angle = np.angle(mean) * period / (2 * np.pi) % period
+    angle = wrap_angle(np.angle(mean) * (period / (2 * np.pi)), period, dtype)
     return np.where(np.abs(mean) > 1e-6, angle, np.nan)
 
 

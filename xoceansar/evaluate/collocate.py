@@ -21,16 +21,13 @@ from xoceansar.evaluate._reference import (
     understand,
 )
 from xoceansar.evaluate._resolve import Method, Plan
+from xoceansar.ops.directions import direction_of
 
 __all__ = ["collocate"]
 
 #: Names of the significant wave height where there is no standard name.
 _SWH_NAMES: Final = frozenset({"swh", "hs", "hm0", "vhm0", "vavh", "wvht"})
 _SWH: Final = "sea_surface_wave_significant_height"
-#: Names of directions whose attributes do not say so: ERA5 and WAVEWATCH III.
-_DIRECTIONS: Final = frozenset(
-    {"mwd", "mdts", "mdww", "dwi", "wdw", "dir", "dp", "pdir", "vmdr", "vpd", "wdir"}
-)
 
 
 def collocate(
@@ -94,8 +91,8 @@ def collocate(
     a match has missing values; its distance and offset, where known, are those of the nearest
     sample that was refused.
 
-    Directions, known by ``direction`` in their names or attributes and by their units, are
-    averaged as vectors. Directions *from* stay directions from: nothing is turned.
+    Directions (`xoceansar.ops.directions.direction_of`) are averaged as vectors. Directions *from*
+    stay directions from: nothing is turned.
 
     ERA5 with the dim ``expver`` is merged, the final version first; one ensemble ``number`` is
     dropped, several stay a dim, as do partitions and frequencies.
@@ -138,6 +135,7 @@ def collocate(
     if method == "linear":
         rows = np.unique(candidates.row)
         corners = around(known, vignettes, rows, span)
+    labels = labels_of(known, names)
     judged, strict = _judges(known, names, require)
     plan = Plan(
         method=method,
@@ -146,14 +144,13 @@ def collocate(
         corners=corners,
         judged=judged,
         strict=strict,
-        periods=_periods(known.data, names),
+        periods=_periods(known.data, (*names, *labels)),
     )
     place, step = candidates.place, candidates.step
     if corners is not None:
         place = np.concatenate([place, corners.place.ravel()])
         step = np.concatenate([step, corners.step.ravel()])
     indexers = known.indexers(place, step)
-    labels = labels_of(known, names)
     samples = {
         str(name): sampled(known.data[name], indexers) for name in (*names, *labels)
     }
@@ -243,16 +240,7 @@ def _is_wave_height(array: xr.DataArray) -> bool:
     return named or array.attrs.get("standard_name") == _SWH
 
 
-def _periods(data: xr.Dataset, names: list[Hashable]) -> dict[str, float]:
+def _periods(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, float]:
     """Full turn of each variable that is a direction."""
-    found = {}
-    for name in names:
-        attrs = data[name].attrs
-        words = f"{attrs.get('standard_name', '')} {attrs.get('long_name', '')} {name}"
-        units = str(attrs.get("units", "")).lower()
-        if "direction" in words.lower() or str(name).lower() in _DIRECTIONS:
-            if units.startswith("deg"):
-                found[str(name)] = 360.0
-            elif units.startswith("rad"):
-                found[str(name)] = 2 * np.pi
-    return found
+    known = {str(name): direction_of(data[name]) for name in names}
+    return {name: one.period for name, one in known.items() if one is not None}

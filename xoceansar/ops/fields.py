@@ -8,7 +8,9 @@ import xarray as xr
 
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs
 from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.ops.directions import direction_of
 from xoceansar.ops.layout import XarrayObject
+from xoceansar.sar.direction import wrap_angle
 
 __all__ = ["COLUMN", "ROW", "field"]
 
@@ -16,6 +18,8 @@ ROW: Final = "row"
 COLUMN: Final = "column"
 #: Coordinates that say where a tile is in the swath.
 _NEEDED: Final = (ROW, COLUMN, "azimuth_distance", "range_distance", "tile_size")
+#: Length of a mean of unit vectors under which their directions cancel.
+_NO_DIRECTION: Final = 1e-9
 #: Polarisations of a field that has several.
 _POLARISATION: Final = "polarisation"
 
@@ -50,8 +54,8 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
     Notes
     -----
     Lazy: loads nothing but ``row``, ``column`` and the distances. A cell reaches half-way to its neighbours. Where tiles overlap, its
-    value is the mean of all tiles that reach into it, by the area that each covers of it. Angles are
-    averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they
+    value is the mean of all tiles that reach into it, by the area that each covers of it. Directions
+    (`xoceansar.ops.directions.direction_of`) are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they
     are those of the cell's own tile.
     """
     if isinstance(obj, xr.DataArray):
@@ -119,10 +123,11 @@ def _single(data: xr.DataArray) -> xr.DataArray:
         and coord.dims == (VIGNETTE,)
     }
     out = _gridded(data, place)
-    kind = _averaging(data)
-    if kind is not None:
-        weights = (_weights(data, ROW), _weights(data, COLUMN))
-        out = _averaged(out, *weights, angles=kind == "angle")
+    averaged = _is_averaged(data)
+    if averaged:
+        direction = direction_of(data)
+        period = None if direction is None else direction.period
+        out = _averaged(out, _weights(data, ROW), _weights(data, COLUMN), period=period)
     keep = {
         name: coord
         for name, coord in data.coords.items()
@@ -136,7 +141,7 @@ def _single(data: xr.DataArray) -> xr.DataArray:
     out = out.drop_vars(list(out.coords)).assign_coords(keep | gridded)
     out.name = data.name
     out.attrs = (
-        {**data.attrs, "cell_methods": "area: mean"} if kind else dict(data.attrs)
+        {**data.attrs, "cell_methods": "area: mean"} if averaged else dict(data.attrs)
     )
     out.encoding = {k: v for k, v in data.encoding.items() if k == "_FillValue"}
     return out
@@ -176,19 +181,11 @@ def _missing(data: xr.DataArray) -> Any:
     return {"M": np.datetime64("NaT"), "U": "", "b": False}.get(kind, np.nan)
 
 
-def _averaging(data: xr.DataArray) -> str | None:
-    """Say how overlapping tiles are averaged: as numbers, as angles, or not at all."""
-    if (
-        data.dtype.kind != "f"
-        or "flag_values" in data.attrs
-        or "flag_masks" in data.attrs
-    ):
-        return None
-    if "ambiguity" in data.dims or "detection" in data.dims:
-        return None
-    if "direction" in str(data.attrs.get("standard_name", data.name)).split(" ")[0]:
-        return "angle"
-    return "number"
+def _is_averaged(data: xr.DataArray) -> bool:
+    """Whether overlapping tiles are averaged: numbers and angles are, flags and texts are not."""
+    flags = {"flag_values", "flag_masks"} & set(data.attrs)
+    ends = {"ambiguity", "detection"} & set(data.dims)
+    return data.dtype.kind == "f" and not flags and not ends
 
 
 def _middles(data: xr.DataArray, dim: str) -> npt.NDArray[np.float64]:
@@ -216,12 +213,16 @@ def _weights(data: xr.DataArray, dim: str) -> xr.DataArray:
 
 
 def _averaged(
-    own: xr.DataArray, rows: xr.DataArray, columns: xr.DataArray, *, angles: bool
+    own: xr.DataArray,
+    rows: xr.DataArray,
+    columns: xr.DataArray,
+    *,
+    period: float | None,
 ) -> xr.DataArray:
     out: xr.DataArray = xr.apply_ufunc(
         _average,
         own.chunk({ROW: -1, COLUMN: -1}) if own.chunks else own,
-        kwargs={"rows": rows.values, "columns": columns.values, "angles": angles},
+        kwargs={"rows": rows.values, "columns": columns.values, "period": period},
         input_core_dims=[[ROW, COLUMN]],
         output_core_dims=[[ROW, COLUMN]],
         dask="parallelized",
@@ -235,15 +236,20 @@ def _average(
     *,
     rows: npt.NDArray[np.float64],
     columns: npt.NDArray[np.float64],
-    angles: bool,
+    period: float | None,
 ) -> npt.NDArray[Any]:
-    """Average (..., row, column) by area; a cell whose own tile has no value stays missing."""
+    """Average (..., row, column) by area; a cell whose own tile has no value stays missing.
+
+    So does one whose directions cancel.
+    """
     known = np.isfinite(own)
     area = rows @ known.astype(float) @ columns.T
-    if angles:
-        turned = np.where(known, np.exp(1j * np.radians(np.where(known, own, 0))), 0)
-        mean = np.degrees(np.angle(rows @ turned @ columns.T)) % 360.0
-    else:
+    if period is None:
         total = rows @ np.where(known, own, 0).astype(float) @ columns.T
-        mean = total / np.where(area > 0, area, 1)
-    return np.where(known, mean, np.nan).astype(own.dtype)
+        mean = (total / np.where(area > 0, area, 1)).astype(own.dtype)
+    else:
+        angle = np.where(known, own, 0).astype(float) * (2 * np.pi / period)
+        total = rows @ np.where(known, np.exp(1j * angle), 0) @ columns.T
+        mean = wrap_angle(np.angle(total) * (period / (2 * np.pi)), period, own.dtype)
+        known = known & (np.abs(total) > _NO_DIRECTION * area)
+    return np.where(known, mean, np.asarray(np.nan, own.dtype))

@@ -15,6 +15,7 @@ from xoceansar.errors import (
     OceansarError,
     UnitsError,
 )
+from xoceansar.ops.directions import direction_of
 from xoceansar.sar.cells import (
     CellGrid,
     Statistic,
@@ -22,6 +23,7 @@ from xoceansar.sar.cells import (
     circular_statistic,
     count,
 )
+from xoceansar.sar.direction import wrap_angle
 
 __all__ = ["SEASONS", "By", "GridStatistic", "binned", "coverage", "grid"]
 
@@ -64,7 +66,7 @@ def grid(
     cell : float, default 2
         Side of a cell, degrees. A whole number of cells makes 180 degrees.
     statistic : {"mean", "median", "std", "min", "max", "count"}
-        What is said of the values in a cell. Directions (degrees, ``direction`` in their name)
+        What is said of the values in a cell. Directions (`xoceansar.ops.directions.direction_of`)
         are averaged as unit vectors, and have the circular standard deviation.
     by : {"season", "month"}, optional
         One grid for each season (DJF, MAM, JJA, SON) or month (1 to 12), all years together.
@@ -121,10 +123,13 @@ def grid(
             f"statistic must be one of {list(get_args(GridStatistic))}; got {statistic!r}."
         )
     data = choose(obj, variable)
-    circular = is_direction(data)
-    _check_values(data, statistic, circular)
+    direction = direction_of(data)
+    _check_values(data, statistic, direction is not None)
     kernel = partial(
-        _describe, kind=statistic, circular=circular, minimum=max(int(minimum), 1)
+        _describe,
+        kind=statistic,
+        period=None if direction is None else direction.period,
+        minimum=max(int(minimum), 1),
     )
     # Integers, as counts, have means that are none.
     kind = np.result_type(data.dtype, np.float32)
@@ -150,7 +155,7 @@ def _describe(
     size: int,
     *,
     kind: GridStatistic,
-    circular: bool,
+    period: float | None,
     minimum: int,
 ) -> tuple[Array, Array]:
     """Statistic and number of the finite values in each cell."""
@@ -159,11 +164,15 @@ def _describe(
     members = count(index, size)
     if kind == "count":
         return members, members
-    if circular and kind in ("mean", "std"):
-        described = circular_statistic(values, index, size, kind)
+    if period is not None and kind in ("mean", "std"):
+        degrees = values.astype(float) * (360 / period)
+        described = circular_statistic(degrees, index, size, kind) * (period / 360)
     else:
         described = cell_statistic(values, index, size, kind)
-    return np.where(members < minimum, np.nan, described), members
+    described = np.where(members < minimum, np.nan, described)
+    if period is not None and kind == "mean":
+        described = wrap_angle(described, period, np.result_type(values, np.float32))
+    return described, members
 
 
 def binned(
@@ -285,30 +294,6 @@ def choose(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> xr.Data
             f"there is no variable {variable!r} to gather in cells; found {known}."
         )
     return obj[variable]
-
-
-def is_direction(data: xr.DataArray) -> bool:
-    """Say whether a variable is a direction in degrees, which has no ordinary mean.
-
-    Parameters
-    ----------
-    data : DataArray
-        Its name and attributes, or those of the table, decide.
-
-    Returns
-    -------
-    bool
-        False for the standard error of a direction, which is a number like others.
-    """
-    attrs = {**VARIABLES.get(str(data.name), {}), **data.attrs}
-    name = str(attrs.get("standard_name", data.name))
-    units = str(attrs.get("units", ""))
-    words = f"{name} {data.name} {attrs.get('long_name', '')}".lower()
-    return (
-        units.startswith("deg")
-        and ("direction" in words or "heading" in words)
-        and "error" not in words
-    )
 
 
 def _check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_text
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
 from xoceansar.errors import (
     ChunkingError,
@@ -86,7 +87,7 @@ def find_images(obj: XarrayObject) -> tuple[xr.DataArray, Quantity]:
     DimensionError
         If the images lack ``line`` or ``sample``.
     UnitsError
-        If ``units`` is neither linear nor dB.
+        If ``units`` is neither linear nor dB, or the images are no floating-point numbers.
     """
     images = _named_images(obj) if isinstance(obj, xr.Dataset) else obj
     absent = [dim for dim in (LINE, SAMPLE) if dim not in images.dims]
@@ -115,10 +116,16 @@ def _named_images(ds: xr.Dataset) -> xr.DataArray:
 
 
 def _quantity(images: xr.DataArray) -> Quantity:
-    units = images.attrs.get("units")
+    units = attribute_text(images.attrs, "units")
+    if images.dtype.kind != "f":
+        raise UnitsError(
+            f"sigma0 must be real floating-point numbers; {images.name!r} is of {images.dtype}, "
+            "which looks like digital numbers or a quick-look. Calibrate first: "
+            "ds.oceansar.calibrate(), or xoceansar.open_wave_mode for a product."
+        )
     if units == "dB" or (units is None and images.name == "sigma0_db"):
         return "dB"
-    if units is None or str(units) in _LINEAR_UNITS:
+    if units is None or units in _LINEAR_UNITS:
         return "linear"
     raise UnitsError(
         f"sigma0 in linear units ('1') or in 'dB' is needed; {images.name!r} has units "

@@ -25,6 +25,7 @@ from xoceansar.ops.layout import (
     incidence_ends,
     profile_between,
 )
+from xoceansar.ops.quality import broken
 
 __all__ = ["NetworkInput", "detect", "embed", "embed_and_detect"]
 
@@ -45,16 +46,16 @@ class NetworkInput:
         Incidence angle, degrees; its two ends where the model's input depends on it.
     flags : DataArray or None
         In what each vignette differs from the training set.
-    flagged : bool
-        Whether a reader has flagged the vignettes: what does not look like sigma0 is then known to
-        be broken, and is no error of units.
+    flagged : DataArray of bool (...)
+        Whether a reader has flagged a vignette as broken: that it does not look like sigma0 is
+        then no error of units.
     """
 
     images: xr.DataArray
     quantity: Quantity
     incidence: xr.DataArray
     flags: xr.DataArray | None
-    flagged: bool
+    flagged: xr.DataArray
 
     @classmethod
     def of(
@@ -87,7 +88,7 @@ class NetworkInput:
         warn_if_simulated(handle)
         flags = guard(images, handle, on_domain)
         ends, _ = incidence_ends(images, handle.input, handle.name)
-        flagged = isinstance(obj, xr.Dataset) and "quality" in obj
+        flagged = chunk_like(broken(obj), images)
         return cls(images, quantity, chunk_like(ends, images), flags, flagged)
 
     def apply(
@@ -113,10 +114,12 @@ class NetworkInput:
             function,
             self.images,
             self.incidence,
-            kwargs={"quantity": self.quantity, "flagged": self.flagged, **kwargs},
+            self.flagged,
+            kwargs={"quantity": self.quantity, **kwargs},
             input_core_dims=[
                 [LINE, SAMPLE],
                 ["end"] if "end" in self.incidence.dims else [],
+                [],
             ],
             output_core_dims=[list(sizes) for sizes in outputs],
             dask="parallelized",
@@ -149,10 +152,10 @@ class NetworkInput:
 def embed(
     sigma0: Array,
     incidence: Array,
+    flagged: Array,
     *,
     handle: ModelHandle,
     quantity: Quantity,
-    flagged: bool,
 ) -> npt.NDArray[np.float32]:
     """Embed a block.
 
@@ -162,12 +165,12 @@ def embed(
         Images.
     incidence : ndarray (...) or (..., 2)
         Incidence angle, degrees.
+    flagged : ndarray of bool (...)
+        As of `NetworkInput`.
     handle : ModelHandle
         The model.
     quantity : {"linear", "dB"}
         Scale of `sigma0`.
-    flagged : bool
-        As of `NetworkInput`.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def embed(
     try:
         out = embed_block(images, angle, handle=handle, quantity=quantity)
     except UnitsError:
-        if not flagged:
+        if not flagged.all():
             raise
         out = _missing(len(images), handle.embedding_dim + 2)
     return _shaped(_with_precision(out, handle), sigma0)
@@ -187,21 +190,21 @@ def embed(
 def detect(
     sigma0: Array,
     incidence: Array,
+    flagged: Array,
     *,
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity,
-    flagged: bool,
 ) -> npt.NDArray[np.float32]:
     """Detect targets in a block.
 
     Parameters
     ----------
-    sigma0, incidence, handle
+    sigma0, incidence, flagged, handle
         As of `embed`.
     detector : DetectorSpec
         One of the model's.
-    quantity, flagged
+    quantity
         As of `embed`.
 
     Returns
@@ -215,7 +218,7 @@ def detect(
             images, angle, handle=handle, detector=detector, quantity=quantity
         )
     except UnitsError:
-        if not flagged:
+        if not flagged.all():
             raise
         out = _missing(len(images), detector.n_queries, 5)
     return _shaped(out, sigma0)
@@ -224,17 +227,17 @@ def detect(
 def embed_and_detect(
     sigma0: Array,
     incidence: Array,
+    flagged: Array,
     *,
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity,
-    flagged: bool,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Embed a block and detect targets in it, with one run of the backbone.
 
     Parameters
     ----------
-    sigma0, incidence, handle, detector, quantity, flagged
+    sigma0, incidence, flagged, handle, detector, quantity
         As of `detect`; the images have the size of the network's input.
 
     Returns
@@ -248,7 +251,7 @@ def embed_and_detect(
             images, angle, handle=handle, detector=detector, quantity=quantity
         )
     except UnitsError:
-        if not flagged:
+        if not flagged.all():
             raise
         out = _missing(len(images), handle.embedding_dim + 2)
         targets = _missing(len(images), detector.n_queries, 5)

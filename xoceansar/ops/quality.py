@@ -5,10 +5,20 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, Quality, quality_attrs
+from xoceansar.errors import UnitsError
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
 from xoceansar.sar.quality import BELOW_NOISE_LIMIT, NO_DATA_LIMIT
 
-__all__ = ["flag", "quality"]
+__all__ = ["broken", "flag", "quality", "whole_flags"]
+
+#: Bits with which a reader says that pixels may be anything, and no sigma0.
+_BROKEN = (
+    Quality.NO_DATA
+    | Quality.BELOW_NOISE
+    | Quality.SATURATED
+    | Quality.CALIBRATION_SUSPECT
+    | Quality.UNREADABLE
+)
 
 
 def quality(obj: XarrayObject) -> xr.DataArray:
@@ -17,7 +27,7 @@ def quality(obj: XarrayObject) -> xr.DataArray:
     Parameters
     ----------
     obj : Dataset or DataArray
-        A Dataset from `xoceansar.open_wave_mode` (its own ``quality`` is returned), or
+        A Dataset from `xoceansar.open_wave_mode` (its own ``quality`` is returned, as integers), or
         calibrated images or an embedding as for `xoceansar.ops.embed`.
 
     Returns
@@ -43,7 +53,7 @@ def quality(obj: XarrayObject) -> xr.DataArray:
     array([0, 1], dtype=uint8)
     """
     if isinstance(obj, xr.Dataset) and "quality" in obj:
-        return obj["quality"]
+        return whole_flags(obj["quality"])
     embedding = find_embedding(obj)
     if embedding is not None:
         return _from_embedding(embedding)
@@ -58,6 +68,76 @@ def quality(obj: XarrayObject) -> xr.DataArray:
         keep_attrs=True,
     )
     return _annotated(flags)
+
+
+def whole_flags(flags: xr.DataArray) -> xr.DataArray:
+    """Give ``quality`` its integers back, which a join or a mask made floats.
+
+    Parameters
+    ----------
+    flags : DataArray
+        Flag masks, as integers or as floats with missing values.
+
+    Returns
+    -------
+    DataArray of uint8
+        With the attributes of ``quality``; a missing value is ``no_data``. As it is where it is
+        uint8 already. Lazy where the flags are.
+
+    Raises
+    ------
+    UnitsError
+        If a value is no sum of flags; of lazy ones when they are computed.
+
+    Examples
+    --------
+    >>> whole_flags(xr.DataArray([4.0, np.nan])).values
+    array([4, 1], dtype=uint8)
+    """
+    if flags.dtype == np.uint8:
+        return flags
+    if flags.dtype.kind not in "iufb":
+        raise _no_flags(flags.dtype)
+    whole: xr.DataArray = xr.apply_ufunc(
+        _whole, flags, dask="parallelized", output_dtypes=[np.uint8], keep_attrs=True
+    )
+    return _annotated(whole)
+
+
+def _whole(flags: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    numbers = flags.astype(np.float64)
+    numbers = np.where(np.isnan(numbers), float(Quality.NO_DATA), numbers)
+    if not ((numbers % 1 == 0) & (numbers >= 0) & (numbers <= 255)).all():
+        raise _no_flags(
+            numbers[(numbers % 1 != 0) | (numbers < 0) | (numbers > 255)][0]
+        )
+    return numbers.astype(np.uint8)
+
+
+def _no_flags(found: object) -> UnitsError:
+    return UnitsError(
+        "'quality' holds flag masks, whole numbers from 0 to 255 (see its flag_meanings); got "
+        f"{found}. Rename the variable if it is something else: ds.rename(quality='my_quality')."
+    )
+
+
+def broken(obj: XarrayObject) -> xr.DataArray:
+    """Say which vignettes a reader has flagged as perhaps no sigma0 at all.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        With ``quality``, or without.
+
+    Returns
+    -------
+    DataArray of bool
+        False where nothing was flagged. Lazy where the flags are.
+    """
+    if not isinstance(obj, xr.Dataset) or "quality" not in obj:
+        return xr.DataArray(False)
+    flags = whole_flags(obj["quality"].reset_coords(drop=True))
+    return (flags & np.uint8(_BROKEN.value)) != 0
 
 
 def flag(flags: xr.DataArray, where: xr.DataArray, name: str) -> xr.DataArray:

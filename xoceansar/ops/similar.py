@@ -151,7 +151,7 @@ def _query_vectors(
     rows: xr.DataArray, query: Query, model: Model
 ) -> tuple[xr.DataArray, Array | None]:
     """Return the embeddings (query, embedding) and, of rows of the archive, their positions."""
-    if _names_rows(query):
+    if not isinstance(query, xr.Dataset | xr.DataArray) or _names_rows(query):
         own = _positions(rows, query)
         vectors = rows.isel({VIGNETTE: own}).rename({VIGNETTE: QUERY})
         # in one chunk: each chunk of queries reads the archive
@@ -178,11 +178,10 @@ def _query_vectors(
     return vectors.expand_dims(QUERY), None
 
 
-def _names_rows(query: Any) -> bool:
-    """Whether a query says which vignettes are meant, and holds none itself."""
-    if isinstance(query, xr.DataArray):
-        return query.ndim < 2 and EMBEDDING not in query.dims
-    return not isinstance(query, xr.Dataset)
+def _names_rows(query: XarrayObject) -> bool:
+    """Whether an array says which vignettes are meant, and holds none itself."""
+    is_list = isinstance(query, xr.DataArray) and query.ndim < 2
+    return is_list and EMBEDDING not in query.dims
 
 
 def _check_same_model(rows: xr.DataArray, vectors: xr.DataArray) -> None:

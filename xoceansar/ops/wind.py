@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_text
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import (
     DimensionError,
@@ -13,6 +14,7 @@ from xoceansar.errors import (
     MissingVariableError,
     UnitsError,
 )
+from xoceansar.ops.directions import direction_of, full_turn
 from xoceansar.ops.layout import (
     XarrayObject,
     centre_incidence,
@@ -34,7 +36,6 @@ __all__ = ["AMBIGUITY", "axis_variables", "find_heading", "gmf_wind"]
 #: The two ends of an axis.
 AMBIGUITY = "ambiguity"
 
-_DEGREES = frozenset({"degree", "degrees", "deg", "degree_true", "degrees_true"})
 #: Least fraction of the pixels with data, as for the input of a model.
 _LEAST_VALID = 0.5
 
@@ -225,7 +226,7 @@ def check_direction(
     DimensionError
         If its dims or sizes are not those of the vignettes.
     UnitsError
-        If it says that it is a direction 'from', or not in degrees.
+        If it is a direction 'from' (`xoceansar.ops.directions.direction_of`), or not in degrees.
     """
     if not isinstance(direction, xr.DataArray):
         raise DimensionError(
@@ -241,16 +242,23 @@ def check_direction(
             f"{strange}. Match it first, for example by collocation."
         )
     _check_same_vignettes(direction, values, name)
-    standard_name = str(direction.attrs.get("standard_name", ""))
-    if "from_direction" in standard_name:
+    if direction.dtype.kind not in "iuf":
         raise UnitsError(
-            f"{name} must say where the wind blows to, and this one is {standard_name!r}. Pass "
-            "(da + 180) % 360."
+            f"{name} must be in degrees clockwise from north; it is of {direction.dtype}."
         )
-    units = direction.attrs.get("units")
-    if units is not None and str(units) not in _DEGREES:
+    if full_turn(direction.attrs) != 360.0:
         raise UnitsError(
-            f"{name} must be in degrees clockwise from north; its units are {units!r}."
+            f"{name} must be in degrees clockwise from north; its units are "
+            f"{attribute_text(direction.attrs, 'units')!r}."
+        )
+    known = direction_of(direction)
+    if known is not None and known.sense == "from":
+        labels = ("standard_name", "long_name")
+        said = [f"{k} {direction.attrs[k]!r}" for k in labels if k in direction.attrs]
+        raise UnitsError(
+            f"{name} must say where the wind blows to, and this says where it comes from: name "
+            f"{direction.name!r}, {', '.join(said) or 'no attributes'}. Pass "
+            "((da + 180) % 360).assign_attrs(standard_name='wind_to_direction')."
         )
     out = direction.reset_coords(drop=True).drop_vars(
         [d for d in direction.dims if d in direction.coords]

@@ -10,6 +10,7 @@ from xoceansar._optional import require
 from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.layout import find_images
+from xoceansar.ops.quality import whole_flags
 from xoceansar.plot._boxes import boxes_along, draw_boxes
 from xoceansar.plot._style import CAUTION, INK, NO_DATA, provenance
 
@@ -331,11 +332,12 @@ def _short(true: Any, template: str) -> str:
 
 
 def _flags(ax: "Axes", one: xr.Dataset) -> None:
-    if "quality" not in one or one["quality"].ndim or not int(one["quality"]):
+    if "quality" not in one or one["quality"].ndim:
         return
-    raised = [
-        str(f.name).lower().replace("_", " ") for f in Quality(int(one["quality"]))
-    ]
+    flags = Quality(int(whole_flags(one["quality"])))
+    if not flags:
+        return
+    raised = [str(f.name).lower().replace("_", " ") for f in flags]
     ax.text(
         0.03, 0.97, ", ".join(raised), transform=ax.transAxes, va="top", fontsize=6.5,
         color="white", bbox={"boxstyle": "square,pad=0.25", "fc": CAUTION, "ec": "none"},

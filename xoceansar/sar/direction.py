@@ -6,6 +6,7 @@ The radar looks to the right of its track, so ``compass = ground_heading + 90 - 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ __all__ = [
     "encode_axis",
     "look_angle",
     "nearer_end",
+    "wrap_angle",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -43,7 +45,7 @@ def look_angle(direction: npt.ArrayLike, ground_heading: npt.ArrayLike) -> Array
     0.0
     """
     heading = np.asarray(ground_heading, np.float64)
-    return _wrapped(heading + 90.0 - np.asarray(direction, np.float64), 360.0)
+    return wrap_angle(heading + 90.0 - np.asarray(direction, np.float64), 360.0)
 
 
 def compass_direction(angle: npt.ArrayLike, ground_heading: npt.ArrayLike) -> Array:
@@ -105,7 +107,7 @@ def decode_axis(encoded: npt.ArrayLike) -> Array:
     20.0
     """
     pair = np.asarray(encoded, np.float64)
-    return _wrapped(np.degrees(np.arctan2(pair[..., 1], pair[..., 0])) / 2, 180.0)
+    return wrap_angle(np.degrees(np.arctan2(pair[..., 1], pair[..., 0])) / 2, 180.0)
 
 
 def axis_error(encoded: npt.ArrayLike) -> Array:
@@ -170,10 +172,33 @@ def nearer_end(axis: npt.ArrayLike, reference: npt.ArrayLike) -> Array:
     """
     one = np.asarray(axis, np.float64)
     away = np.abs(np.mod(one - np.asarray(reference, np.float64) + 180.0, 360.0) - 180)
-    return _wrapped(np.where(away > 90.0, one + 180.0, one + 0 * away), 360.0)
+    return wrap_angle(np.where(away > 90.0, one + 180.0, one + 0 * away), 360.0)
 
 
-def _wrapped(value: Array, period: float) -> Array:
-    """Bring angles into [0, period): the remainder of -1e-20 is the period itself."""
-    rest = np.mod(value, period)
-    return np.where(rest >= period, 0.0, rest)
+def wrap_angle(
+    value: npt.ArrayLike, period: float = 360.0, dtype: npt.DTypeLike = np.float64
+) -> npt.NDArray[Any]:
+    """Bring angles into one turn.
+
+    Parameters
+    ----------
+    value : array_like
+        Angles, in any unit.
+    period : float, default 360
+        A full turn in that unit.
+    dtype : dtype, optional
+        Of the result.
+
+    Returns
+    -------
+    ndarray
+        In [0, period), also where the remainder or its rounding to `dtype` gives the period
+        itself, as of -1e-20.
+
+    Examples
+    --------
+    >>> wrap_angle([-1e-20, 359.9999999], dtype="float32").tolist()
+    [0.0, 0.0]
+    """
+    rest = np.mod(np.asarray(value, np.float64), period).astype(dtype)
+    return np.where(rest >= np.asarray(period, dtype), np.asarray(0, dtype), rest)

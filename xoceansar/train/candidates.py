@@ -24,6 +24,7 @@ from xoceansar.ops.layout import (
     incidence_ends,
     profile_between,
 )
+from xoceansar.ops.quality import whole_flags
 
 __all__ = ["Candidates", "find_candidates"]
 
@@ -182,7 +183,7 @@ def _told_by_metadata(
             f"data.exclude must hold flags of quality; got {unknown}; known: {list(known)}."
         )
     if exclude and isinstance(ds, xr.Dataset) and "quality" in ds:
-        flags = np.nan_to_num(ds["quality"].values).astype(np.int64)
+        flags = whole_flags(ds["quality"]).values.astype(np.int64)
         for name in exclude:
             yield name, flags & known[name].value != 0
     elif exclude:

@@ -26,6 +26,7 @@ from xoceansar.ops.layout import (
     find_embedding,
     find_images,
 )
+from xoceansar.ops.quality import whole_flags
 from xoceansar.train.groups import groups_of
 from xoceansar.train.truth import Truth, find_truth
 
@@ -234,7 +235,7 @@ def _told_by_metadata(
     if OCEAN_CLASS in ds and truth.name != OCEAN_CLASS:
         reasons.append(("sea ice", _is_ice(ds[OCEAN_CLASS])))
     if "quality" in ds:
-        flags = np.nan_to_num(np.asarray(ds["quality"].values)).astype(np.int64)
+        flags = whole_flags(ds["quality"]).values.astype(np.int64)
         for name in _COVERED:
             bad = flags & Quality[name.upper()].value != 0
             reasons.append((name.removesuffix("_hint").replace("_", " "), bad))

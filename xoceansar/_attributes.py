@@ -1,0 +1,46 @@
+"""Attributes as people and files have them: texts, bytes, arrays of one text, None."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["attribute_text"]
+
+
+def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
+    """Read an attribute that is meant to be a text.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of a variable or a Dataset.
+    name : hashable
+        Which attribute.
+
+    Returns
+    -------
+    str or None
+        None where it is absent, None or NaN. Bytes are decoded; several texts in a row, as
+        ``flag_meanings`` of some files, become one with blanks between; numbers are written out.
+
+    Examples
+    --------
+    >>> attribute_text({"units": np.array([b"m"])}, "units")
+    'm'
+    """
+    return _text(attrs.get(name))
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, np.ndarray | list | tuple):
+        parts = [_text(item) for item in np.ravel(np.asarray(value, object)).tolist()]
+        known = [part for part in parts if part is not None]
+        return " ".join(known) if known else None
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    return str(value)
