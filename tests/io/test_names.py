@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xoceansar.io.names import parse_file, parse_product
+from xoceansar.io.names import VignetteName, parse_file, parse_product
 
 STEM = "s1a-wv1-slc-vv-20210403t083025-20210403t083028-026300-032390-001"
 
@@ -64,3 +64,32 @@ def test_product_names(name, expected):
 def test_other_names_are_not_product_names():
     assert parse_product("S2A_MSIL1C_20210403T083025.SAFE") is None
     assert parse_product("manifest.safe") is None
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        STEM.replace("20210403t083025", "20211303t083025"),
+        STEM.replace("20210403t083025", "20210431t083025"),
+        STEM.replace("t083028", "t083060"),
+        STEM.replace("20210403t083028", "20210403t083024"),  # ends before it begins
+        STEM.replace("20210403t083028", "20210404t083028"),
+        STEM.replace("2021", "9021"),
+        STEM.replace("026300", "000000"),
+        STEM.replace("026300", "٠٢٦٣٠٠"),
+        STEM.replace("s1a", "\u017f1a"),  # a long s
+        STEM[:-3] + "000",
+        STEM[:-3] + "999",
+    ],
+)
+def test_numbers_and_times_that_cannot_be_are_no_name(stem):
+    assert parse_file(f"annotation/{STEM}.xml") is not None
+    assert parse_file(f"annotation/{stem}.xml") is None
+    assert not VignetteName(stem).is_of_product
+
+
+def test_a_leap_second_is_a_time_of_a_name():
+    stem = STEM.replace("20210403t083025-20210403t083028", "20161231t235958-20161231t235960")  # fmt: skip
+    _, name = parse_file(f"annotation/{stem}.xml")
+    assert name.stop == np.datetime64("2017-01-01")
+    assert name.start == np.datetime64("2016-12-31T23:59:58")

@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from xoceansar.io.times import parse_utc
+
 __all__ = [
     "OcnName",
     "ProductName",
@@ -26,22 +28,26 @@ Role = Literal["annotation", "calibration", "noise", "measurement"]
 
 _PRODUCT: Final = re.compile(
     r"(?P<platform>S1[A-Z])_(?P<mode>[A-Z0-9]{2})_(?P<kind>[A-Z0-9]{3})[A-Z_]_"
-    r"(?P<level>[0-9])[A-Z]{3}_\d{8}T\d{6}_",
-    re.IGNORECASE,
+    r"(?P<level>[0-9])[A-Z]{3}_[0-9]{8}T[0-9]{6}_",
+    re.IGNORECASE | re.ASCII,
 )
 
 
 def _stem(kind: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<platform>s1[a-z])-(?P<beam>wv[12])-{kind}-(?P<polarisation>[vh]{{2}})-"
-        r"(?P<start>\d{8}t\d{6})-(?P<stop>\d{8}t\d{6})-"
-        r"(?P<orbit>\d{6})-(?P<datatake>[0-9a-f]{6})-(?P<number>\d{3})",
-        re.IGNORECASE,
+        r"(?P<start>[0-9]{8}t[0-9]{6})-(?P<stop>[0-9]{8}t[0-9]{6})-"
+        r"(?P<orbit>[0-9]{6})-(?P<datatake>[0-9a-f]{6})-(?P<number>[0-9]{3})",
+        re.IGNORECASE | re.ASCII,
     )
 
 
 _STEM: Final = _stem("slc")
 _OCN_STEM: Final = _stem("ocn")
+#: Images that fit into one orbit, every 14.66 seconds of 98.6 minutes: more are in no product.
+_MOST_IMAGES: Final = 403
+#: Between the first and the last line of an image lie 2.9 seconds.
+_LONGEST: Final = np.timedelta64(60, "s")
 _ROLES: Final[dict[tuple[str, str], Role]] = {
     ("", ".xml"): "annotation",
     ("calibration-", ".xml"): "calibration",
@@ -93,8 +99,20 @@ class VignetteName:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the stem is that of a Wave Mode SLC file."""
-        return _STEM.fullmatch(self.stem) is not None
+        """Whether the stem is that of a Wave Mode file, with times of the calendar."""
+        if self._pattern().fullmatch(self.stem) is None:
+            return False
+        try:
+            return bool(self.start <= self.stop)
+        except ValueError:
+            return False
+
+    @property
+    def is_of_product(self) -> bool:
+        """Whether it is valid, and a product can hold such an image."""
+        if not self.is_valid or not 1 <= self.number <= _MOST_IMAGES:
+            return False
+        return bool(self.orbit > 0 and self.stop - self.start <= _LONGEST)
 
     @property
     def platform(self) -> str:
@@ -129,12 +147,12 @@ class VignetteName:
     @property
     def start(self) -> np.datetime64:
         """First line, UTC, to the second."""
-        return _time(self._field("start"))
+        return parse_utc(self._field("start"))
 
     @property
     def stop(self) -> np.datetime64:
         """Last line, UTC, to the second."""
-        return _time(self._field("stop"))
+        return parse_utc(self._field("stop"))
 
 
 class OcnName(VignetteName):
@@ -148,13 +166,6 @@ class OcnName(VignetteName):
 
     def _pattern(self) -> re.Pattern[str]:
         return _OCN_STEM
-
-
-def _time(text: str) -> np.datetime64:
-    date, clock = text[:8], text[9:]
-    return np.datetime64(
-        f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}", "ns"
-    )
 
 
 def parse_product(name: str) -> ProductName | None:
@@ -209,7 +220,8 @@ def parse_file(path: str) -> tuple[Role, VignetteName] | None:
     if found is None or found.end() != len(stem):
         return None
     role = _ROLES.get((stem[: found.start()], suffix))
-    return None if role is None else (role, VignetteName(stem[found.start() :]))
+    name = VignetteName(stem[found.start() :])
+    return (role, name) if role is not None and name.is_of_product else None
 
 
 def parse_ocn_file(path: str) -> OcnName | None:
@@ -232,7 +244,5 @@ def parse_ocn_file(path: str) -> OcnName | None:
     'wv2'
     """
     file = PurePosixPath(path)
-    stem = file.stem.lower()
-    if file.suffix.lower() != ".nc" or _OCN_STEM.fullmatch(stem) is None:
-        return None
-    return OcnName(stem)
+    name = OcnName(file.stem.lower())
+    return name if file.suffix.lower() == ".nc" and name.is_of_product else None

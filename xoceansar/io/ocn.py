@@ -1,9 +1,11 @@
 """Open Level-2 OCN Wave Mode products: ESA's own waves and wind, one row for each vignette."""
 
 import os
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
@@ -13,7 +15,15 @@ import xarray as xr
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
 from xoceansar.conventions import Quality as Bits
 from xoceansar.errors import ProductError, UnsupportedProductError, VignetteError, warn
-from xoceansar.io._ocn_file import N_PARTITIONS, PARTITIONS, SCALARS, read_file
+from xoceansar.io._ocn_file import (
+    FLAGS,
+    N_PARTITIONS,
+    PARTITIONS,
+    SCALARS,
+    Vignette,
+    read_file,
+)
+from xoceansar.io.guard import guard
 from xoceansar.io.names import OcnName, parse_ocn_file, parse_product
 from xoceansar.io.product import Paths, expand
 
@@ -21,6 +31,9 @@ __all__ = ["open_ocn"]
 
 PARTITION: Final = "partition"
 _MEASUREMENT: Final = "measurement"
+#: Vignettes that a warning names.
+_MOST_SHOWN: Final = 3
+_LOOKS_SO: Final = re.compile(r"s1[a-z]-wv\d-ocn-[^/]*\.nc$", re.IGNORECASE)
 _STRINGS: Final = (
     "vignette_id",
     "beam",
@@ -31,15 +44,10 @@ _STRINGS: Final = (
     "ipf_version",
 )
 _COORDS: Final = (*_STRINGS, "time", "longitude", "latitude", "incidence", "ground_heading")  # fmt: skip
-_FLAGS: Final[Mapping[str, str]] = {
-    "swh_quality": "good medium low poor",
-    "wind_quality": "no_data bad suspect acceptable good",
-    "partition_ambiguity": "resolved not_resolved",
-    "partition_quality": "very_good good medium low poor",
-}
 _ANCILLARY: Final = {
     "swh": "swh_standard_error swh_quality",
-    "wind_speed": "wind_quality",
+    "wind_speed_mean": "wind_quality",
+    "wind_to_direction_mean": "wind_quality",
     "partition_swh": "partition_quality",
     "partition_to_direction": "partition_ambiguity",
 }
@@ -47,7 +55,8 @@ _ANCILLARY: Final = {
 _NOTES: Final[Mapping[str, dict[str, str]]] = {
     "sigma0_mean": {
         "long_name": "mean of the noise-corrected sigma0 of the vignette",
-        "comment": "linear; oswNrcsNeszCorr of the product, which is in decibel",
+        "comment": "linear; oswNrcsNeszCorr of the product, which is in decibel; where the product "
+        "has none, oswNrcs less the mean of owiNesz",
     },
     "nesz": {
         "long_name": "mean noise-equivalent sigma zero of the vignette",
@@ -58,11 +67,15 @@ _NOTES: Final[Mapping[str, dict[str, str]]] = {
         "comment": "oswWindDirection turned by 180 degrees; it follows the ECMWF direction"
     },
     "ground_heading": {
-        "comment": "oswHeading, the direction of the image lines; owiHeading of the same file "
-        "may differ by some 5 degrees"
+        "comment": "oswHeading, the direction of the image lines; owiHeading of the same file, with "
+        "which the winds of the grid were computed, may differ by some 5 degrees"
+    },
+    "wind_quality": {
+        "comment": "of wind_speed_mean; 'bad' where owiHeading is not the direction of the image "
+        "lines; -1: missing"
     },
     "partition_to_direction": {
-        "comment": "oswDirmet, from which the waves come, turned by 180 degrees"
+        "comment": "oswDirmet, which says to which direction the waves travel"
     },
 }
 
@@ -80,7 +93,7 @@ class _File:
     def where(self) -> str:
         return self.path if self.archive is None else f"{self.archive}/{self.path}"
 
-    def values(self) -> dict[str, Any]:
+    def read(self) -> Vignette:
         if self.archive is None:
             return read_file(self.path, self.name)
         with zipfile.ZipFile(self.archive) as archive:
@@ -130,10 +143,13 @@ def open_ocn(
     -----
     Reads every file at once: some 30 numbers of each 0.8 MB, and no spectrum. Fill values
     (-999, and negative ones of what cannot be negative) are missing values, and so is what an
-    older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. Directions are turned to
-    the convention of this library, towards which the wind blows and the waves travel.
-    ``time`` is the middle of the first and last second that the file states. ``wind_quality``
-    is the quality that nine in ten cells of the wind grid reach.
+    older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. A value that no sea has (a
+    wind of 300 m/s, a latitude of 95) is missing too, and its vignette is flagged
+    ``calibration_suspect``; both are counted in warnings. Directions are towards which the wind
+    blows and the waves travel: those of the wind are turned, those of the waves are so in the
+    product. ``time`` is the middle of the first and last second that the file states.
+    ``wind_quality`` is the quality that nine in ten cells of the wind grid reach; it is bad where
+    ``owiHeading``, with which their wind was computed, is not the direction of the image lines.
 
     References
     ----------
@@ -148,11 +164,11 @@ def open_ocn(
     if on_error not in ("flag", "raise"):
         raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
     files = _unique(_files(expand(paths)))
-    rows = [_row(file, raises=on_error == "raise") for file in files]
-    rows.sort(key=lambda row: (row["time"], row["vignette_id"]))
-    ds = _dataset(rows)
-    _note_absent(ds)
-    return ds
+    read = [_read(file, raises=on_error == "raise") for file in files]
+    read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
+    _note_absent(read)
+    _note_doubts(read)
+    return _dataset([one.values for one in read])
 
 
 def _files(paths: list[str]) -> Iterator[_File]:
@@ -172,24 +188,37 @@ def _files_of(path: str) -> Iterator[_File]:
         raise ProductError(f"{path} does not exist. Check the path.")
     if target.is_dir():
         inner = target / _MEASUREMENT
-        members = sorted(os.listdir(inner if inner.is_dir() else target))
-        for member in members:
-            if (name := parse_ocn_file(member)) is not None:
-                file = (inner if inner.is_dir() else target) / member
-                yield _File(str(file), name, _product_of(file))
+        folder = inner if inner.is_dir() else target
+        for member, name in _named(path, os.listdir(folder)):
+            yield _File(str(folder / member), name, _product_of(folder / member))
     elif zipfile.is_zipfile(target):
         with zipfile.ZipFile(target) as archive:
-            members = sorted(archive.namelist())
-        for member in members:
-            if (name := parse_ocn_file(member)) is not None:
-                yield _File(member, name, _product_of(PurePosixPath(member)), path)
+            members = archive.namelist()
+        for member, name in _named(path, members):
+            yield _File(member, name, _product_of(PurePosixPath(member)), path)
     elif target.suffix.lower() == ".zip":
         raise ProductError(
             f"{path} is not a whole zip archive. Download it again, or give the product's "
             ".SAFE folder."
         )
-    elif (name := parse_ocn_file(target.name)) is not None:
-        yield _File(path, name, _product_of(target.absolute()))
+    elif (known := parse_ocn_file(target.name)) is not None:
+        yield _File(path, known, _product_of(target.absolute()))
+
+
+def _named(path: str, members: list[str]) -> list[tuple[str, OcnName]]:
+    """Measurement files in order, with what their names say; others that look so are counted."""
+    files = [(member, parse_ocn_file(member)) for member in sorted(members)]
+    odd = [
+        member for member, name in files if name is None and _LOOKS_SO.search(member)
+    ]
+    if odd:
+        known = sum(name is not None for _, name in files)
+        warn(
+            f"{path}: {len(odd)} of {len(odd) + known} measurement files have names that cannot be "
+            f"(time, orbit or number) and are left out: {', '.join(odd[:_MOST_SHOWN])}. Give them "
+            "their names back."
+        )
+    return [(member, name) for member, name in files if name is not None]
 
 
 def _product_of(file: PurePosixPath | Path) -> str:
@@ -236,23 +265,24 @@ def _unique(files: Iterator[_File]) -> list[_File]:
     return list(kept.values())
 
 
-def _row(file: _File, *, raises: bool) -> dict[str, Any]:
+def _read(file: _File, *, raises: bool) -> Vignette:
     name = file.name
-    row: dict[str, Any] = {
+    known: dict[str, Any] = {
         "vignette_id": name.stem,
         "beam": name.beam,
         "platform": name.platform,
     }
     try:
-        row |= file.values()
-    except UnsupportedProductError:
-        raise
-    except (ProductError, zipfile.BadZipFile) as error:
+        with guard(name.stem, file.where):
+            found = file.read()
+    except VignetteError as error:
         if raises:
-            raise VignetteError(f"vignette {name.stem}: {error}") from error
-        warn(f"vignette {name.stem}: {error} Its row is missing.")
-        row |= _missing(name)
-    return row | {"product": file.product or row["source_product"]}
+            raise
+        warn(f"{error} Its row is missing.")
+        found = Vignette(_missing(name), absent=(), doubts=())
+    known |= found.values
+    known["product"] = file.product or known["source_product"]
+    return replace(found, values=known)
 
 
 def _missing(name: OcnName) -> dict[str, Any]:
@@ -298,22 +328,53 @@ def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:
     array = annotate(xr.DataArray(values, dims=dims), name, **_NOTES.get(name, {}))
     if name == "quality":
         array.attrs = quality_attrs()
-    if name in _FLAGS:
-        meanings = _FLAGS[name]
-        array.attrs["flag_values"] = np.arange(len(meanings.split()), dtype=np.int8)
-        array.attrs["flag_meanings"] = meanings
-        array.attrs["comment"] = "-1: missing"
+    if name in FLAGS:
+        meanings = FLAGS[name]
+        array.attrs["flag_values"] = np.arange(len(meanings), dtype=np.int8)
+        array.attrs["flag_meanings"] = " ".join(meanings)
+        array.attrs.setdefault("comment", "-1: missing")
     if name in _ANCILLARY:
         array.attrs["ancillary_variables"] = _ANCILLARY[name]
     return array
 
 
-def _note_absent(ds: xr.Dataset) -> None:
-    readable = (ds["quality"] & Bits.UNREADABLE.value) == 0
-    absent = int((ds["swh"].isnull() & readable).sum())
-    if absent:
-        warn(
-            f"{absent} of {ds.sizes[VIGNETTE]} vignettes have no total wave height "
-            "(oswTotalHs): products before mid-2022 and vignettes over land have none. Their "
-            "swh is missing; partition_swh may hold the heights of the swell partitions."
+def _note_absent(read: list[Vignette]) -> None:
+    """Say which values are missing because the files do not have them."""
+    counts = Counter(source for one in read for source in one.absent)
+    unfilled = sum(_has_no_height(one) for one in read)
+    if unfilled:
+        counts.pop(SCALARS["swh"].source, None)
+        note = (
+            f"{unfilled} of {len(read)} vignettes have no total wave height (oswTotalHs): products "
+            "before mid-2022 and vignettes over land have none. Their swh is missing; "
+            "partition_swh may hold the heights of the swell partitions."
         )
+    else:
+        note = f"some of {len(read)} files are of a layout that lacks variables."
+    if counts:
+        lacking = ", ".join(f"{source} (in {n})" for source, n in counts.items())
+        note += f" What comes from these is missing where the file has none: {lacking}."
+    if unfilled or counts:
+        warn(note)
+
+
+def _has_no_height(one: Vignette) -> bool:
+    readable = not one.values["quality"] & Bits.UNREADABLE.value
+    return bool(readable and np.isnan(one.values["swh"]))
+
+
+def _note_doubts(read: list[Vignette]) -> None:
+    """Say which values cannot be, and were left out."""
+    doubtful = [one for one in read if one.doubts]
+    if not doubtful:
+        return
+    shown = "; ".join(
+        f"{one.values['vignette_id']}: {', '.join(one.doubts)}"
+        for one in doubtful[:_MOST_SHOWN]
+    )
+    more = "" if len(doubtful) <= _MOST_SHOWN else "; ..."
+    warn(
+        f"{len(doubtful)} of {len(read)} vignettes have values that cannot be. These are left out and "
+        "the quality says 'calibration_suspect'; where a heading of the wind grid is wrong, the "
+        f"wind_quality says 'bad'. {shown}{more}."
+    )

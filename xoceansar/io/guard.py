@@ -1,0 +1,50 @@
+"""What a damaged file causes costs its vignette, and no other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xoceansar.errors import (
+    OceansarError,
+    ProductError,
+    UnsupportedProductError,
+    VignetteError,
+)
+
+__all__ = ["guard"]
+
+
+@contextmanager
+def guard(vignette: str, where: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a file of a vignette into one error that names both.
+
+    Parameters
+    ----------
+    vignette : str
+        Identifier of the vignette.
+    where : str
+        The file that is read, for messages.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    VignetteError
+        For any error inside, but for a product of another kind, a dependency that is not
+        installed and memory that is used up, which are no fault of the vignette.
+    """
+    try:
+        yield
+    except (VignetteError, UnsupportedProductError, MemoryError):
+        raise
+    except ProductError as error:
+        raise VignetteError(f"vignette {vignette}: {error}") from error
+    except (OceansarError, ImportError, NameError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise VignetteError(
+            f"vignette {vignette}: {where} cannot be read ({type(error).__name__}: {reason}). "
+            "Download the product again, or leave the vignette out."
+        ) from error
