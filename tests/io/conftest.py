@@ -1,5 +1,7 @@
 """Small Wave Mode products in the real format, with known backscatter."""
 
+import hashlib
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,3 +68,14 @@ class Copy:
         text = file.read_text()
         assert old in text, f"{old!r} is not in {file.name}"
         file.write_text(text.replace(old, new))
+        self.sign()
+
+    def sign(self) -> None:
+        """Make the checksums of the manifest those of the files, where a processor wrote them so."""
+        manifest = self.path / "manifest.safe"
+        text = manifest.read_text()
+        for file in [*self.path.rglob("*.xml"), *self.path.rglob("*.tiff")]:
+            md5 = hashlib.md5(file.read_bytes()).hexdigest()
+            pattern = rf"(/{file.name}\"/>\s*<checksum[^>]*>)[0-9a-f]*"
+            text = re.sub(pattern, rf"\g<1>{md5}", text)
+        manifest.write_text(text)

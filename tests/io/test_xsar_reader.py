@@ -71,6 +71,7 @@ def test_the_same_with_tables_that_vary_along_azimuth(copy):
 
         text = re.sub(rf"(<{tag}[^>]*>)([^<]*)", vary, file.read_text())
         file.write_text(re.sub(r"<line>\d+<", every(130), text))
+    copy.sign()
     direct, xsar = both(copy.path, vignettes=0)
     assert float(direct.nesz.max() / direct.nesz.min()) > 1.01
     assert_same(direct, xsar)

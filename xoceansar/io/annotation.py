@@ -29,6 +29,8 @@ __all__ = [
 
 _GRID = "geolocationGrid/geolocationGridPointList/geolocationGridPoint"
 _IMAGE = "imageAnnotation/imageInformation"
+#: Lines or samples that an image may have, of any mode.
+_LARGEST = 100_000
 _REMEDY = "Download the product again."
 
 
@@ -112,8 +114,8 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
         return Annotation(
             first_line=_time(text(root, f"{_IMAGE}/productFirstLineUtcTime")),
             last_line=_time(text(root, f"{_IMAGE}/productLastLineUtcTime")),
-            lines=_positive(int(text(root, f"{_IMAGE}/numberOfLines"))),
-            samples=_positive(int(text(root, f"{_IMAGE}/numberOfSamples"))),
+            lines=_size(root, "numberOfLines"),
+            samples=_size(root, "numberOfSamples"),
             azimuth_spacing=_positive(
                 float(text(root, f"{_IMAGE}/azimuthPixelSpacing"))
             ),
@@ -221,6 +223,13 @@ _Number = TypeVar("_Number", int, float)
 def _positive(value: _Number) -> _Number:
     if not 0 < value < np.inf:
         raise ValueError(f"a size or spacing is {value}, which must be positive")
+    return value
+
+
+def _size(root: etree._Element, tag: str) -> int:
+    value = int(text(root, f"{_IMAGE}/{tag}"))
+    if not 0 < value <= _LARGEST:
+        raise ValueError(f"<{tag}> is {value}; an image has at most {_LARGEST}")
     return value
 
 

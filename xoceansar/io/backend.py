@@ -28,6 +28,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         "vignette_chunks",
         "on_error",
         "uncalibrated",
+        "verify",
     )
 
     def open_dataset(
@@ -43,6 +44,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         vignette_chunks: Chunks = 8,
         on_error: Any = "flag",
         uncalibrated: bool = False,
+        verify: bool = True,
     ) -> xr.Dataset:
         """Open a product; every argument as for `xoceansar.open_wave_mode`.
 
@@ -68,6 +70,8 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             What to do with a vignette that cannot be read.
         uncalibrated : bool, optional
             Whether to keep a vignette whose calibration or noise file is missing.
+        verify : bool, optional
+            Whether the pixels are held to their checksums.
 
         Returns
         -------
@@ -86,6 +90,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             chunks=vignette_chunks,
             on_error=on_error,
             uncalibrated=uncalibrated,
+            verify=verify,
         )
         # What chunks={} keeps; without it xarray would join all vignettes in one chunk.
         for variable in ds.data_vars.values():

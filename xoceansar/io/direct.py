@@ -37,14 +37,21 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
     Raises
     ------
     VignetteError
-        If the measurement file is absent, cut short or of another size.
+        If the measurement file is absent, cut short, of another size or not what its checksum
+        says.
     """
     from xoceansar.sar.resample import area_weights, average_power
 
     path = require_file(source, "measurement")
     note = grid.annotation
     try:
-        numbers = read_numbers(source.store, path, note.lines, note.samples)
+        numbers = read_numbers(
+            source.store,
+            path,
+            note.lines,
+            note.samples,
+            source.files.md5.get("measurement"),
+        )
     except ProductError as error:
         raise VignetteError(f"vignette {source.vignette}: {error}") from error
     rows = area_weights(grid.line_edges_in, grid.edges_out(0))

@@ -15,6 +15,7 @@ import numpy as np
 from xoceansar.io.times import parse_utc
 
 __all__ = [
+    "ROLES",
     "OcnName",
     "ProductName",
     "Role",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 Role = Literal["annotation", "calibration", "noise", "measurement"]
+#: The four files of a vignette.
+ROLES: Final[tuple[Role, ...]] = ("annotation", "calibration", "noise", "measurement")
 
 _PRODUCT: Final = re.compile(
     r"(?P<platform>S1[A-Z])_(?P<mode>[A-Z0-9]{2})_(?P<kind>[A-Z0-9]{3})[A-Z_]_"

@@ -2,37 +2,53 @@
 
 import glob
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from xoceansar.errors import ProductError, UnsupportedProductError
+from lxml import etree
+
+from xoceansar._paths import refuse_lost_slash, walk
+from xoceansar.errors import ProductError, UnsupportedProductError, warn
 from xoceansar.io._xml import attribute, parse_xml
 from xoceansar.io.names import (
+    ROLES,
     ProductName,
     Role,
     VignetteName,
     parse_file,
     parse_product,
 )
-from xoceansar.io.remote import glob_url, is_url, open_remote_store
-from xoceansar.io.store import MANIFEST, Store, open_store
+from xoceansar.io.remote import glob_url, is_url, open_remote_stores
+from xoceansar.io.store import MANIFEST, Store, open_stores
 
 __all__ = ["Paths", "Product", "VignetteFiles", "discover", "expand"]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-_HREFS: Final = "//*[local-name()='dataObject']//*[local-name()='fileLocation']/@href"
+#: Bytes that a manifest may have: a real one has 2 kB for each vignette, of which there are 999 at most.
+_MANIFEST_BYTES: Final = 16 << 20
 _IPF: Final = (
     "//*[local-name()='xmlData']/*[local-name()='processing']"
     "/*[local-name()='facility']/*[local-name()='software']/@version"
 )
+_PROCESSED: Final = "//*[local-name()='xmlData']/*[local-name()='processing']/@stop"
 _FACILITY: Final = _IPF.replace("/*[local-name()='software']/@version", "/@name")
 #: How `xoceansar.simulate.write_safe` begins the name of its facility.
 _SIMULATED: Final = "Simulated"
 _MODE: Final = "string((//*[local-name()='instrumentMode']/*[local-name()='mode'])[1])"
 _KIND: Final = "string((//*[local-name()='productType'])[1])"
+_NUMBERS: Final = re.compile("[0-9]+")
+#: Files about radio-frequency interference, which have the stem of a vignette too.
+_NOT_READ: Final = "rfi-"
+#: How a manifest says that a file is part of a vignette: its schema, and its folder.
+_SCHEMAS: Final = frozenset(
+    f"s1Level1{kind}Schema"
+    for kind in ("Product", "Calibration", "Noise", "Measurement")
+)
+_FOLDERS: Final = frozenset({"annotation", "annotation/calibration", "measurement"})
 
 _REMEDIES: Final = {
     "OCN": "Level 2 already holds geophysical variables: open a Wave Mode one with "
@@ -55,6 +71,8 @@ class VignetteFiles:
         The stem that the four share.
     annotation, calibration, noise, measurement : str or None
         Paths relative to the manifest.
+    md5 : mapping of role to str
+        Checksums of those that have one.
     """
 
     name: VignetteName
@@ -62,6 +80,22 @@ class VignetteFiles:
     calibration: str | None = None
     noise: str | None = None
     measurement: str | None = None
+    md5: Mapping[Role, str] = field(default_factory=dict, hash=False)
+
+    def without_md5(self, role: Role) -> "VignetteFiles":
+        """Forget the checksum of a file, so that it is not checked.
+
+        Parameters
+        ----------
+        role : {"annotation", "calibration", "noise", "measurement"}
+            Which file.
+
+        Returns
+        -------
+        VignetteFiles
+            The same files.
+        """
+        return replace(self, md5={k: v for k, v in self.md5.items() if k != role})
 
     def path(self, role: Role) -> str:
         """Return the listed path, or the one that the specification gives the file.
@@ -102,17 +136,36 @@ class Product:
         In order of time.
     simulated : bool
         Whether the manifest says that the product was simulated.
+    processed : str
+        When the processor ended, as written in the manifest; empty where it does not say.
+    unknown : tuple of str
+        Files that the manifest lists as parts of vignettes, under names that are none.
     """
 
     store: Store
     ipf_version: str
     vignettes: tuple[VignetteFiles, ...]
     simulated: bool = False
+    processed: str = ""
+    unknown: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of the product's folder."""
         return self.store.name
+
+    @property
+    def version(self) -> tuple[tuple[int, ...], str]:
+        """What is larger for the better of two processings: IPF version, time of processing."""
+        return tuple(map(int, _NUMBERS.findall(self.ipf_version))), self.processed
+
+    @property
+    def unsigned(self) -> int:
+        """Number of listed files of which the manifest has no checksum."""
+        listed = [
+            role for one in self.vignettes for role in ROLES if getattr(one, role)
+        ]
+        return len(listed) - sum(len(one.md5) for one in self.vignettes)
 
 
 def expand(paths: Paths, options: str = "{}") -> list[str]:
@@ -139,13 +192,10 @@ def expand(paths: Paths, options: str = "{}") -> list[str]:
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[str] = []
     for item in given:
+        refuse_lost_slash(item)
         path = os.path.expanduser(os.fspath(item))
         if glob.has_magic(path) and not os.path.exists(path):
-            matches = (
-                glob_url(path, options)
-                if is_url(path)
-                else sorted(glob.glob(path, recursive=True))
-            )
+            matches = glob_url(path, options) if is_url(path) else sorted(_glob(path))
             if not matches:
                 raise ProductError(f"no path matches {path!r}. Check the pattern.")
             found += matches
@@ -156,49 +206,129 @@ def expand(paths: Paths, options: str = "{}") -> list[str]:
     return found
 
 
-def discover(path: str, options: str = "{}") -> Product:
-    """Read the manifest of a product and pair the files of each vignette by their stem.
+def _glob(pattern: str) -> set[str]:
+    """Paths that match; ``**`` enters each folder once, where links lead in a circle too."""
+    parts = pattern.split("/")
+    if "**" not in parts:
+        return set(glob.glob(pattern))
+    at = parts.index("**")
+    above, below = "/".join(parts[:at]), parts[at + 1 :] or ["*"]
+    found: set[str] = set()
+    for base in glob.glob(f"{above}/") if above else ["/" if at else "./"]:
+        for folder, inside, _ in walk(base):
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            found |= _glob("/".join([glob.escape(folder.rstrip("/")), *below]))
+    return found if above or at else {path.removeprefix("./") for path in found}
+
+
+def discover(path: str, options: str = "{}") -> list[Product]:
+    """Find the products at a path, and pair the files of each vignette by their stem.
 
     Parameters
     ----------
     path : str
-        A product's folder, its manifest or a zip archive of it; or the URL of one.
+        A product's folder, its manifest, a zip archive of products or a folder that holds them; or
+        the URL of one.
     options : str
         From `xoceansar.io.remote.encode_options`, for URLs.
 
     Returns
     -------
-    Product
-        Every vignette that any of its files announces: one whose other files are not listed is
-        there, to be reported when it is read.
+    list of Product
+        Every Wave Mode SLC product, with every vignette that any of its files announces: one whose
+        other files are not listed is there, to be reported when it is read.
 
     Raises
     ------
     UnsupportedProductError
-        If it is another Sentinel-1 product than Wave Mode SLC.
+        If all are other Sentinel-1 products than Wave Mode SLC.
     ProductError
-        If it is not a product, or its manifest is unusable.
+        If there is none, or a manifest is unusable.
+
+    Warns
+    -----
+    OceansarWarning
+        If some are other Sentinel-1 products, by name.
     """
     _refuse_by_name(path)
-    store = open_remote_store(path, options) if is_url(path) else open_store(path)
+    stores = open_remote_stores(path, options) if is_url(path) else open_stores(path)
+    products: list[Product] = []
+    others: list[UnsupportedProductError] = []
+    names: list[str] = []
+    for store in stores:
+        try:
+            products.append(_product(store))
+        except UnsupportedProductError as error:
+            others.append(error)
+            names.append(store.name)
+    if not products:
+        raise others[0]
+    if others:
+        warn(
+            f"{path} holds {len(stores)} products; {len(others)} are not Wave Mode SLC and are "
+            f"left out: {', '.join(names)}."
+        )
+    return products
+
+
+def _product(store: Store) -> Product:
     where = store.where(MANIFEST)
-    root = parse_xml(store.read(MANIFEST), where)
+    root = parse_xml(store.read(MANIFEST, _MANIFEST_BYTES), where)
     name = parse_product(store.name)
     mode = attribute(root, _MODE)[0].strip() or (name.mode if name else "")
     kind = attribute(root, _KIND)[0].strip() or (name.kind if name else "")
     if (mode, kind) != ("WV", "SLC"):
         raise _unsupported(store.name, mode, kind)
-    vignettes = _pair(attribute(root, _HREFS), where)
     versions = attribute(root, _IPF)
     if not versions:
         raise ProductError(
             f"{where} does not say which processor version made the product, on which the "
             "noise calibration depends. Download the product again."
         )
-    simulated = any(
-        facility.startswith(_SIMULATED) for facility in attribute(root, _FACILITY)
+    listed = list(_listed(root))
+    return Product(
+        store,
+        versions[0].strip(),
+        _pair(listed, where),
+        simulated=any(
+            facility.startswith(_SIMULATED) for facility in attribute(root, _FACILITY)
+        ),
+        processed=next(iter(attribute(root, _PROCESSED)), "").strip(),
+        unknown=tuple(one.href for one in listed if one.is_unknown),
     )
-    return Product(store, versions[0].strip(), vignettes, simulated)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A file as the manifest lists it."""
+
+    href: str
+    schema: str
+    md5: str | None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is said to be part of a vignette, and not named as one."""
+        if PurePosixPath(self.href).name.lower().startswith(_NOT_READ):
+            return False
+        part = (
+            self.schema in _SCHEMAS or str(PurePosixPath(self.href).parent) in _FOLDERS
+        )
+        return part and parse_file(self.href) is None
+
+
+def _listed(root: etree._Element) -> Iterator[_Listed]:
+    """Files of a manifest, in one pass whatever is nested in what."""
+    for stream in root.iter("{*}byteStream"):
+        parent = stream.getparent()
+        schema = "" if parent is None else parent.get("repID", "")
+        hrefs, md5 = [], None
+        for child in stream.iterchildren("{*}fileLocation", "{*}checksum"):
+            if child.tag.endswith("fileLocation"):
+                hrefs.append(child.get("href", ""))
+            elif child.get("checksumName") == "MD5" and child.text:
+                md5 = child.text.strip()
+        yield from (_Listed(href, schema, md5) for href in hrefs)
 
 
 def _refuse_by_name(path: str) -> None:
@@ -223,27 +353,36 @@ def _unsupported(name: str, mode: str, kind: str) -> UnsupportedProductError:
     )
 
 
-def _pair(hrefs: list[str], where: str) -> tuple[VignetteFiles, ...]:
+def _pair(listed: list[_Listed], where: str) -> tuple[VignetteFiles, ...]:
     # The order of the manifest is not the same for every kind of file: the stem decides.
     parts: dict[VignetteName, dict[Role, str]] = {}
-    for href in hrefs:
-        found = parse_file(href)
-        if found is None:
+    sums: dict[VignetteName, dict[Role, str]] = {}
+    for one in listed:
+        known = parse_file(one.href)
+        if known is None:
             continue
-        role, name = found
-        path = str(PurePosixPath(href))
-        if ".." in PurePosixPath(path).parts or path.startswith("/"):
-            raise ProductError(f"{where} names a file outside the product: {href!r}.")
+        role, name = known
+        path = PurePosixPath(one.href)
+        if ".." in path.parts or path.is_absolute():
+            raise ProductError(
+                f"{where} names a file outside the product: {one.href!r}. Download the product "
+                "again."
+            )
         mine = parts.setdefault(name, {})
-        if mine.setdefault(role, path) != path:
+        if mine.setdefault(role, str(path)) != str(path):
             raise ProductError(
                 f"{where} lists two {role} files for vignette {name.stem}: "
                 f"{mine[role]} and {path}. Download the product again."
             )
+        if one.md5 is not None:
+            sums.setdefault(name, {})[role] = one.md5
     if not parts:
         raise ProductError(
             f"{where} lists no Wave Mode SLC file (s1x-wvN-slc-...). Download the product "
             "again."
         )
-    files = [VignetteFiles(name, **roles) for name, roles in parts.items()]
+    files = [
+        VignetteFiles(name, **roles, md5=sums.get(name, {}))
+        for name, roles in parts.items()
+    ]
     return tuple(sorted(files, key=lambda f: (f.name.start, f.name.number)))

@@ -2,7 +2,9 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -13,7 +15,7 @@ import numpy as np
 from xoceansar._optional import require
 from xoceansar._paths import is_url
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io.store import MANIFEST, Bytes, Store
+from xoceansar.io.store import MANIFEST, Bytes, Store, manifests
 
 __all__ = [
     "StorageOptions",
@@ -21,13 +23,23 @@ __all__ = [
     "glob_url",
     "is_url",
     "open_filesystem",
-    "open_remote_store",
+    "open_remote_stores",
+    "storage_errors",
+    "with_limits",
 ]
 
 #: Keyword arguments of an fsspec file system: credentials, an endpoint.
 StorageOptions = Mapping[str, Any]
 
 _ARCHIVE: Final = ".zip"
+_S3: Final = ("s3", "s3a")
+#: Seconds to connect and to wait for bytes, and attempts of botocore and of s3fs: together a server
+#: that never answers holds a call for a minute.
+_CONNECT, _READ, _ATTEMPTS = 5, 15, 2
+#: Packages below fsspec whose errors are not those of the operating system.
+_FOREIGN: Final = frozenset(
+    {"aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google"}
+)
 
 
 def encode_options(options: StorageOptions | None) -> str:
@@ -83,7 +95,10 @@ def open_filesystem(url: str, options: str) -> tuple[Any, str]:
     core = require("fsspec.core", extra="archive")
     protocol = url.rpartition("::")[2].partition("://")[0]
     try:
-        filesystem, path = core.url_to_fs(url, **{protocol: json.loads(options)})
+        with storage_errors():
+            filesystem, path = core.url_to_fs(
+                url, **{protocol: with_limits(url, json.loads(options))}
+            )
     except ImportError:
         # fsspec says which package; `require` says how to install it here
         require({"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(protocol, "adlfs"),
@@ -94,7 +109,67 @@ def open_filesystem(url: str, options: str) -> tuple[Any, str]:
             f"{url} cannot be opened: {error}. Give a local path, or a URL such as "
             "s3://bucket/S1A_WV_SLC__....SAFE."
         ) from error
+    except OSError as error:
+        raise _unreachable(url, error) from error
+    if protocol in _S3:
+        archive = getattr(filesystem, "fo", None)  # of zip:// through s3://
+        getattr(archive, "fs", filesystem).retries = _ATTEMPTS
     return filesystem, str(path)
+
+
+def with_limits(url: str, options: StorageOptions) -> dict[str, Any]:
+    """Bound how long a server may not answer, where the options do not say.
+
+    Parameters
+    ----------
+    url : str
+        What is opened.
+    options : mapping
+        Keyword arguments of its file system.
+
+    Returns
+    -------
+    dict
+        The same, for ``s3://`` with time-outs and few attempts in ``config_kwargs``.
+    """
+    if url.rpartition("::")[2].partition("://")[0] not in _S3:
+        return dict(options)
+    limits = {
+        "connect_timeout": _CONNECT,
+        "read_timeout": _READ,
+        "retries": {"total_max_attempts": _ATTEMPTS},
+    }
+    return {**options, "config_kwargs": limits | options.get("config_kwargs", {})}
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Raise the errors of what lies below fsspec as OSError, with the cause alone.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    OSError
+        In place of an error of botocore, aiohttp and the like (no credentials, no server, no answer
+        in time); all else passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+        if isinstance(error, OSError) or not packages & _FOREIGN:
+            raise
+        raise OSError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _unreachable(url: str, error: Exception) -> ProductError:
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return ProductError(
+        f"{url} cannot be read ({reason}). Check the URL, the credentials and the network."
+    )
 
 
 def glob_url(pattern: str, options: str) -> list[str]:
@@ -112,10 +187,13 @@ def glob_url(pattern: str, options: str) -> list[str]:
     list of str
         URLs in alphabetical order.
     """
-    filesystem, path = open_filesystem(pattern.partition("*")[0], options)
-    del path
+    filesystem, _ = open_filesystem(pattern.partition("*")[0], options)
     filesystem.invalidate_cache()
-    found = filesystem.glob(pattern)
+    try:
+        with storage_errors():
+            found = filesystem.glob(pattern)
+    except OSError as error:
+        raise _unreachable(pattern, error) from error
     return sorted(str(filesystem.unstrip_protocol(one)) for one in found)
 
 
@@ -153,23 +231,34 @@ class RemoteStore(Store):
 
     def size(self, path: str) -> int | None:
         """Size of a file in bytes, by one listing of the product; None where it is absent."""
-        return _sizes(self.root, self.options).get(str(PurePosixPath(path)))
+        try:
+            sizes = _sizes(self.root, self.options)
+        except OSError as error:
+            raise _unreachable(self.where(path), error) from error
+        return sizes.get(str(PurePosixPath(path)))
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int) -> bytes:
         """Read a small file."""
+        size = self.size(path)
+        if size is not None and size > most:
+            raise ProductError(
+                f"{self.where(path)} has {size} bytes, and such a file has at most {most}: it is "
+                "not read. Upload the product again."
+            )
         filesystem, root = open_filesystem(self.root, self.options)
         try:
-            return bytes(filesystem.cat_file(_join(root, path)))
-        except (OSError, KeyError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            with storage_errors():
+                return bytes(filesystem.cat_file(_join(root, path)))
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ProductError(
-                f"{self.where(path)} cannot be read ({reason}). Restore the file, or check the "
-                "credentials and the network."
+                f"{self.where(path)} is damaged ({error}). Upload the archive again."
             ) from error
+        except (OSError, KeyError) as error:
+            raise _unreachable(self.where(path), error) from error
 
-    def buffer(self, path: str) -> Bytes:
+    def buffer(self, path: str, most: int) -> Bytes:
         """Fetch a large file whole."""
-        return np.frombuffer(self.read(path), np.uint8)
+        return np.frombuffer(self.read(path, most), np.uint8)
 
     def gdal_path(self, path: str) -> str:
         """Refuse: GDAL has its own way to credentials, which are not passed on."""
@@ -182,7 +271,8 @@ class RemoteStore(Store):
 @lru_cache(maxsize=4)
 def _sizes(root: str, options: str) -> dict[str, int]:
     filesystem, path = open_filesystem(root, options)
-    found = filesystem.find(path, detail=True)
+    with storage_errors():
+        found = filesystem.find(path, detail=True)
     start = len(path.rstrip("/")) + 1 if path else 0
     return {name[start:]: int(info["size"]) for name, info in found.items()}
 
@@ -193,20 +283,21 @@ def _join(root: str, path: str) -> str:
     )
 
 
-def open_remote_store(url: str, options: str) -> RemoteStore:
-    """Find the files of a product on object storage.
+def open_remote_stores(url: str, options: str) -> list[RemoteStore]:
+    """Find the files of the products at a URL.
 
     Parameters
     ----------
     url : str
-        URL of a product's folder, of its ``manifest.safe`` or of a zip archive of it.
+        URL of a product's folder, of its ``manifest.safe``, of a zip archive of products or of a
+        folder that holds them.
     options : str
         From `encode_options`.
 
     Returns
     -------
-    RemoteStore
-        The files.
+    list of RemoteStore
+        The files of each product, by the names of their folders.
 
     Raises
     ------
@@ -218,35 +309,28 @@ def open_remote_store(url: str, options: str) -> RemoteStore:
         url = url.rpartition("/")[0]
     filesystem, path = open_filesystem(url, options)
     try:
-        filesystem.invalidate_cache()  # a product may have come since the last listing
-        _sizes.cache_clear()
-        archived = path.lower().endswith(_ARCHIVE) and filesystem.isfile(path)
-        root = f"zip://{_prefix(url, options)}::{url}" if archived else url
-        known = MANIFEST in _sizes(root, options)
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        raise ProductError(
-            f"{url} cannot be listed ({reason}). Check the URL and the credentials."
-        ) from error
-    if not known:
-        raise ProductError(
-            f"{url} has no {MANIFEST}: it does not exist, or is not a Sentinel-1 product. Give "
-            "the folder whose name ends in .SAFE, or its zip archive."
-        )
-    inside = root.partition("::")[0].partition("://")[2].rstrip("/") if archived else ""
-    name = inside.rpartition("/")[2] or url.rpartition("/")[2]
-    return RemoteStore(root, name.removesuffix(_ARCHIVE), options)
-
-
-def _prefix(url: str, options: str) -> str:
-    """Folder inside an archive that holds the manifest."""
-    try:
-        found = sorted(_sizes(f"zip://::{url}", options), key=len)
+        with storage_errors():
+            filesystem.invalidate_cache()  # a product may have come since the last listing
+            _sizes.cache_clear()
+            archived = path.lower().endswith(_ARCHIVE) and filesystem.isfile(path)
+        folders = manifests(_sizes(f"zip://::{url}" if archived else url, options))
     except zipfile.BadZipFile as error:
         raise ProductError(
             f"{url} is not a whole zip archive ({error}). Upload it again."
         ) from error
-    for name in found:
-        if name.split("/")[-1] == MANIFEST:
-            return name[: -len(MANIFEST)].rstrip("/")
-    raise ProductError(f"{url} holds no {MANIFEST}: it is not a Sentinel-1 product.")
+    except OSError as error:
+        raise _unreachable(url, error) from error
+    if not archived:  # what lies deeper belongs to other places
+        folders = [folder for folder in folders if folder.count("/") <= 1]
+    if not folders:
+        raise ProductError(
+            f"{url} has no {MANIFEST}: it does not exist, or is not a Sentinel-1 product. Give "
+            "the folder whose name ends in .SAFE, or its zip archive."
+        )
+    return [_store(url, folder.rstrip("/"), archived, options) for folder in folders]
+
+
+def _store(url: str, folder: str, archived: bool, options: str) -> RemoteStore:
+    root = f"zip://{folder}::{url}" if archived else f"{url}/{folder}".rstrip("/")
+    name = folder.rpartition("/")[2] or url.rpartition("/")[2]
+    return RemoteStore(root, name.removesuffix(_ARCHIVE), options)

@@ -1,7 +1,7 @@
 """One vignette to read: what a task carries, and what it loads of the annotations."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from xoceansar.errors import ProductError, VignetteError
 from xoceansar.io.annotation import (
@@ -14,12 +14,15 @@ from xoceansar.io.annotation import (
 from xoceansar.io.grid import GridSpec
 from xoceansar.io.names import Role
 from xoceansar.io.product import VignetteFiles
-from xoceansar.io.store import Store
+from xoceansar.io.store import Store, check_md5
 from xoceansar.sar.calibrate import Vectors
 
 __all__ = ["Options", "Reader", "Source", "Tables", "load_annotation", "load_tables"]
 
 Reader = Literal["direct", "xsar"]
+
+#: Bytes that an annotation, a calibration or a noise file may have: real ones have up to 0.4 MB.
+_XML_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,10 @@ def load_annotation(source: Source) -> Annotation:
     VignetteError
         If the file is absent or unusable.
     """
-    path = require_file(source, "annotation")
+    data = _read(source, "annotation")
+    where = source.store.where(source.files.path("annotation"))
     try:
-        data = source.store.read(path)
-        return parse_annotation(data, source.files.name, source.store.where(path))
+        return parse_annotation(data, source.files.name, where)
     except ProductError as error:
         raise VignetteError(f"vignette {source.vignette}: {error}") from error
 
@@ -139,11 +142,10 @@ def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
     name, store = source.files.name, source.store
     found: dict[Role, bytes | None] = {}
     for role in ("calibration", "noise"):
-        if uncalibrated and store.size(source.files.path(role)) is None:
+        if uncalibrated and not _is_there(source, role):
             found[role] = None
         else:
-            path = require_file(source, role)
-            found[role] = _read(source, path)
+            found[role] = _read(source, role)
     try:
         calibration, noise = found["calibration"], found["noise"]
         return Tables(
@@ -181,7 +183,7 @@ def require_file(source: Source, role: Role) -> str:
         If it is absent: names the vignette, the file and the remedy.
     """
     path = source.files.path(role)
-    if source.store.size(path) is not None:
+    if _is_there(source, role):
         return path
     hint = (
         ", or pass uncalibrated=True to go on without it"
@@ -194,8 +196,19 @@ def require_file(source: Source, role: Role) -> str:
     )
 
 
-def _read(source: Source, path: str) -> bytes:
+def _is_there(source: Source, role: Role) -> bool:
     try:
-        return source.store.read(path)
+        return source.store.size(source.files.path(role)) is not None
     except ProductError as error:
         raise VignetteError(f"vignette {source.vignette}: {error}") from error
+
+
+def _read(source: Source, role: Role) -> bytes:
+    """Read an XML file, and hold it to its checksum."""
+    path = require_file(source, role)
+    try:
+        data = source.store.read(path, _XML_BYTES)
+        check_md5(data, source.files.md5.get(role), source.store.where(path))
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+    return data

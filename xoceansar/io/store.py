@@ -3,11 +3,14 @@
 Stores are frozen and small: a task carries one to wherever it runs and holds no open file.
 """
 
+import hashlib
 import mmap
+import os
 import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +19,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._paths import check_regular, read_regular
 from xoceansar.errors import ProductError
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "check_md5", "manifests", "open_stores"]
 
 MANIFEST: Final = "manifest.safe"
+#: Where a tar archive says that it is one.
+_USTAR: Final = slice(257, 262)
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -64,13 +70,15 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int) -> bytes:
         """Read a small file.
 
         Parameters
         ----------
         path : str
             Path in the product.
+        most : int
+            Bytes that such a file may have, inflated.
 
         Returns
         -------
@@ -80,17 +88,19 @@ class Store(ABC):
         Raises
         ------
         ProductError
-            If it is absent or damaged.
+            If it is absent, damaged or larger.
         """
 
     @abstractmethod
-    def buffer(self, path: str) -> Bytes:
+    def buffer(self, path: str, most: int) -> Bytes:
         """Map a large file, or inflate it where it is compressed.
 
         Parameters
         ----------
         path : str
             Path in the product.
+        most : int
+            Bytes that such a file may have, inflated.
 
         Returns
         -------
@@ -100,7 +110,7 @@ class Store(ABC):
         Raises
         ------
         ProductError
-            If it is absent or damaged.
+            If it is absent, damaged or larger.
         """
 
     @abstractmethod
@@ -146,17 +156,18 @@ class DirectoryStore(Store):
             return Path(self.root, path).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-    def read(self, path: str) -> bytes:
-        """Read a small file."""
-        try:
-            return Path(self.root, path).read_bytes()
-        except OSError as error:
+        except OSError as error:  # links in a circle, a folder that is closed
             raise _unreadable(self.where(path), error) from error
 
-    def buffer(self, path: str) -> Bytes:
+    def read(self, path: str, most: int) -> bytes:
+        """Read a small file."""
+        return read_regular(self.where(path), most=most, error=ProductError)
+
+    def buffer(self, path: str, most: int) -> Bytes:
         """Map a large file, or inflate it where it is compressed."""
-        return _map(Path(self.root, path))
+        whole = _map(Path(self.root, path))
+        _check_size(whole.size, most, self.where(path))
+        return whole
 
     def gdal_path(self, path: str) -> str:
         """Name of a file for GDAL."""
@@ -192,15 +203,16 @@ class ZipStore(Store):
         member = _members(self.archive).get(self.prefix + path)
         return None if member is None else member.file_size
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int) -> bytes:
         """Read a small file."""
-        return self.buffer(path).tobytes()
+        return self.buffer(path, most).tobytes()
 
-    def buffer(self, path: str) -> Bytes:
+    def buffer(self, path: str, most: int) -> Bytes:
         """Map a large file, or inflate it where it is compressed."""
         member = _members(self.archive).get(self.prefix + path)
         if member is None:
             raise ProductError(f"{self.where(path)} is missing from the archive.")
+        _check_size(member.file_size, most, self.where(path))
         whole = _map(Path(self.archive))
         # Local header: 30 bytes, of which the last four are the lengths of the name and of the
         # extra field, which may differ from those of the central directory (APPNOTE 4.3.7).
@@ -211,32 +223,37 @@ class ZipStore(Store):
         data = whole[start : start + member.compress_size]
         if data.size < member.compress_size:
             raise _cut_short(self.archive)
-        if member.compress_type == zipfile.ZIP_STORED:
-            return data
-        if member.compress_type != zipfile.ZIP_DEFLATED:
+        if member.compress_type == zipfile.ZIP_DEFLATED:
+            data = _inflate(data, member, self.where(path))
+        elif member.compress_type != zipfile.ZIP_STORED:
             raise ProductError(
                 f"{self.where(path)} is compressed by a method other than deflate. "
                 "Unzip the product first."
             )
-        return _inflate(data, member, self.where(path))
+        if data.size != member.file_size or zlib.crc32(data.data) != member.CRC:
+            raise ProductError(
+                f"{self.where(path)} is damaged. Download the archive again."
+            )
+        return data
 
     def gdal_path(self, path: str) -> str:
         """Name of a file for GDAL."""
         return f"/vsizip/{self.where(path)}"
 
 
-def open_store(path: str) -> Store:
-    """Find the files of a product.
+def open_stores(path: str) -> list[Store]:
+    """Find the files of the products at a path.
 
     Parameters
     ----------
     path : str
-        A product's folder, its ``manifest.safe`` or a zip archive of it.
+        A product's folder, its ``manifest.safe``, a zip archive of products, or a folder that holds
+        products.
 
     Returns
     -------
-    Store
-        The files.
+    list of Store
+        The files of each product, by the names of their folders.
 
     Raises
     ------
@@ -246,32 +263,77 @@ def open_store(path: str) -> Store:
     target = Path(path).expanduser()
     if target.name.lower() == MANIFEST:
         target = target.parent
-    if target.is_dir():
-        if not (target / MANIFEST).is_file():
+    if not os.path.isdir(target):
+        check_regular(target, error=ProductError)
+        archive = os.path.realpath(target)
+        found = manifests(_members(archive))
+        if not found:
             raise ProductError(
-                f"{target} has no {MANIFEST}: it is not a Sentinel-1 product, or not all "
-                "of one. Give the folder whose name ends in .SAFE."
+                f"{archive} holds no {MANIFEST}: it is not a Sentinel-1 product."
             )
-        return DirectoryStore(str(target.resolve()))
-    if not target.exists():
-        raise ProductError(f"{target} does not exist. Check the path.")
-    archive = str(target.resolve())
-    found = sorted(
-        (name for name in _members(archive) if name.split("/")[-1] == MANIFEST),
-        key=len,
-    )
-    if not found:
+        return [ZipStore(archive, prefix) for prefix in found]
+    root = os.path.realpath(target)
+    try:
+        inside = sorted(os.listdir(root))
+    except OSError as error:
+        raise _unreadable(root, error) from error
+    folders = [root, *(os.path.join(root, name) for name in inside)]
+    products = [one for one in folders if os.path.isfile(os.path.join(one, MANIFEST))]
+    if not products:
         raise ProductError(
-            f"{archive} holds no {MANIFEST}: it is not a Sentinel-1 product."
+            f"{target} has no {MANIFEST}: it is not a Sentinel-1 product, or not all of one. "
+            "Give the folder whose name ends in .SAFE."
         )
-    return ZipStore(archive, found[0][: -len(MANIFEST)])
+    return [DirectoryStore(folder) for folder in products]
+
+
+def manifests(paths: Iterable[str]) -> list[str]:
+    """Find products among the paths of an archive.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        All that is in it.
+
+    Returns
+    -------
+    list of str
+        What stands before ``manifest.safe``, sorted: "" or ending in a slash.
+    """
+    return sorted(
+        path[: -len(MANIFEST)] for path in paths if path.split("/")[-1] == MANIFEST
+    )
+
+
+def check_md5(data: bytes | memoryview, md5: str | None, where: str) -> None:
+    """Hold a file to the checksum that the manifest has of it.
+
+    Parameters
+    ----------
+    data : bytes or memoryview
+        Its content.
+    md5 : str or None
+        In hexadecimal; None where the manifest has none, or it is not to be checked.
+    where : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    ProductError
+        If they differ.
+    """
+    if md5 is None:
+        return
+    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if found != md5.lower():
+        raise ProductError(
+            f"{where} is damaged or was changed: its MD5 is {found}, and the manifest says "
+            f"{md5}. Download the product again."
+        )
 
 
 def _members(archive: str) -> dict[str, zipfile.ZipInfo]:
-    try:
-        status = Path(archive).stat()
-    except OSError as error:
-        raise _unreadable(archive, error) from error
+    status = check_regular(archive, error=ProductError)
     return _central_directory(archive, status.st_mtime_ns, status.st_size)
 
 
@@ -284,14 +346,29 @@ def _central_directory(
     try:
         with zipfile.ZipFile(archive) as file:
             return {info.filename.removeprefix("./"): info for info in file.infolist()}
-    except zipfile.BadZipFile as error:
+    # the central directory is anybody's bytes, and the module checks few of them
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error,
+            OverflowError, OSError) as error:  # fmt: skip
+        if _is_tar(archive):
+            raise ProductError(
+                f"{archive} is a tar archive, which is not read in place. Unpack it (tar -xf), "
+                "and give the .SAFE folders."
+            ) from error
         raise ProductError(
             f"{archive} is not a whole zip archive ({error}). Download it again, or give "
             "the product's .SAFE folder."
         ) from error
 
 
+def _is_tar(archive: str) -> bool:
+    if ".tar" in Path(archive).name.lower() or archive.lower().endswith(".tgz"):
+        return True
+    with open(archive, "rb") as file:
+        return file.read(_USTAR.stop)[_USTAR] == b"ustar"
+
+
 def _map(path: Path) -> Bytes:
+    check_regular(path, error=ProductError)
     try:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -303,19 +380,23 @@ def _map(path: Path) -> Bytes:
 
 
 def _inflate(data: Bytes, member: zipfile.ZipInfo, where: str) -> Bytes:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        plain = zlib.decompress(
-            memoryview(data),  # type: ignore[arg-type]  # numpy arrays are buffers
-            -zlib.MAX_WBITS,
-            member.file_size or 1,
-        )
+        # no more than the size announced, whatever there is
+        plain = stream.decompress(data.data, member.file_size or 1)
     except zlib.error as error:
         raise ProductError(
             f"{where} does not decompress ({error}). Download the archive again."
         ) from error
-    if len(plain) != member.file_size or zlib.crc32(plain) != member.CRC:
-        raise ProductError(f"{where} is damaged. Download the archive again.")
     return np.frombuffer(plain, np.uint8)
+
+
+def _check_size(size: int, most: int, where: str) -> None:
+    if size > most:
+        raise ProductError(
+            f"{where} has {size} bytes, and such a file has at most {most}: it is not read. "
+            "Download the product again."
+        )
 
 
 def _cut_short(archive: str) -> ProductError:

@@ -19,6 +19,7 @@ from xoceansar._optional import require
 from xoceansar.errors import ProductError, VignetteError
 from xoceansar.io.grid import VignetteGrid
 from xoceansar.io.names import parse_file
+from xoceansar.io.pixels import map_pixels
 from xoceansar.io.source import Source, Tables, require_file
 from xoceansar.io.store import DirectoryStore
 
@@ -73,7 +74,12 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
             f"vignette {source.vignette}: xsar needs its calibration and noise files. "
             f"{_DIRECT}"
         )
-    require_file(source, "measurement")
+    path, note = require_file(source, "measurement"), grid.annotation
+    md5 = source.files.md5.get("measurement")
+    try:
+        map_pixels(source.store, path, note.lines * note.samples, md5)
+    except ProductError as error:
+        raise VignetteError(f"vignette {source.vignette}: {error}") from error
     rows = area_weights(grid.line_edges_in, grid.edges_out(0))
     columns = area_weights(grid.sample_edges_in, grid.edges_out(1))
     across = columns.matrix().T
