@@ -72,7 +72,7 @@ def wrong(
         own[rows] = np.diagonal(
             haversine(lon[rows], lat[rows], x[at[rows]], y[at[rows]])
         )
-    stored = found.collocation_distance.values
+    stored = found.collocation_distance.values * 1000
     bad = matched != (least <= reach + TIE)
     bad |= matched & ((own > least + TIE) | (np.abs(stored - own) > TIE))
     return int(bad.sum())

@@ -26,6 +26,8 @@ from xoceansar.ops.similar import Query
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
+    from xoceansar.evaluate._sources import Source
+
 __all__ = ["OceansarDataArray", "OceansarDataTree", "OceansarDataset"]
 
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
@@ -363,11 +365,11 @@ class _Measurements(Generic[T_Object]):
 
     def collocate(
         self,
-        reference: xr.Dataset | xr.DataArray,
+        reference: "Source",
         *,
         variables: str | Iterable[str] | None = None,
-        max_distance: float = 50.0,
-        max_time: str | dt.timedelta | np.timedelta64 = "30min",
+        max_distance: float | str = "50 km",
+        max_time: str | dt.timedelta | np.timedelta64 = "30 min",
         method: Literal["nearest", "linear", "mean"] = "nearest",
         require: str | Iterable[str] | None = None,
     ) -> xr.Dataset:
@@ -375,13 +377,13 @@ class _Measurements(Generic[T_Object]):
 
         Parameters
         ----------
-        reference : Dataset or DataArray
+        reference : Dataset, DataArray, DataTree, DataFrame, or path or paths
             What to match with.
         variables : str or iterable of str, optional
             Variables of the reference; all by default.
-        max_distance : float, default 50
-            Kilometres, inclusive.
-        max_time : str or timedelta, default "30min"
+        max_distance : float or str, default "50 km"
+            With its unit, or a number of kilometres; inclusive.
+        max_time : str or timedelta, default "30 min"
             Longest time between the two, inclusive.
         method : {"nearest", "linear", "mean"}, optional
             How one value is made of several.

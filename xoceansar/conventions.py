@@ -472,7 +472,7 @@ VARIABLES: Final = _freeze(
         # collocation
         "collocation_distance": {
             "long_name": "great-circle distance from the vignette to what it was matched with",
-            "units": "m",
+            "units": "km",
         },
         "collocation_time_offset": {
             "long_name": "time of what the vignette was matched with, minus its own"

@@ -101,7 +101,7 @@ def test_nearest_of_a_grid_is_that_of_brute_force(own_frame, grid_frame, descend
     found = collocate(vignettes(lon, lat), grid, max_distance=600)
     gx, gy = (a.ravel() for a in np.meshgrid(x, y))
     d = haversine(lon[:, None], lat[:, None], gx, gy)
-    np.testing.assert_allclose(found.collocation_distance, d.min(1), atol=1e-2)
+    np.testing.assert_allclose(1000 * found.collocation_distance, d.min(1), atol=1e-2)
     at = found.swh.values.astype(int)
     np.testing.assert_allclose(d[np.arange(lon.size), at], d.min(1), atol=1e-2)
     assert (found.collocation_flag == FLAGS["matched"]).all()
@@ -122,7 +122,7 @@ def test_nearest_of_a_track_is_that_of_brute_force(frame):
     d[np.abs(when - own[:, None]) > 6 * HOUR] = np.inf
     expected = np.where(d.min(1) <= 5e5, d.argmin(1), np.nan)
     np.testing.assert_array_equal(found.swh, expected)
-    np.testing.assert_allclose(found.collocation_distance, d.min(1), rtol=1e-9)
+    np.testing.assert_allclose(1000 * found.collocation_distance, d.min(1), rtol=1e-9)
     hit = np.isfinite(expected)
     assert 50 < hit.sum() < 290
     chosen = expected[hit].astype(int)
@@ -150,7 +150,7 @@ def test_frames_and_grid_origins_do_not_matter(longitude, latitude, turn, shift)
     one = collocate(vignettes([longitude], latitude), grid, max_distance=1000)
     other = collocate(vignettes([longitude + turn], latitude), moved, max_distance=1000)
     np.testing.assert_allclose(
-        one.collocation_distance, other.collocation_distance, atol=0.1
+        one.collocation_distance, other.collocation_distance, atol=1e-4
     )
     for name in ("linear",):
         a = collocate(
@@ -171,15 +171,15 @@ def test_distances_at_80_north_and_across_the_180_degree_meridian():
     np.testing.assert_array_equal(found.swh, [1, 2])
     degree = np.radians(1) * EARTH_RADIUS
     expected = [haversine(10.0, 80.0, 11.0, 80.0), 0.1 * degree]
-    np.testing.assert_allclose(found.collocation_distance, expected, rtol=1e-9)
-    assert float(found.collocation_distance[0]) == pytest.approx(19_308, abs=2)
+    np.testing.assert_allclose(1000 * found.collocation_distance, expected, rtol=1e-9)
+    assert float(found.collocation_distance[0]) == pytest.approx(19.308, abs=2e-3)
 
 
 def test_every_longitude_is_one_place_at_a_pole():
     grid = field(np.arange(0, 360, 0.5), np.arange(90, 60, -0.5), hours=1)
     found = collocate(vignettes([0, 123, -77], 89.9), grid, max_distance=12)
     np.testing.assert_allclose(
-        found.collocation_distance, np.radians(0.1) * EARTH_RADIUS, rtol=1e-6
+        1000 * found.collocation_distance, np.radians(0.1) * EARTH_RADIUS, rtol=1e-6
     )
 
 
@@ -203,7 +203,7 @@ def test_limits_include_their_ends_and_exclude_a_second_and_a_metre_more():
         [0, 0, -10_800, -10_801, 10_801],
     )
     np.testing.assert_allclose(
-        found.collocation_distance, [50_000, 50_001, 0, np.nan, np.nan], atol=1e-3
+        found.collocation_distance, [50, 50.001, 0, np.nan, np.nan], atol=1e-6
     )
 
 
@@ -218,7 +218,7 @@ def test_limits_on_a_field():
     names = ["matched", "outside_distance", "matched", "outside_time"]
     assert found.collocation_flag.values.tolist() == [FLAGS[n] for n in names]
     far = haversine(30.0, 0.1, 2.0, 0.0)
-    assert float(found.collocation_distance[1]) == pytest.approx(far, rel=1e-9)
+    assert 1000 * float(found.collocation_distance[1]) == pytest.approx(far, rel=1e-9)
     assert np.isnan(found.collocation_distance[3])
     assert found.collocation_time_offset[3] == np.timedelta64(-1801, "s")
 
@@ -289,7 +289,7 @@ def test_the_nearest_valid_cell_is_taken_and_flagged():
     expected = haversine(
         np.array([0.2, 0.8, 0.45]), 0.01, np.array([0.5, 0.75, 0.5]), 0.0
     )
-    np.testing.assert_allclose(found.collocation_distance, expected, rtol=1e-9)
+    np.testing.assert_allclose(1000 * found.collocation_distance, expected, rtol=1e-9)
 
 
 def test_land_within_the_limit_and_sea_beyond_is_masked():
@@ -445,7 +445,7 @@ def test_the_mean_of_a_track_is_that_of_the_valid_samples_within_both_limits():
     assert found.collocation_count == 6
     assert found.swh == inside.mean()
     assert found.wind_speed == inside[:4].mean()
-    assert float(found.collocation_distance[0]) == pytest.approx(
+    assert 1000 * float(found.collocation_distance[0]) == pytest.approx(
         haversine(0, 0, 0, lat[inside]).mean()
     )
     assert found.collocation_time_offset == np.timedelta64(0)
@@ -484,7 +484,7 @@ def test_the_result_is_labelled_and_the_inputs_are_untouched(images):
     assert "incidence" not in found.coords
     assert "collocation_count" not in found
     assert found.swh.attrs == {"units": "m"}
-    assert found.collocation_distance.attrs["units"] == "m"
+    assert found.collocation_distance.attrs["units"] == "km"
     flag = found.collocation_flag
     assert flag.dtype == flag.attrs["flag_values"].dtype == np.int8
     assert flag.attrs["flag_meanings"].split() == list(FLAGS)

@@ -26,7 +26,8 @@ def collocate(
         list[str],
         typer.Argument(
             metavar="REFERENCE...",
-            help="netCDF files, a Zarr store, or Level-2 OCN products; or a quoted glob.",
+            help="netCDF files, a Zarr store, CSV or Parquet tables, or Level-2 OCN products; or a "
+            "quoted glob.",
         ),
     ],
     to: Annotated[
@@ -39,8 +40,10 @@ def collocate(
             help="A variable of the reference; repeat for more. All by default."
         ),
     ] = None,
-    max_distance: Annotated[float, typer.Option(help="Kilometres.", min=0.0)] = 50.0,
-    max_time: Annotated[str, typer.Option(help="30min, 3h, ...")] = "30min",
+    max_distance: Annotated[
+        str, typer.Option(help="'50 km', '500 m', ...; a number is kilometres.")
+    ] = "50 km",
+    max_time: Annotated[str, typer.Option(help="'30 min', 3h, ...")] = "30 min",
     method: Annotated[
         Literal["nearest", "linear", "mean"],
         typer.Option(help="How one value is made of several."),
@@ -63,9 +66,9 @@ def collocate(
     from xoceansar import evaluate, to_zarr
 
     with working("reading positions"):
-        ds, other = _vignettes(source), _reference(reference)
+        ds = _vignettes(source)
         found = evaluate.collocate(
-            ds, other, variables=variable, max_distance=max_distance,
+            ds, reference, variables=variable, max_distance=_distance(max_distance),
             max_time=max_time, method=method,
         )  # fmt: skip
     with dask_progress(f"matching {ds.sizes['vignette']} vignettes"):
@@ -90,28 +93,11 @@ def _vignettes(source: str) -> "xr.Dataset":
     return open_wave_mode(source)
 
 
-def _reference(paths: list[str]) -> "xr.Dataset":
-    import xarray as xr
-
-    from xoceansar.errors import ProductError
-    from xoceansar.io.archive import is_archive, open_archive
-    from xoceansar.io.product import expand
-
-    files = expand(paths)
-    if len(files) == 1 and is_archive(files[0]):
-        return open_archive(files[0])
-    products = _ocn(*files)
-    if products is not None:
-        return products
+def _distance(text: str) -> float | str:
     try:
-        if len(files) == 1:
-            return xr.open_dataset(files[0], chunks={})
-        return xr.open_mfdataset(files, chunks={}, combine="by_coords")
-    except ValueError as error:
-        raise ProductError(
-            f"{', '.join(files[:3])} cannot be opened as one Dataset ({error}). Combine the "
-            "files first, or match with each in turn."
-        ) from error
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _ocn(*paths: str) -> "xr.Dataset | None":

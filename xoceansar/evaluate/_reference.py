@@ -17,9 +17,18 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_text
 from xoceansar.errors import DimensionError, MissingVariableError
 
-__all__ = ["NAT", "Kind", "Reference", "choose_variables", "nanoseconds", "understand"]
+__all__ = [
+    "NAT",
+    "Kind",
+    "Reference",
+    "choose_variables",
+    "find_name",
+    "nanoseconds",
+    "understand",
+]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -128,12 +137,12 @@ def nanoseconds(times: npt.NDArray[np.generic], what: str) -> Integers:
     return times.astype("datetime64[ns]").astype(np.int64)
 
 
-def understand(reference: xr.Dataset | xr.DataArray) -> Reference:
+def understand(reference: xr.Dataset) -> Reference:
     """Find out the layout of a reference.
 
     Parameters
     ----------
-    reference : Dataset or DataArray
+    reference : Dataset
         Any of the four kinds. Not modified; its longitudes, latitudes and times are loaded.
 
     Returns
@@ -148,8 +157,6 @@ def understand(reference: xr.Dataset | xr.DataArray) -> Reference:
     DimensionError
         If their dims are those of no kind.
     """
-    if isinstance(reference, xr.DataArray):
-        reference = reference.to_dataset(name=reference.name or "reference")
     names = tuple(_find(reference, quantity) for quantity in _NAMES)
     ds = _plain(reference, names)
     lon, lat, time = (ds[name] for name in names)
@@ -225,24 +232,48 @@ def _merged_versions(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _find(ds: xr.Dataset, quantity: str) -> Hashable:
-    """Name of longitude, latitude or time: by its name, else by its standard name."""
+    """Name of longitude, latitude or time, or an error that says what to do."""
+    name = find_name(ds, quantity)
+    if name is not None:
+        return name
+    named = _of_standard_name(ds, quantity)
+    rename = f"ds.rename({named[0] if named else 'x'}={quantity!r})"
+    raise MissingVariableError(
+        f"a reference with {quantity} is needed: a variable named one of "
+        f"{list(_NAMES[quantity])}, or the only one of that standard_name; found "
+        f"{named or sorted(map(str, ds.variables))}. Rename the one that is meant: {rename}."
+    )
+
+
+def find_name(ds: xr.Dataset, quantity: str) -> Hashable | None:
+    """Find longitude, latitude or time: by its name, else by its standard name.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Where to look.
+    quantity : {"longitude", "latitude", "time"}
+        What to find.
+
+    Returns
+    -------
+    hashable or None
+        Its name; None where there is none, or several of that standard name.
+    """
     by_name = {str(name).lower(): name for name in ds.variables}
     for known in _NAMES[quantity]:
         if known in by_name:
             return by_name[known]
-    found = [
+    named = _of_standard_name(ds, quantity)
+    return named[0] if len(named) == 1 else None
+
+
+def _of_standard_name(ds: xr.Dataset, quantity: str) -> list[Hashable]:
+    return [
         name
         for name, v in ds.variables.items()
-        if v.attrs.get("standard_name") == quantity
+        if attribute_text(v.attrs, "standard_name") == quantity
     ]
-    if len(found) == 1:
-        return found[0]
-    rename = f"ds.rename({found[0] if found else 'x'}={quantity!r})"
-    raise MissingVariableError(
-        f"a reference with {quantity} is needed: a variable named one of "
-        f"{list(_NAMES[quantity])}, or the only one of that standard_name; found "
-        f"{found or sorted(map(str, ds.variables))}. Rename the one that is meant: {rename}."
-    )
 
 
 def _kind(

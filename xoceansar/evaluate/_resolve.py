@@ -127,7 +127,7 @@ def resolve(plan: Plan, values: Values) -> dict[str, npt.NDArray[Any]]:
     distance, offset = _offsets(plan, known, own)
     count = np.bincount(plan.candidates.row[own], minlength=plan.size)
     return out | {
-        "collocation_distance": distance,
+        "collocation_distance": distance / 1000.0,
         "collocation_time_offset": offset.view("timedelta64[ns]"),
         "collocation_flag": flag,
         "collocation_count": count.astype(np.int32),

@@ -1,19 +1,23 @@
 """Match vignettes with what others measured or modelled: fields, tracks, buoys, OCN products."""
 
-import datetime as dt
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final, get_args
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
-from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
+from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.evaluate._assemble import assemble, labels_of, provenance
 from xoceansar.evaluate._candidates import Vignettes, find
 from xoceansar.evaluate._corners import around
 from xoceansar.evaluate._gather import compute, sampled
+from xoceansar.evaluate._quantities import (
+    Distance,
+    Duration,
+    kilometres,
+    nanoseconds_of,
+)
 from xoceansar.evaluate._reference import (
     Reference,
     choose_variables,
@@ -21,6 +25,7 @@ from xoceansar.evaluate._reference import (
     understand,
 )
 from xoceansar.evaluate._resolve import Method, Plan
+from xoceansar.evaluate._sources import Source, as_dataset
 from xoceansar.ops.directions import direction_of
 
 __all__ = ["collocate"]
@@ -32,11 +37,11 @@ _SWH: Final = "sea_surface_wave_significant_height"
 
 def collocate(
     ds: xr.Dataset | xr.DataArray,
-    reference: xr.Dataset | xr.DataArray,
+    reference: Source,
     *,
     variables: str | Iterable[str] | None = None,
-    max_distance: float = 50.0,
-    max_time: str | dt.timedelta | np.timedelta64 = "30min",
+    max_distance: Distance = "50 km",
+    max_time: Duration = "30 min",
     method: Method = "nearest",
     require: str | Iterable[str] | None = None,
 ) -> xr.Dataset:
@@ -46,16 +51,21 @@ def collocate(
     ----------
     ds : Dataset or DataArray
         With ``longitude``, ``latitude`` and ``time`` (vignette). Only these are looked at.
-    reference : Dataset or DataArray
+    reference : Dataset, DataArray, DataTree, DataFrame, or path or paths
         A grid (time, latitude, longitude), a mesh or curvilinear grid, stations (time,
         station), or samples that each have a place and a time: a track, a swath, OCN products.
-        Which, is told from the dims of its longitude, latitude and time.
+        Which, is told from the dims of its longitude, latitude and time. Of a tree the group
+        that has the variables, with the places and times of its parents; of a table one sample
+        a row; of paths what lies there: netCDF, Zarr, CSV, Parquet, Level-2 OCN products.
     variables : str or iterable of str, optional
         Variables of the reference; by default all that change with the place.
-    max_distance : float, default 50
-        Kilometres along the great circle to the sample, or to the grid point. Inclusive.
-    max_time : str or timedelta, default "30min"
-        Longest time between vignette and sample, as `pandas.Timedelta` reads it. Inclusive.
+    max_distance : float or str, default "50 km"
+        Along the great circle to the sample, or to the grid point: ``"50 km"``, ``"500 m"``,
+        ``"20 nmi"``; a number is kilometres, as ``collocation_distance`` is. Inclusive, and at
+        most 1,000 km.
+    max_time : str or timedelta, default "30 min"
+        Longest time between vignette and sample, with its unit, as `pandas.Timedelta` reads it.
+        Inclusive, and at most 31 days.
     method : {"nearest", "linear", "mean"}, optional
         The nearest sample; interpolation in longitude, latitude and time on a grid; or the
         mean of all samples within the limits (on fields, of the step nearest in time).
@@ -68,7 +78,7 @@ def collocate(
     -------
     Dataset
         Along ``vignette``, with the coordinates of `ds`: the variables under their own names
-        and attributes, ``collocation_distance`` (m), ``collocation_time_offset``
+        and attributes, ``collocation_distance`` (km), ``collocation_time_offset``
         (timedelta64, positive where the reference is later), ``collocation_flag`` (CF flags),
         and for means ``collocation_count``. A name that a coordinate of `ds` has already gets
         the prefix ``reference_``.
@@ -79,8 +89,10 @@ def collocate(
         If a position, a time or a variable is not there.
     DimensionError
         If the layout of the reference is not clear, or the method does not suit it.
+    ProductError
+        If a file cannot be opened.
     UnitsError
-        If a limit is negative or not readable.
+        If a limit is negative, implausible, or without a unit where it needs one.
 
     Notes
     -----
@@ -119,18 +131,19 @@ def collocate(
     ... )
     >>> found = collocate(ds, buoy)
     >>> found.swh.values, found.collocation_distance.values.round()
-    (array([2.5]), array([22239.]))
+    (array([2.5]), array([22.]))
     """
-    reach, span = _limits(max_distance, max_time)
+    reach = kilometres(max_distance, "max_distance")
+    span = nanoseconds_of(max_time, "max_time")
     if method not in get_args(Method):
         raise DimensionError(
             f"method={method!r} is not one of {list(get_args(Method))}."
         )
     coords = _coords(ds)
     vignettes = _positions(coords)
-    known = understand(reference)
+    known = understand(as_dataset(reference, variables))
     names = choose_variables(known, variables)
-    candidates = find(known, vignettes, reach=reach, span=span)
+    candidates = find(known, vignettes, reach=1000.0 * reach, span=span)
     corners = None
     if method == "linear":
         rows = np.unique(candidates.row)
@@ -157,27 +170,8 @@ def collocate(
     out = assemble(compute(plan, samples), known, names, labels, coords)
     if method != "mean":
         out = out.drop_vars("collocation_count")
-    out.attrs = provenance(ds, known, method, max_distance, span)
+    out.attrs = provenance(ds, known, method, reach, span)
     return out
-
-
-def _limits(
-    max_distance: float, max_time: str | dt.timedelta | np.timedelta64
-) -> tuple[float, int]:
-    """Metres and nanoseconds."""
-    try:
-        span = pd.Timedelta(max_time)
-    except (TypeError, ValueError) as error:
-        raise UnitsError(
-            f"max_time={max_time!r} is no time: {error}. Give max_time='30min', or a "
-            "datetime.timedelta."
-        ) from error
-    if not max_distance >= 0 or not span >= pd.Timedelta(0):
-        raise UnitsError(
-            f"limits of zero or more are needed; got max_distance={max_distance!r} (km), "
-            f"max_time={max_time!r}."
-        )
-    return 1000.0 * max_distance, int(span.as_unit("ns").value)
 
 
 def _coords(ds: xr.Dataset | xr.DataArray) -> dict[Hashable, xr.DataArray]:

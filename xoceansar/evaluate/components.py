@@ -4,10 +4,13 @@ from collections.abc import Hashable
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import VARIABLES, annotate
 from xoceansar.errors import MissingVariableError
+from xoceansar.evaluate._quantities import in_metres_per_second
+from xoceansar.sar.direction import wrap_angle
 
 __all__ = ["wind_vector"]
 
@@ -23,7 +26,8 @@ def wind_vector(
     ----------
     ds : Dataset
         With an eastward and a northward wind, such as ``u10`` and ``v10`` of ERA5 or ``uwnd``
-        and ``vwnd`` of WAVEWATCH III.
+        and ``vwnd`` of WAVEWATCH III. Each is converted by its ``units`` (m s-1, km h-1, knots,
+        cm s-1, mph); without units it is in m s-1.
     eastward, northward : str, optional
         Their names; otherwise they are found by standard name (``eastward_wind``,
         ``northward_wind``) or by the names above.
@@ -38,6 +42,8 @@ def wind_vector(
     ------
     MissingVariableError
         If the components are not there, or several are.
+    UnitsError
+        If their units are those of no speed.
 
     Notes
     -----
@@ -50,9 +56,11 @@ def wind_vector(
     >>> wind_vector(ds).wind_speed.values
     array([5.])
     """
-    u, v = _components(ds, eastward, northward)
+    u, v = (in_metres_per_second(c) for c in _components(ds, eastward, northward))
     speed = xr.apply_ufunc(np.hypot, u, v, dask="allowed")
-    angle = np.degrees(xr.apply_ufunc(np.arctan2, u, v, dask="allowed")) % 360.0
+    angle = xr.apply_ufunc(
+        _direction, u, v, dask="parallelized", output_dtypes=[speed.dtype]
+    )
     source = {"long_name": f"wind speed of {u.name} and {v.name}"}
     direction = {
         "long_name": f"{VARIABLES['wind_to_direction']['long_name']}, of {u.name} and {v.name}"
@@ -65,6 +73,13 @@ def wind_vector(
             ),
         }
     )
+
+
+def _direction(
+    eastward: npt.NDArray[np.floating], northward: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    angle = np.arctan2(eastward, northward)
+    return wrap_angle(np.degrees(angle), dtype=angle.dtype)
 
 
 def _components(
