@@ -160,8 +160,9 @@ def test_vignettes_without_time_or_place_are_left_out(ds):
 def test_refusals_say_what_to_type(ds):
     with pytest.raises(MissingVariableError, match=r"assign_coords\(time"):
         draw(ds.drop_vars("time"), "swh")
-    with pytest.raises(DimensionError, match="rename"):
-        draw(ds.rename(vignette="row"), "swh")
+    bare = ds.reset_coords(drop=True).rename(vignette="pass")
+    with pytest.raises(DimensionError, match=r"swap_dims\(pass='vignette'\)"):
+        draw(bare[["swh"]], "swh")
     with pytest.raises(MissingVariableError, match="'hs'"):
         draw(ds, "hs")
     with pytest.raises(MissingVariableError, match="longitude"):

@@ -26,6 +26,7 @@ from xoceansar.evaluate._reference import (
 )
 from xoceansar.evaluate._resolve import Method, Plan
 from xoceansar.evaluate._sources import Source, as_dataset
+from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
 
 __all__ = ["collocate"]
@@ -77,7 +78,7 @@ def collocate(
     Returns
     -------
     Dataset
-        Along ``vignette``, with the coordinates of `ds`: the variables under their own names
+        Along ``vignette``, or the dim of `ds`, with the coordinates of `ds`: the variables under their own names
         and attributes, ``collocation_distance`` (km), ``collocation_time_offset``
         (timedelta64, positive where the reference is later), ``collocation_flag`` (CF flags),
         and for means ``collocation_count``. A name that a coordinate of `ds` has already gets
@@ -170,12 +171,17 @@ def collocate(
     out = assemble(compute(plan, samples), known, names, labels, coords)
     if method != "mean":
         out = out.drop_vars("collocation_count")
+    dim = find_dim(ds)
+    if dim not in (None, VIGNETTE):
+        out = out.swap_dims({VIGNETTE: dim})
     out.attrs = provenance(ds, known, method, reach, span)
     return out
 
 
 def _coords(ds: xr.Dataset | xr.DataArray) -> dict[Hashable, xr.DataArray]:
     """Coordinates of the vignettes that the result keeps: none along the image."""
+    if find_dim(ds) is not None:
+        ds = along_vignettes(ds)
     absent = [k for k in ("longitude", "latitude", "time") if k not in ds.coords]
     if isinstance(ds, xr.Dataset):
         ds = ds.set_coords([k for k in absent if k in ds])
@@ -185,7 +191,8 @@ def _coords(ds: xr.Dataset | xr.DataArray) -> dict[Hashable, xr.DataArray]:
         raise MissingVariableError(
             "vignettes with longitude, latitude and time along 'vignette' are needed; "
             f"{absent + wrong} are not there, or along other dims. Keep them with the result, "
-            "rename with ds.rename(...), or add a lost dim with ds.expand_dims('vignette')."
+            "name their dim with ds.swap_dims(name='vignette'), or keep the dim of a single "
+            "vignette with ds.isel(vignette=[0])."
         )
     return {
         name: array

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
-from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.errors import MissingVariableError
 from xoceansar.io.names import VignetteName
+from xoceansar.ops.along import along_vignettes, assign_hint
 
 __all__ = ["orbit_pass"]
 
@@ -38,7 +39,7 @@ def orbit_pass(ds: xr.Dataset | xr.DataArray) -> npt.NDArray[np.str_]:
     MissingVariableError
         If none of the three coordinates is there.
     DimensionError
-        If there is no dimension vignette.
+        If the vignettes lie along no dim that is known.
 
     Notes
     -----
@@ -56,11 +57,8 @@ def orbit_pass(ds: xr.Dataset | xr.DataArray) -> npt.NDArray[np.str_]:
     >>> orbit_pass(ds).tolist()
     ['S1A-026300']
     """
-    n = ds.sizes.get(VIGNETTE)
-    if n is None:
-        raise DimensionError(
-            f"orbit passes are told along the dimension {VIGNETTE!r}; got {tuple(ds.dims)}."
-        )
+    ds = along_vignettes(ds)
+    n = ds.sizes[VIGNETTE]
     names, products, times = (
         _column(ds, name) for name in ("vignette_id", "product", "time")
     )
@@ -68,7 +66,7 @@ def orbit_pass(ds: xr.Dataset | xr.DataArray) -> npt.NDArray[np.str_]:
         raise MissingVariableError(
             "orbit passes are told from 'vignette_id', 'product' or 'time' along vignette, and "
             f"none is there; found {sorted(map(str, ds.coords))}. Add one with "
-            "ds.assign_coords(product=('vignette', values)), or pass groups=."
+            f"{assign_hint(ds, 'product')}, or pass groups=."
         )
     keys = [
         _keys(*("" if column is None else column[i] for column in (names, products)))

@@ -8,6 +8,7 @@ import xarray as xr
 
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs
 from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
 from xoceansar.ops.layout import XarrayObject
 from xoceansar.sar.direction import wrap_angle
@@ -58,6 +59,8 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
     (`xoceansar.ops.directions.direction_of`) are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they
     are those of the cell's own tile.
     """
+    if find_dim(obj) is not None:
+        obj = along_vignettes(obj)
     if isinstance(obj, xr.DataArray):
         return _one(obj)
     if variable is not None:

@@ -15,6 +15,7 @@ from xoceansar.errors import (
     OceansarError,
     UnitsError,
 )
+from xoceansar.ops.along import assign_hint
 from xoceansar.ops.directions import direction_of
 from xoceansar.sar.cells import (
     CellGrid,
@@ -330,7 +331,7 @@ def _position(data: xr.DataArray, name: str) -> xr.DataArray:
         raise MissingVariableError(
             f"cells need the coordinate {name!r} of each vignette; {data.name!r} has "
             f"{sorted(map(str, data.coords))}. Add it with "
-            f"ds.assign_coords({name}=('vignette', values))."
+            f"{assign_hint(data, name)}."
         )
     place: xr.DataArray = data.coords[name]
     if set(place.dims) != set(data.dims) or place.dims == (name,):
@@ -352,7 +353,7 @@ def _groups(data: xr.DataArray, by: By | None) -> xr.DataArray:
         raise MissingVariableError(
             f"by={by!r} needs the coordinate 'time' (datetime64) of each vignette; "
             f"{data.name!r} has {sorted(map(str, data.coords))}. Add it with "
-            "ds.assign_coords(time=('vignette', values))."
+            f"{assign_hint(data, 'time')}."
         )
     month = time.dt.month.where(time.notnull(), 0)
     groups = month - 1 if by == "month" else (month % 12) // 3

@@ -11,6 +11,7 @@ from xoceansar.errors import LevelError, MissingVariableError, warn
 from xoceansar.models.intervals import check_level
 from xoceansar.models.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.ops.along import assign_hint
 from xoceansar.ops.embed import TEXTURE, model_attrs
 from xoceansar.ops.layout import centre_incidence, chunk_like
 from xoceansar.ops.wind import axis_variables, find_heading
@@ -81,7 +82,7 @@ def values_of(
         raise MissingVariableError(
             f"intervals are calibrated for each beam of model {handle.name!r}, which the "
             "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
-            "it with ds.assign_coords(incidence=('vignette', values))."
+            f"it with {assign_hint(embedding, 'incidence')}."
         )
     out = apply_head(embedding, handle, head, 3, level=level)
     extra = {**model_attrs(handle), "units": head.units}
@@ -205,7 +206,7 @@ def axis_or_warning(
     warn(
         f"{target} is left out: the input has no coordinate 'ground_heading' (degrees clockwise "
         "from north), which tells where the radar looked. Add it with "
-        "ds.assign_coords(ground_heading=('vignette', values))."
+        f"{assign_hint(embedding, 'ground_heading')}."
     )
     return {}
 
@@ -248,7 +249,7 @@ def apply_head(
         raise MissingVariableError(
             f"head {head.name!r} of model {handle.name!r} needs the incidence angle, and "
             "the input has no coordinate 'incidence' (degree). Add it with "
-            "ds.assign_coords(incidence=('vignette', values))."
+            f"{assign_hint(embedding, 'incidence')}."
         )
     if head.needs("sigma0_mean") and "sigma0_mean" not in embedding.coords:
         raise MissingVariableError(

@@ -20,6 +20,7 @@ from xoceansar.errors import (
     UnitsError,
 )
 from xoceansar.models.spec import InputSpec
+from xoceansar.ops.along import assign_hint
 
 __all__ = [
     "Quantity",
@@ -245,7 +246,7 @@ def incidence_ends(
             raise MissingVariableError(
                 f"the input of model {name!r} depends on the incidence angle, and the images "
                 "have no coordinate 'incidence' (degree). Add it with "
-                "ds.assign_coords(incidence=('vignette', values))."
+                f"{assign_hint(images, 'incidence')}."
             )
         return xr.DataArray(np.nan), []
     full = images.coords["incidence"].reset_coords(drop=True)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
+from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
+from xoceansar.ops.along import vignette_dim
 
 __all__ = ["select"]
 
@@ -39,7 +40,7 @@ def select(
     Parameters
     ----------
     obj : Dataset or DataArray
-        Anything along ``vignette``.
+        Anything along ``vignette``, or along the one other dim of longitude, latitude and time.
     time : str, date, slice or pair, optional
         A period, ``"2021-04"``; or first and last, both inclusive, None for an open end:
         ``slice("2021-04-03", "2021-05")``, whose last ends with May. A date, and a datetime64 of
@@ -66,7 +67,7 @@ def select(
     MissingVariableError
         If a variable is not there; the message lists those that are.
     DimensionError
-        If there is no ``vignette``, or the variable has more dims.
+        If the vignettes lie along no dim that is known, or the variable has more dims.
     OceansarError
         If a class, a beam, a time or a range is impossible.
 
@@ -81,10 +82,7 @@ def select(
     >>> select(ds, swh=(2, None)).swh.values
     array([2.5, 4. ])
     """
-    if VIGNETTE not in obj.dims:
-        raise DimensionError(
-            f"something along the dim 'vignette' is needed; got {dict(obj.sizes)}."
-        )
+    dim = vignette_dim(obj)
     given: dict[str, Any] = {
         "time": time,
         "beam": beam,
@@ -93,28 +91,28 @@ def select(
     }
     wanted: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
     names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
-    values = _loaded(obj, names)
-    keep = np.ones(obj.sizes[VIGNETTE], bool)
+    values = _loaded(obj, names, dim)
+    keep = np.ones(obj.sizes[dim], bool)
     if region is not None:
         keep &= _inside(values["longitude"], values["latitude"], region)
     for name, value in wanted.items():
         keep &= _meets(values[name], name, value)
-    return obj.isel({VIGNETTE: np.flatnonzero(keep)})
+    return obj.isel({dim: np.flatnonzero(keep)})
 
 
 def _loaded(
-    obj: xr.Dataset | xr.DataArray, names: list[str]
+    obj: xr.Dataset | xr.DataArray, names: list[str], dim: Hashable
 ) -> dict[str, xr.DataArray]:
     """Load variables with one value for each vignette, in one computation."""
     own = {obj.name: obj} if isinstance(obj, xr.DataArray) else dict(obj.data_vars)
     known = {**own, **obj.coords}
-    alone = sorted(str(n) for n, v in known.items() if v.dims == (VIGNETTE,))
+    alone = sorted(str(n) for n, v in known.items() if v.dims == (dim,))
     for name in names:
         if name not in known:
             raise MissingVariableError(
-                f"there is no {name!r} to select by; along 'vignette' there are {alone}."
+                f"there is no {name!r} to select by; along {str(dim)!r} there are {alone}."
             )
-        if known[name].dims != (VIGNETTE,):
+        if known[name].dims != (dim,):
             raise DimensionError(
                 f"{name!r} has the dims {known[name].dims}; one value for each vignette is "
                 f"needed, as of {alone}."

@@ -16,6 +16,7 @@ from xoceansar.errors import (
     WeightsMismatchError,
 )
 from xoceansar.models.nearest import Metric, nearest
+from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.embed import Model, as_handle, check_embedding, embed
 from xoceansar.ops.layout import XarrayObject
 
@@ -139,6 +140,8 @@ def _embedding_of(archive: XarrayObject) -> xr.DataArray:
             f"{sorted(map(str, archive.data_vars))}. Make it with ds.oceansar.embed()."
         )
     rows = archive["embedding_vector"] if isinstance(archive, xr.Dataset) else archive
+    if len(rows.dims) == 2 and EMBEDDING in rows.dims and find_dim(rows) in rows.dims:
+        rows = along_vignettes(rows)
     if set(rows.dims) != {VIGNETTE, EMBEDDING}:
         raise DimensionError(
             "an archive of embeddings (vignette, embedding) is needed; got the dims "

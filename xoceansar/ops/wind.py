@@ -14,6 +14,7 @@ from xoceansar.errors import (
     MissingVariableError,
     UnitsError,
 )
+from xoceansar.ops.along import assign_hint
 from xoceansar.ops.directions import direction_of, full_turn
 from xoceansar.ops.layout import (
     XarrayObject,
@@ -87,7 +88,7 @@ def gmf_wind(
     if incidence is None:
         raise MissingVariableError(
             "CMOD5.N needs the incidence angle, and the input has no coordinate 'incidence' "
-            "(degree). Add it with ds.assign_coords(incidence=('vignette', values))."
+            f"(degree). Add it with {assign_hint(source, 'incidence')}."
         )
     arguments = [level, chunk_like(incidence, level)]
     if wind_to_direction is not None:
@@ -188,7 +189,7 @@ def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
         raise MissingVariableError(
             f"{purpose} needs the heading of the satellite, and the input has no coordinate "
             "'ground_heading' (degrees clockwise from north). Readers of the library add it; "
-            "else ds.assign_coords(ground_heading=('vignette', values)). "
+            f"else {assign_hint(data, 'ground_heading')}. "
             "retrieve() does without it, and leaves directions out."
         )
     heading: xr.DataArray = data.coords["ground_heading"].reset_coords(drop=True)

@@ -10,8 +10,9 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar.conventions import VIGNETTE
-from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
+from xoceansar.errors import MissingVariableError, OceansarError
 from xoceansar.io.passes import orbit_pass
+from xoceansar.ops.along import along_vignettes, assign_hint
 from xoceansar.plot._frame import Region, choose_projection, project, region_of, zoom
 from xoceansar.plot._sheet import FOOT, WIDTH, graticule
 from xoceansar.plot._style import CAUTION, INK, MISSING, SEA, sentence
@@ -135,17 +136,13 @@ def track(
 
 
 def _read(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> _Track:
-    if VIGNETTE not in obj.dims:
-        raise DimensionError(
-            f"a track is drawn along {VIGNETTE!r}; got dims {tuple(obj.dims)}. Rename with "
-            f"obj.rename(name={VIGNETTE!r})."
-        )
+    obj = along_vignettes(obj)
     time = obj.coords.get("time")
     if time is None or time.dims != (VIGNETTE,) or time.dtype.kind != "M":
         raise MissingVariableError(
             "a track needs the coordinate 'time' (datetime64) of each vignette; found "
             f"{sorted(map(str, obj.coords))}. Add it with "
-            "ds.assign_coords(time=('vignette', values))."
+            f"{assign_hint(obj, 'time')}."
         )
     known = ~np.isnat(time.values)
     for name in ("longitude", "latitude"):

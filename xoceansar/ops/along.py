@@ -1,0 +1,113 @@
+"""The dim that vignettes lie along, whatever it is called."""
+
+from collections.abc import Hashable
+from typing import Final, TypeVar, cast
+
+import xarray as xr
+
+from xoceansar.conventions import VIGNETTE
+from xoceansar.errors import DimensionError
+
+__all__ = ["along_vignettes", "assign_hint", "find_dim", "vignette_dim"]
+
+T_Object = TypeVar("T_Object", bound=xr.Dataset | xr.DataArray)
+
+#: What each vignette has one of.
+_OWN: Final = ("longitude", "latitude", "time", "vignette_id")
+
+
+def find_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
+    """Find the dim that place and time lie along.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Anything.
+
+    Returns
+    -------
+    hashable or None
+        ``vignette`` where there is one; else the one dim of ``longitude``, ``latitude``,
+        ``time`` and ``vignette_id``, as ``time`` after ``ds.swap_dims(vignette="time")``; None
+        where they have none, or several.
+    """
+    if VIGNETTE in obj.dims:
+        return VIGNETTE
+    known = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
+    dims = {d for name in _OWN if name in known for d in known[name].dims}
+    return dims.pop() if len(dims) == 1 else None
+
+
+def vignette_dim(obj: xr.Dataset | xr.DataArray) -> Hashable:
+    """Find the dim that place and time lie along, or say what to do.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Vignettes.
+
+    Returns
+    -------
+    hashable
+        As of `find_dim`.
+
+    Raises
+    ------
+    DimensionError
+        If there is none, or several may be meant.
+    """
+    dim = find_dim(obj)
+    if dim is not None:
+        return dim
+    sizes = dict(obj.sizes)
+    remedy = (
+        f"Say which it is: ds.swap_dims({next(iter(sizes))}='vignette')."
+        if sizes
+        else "Keep the dim of a single one: ds.isel(vignette=[0])."
+    )
+    raise DimensionError(
+        "something along the dim 'vignette' is needed, or with longitude, latitude and time "
+        f"along one other dim; got {sizes}. {remedy}"
+    )
+
+
+def along_vignettes(obj: T_Object) -> T_Object:
+    """Name the dim of the vignettes ``vignette``.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Vignettes along whichever dim.
+
+    Returns
+    -------
+    Dataset or DataArray
+        The same values along ``vignette``; a coordinate as ``time`` that was the dim is one of
+        the vignettes.
+
+    Raises
+    ------
+    DimensionError
+        As of `vignette_dim`.
+    """
+    dim = vignette_dim(obj)
+    return obj if dim == VIGNETTE else cast("T_Object", obj.swap_dims({dim: VIGNETTE}))
+
+
+def assign_hint(obj: xr.Dataset | xr.DataArray, name: str) -> str:
+    """Say what to type to add a coordinate of the vignettes.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        What lacks it.
+    name : str
+        The coordinate.
+
+    Returns
+    -------
+    str
+        A call, with the dim that the vignettes lie along.
+    """
+    dim = str(find_dim(obj) or VIGNETTE)
+    return f"ds.assign_coords({name}=({dim!r}, values))"
