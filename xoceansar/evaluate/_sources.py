@@ -140,11 +140,11 @@ def _plain(column: "pd.Series[Any]", *, is_time: bool) -> np.ndarray[Any, Any]:
     texts = isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind)
     if is_time and (texts or kind.kind == "O"):
         try:
-            column = pd.to_datetime(column, utc=True)
+            column = pd.to_datetime(column, utc=True, format="ISO8601")
         except (ValueError, TypeError) as error:
             raise DimensionError(
-                f"column {str(column.name)!r} holds no times ({error}). Convert it with "
-                "pandas.to_datetime."
+                f"column {str(column.name)!r} holds no times as 2021-04-03T08:30 "
+                f"({error}). Convert it with pandas.to_datetime."
             ) from error
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
