@@ -549,8 +549,11 @@ def test_simulated_stays_simulated():
     ("change", "said"),
     [
         (lambda ds: ds.drop_vars("time"), "time"),
-        (lambda ds: ds.isel(vignette=0), "expand_dims"),
-        (lambda ds: ds.rename(vignette="x"), "rename"),
+        (lambda ds: ds.isel(vignette=0), r"isel\(vignette=\[0\]\)"),
+        (
+            lambda ds: ds.assign_coords(latitude=("x", [0.0])).rename(vignette="y"),
+            "swap_dims",
+        ),
     ],
 )
 def test_vignettes_without_place_or_time_are_refused(change, said):
