@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test test-all notebooks lint bench format clean
+.PHONY: demo test test-all fuzz notebooks lint bench format clean
 
 demo: $(STAMP)
 	$(BIN)/xoceansar demo --to demo
@@ -13,6 +13,10 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m "slow or not slow"
+
+# 100,000 mutants of every kind of input; an hour or more. FUZZ="--count 2000 --workers 2" for less.
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ)
 
 # Each notebook from a clean kernel, without a network.
 notebooks: $(STAMP)
