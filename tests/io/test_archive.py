@@ -186,7 +186,7 @@ def test_no_rows_and_object_strings(tmp_path):
     empty = xr.open_zarr(to_zarr(ds.isel(vignette=[]), tmp_path / "empty.zarr"))
     assert empty.sizes["vignette"] == 0
     assert empty.time.dtype == "datetime64[ns]"
-    with pytest.raises(ValueError, match="string"):
+    with pytest.raises(OceansarError, match="string"):
         to_zarr(
             ds.assign(x=("vignette", np.array([1, "a", 2, 3], object))),
             tmp_path / "o.zarr",

@@ -12,8 +12,9 @@ import zarr
 
 from tests.processing.conftest import failure, outcome, plain, rows_of
 from xoceansar.errors import ArchiveError
-from xoceansar.io.archive import to_zarr
+from xoceansar.io.archive import open_archive, to_zarr
 from xoceansar.processing.archive import Archive, read_records
+from xoceansar.texts import text_values
 
 
 @pytest.fixture
@@ -289,3 +290,53 @@ def test_another_store_is_not_added_to(tmp_path, settings):
 def test_urls_without_atomic_replacement_are_refused(settings):
     with pytest.raises(ArchiveError, match="atomically"):
         Archive("http://host/archive.zarr", "{}", settings)
+
+
+@pytest.mark.parametrize("store", ["zarr", "icechunk"])
+def test_columns_of_fixed_width_take_longer_texts(tmp_path, settings, store):
+    """As xarray 2026 wrote them for a time: of the width of the first commit."""
+    if store == "icechunk":
+        pytest.importorskip("icechunk")
+    path = tmp_path / "archive"
+    first = Archive(str(path), "{}", settings, store)
+    first.begin()
+    first.commit([outcome(1, 3)])
+    _narrow(first)
+    kept = open_archive(path).load()
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+    again = Archive(str(path), "{}", settings)
+    again.begin()
+    longer = outcome(2, 2)
+    names = ["a name of forty letters " * 2, "b"]
+    longer.rows["vignette_id"] = ("vignette", names, longer.rows["vignette_id"].attrs)
+    again.commit([longer, failure(3, "a reason that is longer than none")])
+    if store == "zarr":  # no committed chunk of a text was touched
+        chunks = [p for p in before if "vignette_id" in str(p) and "/c" in str(p)]
+        assert chunks
+        assert all(p.read_bytes() == before[p] for p in chunks)
+
+    ds = open_archive(path).load()
+    expected = [*text_values(kept["vignette_id"]), *names]
+    assert text_values(ds["vignette_id"]).tolist() == expected
+    assert ds["vignette_id"].attrs == kept["vignette_id"].attrs
+    reasons = [record.failure for record in read_records(str(path))]
+    assert reasons == ["", "", "a reason that is longer than none"]
+
+
+def _narrow(archive):
+    """Give the columns of texts of an archive the type that xarray gave them."""
+    group = zarr.open_group(archive._store.store, mode="r+")
+    names = ("product", "source_path", "failure_reason", "processing_notes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr on the type
+        for name in ("vignette_id", *(f"units/{name}" for name in names)):
+            old = group[name]
+            values = text_values(old[:])
+            new = group.create_array(
+                name, shape=values.shape, chunks=old.chunks, dtype=values.dtype,
+                attributes=dict(old.attrs), dimension_names=old.metadata.dimension_names,
+                overwrite=True,
+            )  # fmt: skip
+            new[:] = values
+        archive._store.commit("as it was", {})

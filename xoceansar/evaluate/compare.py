@@ -22,6 +22,7 @@ from xoceansar.evaluate.store import FeatureStore
 from xoceansar.evaluate.tasks import Task, find_task
 from xoceansar.evaluate.truth import class_names
 from xoceansar.models import ModelHandle
+from xoceansar.texts import text_values
 
 __all__ = ["benchmark"]
 
@@ -267,7 +268,7 @@ def _identity(competitor: Competitor) -> dict[str, Any]:
 def _identifiers(ds: xr.Dataset) -> Strings:
     if "vignette_id" not in ds.coords:
         return np.full(ds.sizes[VIGNETTE], "")
-    return np.asarray(ds.coords["vignette_id"].values).astype(np.str_)
+    return text_values(ds.coords["vignette_id"])
 
 
 def _notes(

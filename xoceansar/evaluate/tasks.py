@@ -24,6 +24,7 @@ from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
 from xoceansar.evaluate.iceberg_task import read_boxes, score_boxes
 from xoceansar.evaluate.truth import read_classes, read_open_sea
+from xoceansar.texts import text_values
 
 __all__ = [
     "STRATA",
@@ -110,7 +111,7 @@ class Strata:
             return None
         values = ds[self.variable].values
         if not self.edges:
-            return np.asarray(values).astype(np.str_)
+            return text_values(values)
         number = np.searchsorted(self.edges, values, side="right")
         known = np.isfinite(values)
         return np.array(["", *self.bins])[np.where(known, number, 0)]

@@ -17,6 +17,7 @@ from xoceansar.conventions import CLASS_FILL, VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
 from xoceansar.io.repository import icechunk_errors, is_repository, open_repository
+from xoceansar.texts import has_texts, stored_texts
 
 __all__ = ["encode", "is_archive", "open_archive", "to_zarr"]
 
@@ -25,8 +26,6 @@ _ROOTS: Final = ("zarr.json", ".zgroup")
 _TIME_UNITS: Final = "nanoseconds since 1970-01-01"
 #: The integer that NaT is in memory.
 _NAT: Final = np.int64(np.iinfo(np.int64).min)
-#: Refuses what is no string instead of writing its repr.
-_STRING: Final = np.dtypes.StringDType(coerce=False)
 #: Uncompressed bytes of a Zarr chunk: eight vignettes of 384 x 384, or all of a result.
 _CHUNK_BYTES: Final = 5 << 20
 
@@ -246,10 +245,10 @@ def _prepared(ds: xr.Dataset, encoding: dict[Hashable, dict[str, Any]]) -> xr.Da
     replaced = {}
     for name, variable in out.variables.items():
         new = variable
-        if variable.dtype.kind in "UO":
-            # Of fixed width, strings have no specification in Zarr format 3; as objects,
-            # lazy ones would be loaded to find their type.
-            new = new.astype(_STRING)
+        if has_texts(variable):
+            # Of fixed width, strings have no specification in Zarr format 3 and cut what is
+            # appended; as objects, lazy ones would be loaded to find their type.
+            new = stored_texts(variable, name)
         elif variable.dtype.kind == "M":
             # xarray encodes coarser times that hold NaT through floats, and loses them.
             new = new.astype("datetime64[ns]")
@@ -295,7 +294,7 @@ def _flag_dtype(array: xr.DataArray) -> np.dtype[np.signedinteger[Any]] | None:
 def _chunks(array: xr.DataArray, dim: str, most: int | None) -> tuple[int, ...]:
     sizes = dict(zip(array.dims, (max(n, 1) for n in array.shape), strict=True))
     if dim in sizes:
-        itemsize = array.dtype.itemsize if array.dtype.kind not in "OUT" else 64
+        itemsize = 64 if has_texts(array) else array.dtype.itemsize
         row = itemsize * int(np.prod([n for d, n in sizes.items() if d != dim]))
         rows = max(_CHUNK_BYTES // row, 1)
         sizes[dim] = min(rows, most or sizes[dim])

@@ -9,6 +9,7 @@ import xarray as xr
 from xoceansar._optional import require
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.texts import text_values
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -67,7 +68,7 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
         )
     rows = {VIGNETTE, _DETECTION} if found else {VIGNETTE}
     names = [n for n, v in ds.variables.items() if set(v.dims) <= rows]
-    frame = ds[names].reset_coords().load().to_dataframe().reset_index()
+    frame = _plain(ds[names].reset_coords().load()).to_dataframe().reset_index()
     frame = frame[np.isfinite(frame[place[0]]) & np.isfinite(frame[place[1]])]
     if found:
         frame = _named_for_icebergs(frame)
@@ -76,6 +77,16 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
         frame.reset_index(drop=True), geometry=points, crs="EPSG:4326"
     )
     return table
+
+
+def _plain(ds: xr.Dataset) -> xr.Dataset:
+    """Return the values in types that every version of pandas has."""
+    texts = {
+        name: (variable.dims, text_values(variable).astype(object), variable.attrs)
+        for name, variable in ds.variables.items()
+        if variable.dtype.kind in "ST"
+    }
+    return ds.assign(texts)
 
 
 def _named_for_icebergs(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from xoceansar._version import __version__
 from xoceansar.conventions import CF_VERSION, CLASS_FILL, history_line
 from xoceansar.errors import OceansarError
 from xoceansar.io.exports import draft_of
+from xoceansar.texts import has_texts, text_values
 
 __all__ = ["to_netcdf"]
 
@@ -112,10 +113,10 @@ def _variable(
         )
     if kind in "mM":
         return _times(variable, attrs)
-    if kind in "OUST":
+    if has_texts(variable):
         # loaded, as xarray would, to find what the objects are
-        text = np.asarray(variable.values).astype(np.dtypes.StringDType())
-        return xr.Variable(variable.dims, text.astype(object), attrs), {"dtype": str}
+        text = text_values(variable).astype(object)
+        return xr.Variable(variable.dims, text, attrs), {"dtype": str}
     if kind == "b":
         attrs |= {"flag_values": np.array([0, 1]), "flag_meanings": "false true"}
     dtype = np.dtype(_TYPES.get(variable.dtype.str[1:], variable.dtype))

@@ -10,6 +10,7 @@ from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import MissingVariableError
 from xoceansar.io.names import VignetteName
 from xoceansar.ops.along import along_vignettes, assign_hint
+from xoceansar.texts import text_values
 
 __all__ = ["orbit_pass"]
 
@@ -107,7 +108,7 @@ def _add_times(
 ) -> None:
     """Tie those without a name to their neighbours in time, and those without a time together."""
     nameless = np.array([i for i, found in enumerate(keys) if not found], dtype=int)
-    here = np.full(len(keys), "pass") if platforms is None else platforms.astype(str)
+    here = np.full(len(keys), "pass") if platforms is None else text_values(platforms)
     for platform in np.unique(here[nameless]):
         rows = nameless[here[nameless] == platform]
         for row, label in zip(rows, _passes_in_time(times, rows), strict=True):

@@ -6,6 +6,7 @@ import xarray as xr
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
 from xoceansar.errors import OceansarError
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
+from xoceansar.texts import text_values
 
 __all__ = ["describe"]
 
@@ -70,9 +71,7 @@ def _values_line(data: xr.DataArray, name: str) -> str:
         return f"  {name:<12} unknown"
     if data.coords[name].chunks:
         return f"  {name:<12} lazy"
-    values, counts = np.unique(
-        np.atleast_1d(data.coords[name].values).astype(str), return_counts=True
-    )
+    values, counts = np.unique(text_values(data.coords[name]), return_counts=True)
     listed = ", ".join(f"{v} ({n})" for v, n in zip(values, counts, strict=True))
     return f"  {name:<12} {listed}"
 

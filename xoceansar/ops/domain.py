@@ -10,6 +10,7 @@ from xoceansar.errors import DomainError, warn
 from xoceansar.models.intervals import INCIDENCE_MARGIN
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.layout import centre_incidence, chunk_like
+from xoceansar.texts import plain_texts, text_values
 
 __all__ = [
     "OnDomain",
@@ -99,7 +100,7 @@ def _tests(
         (Domain.BEAM, "beam", spec.beams),
     ):
         if name in data.coords and known:
-            found.append((bit, ~_bare(data, name).isin(list(known))))
+            found.append((bit, ~plain_texts(_bare(data, name)).isin(list(known))))
     incidence, ranges = centre_incidence(data), trained_incidence(handle)
     if incidence is not None and ranges:
         inside = incidence.isnull()  # said by the beam, which is known
@@ -232,9 +233,9 @@ def check_polarisation(data: xr.DataArray, handle: ModelHandle) -> None:
     known = handle.input.polarisations
     if "polarisation" not in data.coords or not known:
         return
-    values = np.atleast_1d(_bare(data, "polarisation").values)
+    values = np.atleast_1d(text_values(_bare(data, "polarisation")))
     if values.size and not np.isin(values, known).any():
-        found = sorted(set(map(str, values)))
+        found = sorted(set(values.tolist()))
         raise DomainError(
             f"model {handle.name!r} was trained on polarisation {list(known)}; every vignette "
             f"here has {found}. Choose another model with model=..., see "

@@ -12,6 +12,7 @@ from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
 from xoceansar.ops.layout import XarrayObject
 from xoceansar.sar.direction import wrap_angle
+from xoceansar.texts import text_values
 
 __all__ = ["COLUMN", "ROW", "field"]
 
@@ -103,13 +104,13 @@ def _check(data: xr.DataArray) -> None:
 def _polarisations(data: xr.DataArray) -> list[str]:
     if _POLARISATION not in data.coords or data[_POLARISATION].dims != (VIGNETTE,):
         return []
-    return list(dict.fromkeys(data[_POLARISATION].values.astype(str).tolist()))
+    return list(dict.fromkeys(text_values(data[_POLARISATION]).tolist()))
 
 
 def _split(data: xr.DataArray, polarisations: list[str]) -> list[xr.DataArray]:
     if len(polarisations) < 2:
         return [data]
-    values = data[_POLARISATION].values.astype(str)
+    values = text_values(data[_POLARISATION])
     return [
         data.isel({VIGNETTE: np.flatnonzero(values == name)}).drop_vars(_POLARISATION)
         for name in polarisations

@@ -25,6 +25,7 @@ from xoceansar.sar.cells import (
     count,
 )
 from xoceansar.sar.direction import wrap_angle
+from xoceansar.texts import text_values
 
 __all__ = ["SEASONS", "By", "GridStatistic", "binned", "coverage", "grid"]
 
@@ -429,7 +430,7 @@ def coverage(
             }
     platform = data.coords.get("platform")
     if platform is not None and platform.chunks is None:
-        names = np.unique(np.atleast_1d(platform.values).astype(str))
+        names = np.unique(text_values(platform))
         said["platform"] = ", ".join(names.tolist())
     previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
     return product_attrs(action, previous=previous, **said)

@@ -7,6 +7,7 @@ from xoceansar.conventions import annotate, product_attrs
 from xoceansar.errors import DomainError, MissingVariableError
 from xoceansar.ops.layout import find_images
 from xoceansar.sar.polarisation import REFERENCE, polarisation_ratio
+from xoceansar.texts import plain_texts
 
 __all__ = ["to_vv"]
 
@@ -53,7 +54,8 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
                 f"to_vv needs the coordinate {name!r}; found {sorted(map(str, images.coords))}."
             )
     measured = images["polarisation"].reset_coords(drop=True)
-    horizontal = measured == "HH"
+    texts = plain_texts(measured)
+    horizontal = texts == "HH"
     incidence = images["incidence"].reset_coords(drop=True)
     ratio = xr.apply_ufunc(
         polarisation_ratio, incidence, dask="parallelized", output_dtypes=[np.float64]
@@ -65,8 +67,9 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
         if name in ds:
             value = (ds[name] * factor).transpose(*ds[name].dims)
             out[name] = annotate(value, name, polarisation_conversion=note)
-    # Joined, the two dtypes would be as long as the longest name.
-    polarisation = measured.where(~horizontal, "VV").astype(measured.dtype)
+    polarisation = texts.where(~horizontal, "VV")
+    if measured.dtype.kind == "U":
+        polarisation = polarisation.astype(measured.dtype)
     out = out.assign_coords(
         polarisation=annotate(polarisation, "polarisation"),
         observed_polarisation=annotate(measured, "observed_polarisation"),

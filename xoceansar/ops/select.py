@@ -13,6 +13,7 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.along import vignette_dim
+from xoceansar.texts import has_texts, text_values
 
 __all__ = ["select"]
 
@@ -127,7 +128,7 @@ def _loaded(
 def _meets(values: xr.DataArray, name: str, wanted: Any) -> Array:
     if "flag_meanings" in values.attrs and "flag_values" in values.attrs:
         return _is_flag(values, name, wanted)
-    if values.dtype.kind in "OUT":
+    if has_texts(values):
         return _is_text(values, name, wanted)
     low, high = _ends(name, wanted, is_time=values.dtype.kind == "M")
     data = values.values
@@ -164,7 +165,7 @@ def _is_flag(values: xr.DataArray, name: str, wanted: Any) -> Array:
 
 def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
     texts = _texts(name, wanted)
-    data = values.values.astype(str)
+    data = text_values(values)
     known = sorted(set(data.tolist()))
     allowed = sorted({*known, *_BEAMS}) if name == "beam" else known
     _refuse_unknown(name, texts, allowed)

@@ -19,6 +19,7 @@ from xoceansar.models.nearest import Metric, nearest
 from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.embed import Model, as_handle, check_embedding, embed
 from xoceansar.ops.layout import XarrayObject
+from xoceansar.texts import text_values
 
 __all__ = ["Query", "similar"]
 
@@ -204,7 +205,7 @@ def _positions(rows: xr.DataArray, query: Any) -> Array:
                 "the archive has no coordinate 'vignette_id' to look up an id. Give "
                 "positions, or add the coordinate."
             )
-        return np.asarray(rows.coords["vignette_id"].values)
+        return text_values(rows.coords["vignette_id"])
 
     if isinstance(query, list | tuple) and not query:
         raise OceansarError(f"{_QUERY}; got {query!r}.")

@@ -31,6 +31,7 @@ from xoceansar.sar.direction import (
     nearer_end,
 )
 from xoceansar.sar.inversion import invert_cmod5n
+from xoceansar.texts import plain_texts, text_values
 
 __all__ = ["AMBIGUITY", "axis_variables", "find_heading", "gmf_wind"]
 
@@ -155,9 +156,10 @@ def _invert(
 def _vertical_only(speed: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
     if "polarisation" not in source.coords:
         return speed
-    vertical = source.coords["polarisation"].reset_coords(drop=True) == "VV"
+    polarisation = source.coords["polarisation"].reset_coords(drop=True)
+    vertical = plain_texts(polarisation) == "VV"
     if vertical.chunks is None and vertical.size and not vertical.any():
-        found = sorted(set(map(str, np.atleast_1d(source["polarisation"].values))))
+        found = np.unique(text_values(polarisation)).tolist()
         raise DomainError(
             f"CMOD5.N is for VV; every vignette here has {found}. Convert HH by a published "
             "polarisation ratio first: ds.oceansar.to_vv()."

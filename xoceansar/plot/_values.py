@@ -18,6 +18,7 @@ from xoceansar.plot._style import (
     sentence,
 )
 from xoceansar.sar.geometry import from_unit_vector, unit_vector
+from xoceansar.texts import has_texts, text_values
 
 __all__ = ["Category", "Values", "read_values", "span"]
 
@@ -188,8 +189,8 @@ def _numbers(
         return _flag_values(data)
     if "flag_masks" in data.attrs and kind in "iuf":
         return _flag_masks(data)
-    if kind in "OUT":
-        return _strings(np.asarray(data.values).astype(str), str(data.name))
+    if has_texts(data):
+        return _strings(text_values(data), str(data.name))
     if kind == "b":
         return _strings(np.where(data.values, "yes", "no"), str(data.name))
     if kind in "iuf":
@@ -296,7 +297,9 @@ def _period(data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str) -> str:
     parts = []
     if "platform" in data.coords:
         parts.append(
-            ", ".join(sorted(set(np.atleast_1d(data["platform"].values).astype(str))))
+            ", ".join(
+                sorted(set(np.atleast_1d(text_values(data["platform"])).tolist()))
+            )
         )
     times = (
         np.atleast_1d(data["time"].values).ravel()

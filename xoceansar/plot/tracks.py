@@ -18,6 +18,7 @@ from xoceansar.plot._sheet import FOOT, WIDTH, graticule
 from xoceansar.plot._style import CAUTION, INK, MISSING, SEA, sentence
 from xoceansar.plot._values import Values, read_values, span
 from xoceansar.plot.land import draw_land
+from xoceansar.texts import text_values
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -159,7 +160,7 @@ def _read(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> _Track:
     n = rows.size
     beam = np.full(n, "", dtype=object)
     if "beam" in obj.coords:
-        said = np.broadcast_to(ordered.coords["beam"].values, n).astype(str)
+        said = np.broadcast_to(text_values(ordered.coords["beam"]), n)
         beam = np.where(np.isin(said, list(_BEAMS)), said, "").astype(object)
     bounds, words = _bounds(ordered, values)
     return _Track(

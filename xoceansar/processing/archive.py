@@ -5,11 +5,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 
 from xoceansar.conventions import VIGNETTE, product_attrs
 from xoceansar.errors import ArchiveError
@@ -32,6 +34,10 @@ from xoceansar.processing.records import (
     to_table,
 )
 from xoceansar.processing.settings import Settings
+from xoceansar.texts import STRING, has_texts, text_values
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
 
 __all__ = ["Archive", "read_records"]
 
@@ -251,9 +257,12 @@ class Archive:
             [n for n, v in ready.variables.items() if dim not in v.dims]
         )
         for name, variable in growing.variables.items():
-            if variable.dtype.kind == "T":
-                # what xarray compares with: it reads strings of a store as objects
+            if has_texts(variable):
+                # what any xarray takes for the strings of a store, which it reads as objects
+                # or as strings of any length
                 growing[name] = growing[name].astype(object)
+                path = f"{group}/{name}" if group else str(name)
+                _widen(self._store.store, path, in_place=not self.one_writer)
         growing.to_zarr(
             self._store.store, group=group, mode="a", zarr_format=3, consolidated=False,
             append_dim=dim,
@@ -291,9 +300,32 @@ def read_records(target: str, options: str = "{}") -> list[Record]:
         return read_table(store.store) if store.has(UNITS) else []
 
 
-def _empty(store: ArchiveStore) -> bool:
-    from zarr.core.sync import sync
+def _widen(store: "Store", path: str, *, in_place: bool) -> None:
+    """Let a column of fixed width, of which xarray would cut what is appended, hold any text.
 
+    Not `in_place` its chunks get other names: what is committed stays as it is until the next
+    commit.
+    """
+    column = zarr.open_array(store, path=path, mode="r")
+    if column.dtype.kind != "U":
+        return
+    wide = zarr.create_array(
+        {},
+        shape=column.shape,
+        chunks=column.chunks,
+        dtype=STRING,
+        attributes=dict(column.attrs),
+        dimension_names=column.metadata.dimension_names,  # type: ignore[union-attr]  # format 3
+        chunk_key_encoding={"name": "default", "separator": "/" if in_place else "."},
+    )
+    metadata = wide.metadata.to_buffer_dict(default_buffer_prototype())
+    sync(store.set(f"{path}/zarr.json", metadata["zarr.json"]))
+    zarr.open_array(store, path=path, mode="r+")[:] = text_values(column[:]).astype(
+        STRING
+    )
+
+
+def _empty(store: ArchiveStore) -> bool:
     try:
         return bool(sync(store.store.is_empty("")))
     except FileNotFoundError:

@@ -25,6 +25,7 @@ from xoceansar.ops.layout import (
     profile_between,
 )
 from xoceansar.ops.quality import whole_flags
+from xoceansar.texts import text_values
 
 __all__ = ["Candidates", "find_candidates"]
 
@@ -196,7 +197,7 @@ def _told_by_metadata(
         ("beam", spec.beams),
     ):
         if name in images.coords and trained:
-            inside = np.isin(images.coords[name].values.astype(str), trained)
+            inside = np.isin(text_values(images.coords[name]), trained)
             yield name, np.broadcast_to(~inside, images.sizes[VIGNETTE])
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.heads import Head, head_inputs
 from xoceansar.models.intervals import IntervalSpec
+from xoceansar.texts import text_values
 from xoceansar.train.sample import group_folds
 
 __all__ = ["calibrate", "error_scale"]
@@ -161,10 +162,10 @@ def _complete(
 ) -> _Errors:
     inputs = head_inputs(features, sigma0_mean, incidence, head.spec)
     n = len(inputs)
-    columns = {
+    columns: dict[str, Array] = {
         "targets": np.asarray(targets, np.float64),
         "incidence": np.asarray(incidence, np.float64),
-        "beam": np.asarray(beam).astype(str),
+        "beam": text_values(beam),
         "groups": np.arange(n) if groups is None else np.asarray(groups),
     }
     for name, column in columns.items():

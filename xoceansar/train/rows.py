@@ -27,6 +27,7 @@ from xoceansar.ops.layout import (
     find_images,
 )
 from xoceansar.ops.quality import whole_flags
+from xoceansar.texts import has_texts, text_values
 from xoceansar.train.groups import groups_of
 from xoceansar.train.truth import Truth, find_truth
 
@@ -244,8 +245,8 @@ def _told_by_metadata(
 
 def _is_ice(classes: xr.DataArray) -> Array:
     values = np.asarray(classes.values)
-    if values.dtype.kind in "OUST":
-        return np.asarray(values.astype(str) == _ICE)
+    if has_texts(values):
+        return np.asarray(text_values(values) == _ICE)
     meanings = str(classes.attrs.get("flag_meanings", " ".join(OCEAN_CLASSES))).split()
     flags = np.asarray(classes.attrs.get("flag_values", np.arange(len(meanings))))
     codes = [f for f, m in zip(flags.ravel(), meanings, strict=False) if m == _ICE]
@@ -267,7 +268,7 @@ def _computed(
 
     def texts(name: str) -> Array:
         known = vectors.coords.get(name)
-        return np.broadcast_to("" if known is None else known.values.astype(str), (n,))
+        return np.broadcast_to("" if known is None else text_values(known), (n,))
 
     coords = xr.Dataset(
         coords={

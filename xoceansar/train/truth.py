@@ -16,6 +16,7 @@ from xoceansar.errors import (
     TrainingError,
     UnitsError,
 )
+from xoceansar.texts import has_texts, text_values
 
 __all__ = ["Truth", "find_truth"]
 
@@ -105,7 +106,7 @@ def find_truth(
             f"(da.rename('swh')) to one of {sorted(VARIABLES)}."
         )
     is_class = name == OCEAN_CLASS or "flag_meanings" in found.attrs
-    if is_class or classes is not None or found.dtype.kind in "OUST":
+    if is_class or classes is not None or has_texts(found):
         return _classes(found, name, classes)
     return Truth(name, _numbers(found, name), str(VARIABLES[name].get("units", "1")))
 
@@ -140,13 +141,13 @@ def _matched(ds: xr.Dataset | xr.DataArray, truth: xr.DataArray) -> xr.DataArray
     both = "vignette_id" in truth.coords and "vignette_id" in ds.coords
     if not both or truth.dims != (VIGNETTE,):
         return truth
-    own = pd.Index(truth["vignette_id"].values.astype(str))
+    own = pd.Index(text_values(truth["vignette_id"]))
     if own.has_duplicates:
         raise TrainingError(
             f"the truth {truth.name!r} has two values for the vignette "
             f"{own[own.duplicated()][0]!r}. Keep one: da.drop_duplicates('vignette_id')."
         )
-    at = own.get_indexer(ds["vignette_id"].values.astype(str))
+    at = own.get_indexer(pd.Index(text_values(ds["vignette_id"])))
     if (at < 0).all():
         raise TrainingError(
             f"no vignette of the truth {truth.name!r} is in the Dataset: their 'vignette_id' "
@@ -156,7 +157,7 @@ def _matched(ds: xr.Dataset | xr.DataArray, truth: xr.DataArray) -> xr.DataArray
         truth.values, dims=VIGNETTE, name=truth.name, attrs=truth.attrs
     )
     picked = plain.isel({VIGNETTE: np.maximum(at, 0)})
-    missing = "" if picked.dtype.kind in "OUST" else np.nan
+    missing = "" if has_texts(picked) else np.nan
     return picked.where(xr.DataArray(at >= 0, dims=VIGNETTE), missing)
 
 
@@ -186,7 +187,7 @@ def _classes(found: xr.DataArray, name: str, classes: Sequence[str] | None) -> T
             f"classes are given as {OCEAN_CLASS!r}, and this truth is {name!r}. Rename it: "
             f"da.rename({OCEAN_CLASS!r})."
         )
-    if found.dtype.kind in "OUST":
+    if has_texts(found):
         names, values = _from_text(found, classes)
     else:
         names, values = _from_codes(found, classes)
@@ -198,8 +199,7 @@ def _classes(found: xr.DataArray, name: str, classes: Sequence[str] | None) -> T
 def _from_text(
     found: xr.DataArray, classes: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Array]:
-    texts = pd.Series(found.values, dtype=object)
-    texts = texts.where(texts.notna(), "").astype(str)
+    texts = pd.Series(text_values(found), dtype=object)
     present = sorted(set(texts) - {""})
     if classes is None:
         known = set(present) <= set(OCEAN_CLASSES)

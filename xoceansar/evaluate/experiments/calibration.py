@@ -28,6 +28,7 @@ from xoceansar.evaluate.experiments.result import ExperimentResult, summary
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.ops.embed import Model
 from xoceansar.sar.calibrate import noise_scaling
+from xoceansar.texts import text_values
 
 __all__ = ["CONDITIONS", "Condition", "calibration"]
 
@@ -83,7 +84,7 @@ def _noise(name: str, factor: Callable[[xr.Dataset], Any]) -> Condition:
 
 def _scale(ds: xr.Dataset, *, of: str, by: str | None) -> xr.DataArray:
     """Scale of the noise of platform `of`, corrected by the constants of `by`."""
-    beams = np.asarray(ds["beam"].values).astype(str)
+    beams = text_values(ds["beam"])
     values = [
         (noise_scaling(_IPF, by, beam) if by else 1.0) / noise_scaling(_IPF, of, beam)
         for beam in beams

@@ -33,6 +33,7 @@ from xoceansar.evaluate.experiments.result import (
 from xoceansar.evaluate.probes import Probe
 from xoceansar.evaluate.splits import orbit_pass
 from xoceansar.ops.embed import Model, as_handle
+from xoceansar.texts import text_values
 
 __all__ = ["digital_numbers", "dn", "quick_look"]
 
@@ -80,7 +81,7 @@ def digital_numbers(
     that is normalised on its data, and keeps the numbers near those of sigma0.
     """
     raw = ds["sigma0"] + ds["nesz"] if "nesz" in ds else ds["sigma0"]
-    beams = np.asarray(ds["beam"].values).astype(str) if "beam" in ds else ""
+    beams = text_values(ds["beam"]) if "beam" in ds else ""
     keys = np.char.add(np.char.add(orbit_pass(ds), " "), beams)
     names, index = np.unique(keys, return_inverse=True)
     gain = np.random.default_rng(seed).normal(0.0, spread, len(names))[index]
