@@ -34,6 +34,7 @@ __all__ = [
     "class_attrs",
     "domain_attrs",
     "history_line",
+    "missing_flag",
     "product_attrs",
     "quality_attrs",
 ]
@@ -63,6 +64,9 @@ OCEAN_CLASSES: Final = (
 CLASS_CODES: Final = tuple("FGHIJKLMNO")
 #: ``ocean_class`` of a vignette that could not be classified.
 CLASS_FILL: Final = -1
+
+#: Flag meaning of the places of a field or map that no tile covers, in variables of flag masks.
+NO_TILE: Final = "no_tile"
 
 #: How the auxiliary files that a simulated product names end: readers pass their names on.
 SIMULATED_FILE: Final = "_SIMULATED.SAFE"
@@ -577,6 +581,50 @@ def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
         "flag_values": np.arange(len(classes), dtype=np.int8),
         "flag_meanings": " ".join(classes),
     }
+
+
+def missing_flag(
+    attrs: Mapping[Any, Any], dtype: np.dtype[Any]
+) -> tuple[np.generic, dict[Any, Any]]:
+    """Choose the value of flags where there is no vignette.
+
+    Parameters
+    ----------
+    attrs : mapping
+        With ``flag_masks`` or ``flag_values``.
+    dtype : dtype
+        Of the variable.
+
+    Returns
+    -------
+    value : numpy scalar
+        Of flag values -1, or the next below them all where -1 is one of them; of flag masks a bit
+        that is none of them. Of a dtype that holds the variable too.
+    attrs : dict
+        Those given; of flag masks with the bit, as ``no_tile``.
+
+    Examples
+    --------
+    >>> value, attrs = missing_flag(quality_attrs(), np.dtype("uint8"))
+    >>> int(value), attrs["flag_meanings"].split()[-1]
+    (256, 'no_tile')
+    """
+    out = dict(attrs)
+    if "flag_masks" not in attrs:
+        codes = np.atleast_1d(attrs["flag_values"]).astype(int)
+        value = CLASS_FILL if CLASS_FILL not in codes else int(codes.min()) - 1
+        return np.result_type(dtype, np.min_scalar_type(value)).type(value), out
+    masks = np.atleast_1d(attrs["flag_masks"]).astype(int).tolist()
+    meanings = str(attrs.get("flag_meanings", "")).split()
+    if NO_TILE in meanings:
+        value = masks[meanings.index(NO_TILE)]
+    else:
+        value = 1 << max(masks).bit_length()
+        masks, meanings = [*masks, value], [*meanings, NO_TILE]
+    kind = np.result_type(dtype, np.min_scalar_type(value))
+    out["flag_masks"] = np.array(masks, kind)
+    out["flag_meanings"] = " ".join(meanings)
+    return kind.type(value), out
 
 
 def history_line(action: str) -> str:

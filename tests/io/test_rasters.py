@@ -5,7 +5,12 @@ import pytest
 import xarray as xr
 
 from xoceansar import errors
-from xoceansar.conventions import annotate, class_attrs
+from xoceansar.conventions import (
+    annotate,
+    class_attrs,
+    domain_attrs,
+    quality_attrs,
+)
 from xoceansar.io.rasters import to_map_grid, to_raster
 from xoceansar.sar.geometry import offset_position
 
@@ -71,15 +76,77 @@ def test_a_geotiff_reads_back(place, tmp_path):
     assert corner[1] == pytest.approx(float(grid.y[0]) - grid.rio.resolution()[1] / 2)
 
 
-def test_flags_stay_flags(tmp_path):
-    field = swath_field("atlantic", "ocean_class", np.int8) % 10
-    field.attrs = class_attrs()
-    field.encoding = {"_FillValue": np.int8(-1)}
-    grid = to_map_grid(field)
-    assert grid.dtype == np.int8
-    assert set(np.unique(grid)) <= {-1, *range(10)}
-    assert (grid == -1).any()
-    assert to_raster(field, tmp_path / "class.tif").exists()
+FLAGS = {
+    "ocean_class": (np.int8, -1, class_attrs()),
+    "quality": (np.uint16, 256, quality_attrs()),
+    "domain": (np.uint8, 16, domain_attrs()),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_pixels_in_no_cell_have_no_flag(name, tmp_path):
+    """Whatever the encoding says: computed flags have none, and it may be wrong."""
+    rasterio = pytest.importorskip("rasterio")
+    dtype, nodata, attrs = FLAGS[name]
+    field = swath_field("atlantic", name, np.uint8) % 10
+    field = field.astype(np.int8 if name == "ocean_class" else np.uint8)
+    field.attrs = attrs
+    for encoding in ({}, {"_FillValue": 0}):
+        field.encoding = encoding
+        grid = to_map_grid(field)
+        assert grid.dtype == dtype
+        assert set(np.unique(grid)) == {nodata, *range(7)}
+        path = to_raster(field, tmp_path / f"{len(encoding)}.tif")
+        with rasterio.open(path) as file:
+            assert file.nodata == nodata
+            np.testing.assert_array_equal(file.read(1), grid)
+    named = dict(
+        zip(grid.flag_meanings.split(), grid.attrs.get("flag_masks", []), strict=False)
+    )
+    assert named.get("no_tile", nodata) == nodata
+
+
+def test_no_cell_is_not_a_count_of_zero():
+    counts = swath_field("atlantic", "iceberg_count", np.int32)
+    grid = to_map_grid(counts)
+    assert grid.dtype == np.float64
+    assert float(grid.min()) == 0
+    assert np.isnan(grid).any()
+
+
+@pytest.mark.parametrize("name", ["atlantic", "antimeridian"])
+def test_degrees_go_on_beyond_180(name):
+    field = swath_field(name)
+    grid = to_map_grid(field, crs="EPSG:4326")
+    # 7 x 5 cells of 0.17 degrees of latitude, turned by 12 degrees
+    assert 1.2 < float(grid.x.max() - grid.x.min()) < 2.2
+    longitude = field.longitude.values
+    longitude = longitude % 360 if name == "antimeridian" else longitude
+    at = grid.sel(
+        x=xr.DataArray(longitude, dims=("r", "c")),
+        y=xr.DataArray(field.latitude.values, dims=("r", "c")),
+        method="nearest",
+    )
+    np.testing.assert_array_equal(at, field)
+    # a quarter of a cell: 16 pixels, by the area of a degree
+    pixels = np.isfinite(grid).sum() / field.size
+    assert 16 < float(pixels) < 24
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:4326", None])
+@pytest.mark.parametrize("place", PLACES)
+def test_no_value_is_lost_wherever_the_map_is_cut(place, crs):
+    field = swath_field(place)
+    grid = to_map_grid(field, crs=crs)
+    assert set(np.unique(grid.values[np.isfinite(grid.values)])) == set(field.values.ravel())
+
+
+def test_a_map_without_a_value_is_never_silent(tmp_path):
+    with pytest.raises(errors.DimensionError, match="finer resolution"):
+        to_map_grid(swath_field("atlantic"), resolution=3e6)
+    empty = swath_field("atlantic") * np.nan
+    with pytest.warns(errors.OceansarWarning, match="no valid pixel"):
+        to_raster(empty, tmp_path / "empty.tif")
 
 
 def test_a_projection_can_be_chosen():
@@ -95,4 +162,4 @@ def test_what_is_no_field_is_refused():
     with pytest.raises(errors.DimensionError, match="row, column"):
         to_map_grid(field.expand_dims(polarisation=2))
     with pytest.raises(errors.DimensionError, match="coarser"):
-        to_map_grid(field, crs="EPSG:4326", resolution=1e-3)
+        to_map_grid(field, crs="EPSG:4326", resolution=1e-5)

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from xoceansar import errors
-from xoceansar.conventions import annotate, class_attrs
+from xoceansar.conventions import Quality, annotate, class_attrs, quality_attrs
 from xoceansar.ops import field
 
 SIDE = 19200.0
@@ -101,6 +101,25 @@ def test_classes_are_not_averaged():
     np.testing.assert_array_equal(out, expected)
     assert out.attrs["flag_meanings"] == data.attrs["flag_meanings"]
     assert out.encoding["_FillValue"] == -1
+
+
+def test_a_missing_tile_is_not_of_good_quality_nor_the_first_class():
+    codes = np.array([[0, 9, 0, 4]] * 3)
+    quality = tiles(codes.astype(np.uint8), "quality", drop=(0,))
+    quality.attrs = quality_attrs()
+    out = field(quality)
+    assert out.values[0].tolist() == [256, 9, 0, 4]
+    named = dict(zip(out.flag_meanings.split(), out.flag_masks.tolist(), strict=True))
+    assert named["no_tile"] == 256
+    assert [named[flag.name.lower()] for flag in Quality] == [f.value for f in Quality]
+    classes = tiles(codes, "ocean_class", drop=(0,)).astype("int8").drop_encoding()
+    classes.attrs = class_attrs()
+    assert field(classes).values[0].tolist() == [-1, 9, 0, 4]
+    counts = field(tiles(codes.astype(np.int32), "iceberg_count", drop=(0,)))
+    np.testing.assert_array_equal(counts[0], [np.nan, 9, 0, 4])
+    assert field(tiles(codes.astype(np.int32), "iceberg_count")).dtype == np.int32
+    seen = field(tiles(codes > 0, "beam", drop=(0,)))
+    np.testing.assert_array_equal(seen[0], [np.nan, 1, 0, 1])
 
 
 def test_a_dataset_gives_all_its_fields():

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._optional import require
-from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.conventions import missing_flag
+from xoceansar.errors import DimensionError, MissingVariableError, warn
 from xoceansar.sar.geometry import from_unit_vector, mean_position, unit_vector
 
 __all__ = ["to_map_grid", "to_raster"]
@@ -35,22 +36,25 @@ def to_map_grid(
         What `pyproj.CRS.from_user_input` takes, as ``"EPSG:3413"``; the UTM zone of the field's
         middle, or UPS beyond 84 N and 80 S, where not given.
     resolution : float, optional
-        Side of the pixels, in units of the projection; a quarter of a cell where not given.
+        Side of the pixels, in units of the projection; a quarter of the shorter side of a cell where
+        not given.
 
     Returns
     -------
     DataArray (y, x)
         Each pixel has the value of the cell that it lies in: nothing is interpolated, so that flags
-        stay flags. Pixels in no cell are NaN, or the fill value of flags. ``spatial_ref`` says the
-        projection, as rioxarray reads it; the attributes are kept.
+        stay flags. Pixels in no cell are NaN, and whole numbers then floats; of flags they have a
+        value that is no flag (`xoceansar.conventions.missing_flag`). In degrees, ``x`` goes on beyond
+        180 where the field does. ``spatial_ref`` says the projection, as rioxarray reads it; the
+        attributes are kept.
 
     Raises
     ------
     MissingVariableError, DimensionError
         If the field has no positions, or other dims than row and column.
     DimensionError
-        If the grid were larger than 20,000 pixels along a side: a coarser `resolution` is needed, or
-        a `crs` that does not cut the field at 180 degrees.
+        If the grid were larger than 20,000 pixels along a side, or none of its pixels lay in a cell
+        that has a value: another `resolution` is needed, or a `crs` that does not cut the field.
     MissingDependencyError
         If rioxarray or pyproj is not installed.
 
@@ -66,15 +70,21 @@ def to_map_grid(
     system = pyproj.CRS.from_user_input(crs)
     to_map = pyproj.Transformer.from_crs("EPSG:4326", system, always_xy=True)
     cells = _Cells(longitude, latitude)
-    edge_x, edge_y = to_map.transform(*cells.outline())
+    edges = cells.outlines()
+    if system.is_geographic:
+        edges = (_continued(edges[0], longitude, latitude), edges[1])
+    edge_x, edge_y = to_map.transform(*edges)
     if resolution is None:
-        width, height = np.ptp(edge_x), np.ptp(edge_y)
-        steps = 4 * np.hypot(*longitude.shape)
-        resolution = float(f"{np.hypot(width, height) / steps:.2g}")
+        resolution = float(f"{_cell_side(edge_x, edge_y) / 4:.2g}")
     x, y = _axis(edge_x, resolution), _axis(edge_y, resolution)[::-1]
     grid_x, grid_y = np.meshgrid(x, y)
     back = to_map.transform(grid_x, grid_y, direction="INVERSE")
     found = cells.find(*(np.asarray(v, float) for v in back))
+    if (found < 0).all():
+        raise DimensionError(
+            f"none of the {x.size} x {y.size} pixels of {resolution:g} lies in a cell of the field. "
+            "Give a finer resolution=, or another crs=."
+        )
     return _placed(field, found, x, y, system)
 
 
@@ -108,10 +118,13 @@ def to_raster(
 
     Notes
     -----
-    Loads the values. Text attributes become tags of the file.
+    Loads the values. Text attributes become tags of the file. A field without a single value is written
+    with a warning.
     """
     grid = to_map_grid(field, crs=crs, resolution=resolution)
     nodata = grid.rio.nodata
+    if (grid.isnull() | (grid == nodata)).all():
+        warn(f"{path} has no valid pixel: {field.name!r} has no value there.")
     grid.attrs = {
         name: value for name, value in grid.attrs.items() if isinstance(value, str)
     }
@@ -156,6 +169,22 @@ def _local_crs(longitude: Array, latitude: Array) -> str:
     return f"EPSG:{32600 + zone if lat >= 0 else 32700 + zone}"
 
 
+def _continued(edges: Array, longitude: Array, latitude: Array) -> Array:
+    """Let longitudes go on beyond 180 degrees, unless the field is all around a pole."""
+    middle, _ = mean_position(longitude, latitude)
+    around = (edges - middle + 180) % 360 - 180 + middle
+    return around if np.ptp(around) < np.ptp(edges) else edges
+
+
+def _cell_side(x: Array, y: Array) -> float:
+    """Shorter side of most cells, of their outlines (row, column, 3, 3) on the map."""
+    down = [v[..., 2, 1] - v[..., 0, 1] for v in (x, y)]
+    right = [v[..., 1, 2] - v[..., 1, 0] for v in (x, y)]
+    sides = np.stack([np.stack(down, -1), np.stack(right, -1)], -1)
+    sides = sides[np.isfinite(sides).all(axis=(-1, -2))]
+    return float(np.median(np.linalg.svd(sides, compute_uv=False)[..., 1]))
+
+
 class _Cells:
     """The cells of a field as vectors: which one a place lies in."""
 
@@ -165,15 +194,12 @@ class _Cells:
         # Steps to the next row and to the next column, which are the sides of a cell.
         self.steps = [np.gradient(self.middle, axis=axis) for axis in (0, 1)]
 
-    def outline(self) -> tuple[Array, Array]:
-        """Return longitude and latitude of points around the outermost cells."""
-        down, right = self.steps
-        around = [
-            self.middle + a * down + b * right
-            for a in (-0.5, 0, 0.5)
-            for b in (-0.5, 0, 0.5)
-        ]
-        return from_unit_vector(np.stack(around).reshape(-1, 3))
+    def outlines(self) -> tuple[Array, Array]:
+        """Return longitude and latitude (row, column, 3, 3) of points around each cell."""
+        down, right = (step[:, :, None, None] for step in self.steps)
+        part = np.array([-0.5, 0.0, 0.5])[:, None]
+        middle = self.middle[:, :, None, None]
+        return from_unit_vector(middle + part[:, None] * down + part * right)
 
     def find(self, longitude: Array, latitude: Array) -> npt.NDArray[np.intp]:
         """Return the flat number of the cell of each place, -1 outside."""
@@ -226,21 +252,25 @@ def _axis(edges: npt.ArrayLike, resolution: float) -> Array:
 def _placed(
     field: xr.DataArray, found: npt.NDArray[np.intp], x: Array, y: Array, crs: Any
 ) -> xr.DataArray:
-    values = field.values.ravel()[found]
-    fill: Any = np.nan
-    if field.dtype.kind in "iu":
-        fill = field.dtype.type(field.encoding.get("_FillValue", 0))
-    elif field.dtype.kind != "f":
+    values, attrs, fill = field.values.ravel(), dict(field.attrs), np.nan
+    if field.dtype.kind not in "biuf":
         raise DimensionError(
             f"a raster holds numbers; {field.name!r} is {field.dtype}. Convert it first."
         )
-    values[found < 0] = fill
+    if field.dtype.kind in "iu" and {"flag_values", "flag_masks"} & set(attrs):
+        fill, attrs = missing_flag(attrs, field.dtype)
+        values = values.astype(fill.dtype)
+    elif field.dtype.kind in "biu":
+        # What no cell covers must not look like a count of zero.
+        values = values.astype(np.result_type(field.dtype, np.float32))
+    # appended, so that -1, of the pixels in no cell, finds it
+    values = np.append(values, values.dtype.type(fill))[found]
     out = xr.DataArray(
         values,
         dims=("y", "x"),
         coords={"y": y, "x": x},
         name=field.name,
-        attrs=field.attrs,
+        attrs=attrs,
     )
     out = out.rio.write_crs(crs).rio.write_nodata(fill)
     placed: xr.DataArray = out.rio.write_transform()

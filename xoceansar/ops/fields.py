@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.conventions import VIGNETTE, annotate, product_attrs
+from xoceansar.conventions import VIGNETTE, annotate, missing_flag, product_attrs
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
@@ -22,6 +22,8 @@ COLUMN: Final = "column"
 _NEEDED: Final = (ROW, COLUMN, "azimuth_distance", "range_distance", "tile_size")
 #: Length of a mean of unit vectors under which their directions cancel.
 _NO_DIRECTION: Final = 1e-9
+#: Value, by kind of dtype, of the cells without a tile, where it is not NaN.
+_MISSING: Final[dict[str, Any]] = {"M": np.datetime64("NaT"), "U": "", "T": ""}
 #: Polarisations of a field that has several.
 _POLARISATION: Final = "polarisation"
 
@@ -44,7 +46,8 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
         A DataArray (row, column, ...), or (polarisation, row, column, ...) of several
         polarisations; a Dataset for a Dataset without `variable`. ``longitude`` and ``latitude``
         are (row, column), and attributes are kept. Tiles that are not there, or have no value, are
-        NaN; missing flags are the variable's ``_FillValue``, or 0.
+        NaN, and whole numbers then floats. Flags have a value of their own there: -1 of classes, and the
+        bit ``no_tile`` of flag masks (`xoceansar.conventions.missing_flag`).
 
     Raises
     ------
@@ -144,10 +147,8 @@ def _single(data: xr.DataArray) -> xr.DataArray:
         keep[distance] = annotate(values, distance)
     out = out.drop_vars(list(out.coords)).assign_coords(keep | gridded)
     out.name = data.name
-    out.attrs = (
-        {**data.attrs, "cell_methods": "area: mean"} if averaged else dict(data.attrs)
-    )
-    out.encoding = {k: v for k, v in data.encoding.items() if k == "_FillValue"}
+    if averaged:
+        out.attrs = {**data.attrs, "cell_methods": "area: mean"}
     return out
 
 
@@ -167,22 +168,21 @@ def _places(data: xr.DataArray) -> tuple[npt.NDArray[np.intp], dict[str, int]]:
 
 def _gridded(data: xr.DataArray, place: npt.NDArray[np.intp]) -> xr.DataArray:
     """Move vignettes to (row, column), without averaging."""
-    bare = data.variable
-    found = bare.isel({VIGNETTE: xr.Variable((ROW, COLUMN), np.maximum(place, 0))})
+    found, missing = data.variable, _MISSING.get(data.dtype.kind, np.nan)
+    attrs, encoding = dict(found.attrs), {}
+    if data.dtype.kind in "iu" and {"flag_values", "flag_masks"} & set(attrs):
+        missing, attrs = missing_flag(attrs, found.dtype)
+        found = found.astype(missing.dtype)
+        encoding = {"_FillValue": missing} if "flag_values" in attrs else {}
+    found = found.isel({VIGNETTE: xr.Variable((ROW, COLUMN), np.maximum(place, 0))})
     there = xr.Variable((ROW, COLUMN), place >= 0)
     if not bool(there.all()):
-        found = found.where(there, _missing(data))  # type: ignore[no-untyped-call]
-    dims = (ROW, COLUMN, *(d for d in bare.dims if d != VIGNETTE))
-    return xr.DataArray(found.transpose(*dims), attrs=data.attrs)
-
-
-def _missing(data: xr.DataArray) -> Any:
-    if "_FillValue" in data.encoding:
-        return data.encoding["_FillValue"]
-    kind = data.dtype.kind
-    if kind in "iu":
-        return data.dtype.type(0)
-    return {"M": np.datetime64("NaT"), "U": "", "b": False}.get(kind, np.nan)
+        found = found.astype(np.float32) if found.dtype.kind == "b" else found
+        found = found.where(there, missing)  # type: ignore[no-untyped-call]
+    dims = (ROW, COLUMN, *(d for d in found.dims if d not in (ROW, COLUMN)))
+    out = xr.DataArray(found.transpose(*dims))
+    out.attrs, out.encoding = attrs, encoding
+    return out
 
 
 def _is_averaged(data: xr.DataArray) -> bool:
