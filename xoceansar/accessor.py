@@ -25,6 +25,7 @@ from xoceansar.ops.similar import Query
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+    from pandas import DataFrame
 
     from xoceansar.evaluate._sources import Source
 
@@ -487,6 +488,38 @@ class OceansarDataset(_Measurements[xr.Dataset]):
             ``observation_count``. Lazy; see `xoceansar.ops.iceberg_density`.
         """
         return ops.iceberg_density(self._obj, cell=cell, by=by, minimum=minimum)
+
+    def to_table(self) -> "DataFrame":
+        """Turn results along ``vignette``, or icebergs, into a flat table.
+
+        Returns
+        -------
+        DataFrame
+            One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
+            the values; see `xoceansar.io.tables.to_table`.
+        """
+        from xoceansar.io.tables import to_table
+
+        return to_table(self._obj)
+
+    def to_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write results along ``vignette``, or icebergs, as comma-separated values.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write, ``.csv``.
+        overwrite : bool, default False
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            `path`; see `xoceansar.io.exports.to_csv`.
+        """
+        from xoceansar.io.exports import to_csv
+
+        return to_csv(self._obj, path, overwrite=overwrite)
 
     def to_geodataframe(self) -> "GeoDataFrame":
         """Turn icebergs, or results along ``vignette``, into a table of points.

@@ -79,6 +79,18 @@ def test_export(run, archive, tmp_path):
     assert "embedding_vector" not in xr.open_dataset(nc)
 
 
+def test_export_for_spreadsheets(run, archive, tmp_path):
+    path = tmp_path / "a.csv"
+    assert run("export", archive, "--to", path, "--beam", "wv2").exit_code == 0
+    lines = path.read_text().splitlines()
+    assert len(lines) == 4
+    row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+    assert row["vignette_id"] == "s-1"
+    assert float(row["swh"]) == 1
+    assert row["ocean_class"] == "pure_ocean_waves"
+    assert row["time"] == "2021-04-10T00:00:00.000000Z"
+
+
 def test_export_for_gis(run, archive, tmp_path):
     geopandas = pytest.importorskip("geopandas")
     points, places = tmp_path / "a.parquet", tmp_path / "a.geojson"
@@ -91,6 +103,6 @@ def test_export_for_gis(run, archive, tmp_path):
 
 
 def test_another_suffix_is_refused(run, archive, tmp_path):
-    done = run("export", archive, "--to", tmp_path / "a.csv")
+    done = run("export", archive, "--to", tmp_path / "a.xlsx")
     assert done.exit_code == 2
-    assert ".parquet, .nc, .geojson" in done.stderr
+    assert ".parquet, .csv, .nc, .geojson" in done.stderr

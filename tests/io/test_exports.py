@@ -174,6 +174,59 @@ class TestNetCDF:
         assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
 
 
+class TestTable:
+    def test_a_row_for_each_vignette_and_a_column_for_each_value(self, results):
+        ends = np.array([[20.0, 200.0]] * 4, np.float32)
+        results["wind_to_direction_ambiguities"] = make(
+            "wind_to_direction_ambiguities", ("vignette", "ambiguity"), ends
+        )
+        names = class_attrs()["flag_meanings"].split()
+        results["class_probability"] = results.class_probability * np.arange(10.0)
+        labelled = results.rename_dims(ocean_class="class").assign_coords(
+            {"class": names}
+        )
+        table = labelled.oceansar.to_table()
+        assert len(table) == 4  # without a place too
+        assert table.swh.tolist()[:2] == [1.5, 2.5]
+        names = ["pure_ocean_waves", "icebergs", "oceanic_front"]
+        assert table.ocean_class.dropna().tolist() == names
+        assert table.ocean_class.isna().tolist() == [False, True, False, False]
+        assert table.quality.tolist() == [0, 1, 128, 0]
+        assert table.class_probability_sea_ice.tolist() == [5.0] * 4
+        assert table.wind_to_direction_ambiguities_1.tolist() == [200.0] * 4
+        assert table.attrs["units"]["wind_to_direction_ambiguities_1"] == "degree"
+        assert not {"sigma0", "embedding_vector", "class"} & set(table)
+
+    def test_csv_has_units_and_says_what_is_simulated(self, results, tmp_path):
+        import pandas as pd
+
+        path = results.oceansar.to_csv(tmp_path / "a.csv")
+        table = pd.read_csv(path)
+        assert table["swh [m]"].tolist()[:2] == [1.5, 2.5]
+        assert table["swh [m]"].isna().tolist() == [False, False, True, False]
+        assert table.time[0] == "2021-04-03T08:30:25.749829Z"
+        assert table.model.tolist() == ["m"] * 4
+        assert table.simulated.tolist() == [True] * 4
+        assert table.ocean_class[2] == "icebergs"
+        with pytest.raises(ProductError, match="overwrite=True"):
+            results.oceansar.to_csv(path)
+
+    def test_icebergs_are_rows(self, icebergs):
+        table = icebergs.oceansar.to_table()
+        assert table.vignette_id.tolist() == ["a", "a"]
+        assert table.latitude.tolist() == [-60.0, -60.1]
+
+    def test_bytes_in_the_other_order(self, results):
+        swapped = results.assign(swh=results.swh.astype(">f4"))
+        assert swapped.oceansar.to_table().swh.tolist()[:2] == [1.5, 2.5]
+
+    def test_nothing_is_written_into_the_object(self, results):
+        before = results.copy(deep=True)
+        results.oceansar.to_table()
+        xr.testing.assert_identical(results, before)
+        assert results.class_probability.attrs == before.class_probability.attrs
+
+
 class TestGeo:
     @pytest.fixture(autouse=True)
     def needs_geopandas(self):
@@ -201,13 +254,61 @@ class TestGeo:
     def test_geojson_of_icebergs_follows_rfc_7946(self, icebergs, tmp_path):
         path = icebergs.oceansar.to_geojson(tmp_path / "a.geojson")
         content = json.loads(path.read_text())
-        assert set(content) == {"type", "features"}
+        assert set(content) == {"type", "metadata", "features"}
         first, second = content["features"]
         assert first["geometry"] == {"type": "Point", "coordinates": [-179.99, -60.0]}
         assert first["properties"]["score"] == pytest.approx(0.9)
         assert second["properties"]["score"] is None
         assert first["properties"]["time"] == "2021-04-03T08:30:25Z"
         assert first["properties"]["vignette_id"] == "a"
+
+    def test_parquet_times_are_microseconds_in_utc(self, results, tmp_path):
+        parquet = pytest.importorskip("pyarrow.parquet")
+        path = results.oceansar.to_geoparquet(tmp_path / "a.parquet")
+        kind = parquet.read_schema(path).field("time").type
+        assert (kind.unit, kind.tz) == ("us", "UTC")
+        first = parquet.read_table(path)["time"][0].as_py()
+        assert first.isoformat() == "2021-04-03T08:30:25.749829+00:00"
+
+    def test_where_results_come_from_goes_with_them(self, results, tmp_path):
+        import geopandas
+        import pandas as pd
+        from pyarrow import parquet
+
+        results.swh.attrs |= {"model": "m", "weights_sha256": "5a"}
+        results.attrs["xoceansar_version"] = "0.9"
+        table = results.oceansar.to_geodataframe()
+        path = results.oceansar.to_geoparquet(tmp_path / "a.parquet")
+        stored = parquet.read_schema(path).metadata[b"PANDAS_ATTRS"]
+        geojson = results.oceansar.to_geojson(tmp_path / "a.geojson").read_text()
+        for found in (
+            table.attrs,
+            json.loads(stored),
+            geopandas.read_parquet(path).attrs,
+            pd.read_parquet(path).attrs,
+            json.loads(geojson)["metadata"],
+            results.oceansar.to_table().attrs,
+        ):
+            assert found["simulated"] is True
+            assert found["model"] == "m"
+            assert found["weights_sha256"] == "5a"
+            assert found["xoceansar_version"] == "0.9"
+            assert found["history"] == "made"
+            assert found["units"]["swh"] == "m"
+            assert found["flag_masks"]["quality"]["out_of_domain"] == 128
+
+    def test_two_models_are_told_apart(self, results):
+        results.attrs.clear()
+        results.swh.attrs["model"] = "a"
+        results.ocean_class.attrs["model"] = "b"
+        found = results.drop_vars("embedding_vector").oceansar.to_table().attrs
+        assert found["model"] == {"swh": "a", "ocean_class": "b"}
+
+    def test_longitudes_from_0_to_360_are_put_in_place(self, results, tmp_path):
+        turned = results.assign_coords(longitude=results.longitude % 360)
+        table = turned.oceansar.to_geodataframe()
+        np.testing.assert_allclose(table.geometry.x, [179.95, -120.0, 30.0])
+        np.testing.assert_allclose(table.longitude, table.geometry.x)
 
     def test_footprints_are_cut_at_180_degrees(self, results, tmp_path):
         import geopandas

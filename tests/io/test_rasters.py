@@ -138,7 +138,9 @@ def test_degrees_go_on_beyond_180(name):
 def test_no_value_is_lost_wherever_the_map_is_cut(place, crs):
     field = swath_field(place)
     grid = to_map_grid(field, crs=crs)
-    assert set(np.unique(grid.values[np.isfinite(grid.values)])) == set(field.values.ravel())
+    assert set(np.unique(grid.values[np.isfinite(grid.values)])) == set(
+        field.values.ravel()
+    )
 
 
 def test_a_map_without_a_value_is_never_silent(tmp_path):

@@ -37,8 +37,7 @@ Class = Annotated[
 ]
 Beam = Annotated[Literal["wv1", "wv2"] | None, typer.Option(help="Only one beam.")]
 
-#: Functions of `xoceansar.io` by the suffix of what they write.
-_WRITERS: Final = (".parquet", ".nc", ".geojson")
+_SUFFIXES: Final = (".parquet", ".csv", ".nc", ".geojson")
 
 
 def similar(
@@ -117,7 +116,9 @@ def export(
     archive: Archive,
     to: Annotated[
         Path,
-        typer.Option(metavar="OUT", help="File to write: .parquet, .nc or .geojson."),
+        typer.Option(
+            metavar="OUT", help="File to write: .parquet, .csv, .nc or .geojson."
+        ),
     ],
     time: Time = None,
     region: Region = None,
@@ -137,18 +138,20 @@ def export(
       xoceansar export archive.zarr --to points.parquet
       xoceansar export archive.zarr --to april.nc --time 2021-04 --no-embedding
       xoceansar export icebergs.zarr --to icebergs.geojson
+      xoceansar export archive.zarr --to april.csv --time 2021-04
 
     GeoParquet is a table of points, with embeddings; netCDF follows the CF
-    conventions; GeoJSON has icebergs as points, or footprints of vignettes.
+    conventions; GeoJSON has icebergs as points, or footprints of vignettes; CSV
+    is for spreadsheets, with units in its header.
     """
     from xoceansar import ops
     from xoceansar.errors import ProductError
-    from xoceansar.io.exports import to_geojson, to_geoparquet
+    from xoceansar.io.exports import to_csv, to_geojson, to_geoparquet
     from xoceansar.io.netcdf import to_netcdf
 
-    if to.suffix not in _WRITERS:
+    if to.suffix not in _SUFFIXES:
         raise ProductError(
-            f"archives are exported as {', '.join(_WRITERS)}; got --to {to}."
+            f"archives are exported as {', '.join(_SUFFIXES)}; got --to {to}."
         )
     if to.exists() and not overwrite:
         raise ProductError(f"{to} exists. Give another name, or --overwrite.")
@@ -163,6 +166,8 @@ def export(
             to_geoparquet(ds, to, overwrite=overwrite)
         elif to.suffix == ".nc":
             to_netcdf(ds, to, overwrite=overwrite)
+        elif to.suffix == ".csv":
+            to_csv(ds, to, overwrite=overwrite)
         else:
             to_geojson(ds, to, overwrite=overwrite)
     out.print(

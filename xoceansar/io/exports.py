@@ -1,27 +1,24 @@
-"""Results as files that other programs read: GeoParquet and GeoJSON; netCDF is in `netcdf`."""
+"""Results as files that other programs read: GeoParquet, GeoJSON, CSV; netCDF is in `netcdf`."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from xoceansar._optional import require
-from xoceansar.conventions import CLASS_FILL, EMBEDDING, VIGNETTE
+from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.errors import ProductError
 from xoceansar.io.geo import to_geodataframe
+from xoceansar.io.tables import DETECTION, plain, to_table, with_names_of_flags
 
-if TYPE_CHECKING:
-    from geopandas import GeoDataFrame
+__all__ = ["draft_of", "to_csv", "to_geojson", "to_geoparquet"]
 
-__all__ = ["draft_of", "to_geojson", "to_geoparquet"]
-
-_DETECTION: Final = "detection"
 _CORNERS: Final = ("corner_longitude", "corner_latitude")
 #: Decimals of a degree in GeoJSON: 1 cm.
 _DECIMALS: Final = 7
@@ -61,16 +58,18 @@ def to_geoparquet(
     -----
     Loads the values, and no image. GeoParquet 1.1, WGS 84, points at the centres, longitudes in
     [-180, 180]; vignettes without a place are left out. Columns as of `to_geodataframe`, with
-    classes by name.
+    classes by name; times in microseconds, UTC. Where the results come from, and their units, is in
+    the metadata of the file (``PANDAS_ATTRS``, JSON), and in ``attrs`` when geopandas or pandas reads
+    it.
     """
     require("pyarrow", extra="geo")
     with draft_of(path, overwrite=overwrite) as draft:
-        table = _table(ds)
+        table = to_geodataframe(with_names_of_flags(ds))
         vectors = ds.get("embedding_vector")
-        if embedding and vectors is not None and _DETECTION not in ds.dims:
+        if embedding and vectors is not None and DETECTION not in ds.dims:
             rows = vectors.transpose(VIGNETTE, EMBEDDING)[_placed(ds)]
             table["embedding_vector"] = list(np.asarray(rows.values, np.float32))
-        table.to_parquet(draft, compression="zstd")
+        _in_utc(table).to_parquet(draft, compression="zstd")
     return Path(path).expanduser()
 
 
@@ -105,11 +104,11 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     -----
     Loads the values. RFC 7946: WGS 84, longitude first and in [-180, 180], outlines
     counterclockwise and cut in two at 180 degrees. Times are UTC, ISO 8601; what is missing is
-    null.
+    null. The member ``metadata`` says where the results come from, and their units.
     """
     with draft_of(path, overwrite=overwrite) as draft:
-        table = _table(ds)
-        if _DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
+        table = to_geodataframe(with_names_of_flags(ds))
+        if DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
             corners = [np.asarray(ds[name].values, float) for name in _CORNERS]
             rings = np.stack(corners, axis=-1)[_placed(ds)]
             table = table.set_geometry(
@@ -120,12 +119,56 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
             {
                 "type": "Feature",
                 "geometry": _rounded(geometry.__geo_interface__),
-                "properties": {str(k): _plain(v) for k, v in record.items()},
+                "properties": {str(k): plain(v) for k, v in record.items()},
             }
             for geometry, record in zip(table.geometry, properties, strict=True)
         ]
-        content = {"type": "FeatureCollection", "features": features}
+        content = {
+            "type": "FeatureCollection",
+            "metadata": plain(table.attrs),
+            "features": features,
+        }
         draft.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    return Path(path).expanduser()
+
+
+def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write results as comma-separated values.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along ``vignette``, or icebergs, as in `xoceansar.io.tables.to_table`.
+    path : str or Path
+        File to write, ``.csv``.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError
+        If there is no dim ``vignette``.
+
+    Notes
+    -----
+    Loads the values. The columns of `to_table`, with their units in the header, as ``swh [m]``, but
+    for numbers without a unit; then ``model`` and ``simulated``, where they are known, in every row.
+    Times are UTC, ISO 8601; what is missing is empty.
+    """
+    with draft_of(path, overwrite=overwrite) as draft:
+        table = _in_utc(to_table(ds))
+        units = {n: u for n, u in table.attrs["units"].items() if u not in ("", "1")}
+        origin = {k: table.attrs[k] for k in ("model", "simulated") if k in table.attrs}
+        table = table.assign(**{k: str(v) for k, v in origin.items()})
+        table = table.rename(columns={n: f"{n} [{u}]" for n, u in units.items()})
+        table.to_csv(draft, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
     return Path(path).expanduser()
 
 
@@ -163,34 +206,20 @@ def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
         draft.replace(target)
 
 
-def _table(ds: xr.Dataset) -> "GeoDataFrame":
-    named = {
-        name: _names_of_flags(values)
-        for name, values in ds.variables.items()
-        if "flag_values" in values.attrs and values.dims == (VIGNETTE,)
+def _in_utc(table: pd.DataFrame) -> pd.DataFrame:
+    """Give times their zone and microseconds, which every reader of Parquet has."""
+    times = {
+        name: column.dt.tz_localize("UTC").dt.as_unit("us")
+        for name, column in table.items()
+        if column.dtype.kind == "M"
     }
-    wrapped = {
-        name: (ds[name].dims, (ds[name].data + 180) % 360 - 180)
-        for name in ("longitude", "iceberg_longitude")
-        if name in ds.variables and (np.abs(ds[name]) > 180).any()
-    }
-    return to_geodataframe(ds.assign(named).assign(wrapped))
+    return table.assign(**times)
 
 
 def _placed(ds: xr.Dataset) -> Any:
     """Vignettes that `to_geodataframe` keeps."""
     longitude, latitude = ds["longitude"].values, ds["latitude"].values
     return np.flatnonzero(np.isfinite(longitude) & np.isfinite(latitude))
-
-
-def _names_of_flags(values: xr.Variable) -> xr.Variable:
-    """Replace flags by their meanings, None where there is none."""
-    codes = np.atleast_1d(values.attrs["flag_values"]).tolist()
-    meanings = str(values.attrs.get("flag_meanings", "")).split()
-    names = dict(zip(codes, meanings, strict=False))
-    missing = names.get(CLASS_FILL)
-    found = [names.get(code, missing) for code in np.asarray(values.values).tolist()]
-    return xr.Variable(values.dims, np.array(found, object))
 
 
 def _outline(corners: Any) -> Any:
@@ -221,22 +250,3 @@ def _rounded(geometry: Any) -> Any:
         return [shorten(value) for value in values]
 
     return {**geometry, "coordinates": shorten(geometry["coordinates"])}
-
-
-def _plain(value: Any) -> Any:
-    """Give a value of a table in the types of JSON."""
-    if (
-        value is None
-        or value is pd.NaT
-        or (isinstance(value, float) and np.isnan(value))
-    ):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat() + "Z"
-    if isinstance(value, pd.Timedelta):
-        return value.total_seconds()
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and np.isinf(value):
-        return None
-    return value if isinstance(value, bool | int | float) else str(value)

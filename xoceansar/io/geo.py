@@ -1,23 +1,20 @@
 """Results as tables with a geometry, for geopandas and for GIS."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xoceansar._optional import require
-from xoceansar.conventions import VIGNETTE
-from xoceansar.errors import DimensionError, MissingVariableError
-from xoceansar.texts import text_values
+from xoceansar.errors import MissingVariableError
+from xoceansar.io.tables import rows_of
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 __all__ = ["to_geodataframe"]
 
-_DETECTION: Final = "detection"
-_PREFIX: Final = "iceberg_"
+_PLACE: Final = ("longitude", "latitude")
 
 
 def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
@@ -32,10 +29,10 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
     Returns
     -------
     GeoDataFrame
-        WGS 84 (EPSG:4326), longitudes in [-180, 180]. Columns are the variables and
-        coordinates with one value for each row; of an iceberg, with those of its vignette,
-        named without ``iceberg_`` where they are its own. Without any iceberg the table has
-        its columns and no row.
+        WGS 84 (EPSG:4326), longitudes in [-180, 180]. Columns are those of
+        `xoceansar.io.tables.to_table`, with flags as numbers; of an iceberg, with those of its
+        vignette, named without ``iceberg_`` where they are its own. Without any iceberg the table has
+        its columns and no row. ``attrs`` says where it comes from, and the units.
 
     Raises
     ------
@@ -48,52 +45,23 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
 
     Notes
     -----
-    Loads the values; images, boxes and embeddings, with more than one value for each row, are
-    left out. ``to_file("icebergs.geojson")`` writes GeoJSON, ``to_parquet`` GeoParquet.
+    Loads the values; images, boxes and embeddings are left out. ``to_file("icebergs.geojson")``
+    writes GeoJSON, ``to_parquet`` GeoParquet.
     """
     geopandas = require("geopandas", extra="geo")
-    if VIGNETTE not in ds.dims:
-        raise DimensionError(
-            f"results along the dim 'vignette' are needed; got the dims {dict(ds.sizes)}. "
-            "Use ds.expand_dims('vignette') for a single one."
-        )
-    found = f"{_PREFIX}longitude" in ds and _DETECTION in ds.dims
-    own = _PREFIX if found else ""
-    place = [f"{own}longitude", f"{own}latitude"]
-    absent = [name for name in place if name not in ds.variables]
+    table = rows_of(ds)
+    absent = [name for name in _PLACE if name not in table]
     if absent:
         raise MissingVariableError(
-            f"rows get their place from {place}; {absent} are absent. Found "
+            f"rows get their place from {list(_PLACE)}; {absent} are absent. Found "
             f"{sorted(map(str, ds.variables))}."
         )
-    rows = {VIGNETTE, _DETECTION} if found else {VIGNETTE}
-    names = [n for n, v in ds.variables.items() if set(v.dims) <= rows]
-    frame = _plain(ds[names].reset_coords().load()).to_dataframe().reset_index()
-    frame = frame[np.isfinite(frame[place[0]]) & np.isfinite(frame[place[1]])]
-    if found:
-        frame = _named_for_icebergs(frame)
-    points = geopandas.points_from_xy(frame["longitude"], frame["latitude"])
-    table: GeoDataFrame = geopandas.GeoDataFrame(
-        frame.reset_index(drop=True), geometry=points, crs="EPSG:4326"
+    table = table[np.isfinite(table[list(_PLACE)]).all(axis=1)].reset_index(drop=True)
+    if (table["longitude"].abs() > 180).any():
+        table["longitude"] = (table["longitude"] + 180) % 360 - 180
+    points = geopandas.points_from_xy(table["longitude"], table["latitude"])
+    placed: GeoDataFrame = geopandas.GeoDataFrame(
+        table, geometry=points, crs="EPSG:4326"
     )
-    return table
-
-
-def _plain(ds: xr.Dataset) -> xr.Dataset:
-    """Return the values in types that every version of pandas has."""
-    texts = {
-        name: (variable.dims, text_values(variable).astype(object), variable.attrs)
-        for name, variable in ds.variables.items()
-        if variable.dtype.kind in "ST"
-    }
-    return ds.assign(texts)
-
-
-def _named_for_icebergs(frame: pd.DataFrame) -> pd.DataFrame:
-    taken = {name: f"vignette_{name}" for name in ("longitude", "latitude")}
-    own: dict[Any, str] = {
-        name: str(name).removeprefix(_PREFIX)
-        for name in frame.columns
-        if str(name).startswith(_PREFIX) and name != "iceberg_count"
-    }
-    return frame.rename(columns=taken).rename(columns=own)
+    placed.attrs = table.attrs
+    return placed
