@@ -31,7 +31,7 @@ def main() -> None:
     print("largest difference:", float(abs(again - result.swh).max()), "m")
 
     xos.to_zarr(result, folder / "result.zarr")
-    result.swh.oceansar.plot.map().figure.savefig(folder / "map.png")
+    result.swh.oceansar.plot.map().savefig(folder / "map.png")
     result.assign(sigma0=ds.sigma0).oceansar.plot.vignettes().savefig(
         folder / "vignettes.png"
     )

@@ -89,7 +89,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         truth = wind_at(field.azimuth_distance / (LINES * STEP)) + 0 * field
         print("correlation with the simulated wind:", float(xr.corr(field, truth)))
-    field.oceansar.plot.map().figure.savefig(folder / "wind.png", dpi=150)
+    field.oceansar.plot.map().savefig(folder / "wind.png", dpi=150)
     field.to_netcdf(folder / "wind.nc")
     print("GeoTIFF:", field.oceansar.to_raster(folder / "wind.tif"))
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 if TYPE_CHECKING:
-    from cartopy.mpl.geoaxes import GeoAxes
     from matplotlib.figure import Figure
 
 __all__ = ["PlotMethods"]
@@ -24,7 +23,7 @@ class PlotMethods:
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
         self._obj = obj
 
-    def map(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
+    def map(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
         """Draw one value for each vignette on a map.
 
         Parameters
@@ -36,14 +35,14 @@ class PlotMethods:
 
         Returns
         -------
-        GeoAxes
-            The map. Loads the values.
+        Figure
+            The map, ``figure.axes[0]``. Loads the values.
         """
         from xoceansar import plot
 
         return plot.map(self._obj, variable, **kwargs)
 
-    def grid(self, variable: Hashable | None = None, **kwargs: Any) -> "GeoAxes":
+    def grid(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
         """Draw the mean of the vignettes in cells of longitude and latitude.
 
         Parameters
@@ -55,8 +54,8 @@ class PlotMethods:
 
         Returns
         -------
-        GeoAxes
-            The map. Loads the values.
+        Figure
+            The map, ``figure.axes[0]``. Loads the values.
         """
         from xoceansar import plot
 
@@ -100,7 +99,7 @@ class PlotMethods:
 
         return plot.track(self._obj, variable, **kwargs)
 
-    def iceberg_density(self, **kwargs: Any) -> "GeoAxes":
+    def iceberg_density(self, **kwargs: Any) -> "Figure":
         """Draw the icebergs on 1000 km2 searched, in cells.
 
         Parameters
@@ -110,8 +109,8 @@ class PlotMethods:
 
         Returns
         -------
-        GeoAxes
-            The map. Loads counts and areas.
+        Figure
+            The map, ``figure.axes[0]``. Loads counts and areas.
         """
         from xoceansar import plot
 

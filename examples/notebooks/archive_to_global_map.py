@@ -39,7 +39,7 @@ ds
 # ## Every vignette
 
 # %%
-ax = ds.oceansar.plot.map("swh", extent="global")
+figure = ds.oceansar.plot.map("swh", extent="global")
 
 # %% [markdown]
 # ## Cells and seasons

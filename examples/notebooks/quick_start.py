@@ -50,7 +50,7 @@ result.swh.attrs
 figure = result.assign(sigma0=ds.sigma0).oceansar.plot.vignettes()
 
 # %%
-ax = result.oceansar.plot.map("swh")
+figure = result.oceansar.plot.map("swh")
 
 # %% [markdown]
 # ## Keep

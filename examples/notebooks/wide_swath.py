@@ -62,7 +62,7 @@ field = tiles.oceansar.gmf_wind().wind_speed.oceansar.field().compute()
 field
 
 # %%
-ax = field.assign_attrs(simulated=1).oceansar.plot.map()
+figure = field.assign_attrs(simulated=1).oceansar.plot.map()
 
 # %% [markdown]
 # The truth is known here:

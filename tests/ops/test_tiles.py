@@ -325,6 +325,12 @@ def test_tiles_of_a_simulated_product_say_so(swath):
     assert not {"simulated", "source"} & set(real.attrs)
 
 
+def test_polarisations_without_names_are_refused():
+    sigma0 = xr.DataArray(np.ones((2, 8, 8)), dims=("pol", "line", "sample"))
+    with pytest.raises(errors.MissingVariableError, match=r"pol=\['VV', 'VH'\]"):
+        sigma0.to_dataset(name="sigma0").oceansar.vignettes()
+
+
 def test_bursts_are_refused(swath):
     long = swath.assign(lineSpacing=100.0).assign_attrs(product="SLC", swath="IW1")
     with pytest.raises(errors.DomainError, match="burst"):

@@ -30,7 +30,7 @@ def swath_field(lon0, lat0, missing=()):
 )
 def test_cells_are_drawn_whole_side_by_side(place):
     field = swath_field(*place, missing=[(2, 3)])
-    ax = plot.map(field, land=False, locator=False)
+    ax = plot.map(field, land=False, locator=False).axes[0]
     filled = max(
         (c for c in ax.collections if isinstance(c, PolyCollection)),
         key=lambda c: len(c.get_paths()),
@@ -55,7 +55,7 @@ def test_cells_are_drawn_whole_side_by_side(place):
 
 
 def test_cells_are_counted_as_cells():
-    ax = plot.map(swath_field(-20.0, 40.0), land=False, locator=False)
+    ax = plot.map(swath_field(-20.0, 40.0), land=False, locator=False).axes[0]
     assert any("117 cells" in text.get_text() for text in ax.texts)
 
 

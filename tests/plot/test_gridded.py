@@ -100,7 +100,7 @@ def test_each_place_has_the_value_of_its_cell_in_any_projection(projection, fram
     extent = (-180, 180, *polar) if polar else "global"
     ax = plot.grid(
         cells, projection=projection, extent=extent, land=False, locator=False
-    )
+    ).axes[0]
     tested = 0
     for south in (-87, -63, -3, 15, 63, 81, 87):
         for west in (-177, -175.6, -57, 3, 93, 177, 179.4):
@@ -141,7 +141,9 @@ def test_sampling_is_the_nearest_centre(lon, lat):
 
 def test_a_regional_grid_ends_where_it_ends():
     cells = pattern().sel(latitude=slice(0, 30), longitude=slice(150, 180))
-    ax = plot.grid(cells, extent=(140, -150, -10, 40), land=False, locator=False)
+    ax = plot.grid(cells, extent=(140, -150, -10, 40), land=False, locator=False).axes[
+        0
+    ]
     assert np.ma.is_masked(value_at(ax, -175, 15))
     assert np.ma.is_masked(value_at(ax, 160, -5))
     assert value_at(ax, 177, 15) == float(
@@ -174,8 +176,7 @@ def test_every_map_shows_the_region_of_its_vignettes(name, case, monkeypatch):
     monkeypatch.setattr("xoceansar.plot._sheet.draw_globe", lambda *a, **k: None)
     region, projection, width = EXTENTS[case]
     ds = scattered(**region)
-    ax = MAPS[name](ds)
-    ax = getattr(ax, "axes", [ax])[0] if isinstance(ax, mpl.figure.Figure) else ax
+    ax = MAPS[name](ds).axes[0]
     assert ax.projection.proj4_params["proj"] == projection
     (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
     shown = (
@@ -234,7 +235,7 @@ def test_offline_headless_and_with_land(name, tmp_path, monkeypatch):
 
 
 def test_cells_lie_below_the_land_and_empty_ones_show_the_sea():
-    ax = plot.grid(pattern(), extent="global")
+    ax = plot.grid(pattern(), extent="global").axes[0]
     values, _, image = drawn_cells(ax)
     (shade,) = [i for i in ax.images if i.get_array().ndim == 3]
     assert image.get_zorder() < shade.get_zorder()
@@ -244,30 +245,32 @@ def test_cells_lie_below_the_land_and_empty_ones_show_the_sea():
 
 def test_grid_of_vignettes_is_the_grid_of_the_operation():
     ds = scattered(west=-60, east=-20, south=0, north=40)
-    ax = plot.grid(ds, "swh", cell=5, land=False, locator=False)
+    ax = plot.grid(ds, "swh", cell=5, land=False, locator=False).axes[0]
     cells = ops.grid(ds, "swh", cell=5)
     row = cells.observation_count.argmax(...)
     best = cells.isel(row)
     assert value_at(ax, float(best.longitude), float(best.latitude)) == pytest.approx(
         float(best.swh)
     )
-    again = plot.grid(cells, land=False, locator=False)
+    again = plot.grid(cells, land=False, locator=False).axes[0]
     np.testing.assert_array_equal(drawn_cells(ax)[0], drawn_cells(again)[0])
     found = words(ax.figure)
     assert "Mean significant wave height (m)" in found
     assert "Mean significant wave height" in found
     span = f"S1A · {str(ds.time.values.min())[:10]} to {str(ds.time.values.max())[:10]} · cells of 5°"
     assert span in found
-    counts = plot.grid(ds, "swh", cell=5, statistic="count", land=False)
+    counts = plot.grid(ds, "swh", cell=5, statistic="count", land=False).axes[0]
     assert drawn_cells(counts)[0].max() == int(best.observation_count)
 
 
 def test_the_spread_of_directions_is_not_coloured_as_a_direction():
     ds = scattered()
     ds["wind_to_direction"] = annotate(ds.swh * 20, "wind_to_direction")
-    mean = plot.grid(ds, "wind_to_direction", land=False)
+    mean = plot.grid(ds, "wind_to_direction", land=False).axes[0]
     assert drawn_cells(mean)[2].get_clim() == (0, 360)
-    spread = plot.grid(ds, "wind_to_direction", statistic="std", cell=30, land=False)
+    spread = plot.grid(
+        ds, "wind_to_direction", statistic="std", cell=30, land=False
+    ).axes[0]
     assert drawn_cells(spread)[2].get_clim()[1] < 200
 
 
@@ -307,7 +310,9 @@ def test_density_tells_none_from_not_searched():
         longitude=("vignette", [-35.0, -25.0]), latitude=("vignette", [-57.0, -57.0])
     )
     ds["iceberg_count"][:] = [3, 0]
-    ax = plot.iceberg_density(ds, cell=2, land=False, extent=(-50, -10, -70, -45))
+    ax = plot.iceberg_density(ds, cell=2, land=False, extent=(-50, -10, -70, -45)).axes[
+        0
+    ]
     assert value_at(ax, -35, -57) == pytest.approx(3000 / 368.64)
     assert value_at(ax, -25, -57) == 0
     assert np.ma.is_masked(value_at(ax, -30, -57))
@@ -315,14 +320,16 @@ def test_density_tells_none_from_not_searched():
     pale = image.cmap(image.norm(0.0))
     assert mpl.colors.to_hex(pale) != mpl.colors.to_hex(ax.get_facecolor())
     assert "Icebergs per 1,000 km² searched" in words(ax.figure)
-    again = plot.iceberg_density(ds.oceansar.iceberg_density(cell=2), land=False)
+    again = plot.iceberg_density(ds.oceansar.iceberg_density(cell=2), land=False).axes[
+        0
+    ]
     assert value_at(again, -35, -57) == pytest.approx(3000 / 368.64)
 
 
 def test_without_any_iceberg_the_map_shows_where_they_were_sought():
     ds = scattered(west=-40, east=-10, south=-65, north=-50)
     ds["iceberg_count"][:] = 0
-    west, east, _, _ = _frame.shown_region(plot.iceberg_density(ds, land=False))
+    west, east, _, _ = _frame.shown_region(plot.iceberg_density(ds, land=False).axes[0])
     assert east - west < 90
 
 
@@ -349,7 +356,7 @@ def test_axes_of_the_caller_keep_their_extent():
     ax = plt.figure().add_subplot(projection=PLATE)
     ax.set_extent((-60, 10, 0, 50), crs=PLATE)
     before = ax.get_extent()
-    assert plot.grid(pattern(), ax=ax, land=False) is ax
+    assert plot.grid(pattern(), ax=ax, land=False) is ax.figure
     np.testing.assert_allclose(ax.get_extent(), before)
 
 
@@ -376,8 +383,8 @@ def test_refusals_say_what_to_type():
 
 def test_accessor_draws_the_same():
     ds = scattered()
-    a = ds.oceansar.plot.grid("swh", cell=10, land=False)
-    b = plot.grid(ds, "swh", cell=10, land=False)
+    a = ds.oceansar.plot.grid("swh", cell=10, land=False).axes[0]
+    b = plot.grid(ds, "swh", cell=10, land=False).axes[0]
     np.testing.assert_array_equal(drawn_cells(a)[0], drawn_cells(b)[0])
     one = ds.oceansar.plot.class_occurrence("sea_ice", cell=30, land=False)
     assert len([x for x in one.axes if hasattr(x, "projection")]) == 1

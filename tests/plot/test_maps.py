@@ -34,7 +34,8 @@ PLATE = ccrs.PlateCarree()
 
 def draw(*args, **kwargs):
     """Draw without the background, which has its own tests."""
-    return plot.map(*args, **{"land": False, "locator": False} | kwargs)
+    figure = plot.map(*args, **{"land": False, "locator": False} | kwargs)
+    return kwargs.get("ax") or figure.axes[0]
 
 
 def marks(ax, kind=PathCollection):
@@ -226,7 +227,7 @@ def test_offline_with_an_empty_cache(tmp_path, monkeypatch, ds):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", module="cmocean")  # as it is imported
-        plot.map(ds, "swh").figure.savefig(tmp_path / "map.png")
+        plot.map(ds, "swh").savefig(tmp_path / "map.png")
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
     assert (tmp_path / "map.png").stat().st_size > 10_000
 
@@ -258,7 +259,7 @@ def test_without_the_land_mask_there_is_a_map_and_one_warning(monkeypatch, ds):
     monkeypatch.setattr(mask, "_LOADED", [])
     land.land_fraction.cache_clear()
     with pytest.warns(OceansarWarning, match="no land.*roaring_landmask") as caught:
-        ax = plot.map(ds, "swh", locator=False)
+        ax = plot.map(ds, "swh", locator=False).axes[0]
     assert len(caught) == 1
     assert len(marks(ax, PolyCollection)[0].get_paths()) == 8
 
@@ -269,7 +270,7 @@ def test_axes_of_the_caller_keep_their_extent(ds):
     ax.set_extent((-60, 10, 0, 50), crs=PLATE)
     before = ax.get_extent()
     size = figure.get_size_inches().tolist()
-    assert draw(ds, "swh", ax=ax) is ax
+    assert plot.map(ds, "swh", ax=ax, land=False) is figure
     assert any("Simulated sea" in t.get_text() for t in ax.texts)
     np.testing.assert_allclose(ax.get_extent(), before)
     assert figure.get_size_inches().tolist() == size
@@ -365,7 +366,7 @@ def test_refusals_say_what_to_type(ds):
     with pytest.raises(OceansarError, match="extent"):
         draw(ds, "swh", extent=(0, 10, 20, 5))
     with pytest.raises(OceansarError, match="extent"):
-        draw(ds, "swh", extent="world")
+        draw(ds, "swh", extent="everywhere")
 
 
 def test_one_variable_needs_no_name(ds):
@@ -375,5 +376,55 @@ def test_one_variable_needs_no_name(ds):
 
 
 def test_accessor_draws_the_same(ds):
-    ax = ds.swh.oceansar.plot.map(extent="global", land=False)
+    ax = ds.swh.oceansar.plot.map(extent="global", land=False).axes[0]
     np.testing.assert_array_equal(marks(ax)[0].get_array(), ds.swh)
+
+
+@pytest.mark.parametrize("extent", [None, (-180, 180, 5, 60), (-170, 175, 5, 60)])
+@pytest.mark.parametrize("projection", [None, "Robinson", "PlateCarree"])
+def test_no_vignette_is_beyond_the_edge_of_a_world_map(extent, projection):
+    ds = result(72, lat0=10)
+    lon = np.linspace(-180, 179.9, 72) if extent is None else np.linspace(-168, 173, 72)
+    ds = ds.assign_coords(
+        longitude=("vignette", lon), latitude=("vignette", np.linspace(10, 55, 72))
+    )
+    ax = draw(ds.swh, extent=extent, projection=projection)
+    x, _ = marks(ax)[0].get_offsets().T
+    west, east = ax.get_xlim()
+    low, high = ax.projection.x_limits
+    rounding = 1e-9 * (high - low)
+    assert west - rounding <= x.min()
+    assert x.max() <= east + rounding
+    assert (east - west) > 0.94 * (high - low)
+
+
+def test_the_edge_of_the_map_inside_a_region_is_shown_on_both_sides():
+    ax = draw(result(1, lon0=0), "swh", projection=PLATE, extent=(100, -100, -40, 40))
+    assert ax.get_xlim() == pytest.approx((-180, 180), abs=1e-6)
+
+
+def test_a_projection_by_name_and_the_world(ds):
+    ax = draw(ds, "swh", projection="mollweide", extent="world")
+    assert isinstance(ax.projection, ccrs.Mollweide)
+    assert ax.get_xlim() == pytest.approx(ax.projection.x_limits)
+    with pytest.raises(OceansarError, match="'Robinson'"):
+        draw(ds, "swh", projection="round")
+
+
+def test_figures_do_not_pile_up_without_a_display(ds, tmp_path):
+    mine = plt.figure()
+    figures = [plot.map(ds, "swh", land=False, locator=False) for _ in range(3)]
+    assert plt.get_fignums() == [mine.number, figures[-1].number]
+    figures[0].savefig(tmp_path / "first.png", dpi=40)
+    assert (tmp_path / "first.png").stat().st_size > 2000
+
+
+def test_sea_state_under_ice_is_no_value(ds):
+    ds["ocean_class"] = ds.ocean_class.copy(data=np.int8([5, 0, 0, 5, 0, 0, 0, 0]))
+    ax = draw(ds, "swh", footprints=False)
+    coloured, hollow = marks(ax)
+    np.testing.assert_array_equal(coloured.get_array(), ds.swh[[1, 2, 4, 5, 6, 7]])
+    assert len(hollow.get_offsets()) == 2
+    assert any("2 of sea ice" in w for w in texts(ax))
+    whole = draw(ds.assign(sigma0_mean=ds.swh), "sigma0_mean", footprints=False)
+    assert len(marks(whole)[0].get_offsets()) == 8

@@ -238,10 +238,47 @@ def test_a_box_is_drawn_around_each_iceberg_and_true_ones_are_dotted():
     assert x + found[0].get_width() == pytest.approx(3.6, abs=0.05)
     assert y + found[0].get_height() == pytest.approx(2.4, abs=0.05)
     assert dotted.get_linestyle() != found[0].get_linestyle()
-    assert any("dotted: true ones" in t.get_text() for t in figure.texts)
+    said = " ".join(t.get_text() for t in reversed(figure.texts))
+    assert "dotted: true ones" in said
 
 
 def test_boxes_of_other_images_are_refused():
     ds = images(3)
     with pytest.raises(DimensionError, match="boxes for 2 images and 3 images"):
         plot.vignettes(ds, icebergs=with_boxes(ds.isel(vignette=slice(2))))
+
+
+def test_labels_that_would_write_nothing_are_refused():
+    ds = images()
+    with pytest.raises(MissingVariableError, match="'hs', which has no value"):
+        plot.vignettes(ds, labels={"hs": "{:.1f} m"})
+    with pytest.raises(OceansarError, match="cannot be written"):
+        plot.vignettes(ds, labels={"swh": "{metres}"})
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_nothing_below_a_few_images_is_clipped(n):
+    ds = images(n)
+    ds.swh.attrs |= {
+        "model": "sim-vit-tiny",
+        "model_training": "simulated vignettes only",
+    }
+    figure = plot.vignettes(ds)
+    figure.canvas.draw()
+    width = figure.bbox.width
+    feet = [t.get_window_extent() for t in figure.texts]
+    assert len(feet) >= 2
+    assert max(box.x1 for box in feet) <= width
+    assert min(box.y0 for box in feet) >= 0
+    lowest = min(ax.get_tightbbox().y0 for ax in figure.axes)
+    assert max(box.y1 for box in feet) <= lowest + 1
+    said = " ".join(t.get_text() for t in reversed(figure.texts))
+    assert "model sim-vit-tiny trained on simulated vignettes only" in said
+
+
+def test_no_sea_state_under_ice():
+    ds = images(2)
+    ds["ocean_class"] = ds.ocean_class.copy(data=np.int8([5, 0]))
+    first, second = (ax.get_xlabel() for ax in plot.vignettes(ds).axes)
+    assert "SWH: none under sea ice" in first
+    assert f"SWH {float(ds.swh[1]):.1f} m" in second

@@ -95,7 +95,7 @@ def _draw(
     from xoceansar import plot
 
     use_files()
-    save(plot.map(result, "swh").figure, to / "map.png")
-    save(plot.map(result, "swh", extent="global").figure, to / "world.png")
+    save(plot.map(result, "swh"), to / "map.png")
+    save(plot.map(result, "swh", extent="world"), to / "world.png")
     images = result.assign(sigma0=ds["sigma0"])
     save(plot.vignettes(images, truth=truth), to / "vignettes.png")

@@ -55,8 +55,7 @@ def map_(
     ds = read_result(result)
     with working(f"drawing {variable}"):
         use_files()
-        ax = plot.map(ds, variable, extent="global" if world else extent)
-        save(ax.figure, to, dpi=dpi)
+        save(plot.map(ds, variable, extent="world" if world else extent), to, dpi=dpi)
     out.print(f"written to {to}", highlight=False, soft_wrap=True)
 
 

@@ -209,7 +209,7 @@ def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
 def _in_utc(table: pd.DataFrame) -> pd.DataFrame:
     """Give times their zone and microseconds, which every reader of Parquet has."""
     times = {
-        name: column.dt.tz_localize("UTC").dt.as_unit("us")
+        str(name): column.dt.tz_localize("UTC").dt.as_unit("us")
         for name, column in table.items()
         if column.dtype.kind == "M"
     }

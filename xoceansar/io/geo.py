@@ -56,12 +56,13 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
             f"rows get their place from {list(_PLACE)}; {absent} are absent. Found "
             f"{sorted(map(str, ds.variables))}."
         )
-    table = table[np.isfinite(table[list(_PLACE)]).all(axis=1)].reset_index(drop=True)
+    there = np.isfinite(table[list(_PLACE)]).all(axis=1)
+    table = table.loc[there].reset_index(drop=True)
     if (table["longitude"].abs() > 180).any():
         table["longitude"] = (table["longitude"] + 180) % 360 - 180
     points = geopandas.points_from_xy(table["longitude"], table["latitude"])
     placed: GeoDataFrame = geopandas.GeoDataFrame(
         table, geometry=points, crs="EPSG:4326"
     )
-    placed.attrs = table.attrs
+    placed.attrs.update(table.attrs)
     return placed

@@ -252,7 +252,8 @@ def _axis(edges: npt.ArrayLike, resolution: float) -> Array:
 def _placed(
     field: xr.DataArray, found: npt.NDArray[np.intp], x: Array, y: Array, crs: Any
 ) -> xr.DataArray:
-    values, attrs, fill = field.values.ravel(), dict(field.attrs), np.nan
+    values, attrs = field.values.ravel(), dict(field.attrs)
+    fill: Any = np.nan
     if field.dtype.kind not in "biuf":
         raise DimensionError(
             f"a raster holds numbers; {field.name!r} is {field.dtype}. Convert it first."

@@ -97,7 +97,7 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
     origins = {str(name): variable.attrs for name, variable in columns.items()}
     if icebergs:
         frame, origins = _of_icebergs(frame, origins)
-    frame.attrs = _provenance(ds.attrs, origins)
+    frame.attrs.update(_provenance(ds.attrs, origins))
     return frame
 
 
@@ -153,7 +153,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set):
         return [plain(part) for part in value]
     if isinstance(value, np.datetime64 | np.timedelta64):
-        value = pd.Timestamp(value) if value.dtype.kind == "M" else pd.Timedelta(value)
+        return plain(pd.Series([value])[0])
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, pd.Timestamp):
@@ -240,5 +240,5 @@ def _of_icebergs(
         for name in map(str, frame.columns)
         if name.startswith(_PREFIX) and name != "iceberg_count"
     }
-    frame = frame[there].rename(columns=names).reset_index(drop=True)
+    frame = frame.loc[there].rename(columns=names).reset_index(drop=True)
     return frame, {names.get(name, name): attrs for name, attrs in origins.items()}

@@ -260,6 +260,11 @@ def _check_dims(ds: xr.Dataset) -> None:
             f"{ds['sigma0'].dims}. Select or rename the others, for example "
             "ds.rename(y='line', x='sample')."
         )
+    if POLARISATION in ds["sigma0"].dims and POLARISATION not in ds.coords:
+        raise MissingVariableError(
+            f"sigma0 has {ds.sizes[POLARISATION]} polarisations along 'pol', and nothing says which. "
+            "Name them, for example ds.assign_coords(pol=['VV', 'VH'])."
+        )
     if min(ds.sizes[LINE], ds.sizes[SAMPLE]) < 2:
         raise DimensionError(
             f"tiling needs at least 2 lines and 2 samples; got {dict(ds.sizes)}."

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar._optional import require
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.evaluate.tasks import Kind, Metric
+from xoceansar.plot._figure import new_figure
 from xoceansar.plot._style import CAUTION, INK, OTHER_COLOURS, quantity_label
 
 if TYPE_CHECKING:
@@ -44,10 +44,8 @@ def sheet(
     result: BenchmarkResult, width: float, height: float, columns: int = 1, **how: Any
 ) -> tuple["Figure", list["Axes"]]:
     """Make a figure with axes in a row, and what must be said below them."""
-    pyplot = require("matplotlib.pyplot", extra="plot")
-    figure, grid = pyplot.subplots(
-        1, columns, figsize=(width, height), squeeze=False, **how
-    )
+    figure = new_figure(figsize=(width, height))
+    grid = figure.subplots(1, columns, squeeze=False, **how)
     parts = _caution(result)
     text = "\n".join(parts) if width < _NARROW else " ".join(parts)
     foot = (_FOOT + 0.11 * text.count("\n")) / height if text else 0.0

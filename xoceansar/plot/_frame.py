@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Region",
     "choose_projection",
+    "named_projection",
     "pixel_places",
     "pixel_shape",
     "project",
@@ -154,8 +155,7 @@ def zoom(ax: "GeoAxes", region: Region, *, aspect: tuple[float, float]) -> None:
         Least and greatest width over height.
     """
     lon, lat = np.meshgrid(
-        np.linspace(region.west, region.east, 61),
-        np.linspace(region.south, region.north, 61),
+        _columns(region, ax.projection), np.linspace(region.south, region.north, 61)
     )
     xy = project(ax.projection, (lon + 180) % 360 - 180, lat)
     (x0, y0), (x1, y1) = np.nanmin(xy, axis=(0, 1)), np.nanmax(xy, axis=(0, 1))
@@ -166,6 +166,42 @@ def zoom(ax: "GeoAxes", region: Region, *, aspect: tuple[float, float]) -> None:
     south, north = _inside((y0 + y1) / 2, high, ax.projection.y_limits)
     ax.set_xlim(west, east)
     ax.set_ylim(south, north)
+
+
+def _columns(region: Region, projection: "Projection") -> Floats:
+    """Longitudes across a region, with those at both sides of the edge of the map inside it."""
+    near = 1e-9
+    inside = np.linspace(region.west + near, region.east - near, 61)
+    edge = projection.proj4_params.get("lon_0", 0.0) + 180.0
+    turns = np.arange(
+        np.ceil((region.west - edge) / 360), (region.east - edge) // 360 + 1
+    )
+    edges = (edge + 360.0 * turns)[:, None] + np.array([-near, near])
+    edges = edges[(edges > region.west) & (edges < region.east)]
+    return np.concatenate([inside, edges])
+
+
+def named_projection(projection: "Projection | str") -> "Projection":
+    """Find a projection of cartopy by its name, in any case."""
+    if not isinstance(projection, str):
+        return projection
+    crs = require("cartopy.crs", extra="plot")
+    known = {
+        name.lower(): kind
+        for name, kind in vars(crs).items()
+        if isinstance(kind, type)
+        and issubclass(kind, crs.Projection)
+        and not name.startswith("_")
+    }
+    try:
+        made: Projection = known[projection.lower()]()
+    except (KeyError, TypeError):
+        raise OceansarError(
+            f"there is no projection {projection!r} that can be made by name. For example "
+            "projection='PlateCarree', 'Robinson', 'Mollweide', 'NorthPolarStereo'; or an object of "
+            "cartopy.crs."
+        ) from None
+    return made
 
 
 def is_flat(ax: "GeoAxes") -> bool:

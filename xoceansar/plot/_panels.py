@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar._optional import require
 from xoceansar.plot._cells import Field, draw_cells
-from xoceansar.plot._frame import Region, choose_projection
+from xoceansar.plot._figure import new_figure
+from xoceansar.plot._frame import Region, choose_projection, named_projection
 from xoceansar.plot._marks import Colouring
 from xoceansar.plot._sheet import FOOT, WIDTH, graticule, show_region
 from xoceansar.plot._style import CAUTION, INK, SEA, sentence
@@ -51,7 +51,7 @@ def draw_panels(
     colours: Colouring,
     region: Region,
     *,
-    projection: "Projection | None",
+    projection: "Projection | str | None",
     title: str | None,
     land: bool,
     ticks: Mapping[float, str] | None = None,
@@ -78,13 +78,13 @@ def draw_panels(
     Figure
         Not shown.
     """
-    pyplot = require("matplotlib.pyplot", extra="plot")
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(WIDTH, WIDTH), squeeze=False, layout="constrained",
-        subplot_kw={"projection": projection or choose_projection(region)},
-    )  # fmt: skip
+    figure = new_figure(figsize=(WIDTH, WIDTH))
+    shown = named_projection(projection or choose_projection(region))
+    grid = figure.subplots(
+        rows, columns, squeeze=False, subplot_kw={"projection": shown}
+    )
     axes = list(grid.ravel())
     for spare in axes[len(panels) :]:
         spare.remove()
@@ -102,9 +102,8 @@ def draw_panels(
     each = (WIDTH - 0.15) / columns * (north - south) / (east - west) + _NAME
     height = rows * each + _HEAD + _BAR + foot
     figure.set_size_inches(WIDTH, height)
-    figure.get_layout_engine().set(
-        rect=(0, foot / height, 1, 1 - (foot + _HEAD) / height), w_pad=0.04, h_pad=0.03
-    )
+    rect = (0, foot / height, 1, 1 - (foot + _HEAD) / height)
+    figure.set_layout_engine("constrained", rect=rect, w_pad=0.04, h_pad=0.03)
     bar = figure.colorbar(
         image,
         ax=axes,
@@ -119,9 +118,8 @@ def draw_panels(
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=8, width=0.5, length=3)
     bar.set_label(field.values.label, fontsize=9, color=INK)
-    drawn: Figure = figure
-    _words(drawn, field, title, height)
-    return drawn
+    _words(figure, field, title, height)
+    return figure
 
 
 def _words(figure: "Figure", field: Field, title: str | None, height: float) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 
 from xoceansar._optional import require
 from xoceansar.errors import OceansarError
+from xoceansar.plot._figure import new_figure
 from xoceansar.plot._frame import (
     WORLD,
     Region,
     choose_projection,
     is_flat,
+    named_projection,
     region_of,
     shown_region,
     zoom,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cartopy.crs import Projection
     from cartopy.mpl.geoaxes import GeoAxes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
 
 __all__ = [
     "FOOT",
@@ -36,7 +39,7 @@ __all__ = [
     "show_region",
 ]
 
-Extent = tuple[float, float, float, float] | Literal["global"]
+Extent = tuple[float, float, float, float] | Literal["global", "world"]
 
 WIDTH: Final = 7.2  # inches
 FOOT: Final = 0.2  # inches, for what must be said of simulated data
@@ -53,12 +56,12 @@ def draw_map(
     region: Region,
     *,
     ax: "GeoAxes | None",
-    projection: "Projection | None",
+    projection: "Projection | str | None",
     zoomed: bool,
     title: str | None,
     land: bool,
     locator: bool | None,
-) -> "GeoAxes":
+) -> "Figure":
     """Draw a map with its land, key and words.
 
     Parameters
@@ -78,12 +81,14 @@ def draw_map(
 
     Returns
     -------
-    GeoAxes
-        `ax`, or that of the new figure.
+    Figure
+        The new one, or that of `ax`.
     """
     own = ax is None
     if ax is None:
-        ax = _new_axes(projection or choose_projection(region), region)
+        ax = _new_axes(
+            named_projection(projection or choose_projection(region)), region
+        )
         _fit_figure(ax, values)
     else:
         _check_axes(ax)
@@ -97,18 +102,19 @@ def draw_map(
     _caution(ax, values.provenance, own=own)
     if locator or (locator is None and region.east - region.west < _LOCAL):
         draw_globe(ax, values, region.middle, (region.south + region.north) / 2)
-    return ax
+    figure: Figure = ax.figure
+    return figure
 
 
 def choose_region(extent: Extent | None, values: Values) -> Region:
     """Return the region that is asked for, or that holds the values."""
     if extent is None:
         return region_of(values.longitude, values.latitude)
-    if extent == "global":
+    if extent in ("global", "world"):
         return WORLD
     if isinstance(extent, str):
         raise OceansarError(
-            f"extent must be 'global' or (west, east, south, north); got {extent!r}."
+            f"extent must be 'global', 'world' or (west, east, south, north); got {extent!r}."
         )
     return Region.given(extent)
 
@@ -125,8 +131,7 @@ def _check_axes(ax: object) -> None:
 
 def _new_axes(projection: "Projection", region: Region) -> "GeoAxes":
     """Make a figure with one map that shows a region."""
-    pyplot = require("matplotlib.pyplot", extra="plot")
-    figure = pyplot.figure(figsize=(WIDTH, WIDTH), layout="constrained")
+    figure = new_figure(figsize=(WIDTH, WIDTH), layout="constrained")
     ax: GeoAxes = figure.add_subplot(projection=projection)
     show_region(ax, region)
     graticule(ax)

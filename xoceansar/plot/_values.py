@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.conventions import VARIABLES
+from xoceansar.conventions import OCEAN_CLASS, VARIABLES
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.plot._style import (
     CLASS_COLOURS,
@@ -20,12 +20,25 @@ from xoceansar.plot._style import (
 from xoceansar.sar.geometry import from_unit_vector, unit_vector
 from xoceansar.texts import has_texts, text_values
 
-__all__ = ["Category", "Values", "read_values", "span"]
+__all__ = ["SEA_STATE", "Category", "Values", "read_values", "span", "under_ice"]
 
 XarrayObject = xr.Dataset | xr.DataArray
 
 #: Variables that a map of a Dataset draws where none is named, if just one of them is there.
 _DRAWABLE: Final = ("swh", "wind_speed", "wind_to_direction", "ocean_class")
+
+#: What there is of the open sea alone: under ice the numbers mean nothing.
+SEA_STATE: Final = frozenset(
+    name + end
+    for name in (
+        "swh",
+        "wind_speed",
+        "wind_to_direction",
+        "peak_wavelength",
+        "peak_to_direction",
+    )
+    for end in ("", "_lower", "_upper")
+)
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,10 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
     corners = _cell_corners(lon, lat) if gridded else None
     numbers, categories = _numbers(data.compute())
     numbers = np.atleast_1d(numbers).ravel()
+    ice = np.zeros(numbers.size, bool)
+    if str(data.name) in SEA_STATE and isinstance(obj, xr.Dataset):
+        ice = under_ice(obj, data.dims) & np.isfinite(numbers)
+        numbers = np.where(ice, np.nan, numbers)
     lon, lat = lon.ravel(), lat.ravel()
     known = np.isfinite(lon) & np.isfinite(lat)
     name = str(data.name)
@@ -141,7 +158,7 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
         latitude=lat[known],
         corners=_corners(obj, data.dims, known) if corners is None else corners[known],
         categories=categories,
-        period=_period(data, known, "cell" if gridded else "vignette"),
+        period=_period(data, known, "cell" if gridded else "vignette", int(ice.sum())),
         provenance=provenance(dataset_attrs, data.attrs),
         gridded=gridded,
     )
@@ -293,7 +310,23 @@ def _cell_corners(
     return np.stack(ring, axis=2).reshape(-1, 4, 2)
 
 
-def _period(data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str) -> str:
+def under_ice(
+    obj: xr.Dataset, dims: tuple[Hashable, ...] = ()
+) -> npt.NDArray[np.bool_]:
+    """Say which values are of sea ice, by ``ocean_class`` along their dims."""
+    classes = obj.get(OCEAN_CLASS)
+    if classes is None or set(classes.dims) != set(dims):
+        return np.zeros(1, bool)
+    names = str(classes.attrs.get("flag_meanings", "")).split()
+    codes = np.atleast_1d(classes.attrs.get("flag_values", []))
+    ice = [code for code, name in zip(codes, names, strict=False) if name == "sea_ice"]
+    found = np.isin(classes.transpose(*dims).values, ice)
+    return np.atleast_1d(found).ravel()
+
+
+def _period(
+    data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str, ice: int
+) -> str:
     parts = []
     if "platform" in data.coords:
         parts.append(
@@ -312,6 +345,8 @@ def _period(data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str) -> str:
     parts.append(f"{known.size:,} {noun}{'' if known.size == 1 else 's'}")
     if not known.all():
         parts.append(f"{(~known).sum():,} without position")
+    if ice:
+        parts.append(f"{ice:,} of sea ice, without value")
     return " · ".join(parts)
 
 

@@ -45,7 +45,7 @@ def grid(
     statistic: GridStatistic = "mean",
     minimum: int = 1,
     ax: "GeoAxes | None" = None,
-    projection: "Projection | None" = None,
+    projection: "Projection | str | None" = None,
     extent: Extent | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
@@ -53,7 +53,7 @@ def grid(
     title: str | None = None,
     land: bool = True,
     locator: bool | None = None,
-) -> "GeoAxes":
+) -> "Figure":
     """Draw the mean of the vignettes in cells of longitude and latitude.
 
     Parameters
@@ -71,9 +71,9 @@ def grid(
         Cells with fewer values stay empty.
     ax : GeoAxes, optional
         Where to draw; its projection and extent stay. A new figure otherwise.
-    projection : cartopy Projection, optional
-        Of the new figure; chosen from the region otherwise.
-    extent : tuple of float or "global", optional
+    projection : cartopy Projection or str, optional
+        Of the new figure, or its name as "Robinson"; chosen from the region otherwise.
+    extent : tuple of float, "global" or "world", optional
         West, east, south and north in degrees, west > east across the antimeridian; the
         cells with a value and a margin otherwise.
     cmap : str or Colormap, optional
@@ -89,8 +89,8 @@ def grid(
 
     Returns
     -------
-    GeoAxes
-        The map, ``ax.figure`` its figure. Nothing is shown and no backend chosen.
+    Figure
+        ``figure.axes[0]`` is the map. Nothing is shown and no backend chosen.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def seasons(
     cell: float = 2.0,
     statistic: GridStatistic = "mean",
     minimum: int = 1,
-    projection: "Projection | None" = None,
+    projection: "Projection | str | None" = None,
     extent: Extent | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
@@ -147,9 +147,9 @@ def seasons(
         What is said of the values in a cell.
     minimum : int, default 1
         Cells with fewer values stay empty.
-    projection : cartopy Projection, optional
+    projection : cartopy Projection or str, optional
         Of all maps; chosen from the region otherwise.
-    extent : tuple of float or "global", optional
+    extent : tuple of float, "global" or "world", optional
         As for `grid`.
     cmap, vmin, vmax
         As for `grid`; the same for all four.
@@ -197,7 +197,7 @@ def iceberg_density(
     cell: float = 2.0,
     minimum: int = 1,
     ax: "GeoAxes | None" = None,
-    projection: "Projection | None" = None,
+    projection: "Projection | str | None" = None,
     extent: Extent | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
@@ -205,7 +205,7 @@ def iceberg_density(
     title: str | None = None,
     land: bool = True,
     locator: bool | None = None,
-) -> "GeoAxes":
+) -> "Figure":
     """Draw the icebergs on 1000 km2 searched, in cells of longitude and latitude.
 
     Parameters
@@ -218,15 +218,15 @@ def iceberg_density(
         Cells with fewer searched vignettes stay empty.
     ax, projection
         As for `grid`.
-    extent : tuple of float or "global", optional
+    extent : tuple of float, "global" or "world", optional
         As for `grid`; where there are icebergs, with a margin, otherwise.
     cmap, vmin, vmax, title, land, locator
         As for `grid`.
 
     Returns
     -------
-    GeoAxes
-        The map. Cells that were searched in vain have the palest colour; those that were not
+    Figure
+        ``figure.axes[0]`` is the map. Cells that were searched in vain have the palest colour; those that were not
         are empty.
 
     Raises
@@ -263,7 +263,7 @@ def class_occurrence(
     *,
     cell: float = 5.0,
     minimum: int = 1,
-    projection: "Projection | None" = None,
+    projection: "Projection | str | None" = None,
     extent: Extent | None = None,
     cmap: "str | Colormap | None" = None,
     title: str | None = None,
@@ -391,7 +391,7 @@ def _region(extent: Extent | None, field: Field, home: Region) -> Region:
     return home if extent is None else choose_region(extent, field.values)
 
 
-def _one_map(field: Field, colours: Colouring, region: Region, **how: Any) -> "GeoAxes":
+def _one_map(field: Field, colours: Colouring, region: Region, **how: Any) -> "Figure":
     def paint(axes: "GeoAxes") -> "ScalarMappable":
         return draw_cells(axes, field, field.numbers, colours)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 __all__ = ["map"]
 
@@ -23,7 +24,7 @@ def map(
     variable: Hashable | None = None,
     *,
     ax: "GeoAxes | None" = None,
-    projection: "Projection | None" = None,
+    projection: "Projection | str | None" = None,
     extent: Extent | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
@@ -32,7 +33,7 @@ def map(
     land: bool = True,
     footprints: bool | None = None,
     locator: bool | None = None,
-) -> "GeoAxes":
+) -> "Figure":
     """Draw one value for each vignette, or a field over a swath, on a map.
 
     Parameters
@@ -46,9 +47,9 @@ def map(
         mapped. Numbers, CF flags, flag masks and text can.
     ax : GeoAxes, optional
         Where to draw; its projection and extent stay. A new figure otherwise.
-    projection : cartopy Projection, optional
-        Of the new figure; chosen from the region otherwise.
-    extent : tuple of float or "global", optional
+    projection : cartopy Projection or str, optional
+        Of the new figure, or its name as "Robinson"; chosen from the region otherwise.
+    extent : tuple of float, "global" or "world", optional
         West, east, south and north in degrees, west > east across the antimeridian; the
         vignettes with a margin otherwise.
     cmap : str or Colormap, optional
@@ -68,9 +69,9 @@ def map(
 
     Returns
     -------
-    GeoAxes
-        The map, ``ax.figure`` its figure. Nothing is shown and no backend chosen:
-        ``ax.figure.savefig(path)``, or ``matplotlib.pyplot.show()``.
+    Figure
+        ``figure.axes[0]`` is the map; with `ax`, the figure of that. Nothing is shown and no backend
+        chosen: ``figure.savefig(path)``, or ``matplotlib.pyplot.show()``.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import MissingVariableError, OceansarError
 from xoceansar.io.passes import orbit_pass
 from xoceansar.ops.along import along_vignettes, assign_hint
+from xoceansar.plot._figure import new_figure
 from xoceansar.plot._frame import Region, choose_projection, project, region_of, zoom
 from xoceansar.plot._sheet import FOOT, WIDTH, graticule
 from xoceansar.plot._style import CAUTION, INK, MISSING, SEA, sentence
@@ -182,11 +183,10 @@ def _bounds(
 
 def _layout(whole: _Track, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
     """Place the profiles one below the other, and the map to the right of them."""
-    pyplot = require("matplotlib.pyplot", extra="plot")
     foot = FOOT if whole.values.provenance else 0.05
     tall = _TALL if n == 1 else _LOW
     height = _HEAD + n * (tall + _TICKS) + foot
-    figure = pyplot.figure(figsize=(WIDTH, height))
+    figure = new_figure(figsize=(WIDTH, height))
     left = _NAMES if whole.values.categories else _NUMBERS
     right = WIDTH - _MAP - 0.6
 

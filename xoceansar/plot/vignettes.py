@@ -1,5 +1,6 @@
 """Quick-looks: the images themselves, with what was retrieved from them and what is true."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,9 @@ from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.layout import find_images
 from xoceansar.ops.quality import whole_flags
 from xoceansar.plot._boxes import boxes_along, draw_boxes
+from xoceansar.plot._figure import new_figure
 from xoceansar.plot._style import CAUTION, INK, NO_DATA, provenance
+from xoceansar.plot._values import SEA_STATE, under_ice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +30,9 @@ _LABELS: Final[Mapping[str, str]] = {
     OCEAN_CLASS: "{}",
 }
 _PANEL: Final = 2.1  # inches
-_FOOT: Final = 0.32  # inches
+#: Height of a line of the foot, inches, and its letters in an inch.
+_FOOT_LINE: Final = 0.115
+_FOOT_LETTERS: Final = 20
 _HALO: Final[Mapping[str, Any]] = {
     "linewidth": 2.2,
     "foreground": "black",
@@ -97,9 +102,10 @@ def vignettes(
         )
     known = None if truth is None else _aligned(truth, data, dim)
     formats = _LABELS if labels is None else labels
+    _check_labels(data, dim, labels)
     wanted = [
         str(key)
-        for key in (*formats, "class_probability", "quality")
+        for key in (*formats, OCEAN_CLASS, "class_probability", "quality")
         if key in data and dim in data[key].dims
     ]
     loaded = data[list(dict.fromkeys([name, *wanted]))].compute()
@@ -108,12 +114,16 @@ def vignettes(
         _label_lines(row, None if known is None else known.isel({dim: i}), formats)
         for i, row in enumerate(rows)
     ]
-    figure, axes = _panels(n, columns, max(len(each) for each in lines))
     boxes = {
         kind: boxes_along(each, dim, n)
         for kind, each in (("true", known), ("found", icebergs))
         if icebergs is not None
     }
+    drawn = [kind for kind, array in boxes.items() if array is not None]
+    columns = max(min(columns, n), 1)
+    foot = _foot(data, [name, *wanted], percentile, drawn, columns * _PANEL)
+    below = max(len(each) for each in lines)
+    figure, axes = _panels(n, columns, below, len(foot))
     for i, (ax, row, each) in enumerate(zip(axes, rows, lines, strict=True)):
         _draw_image(ax, row[name].transpose(LINE, SAMPLE), percentile)
         ax.set_title(
@@ -126,9 +136,22 @@ def vignettes(
         for kind, array in boxes.items():
             if array is not None:
                 draw_boxes(ax, array.isel({dim: i}).values, kind)
-    drawn = [kind for kind, array in boxes.items() if array is not None]
-    _footer(figure, data, [name, *wanted], percentile, drawn)
+    for i, (text, colour) in enumerate(reversed(foot)):
+        figure.text(
+            0.06 / figure.get_figwidth(), (0.02 + i * _FOOT_LINE) / figure.get_figheight(), text,
+            fontsize=6, style="italic", color=colour, va="bottom",
+        )  # fmt: skip
     return figure
+
+
+def _check_labels(data: xr.Dataset, dim: str, labels: Mapping[str, str] | None) -> None:
+    """Refuse labels that would write nothing."""
+    known = sorted(str(n) for n, v in data.variables.items() if v.dims == (dim,))
+    for name in labels or {}:
+        if name not in known:
+            raise MissingVariableError(
+                f"labels name {name!r}, which has no value for each image; there are {known}."
+            )
 
 
 def _as_rows(obj: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, str, str]:
@@ -170,17 +193,17 @@ def _aligned(truth: xr.Dataset, data: xr.Dataset, dim: str) -> xr.Dataset:
     return truth.compute()
 
 
-def _panels(n: int, columns: int, lines: int) -> tuple["Figure", list["Axes"]]:
-    """Make the axes, with room for a number of lines of text below each."""
-    pyplot = require("matplotlib.pyplot", extra="plot")
-    columns = max(min(columns, n), 1)
+def _panels(
+    n: int, columns: int, lines: int, foot_lines: int
+) -> tuple["Figure", list["Axes"]]:
+    """Make the axes, with room for lines of text below each, and below them all."""
     rows = -(-n // columns)
-    size = (columns * _PANEL, rows * (_PANEL + 0.38 + 0.135 * lines) + _FOOT)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=size, squeeze=False, layout="constrained"
-    )
-    rect = (0, _FOOT / size[1], 1, 1 - _FOOT / size[1])
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04, rect=rect)
+    foot = 0.06 + foot_lines * _FOOT_LINE
+    size = (columns * _PANEL, rows * (_PANEL + 0.38 + 0.135 * lines) + foot)
+    figure = new_figure(figsize=size)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    rect = (0, foot / size[1], 1, 1 - foot / size[1])
+    figure.set_layout_engine("constrained", w_pad=0.04, h_pad=0.04, rect=rect)
     axes = list(grid.ravel())
     for spare in axes[n:]:
         spare.remove()
@@ -288,6 +311,9 @@ def _label_lines(
     for name, template in formats.items():
         if name not in one or one[name].ndim:
             continue
+        if name in SEA_STATE and under_ice(one).any():
+            lines.append(f"{_words(name, template)}: none under sea ice")
+            continue
         text, found = _say(one[name], template), _value(one[name])
         if name == OCEAN_CLASS and "class_probability" in one and found is not None:
             text += f" {float(one['class_probability'].max()):.0%}"
@@ -305,9 +331,22 @@ def _label_lines(
 def _say(array: xr.DataArray, template: str) -> str:
     value = _value(array)
     if value is None:
-        start = template.partition("{")[0].strip()
-        return f"{start or str(array.name).replace('_', ' ')} none"
-    return template.format(value)
+        return f"{_words(str(array.name), template)} none"
+    return _written(template, value)
+
+
+def _words(name: str, template: str) -> str:
+    return template.partition("{")[0].strip() or name.replace("_", " ")
+
+
+def _written(template: str, value: Any) -> str:
+    try:
+        return template.format(value)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise OceansarError(
+            f"the label {template!r} cannot be written of {value!r} ({error!r}). A label has one pair "
+            "of braces, as 'Hs = {:.2f} m', or '{}' for text."
+        ) from error
 
 
 def _value(array: xr.DataArray) -> Any:
@@ -328,7 +367,7 @@ def _short(true: Any, template: str) -> str:
         return "unknown"
     if isinstance(true, str):
         return "same"
-    return template[template.find("{") : template.rfind("}") + 1].format(true)
+    return _written(template[template.find("{") : template.rfind("}") + 1], true)
 
 
 def _flags(ax: "Axes", one: xr.Dataset) -> None:
@@ -344,24 +383,23 @@ def _flags(ax: "Axes", one: xr.Dataset) -> None:
     )  # fmt: skip
 
 
-def _footer(
-    figure: "Figure",
+def _foot(
     data: xr.Dataset,
     names: list[str],
     percentile: tuple[float, float],
     boxes: list[str],
-) -> None:
+    width: float,
+) -> list[tuple[str, str]]:
+    """Say what is drawn, and what is simulated: lines that fit the width, and their colours."""
     low, high = percentile
     said = f"grey: sigma0 from percentile {low:g} to {high:g} of each image"
     if "found" in boxes:
         said += "; boxes: icebergs found"
         said += ", dotted: true ones" if "true" in boxes else ""
-    texts = [
-        (said, INK),
-        (provenance(data.attrs, *(data[name].attrs for name in names)), CAUTION),
+    caution = provenance(data.attrs, *(data[name].attrs for name in names))
+    letters = int(width * _FOOT_LETTERS)
+    return [
+        (line, colour)
+        for text, colour in ((caution, CAUTION), (said, INK))
+        for line in textwrap.wrap(text, letters)
     ]
-    for (text, colour), y in zip(texts, (0.02, 0.16), strict=True):
-        figure.text(
-            0.06 / figure.get_figwidth(), y / figure.get_figheight(), text, fontsize=6,
-            style="italic", color=colour, va="bottom",
-        )  # fmt: skip
