@@ -55,7 +55,7 @@ def test_similar_within_a_part(run, archive):
 def test_an_unknown_id_is_one_message(run, archive):
     done = run("similar", archive, "s-9")
     assert done.exit_code == 2
-    assert "no vignette of the archive has the id 's-9'" in done.stderr
+    assert "no vignette has the id 's-9'" in done.stderr
 
 
 def test_export(run, archive, tmp_path):

@@ -57,7 +57,7 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
             f"{sorted(map(str, ds.variables))}."
         )
     there = np.isfinite(table[list(_PLACE)]).all(axis=1)
-    table = table.loc[there].reset_index(drop=True)
+    table = table.iloc[np.flatnonzero(there)].reset_index(drop=True)
     if (table["longitude"].abs() > 180).any():
         table["longitude"] = (table["longitude"] + 180) % 360 - 180
     points = geopandas.points_from_xy(table["longitude"], table["latitude"])
