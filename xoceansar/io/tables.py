@@ -240,5 +240,7 @@ def _of_icebergs(
         for name in map(str, frame.columns)
         if name.startswith(_PREFIX) and name != "iceberg_count"
     }
-    frame = frame.iloc[np.flatnonzero(there)].rename(columns=names).reset_index(drop=True)
+    frame = (
+        frame.iloc[np.flatnonzero(there)].rename(columns=names).reset_index(drop=True)
+    )
     return frame, {names.get(name, name): attrs for name, attrs in origins.items()}
