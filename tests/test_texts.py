@@ -102,7 +102,7 @@ def test_search_by_id(held):
 def test_passes_maps_and_tracks(held):
     plain = recast(held.assign_coords(vignette_id=result(8).vignette_id), "fixed")
     assert orbit_pass(held).tolist() == orbit_pass(plain).tolist()
-    axes = plot.map(held, "beam", land=False, locator=False)
+    (axes, *_) = plot.map(held, "beam", land=False, locator=False).axes
     words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert {"wv1 (4)", "wv2 (4)"} <= set(words)
     plot.track(held, "swh")
