@@ -91,3 +91,21 @@ def test_calibration_refuses_what_it_cannot_do(digital, images):
 
 def test_calibration_is_lazy(digital, no_compute):
     assert calibrate(digital.chunk(line=1)).sigma0.chunks is not None
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int16, np.uint16, np.float16, np.int32, np.float32]
+)
+def test_tables_are_squared_in_a_type_that_holds_their_squares(dtype):
+    dims = ("line", "sample")
+    ds = xr.Dataset(
+        {
+            "digital_number": (dims, np.full((2, 2), 100 + 100j)),
+            "sigma0_lut": (dims, np.full((2, 2), 300, dtype)),
+            "noise_lut": (dims, np.full((2, 2), 450, dtype)),
+        }
+    )
+    out = calibrate(ds)
+    np.testing.assert_allclose(out.sigma0_raw, 2e4 / 9e4, rtol=1e-6)
+    np.testing.assert_allclose(out.nesz, 450 / 9e4, rtol=1e-6)
+    np.testing.assert_allclose(out.sigma0, 19550 / 9e4, rtol=1e-6)

@@ -287,3 +287,33 @@ def test_a_heading_for_each_pixel_is_averaged_across_north(headed):
         headed.assign_coords(ground_heading=spread), wind_to_direction=towards
     )
     np.testing.assert_allclose(many.wind_speed, one.wind_speed, rtol=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda s: 10 * np.log10(s), lambda s: s * 1e4],
+    ids=["decibel taken as linear", "digital numbers"],
+)
+def test_gmf_wind_refuses_means_that_no_surface_has(headed, wrong, chunk):
+    other = headed.assign(sigma0=wrong(headed.sigma0))
+    with pytest.raises(errors.UnitsError, match="needs linear sigma0"):
+        gmf_wind(other if chunk is None else other.chunk(vignette=chunk)).compute()
+
+
+def test_gmf_wind_of_one_implausible_vignette(headed):
+    """It is missing, and costs no other; alone and unflagged it is an error, flagged it is not."""
+    one = headed.copy(deep=True)
+    one.sigma0[3] = one.sigma0[3] * 1e4
+    found, whole = gmf_wind(one).wind_speed, gmf_wind(headed).wind_speed
+    np.testing.assert_array_equal(found, whole.where(np.arange(6) != 3))
+    with pytest.raises(errors.UnitsError):
+        gmf_wind(one.isel(vignette=[3]))
+    flags = xr.DataArray(np.where(np.arange(6) == 3, 32, 0).astype(np.uint8), dims="vignette")  # fmt: skip
+    flagged = one.assign(quality=flags)
+    assert np.isnan(gmf_wind(flagged.isel(vignette=[3])).wind_speed).all()
+    np.testing.assert_array_equal(gmf_wind(flagged).wind_speed, found)
+    suspect = headed.assign(quality=flags)
+    np.testing.assert_array_equal(gmf_wind(suspect).wind_speed, whole)
+    lazy = gmf_wind(flagged.chunk(vignette=2)).wind_speed
+    np.testing.assert_array_equal(lazy, found)

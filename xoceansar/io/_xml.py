@@ -60,13 +60,22 @@ def text(root: etree._Element, path: str) -> str:
     found = root.findtext(path)
     if found is None or not found.strip():
         raise ValueError(f"<{path}> is absent or empty")
-    return found.strip()
+    return _plain(found.strip(), path)
 
 
 def texts(root: etree._Element, path: str) -> list[str]:
     """Texts of all elements at a path, many times faster than one by one."""
     found = root.xpath(f"{path}/text()", smart_strings=False)
-    return [str(value) for value in found] if isinstance(found, list) else []
+    return (
+        [_plain(str(value), path) for value in found] if isinstance(found, list) else []
+    )
+
+
+def _plain(value: str, path: str) -> str:
+    """Refuse what Python takes for digits and XML numbers are not written with."""
+    if not value.isascii() or "_" in value:
+        raise ValueError(f"<{path}> holds characters that no number has")
+    return value
 
 
 def attribute(root: etree._Element, path: str) -> list[str]:

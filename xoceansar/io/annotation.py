@@ -5,22 +5,25 @@ References
 Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from lxml import etree
 
 from xoceansar.errors import ProductError
 from xoceansar.io._xml import floats, integers, parse_xml, text, texts
 from xoceansar.io.names import VignetteName
+from xoceansar.io.times import parse_utc
 from xoceansar.sar.calibrate import AzimuthNoise, Vectors
 from xoceansar.sar.geometry import GeolocationGrid
 
 __all__ = [
     "Annotation",
+    "Calibration",
     "Noise",
     "parse_annotation",
     "parse_calibration",
@@ -31,6 +34,12 @@ _GRID = "geolocationGrid/geolocationGridPointList/geolocationGridPoint"
 _IMAGE = "imageAnnotation/imageInformation"
 #: Lines or samples that an image may have, of any mode.
 _LARGEST = 100_000
+#: Calibration amplitudes: real ones lie from 85 to 1100.
+_AMPLITUDES = (1e-2, 1e6)
+#: Noise power: the square of the largest number, times the excess of IPF 2.90.
+_MOST_NOISE = 1e14
+#: Factors of the noise along azimuth: real ones lie from 0.5 to 4.
+_AZIMUTH_FACTORS = (1e-3, 1e3)
 _REMEDY = "Download the product again."
 
 
@@ -70,6 +79,22 @@ class Annotation:
 
 
 @dataclass(frozen=True, eq=False)
+class Calibration:
+    """Calibration vectors.
+
+    Parameters
+    ----------
+    amplitude : Vectors
+        ``sigmaNought``: A by line and sample.
+    beta : Vectors or None
+        ``betaNought``, from which A follows; None where the file has none.
+    """
+
+    amplitude: Vectors
+    beta: Vectors | None
+
+
+@dataclass(frozen=True, eq=False)
 class Noise:
     """Noise vectors, in the unit of the squared digital numbers.
 
@@ -79,10 +104,13 @@ class Noise:
         Noise power.
     along_azimuth : tuple of AzimuthNoise
         Factors of it; empty before IPF 2.90 and, in practice, for Wave Mode.
+    unequal : bool
+        Whether the vectors in the file have different numbers of values.
     """
 
     along_range: Vectors
     along_azimuth: tuple[AzimuthNoise, ...]
+    unequal: bool
 
 
 def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
@@ -112,8 +140,8 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
         _check_header(root, name)
         done = root.findtext(".//thermalNoiseCorrectionPerformed") or "false"
         return Annotation(
-            first_line=_time(text(root, f"{_IMAGE}/productFirstLineUtcTime")),
-            last_line=_time(text(root, f"{_IMAGE}/productLastLineUtcTime")),
+            first_line=parse_utc(text(root, f"{_IMAGE}/productFirstLineUtcTime")),
+            last_line=parse_utc(text(root, f"{_IMAGE}/productLastLineUtcTime")),
             lines=_size(root, "numberOfLines"),
             samples=_size(root, "numberOfSamples"),
             azimuth_spacing=_positive(
@@ -125,8 +153,8 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
         )
 
 
-def parse_calibration(data: bytes, name: VignetteName, where: str) -> Vectors:
-    """Read the ``sigmaNought`` vectors of a calibration file.
+def parse_calibration(data: bytes, name: VignetteName, where: str) -> Calibration:
+    """Read the ``sigmaNought`` and ``betaNought`` vectors of a calibration file.
 
     Parameters
     ----------
@@ -139,8 +167,8 @@ def parse_calibration(data: bytes, name: VignetteName, where: str) -> Vectors:
 
     Returns
     -------
-    Vectors
-        Amplitude A by line and sample.
+    Calibration
+        The vectors.
 
     Raises
     ------
@@ -151,10 +179,11 @@ def parse_calibration(data: bytes, name: VignetteName, where: str) -> Vectors:
     with _explained(where):
         _check_header(root, name)
         vectors = root.findall("calibrationVectorList/calibrationVector")
-        table = _vectors(vectors, "sigmaNought")
-        if not all((value > 0).all() for value in table.value):
-            raise ValueError("<sigmaNought> has values that are not positive")
-        return table
+        amplitude = _amplitudes(vectors, "sigmaNought")
+        told = bool(vectors) and vectors[0].find("betaNought") is not None
+        return Calibration(
+            amplitude, _amplitudes(vectors, "betaNought") if told else None
+        )
 
 
 def parse_noise(data: bytes, name: VignetteName, where: str) -> Noise:
@@ -188,8 +217,13 @@ def parse_noise(data: bytes, name: VignetteName, where: str) -> Noise:
             table = _vectors(vectors, "noiseRangeLut")
         else:
             table = _vectors(root.findall("noiseVectorList/noiseVector"), "noiseLut")
+        _check_range(table.value, (0.0, _MOST_NOISE), "noise")
         blocks = root.findall("noiseAzimuthVectorList/noiseAzimuthVector")
-        return Noise(_without_last_zeros(table), tuple(map(_azimuth_noise, blocks)))
+        return Noise(
+            _without_last_zeros(table),
+            tuple(map(_azimuth_noise, blocks)),
+            unequal=len({value.size for value in table.value}) > 1,
+        )
 
 
 @contextmanager
@@ -233,10 +267,6 @@ def _size(root: etree._Element, tag: str) -> int:
     return value
 
 
-def _time(value: str) -> np.datetime64:
-    return np.datetime64(value.removesuffix("Z"), "ns")
-
-
 def _grid(root: etree._Element) -> GeolocationGrid:
     fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle")
     columns = [list(map(float, texts(root, f"{_GRID}/{field}"))) for field in fields]
@@ -245,6 +275,8 @@ def _grid(root: etree._Element) -> GeolocationGrid:
     values = np.array(columns).T
     if not np.isfinite(values).all():
         raise ValueError("the geolocation grid has values that are not numbers")
+    if (np.abs(values[:, 2:4]) > (360.0, 90.0)).any():
+        raise ValueError("the geolocation grid has places that are not on the globe")
     line, sample = np.unique(values[:, 0]), np.unique(values[:, 1])
     shape = (line.size, sample.size)
     if min(shape) < 2 or line.size * sample.size != len(values):
@@ -278,6 +310,23 @@ def _vectors(elements: list[etree._Element], tag: str) -> Vectors:
     )
 
 
+def _amplitudes(elements: list[etree._Element], tag: str) -> Vectors:
+    table = _vectors(elements, tag)
+    _check_range(table.value, _AMPLITUDES, tag)
+    return table
+
+
+def _check_range(
+    values: Iterable[npt.NDArray[np.float64]], limits: tuple[float, float], tag: str
+) -> None:
+    for value in values:
+        wrong = value[~((value >= limits[0]) & (value <= limits[1]))]
+        if wrong.size:
+            raise ValueError(
+                f"<{tag}> has {wrong[0]:g}, which lies outside {limits[0]:g} to {limits[1]:g}"
+            )
+
+
 def _without_last_zeros(table: Vectors) -> Vectors:
     """Drop the zeros that end the noise vectors of old processors: they mean no value."""
     ends = [
@@ -295,6 +344,7 @@ def _azimuth_noise(element: etree._Element) -> AzimuthNoise:
     value = floats(element, "noiseAzimuthLut")
     if line.size != value.size or (np.diff(line) <= 0).any():
         raise ValueError("a vector of <noiseAzimuthLut> is not in order or not whole")
+    _check_range([value], _AZIMUTH_FACTORS, "noiseAzimuthLut")
     return AzimuthNoise(
         first=int(text(element, "firstAzimuthLine")),
         last=int(text(element, "lastAzimuthLine")),

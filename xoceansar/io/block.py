@@ -11,10 +11,13 @@ from xoceansar.conventions import Quality
 from xoceansar.errors import VignetteError, warn
 from xoceansar.io.annotation import Annotation
 from xoceansar.io.grid import VignetteGrid
+from xoceansar.io.guard import guard
+from xoceansar.io.plausible import calibration_doubts, noise_doubts
 from xoceansar.io.source import Options, Source, Tables, load_annotation, load_tables
 from xoceansar.sar.land import land_fraction
 from xoceansar.sar.quality import (
     MISSING_LIMIT,
+    implausible_mean,
     implausible_nesz,
     pixel_flags,
     sea_ice_possible,
@@ -85,14 +88,15 @@ def _read(source: Source, options: Options) -> _Row:
 
 
 def _read_good(source: Source, options: Options) -> _Row:
-    note = load_annotation(source)
+    note = source.annotation or load_annotation(source)
     grid = VignetteGrid(note, options.grid)
     tables = load_tables(source, uncalibrated=options.uncalibrated)
     if options.reader == "xsar":
         from xoceansar.io.xsar_reader import read_averages
     else:
         from xoceansar.io.direct import read_averages
-    averages = read_averages(source, grid, tables)
+    with guard(source.vignette, source.store.where(source.files.path("measurement"))):
+        averages = read_averages(source, grid, tables)
     raw, nesz = averages.sigma0_raw, averages.nesz
     subtracted = not note.denoised and tables.noise is not None
     sigma0 = raw - nesz if subtracted else raw.copy()
@@ -100,31 +104,41 @@ def _read_good(source: Source, options: Options) -> _Row:
     sigma0[empty] = np.nan
     nesz[empty] = np.nan
     flags, no_data, below = pixel_flags(sigma0, averages.saturated)
-    flags |= _calibration_flags(source, note, tables, nesz)
-    flags |= _place_flags(grid, options)
+    doubts = _doubts(note, tables, nesz, sigma0)
+    if doubts:
+        warn(
+            f"vignette {source.vignette} {', and '.join(doubts)}. Its "
+            "quality says 'calibration_suspect'; leave it out unless you know better."
+        )
+        flags |= Quality.CALIBRATION_SUSPECT
+    with guard(source.vignette, source.store.where(source.files.path("annotation"))):
+        flags |= _place_flags(grid, options)
     return _Row(sigma0, nesz, flags, no_data, below)
 
 
-def _calibration_flags(
-    source: Source, note: Annotation, tables: Tables, nesz: npt.NDArray[np.float32]
-) -> Quality:
-    if tables.amplitude is None:
-        problem = "has no calibration file: its sigma0 is the squared digital numbers"
-    elif tables.noise is None and not note.denoised:
-        problem = "has no noise file: noise is not removed from its sigma0"
-    else:
-        wrong = implausible_nesz(nesz)
-        if wrong is None:
-            return Quality(0)
-        problem = (
-            f"has a median NESZ of {wrong:.3g} (linear), which the radar cannot have: its "
-            "noise or calibration vectors are in another unit"
+def _doubts(
+    note: Annotation,
+    tables: Tables,
+    nesz: npt.NDArray[np.float32],
+    sigma0: npt.NDArray[np.float32],
+) -> list[str]:
+    """Say what makes the calibration suspect."""
+    if tables.calibration is None:
+        return ["has no calibration file: its sigma0 is the squared digital numbers"]
+    doubts = calibration_doubts(tables.calibration, note)
+    if tables.noise is not None:
+        doubts += noise_doubts(tables.noise, note)
+    elif not note.denoised:
+        doubts.append("has no noise file: noise is not removed from its sigma0")
+    median, mean = implausible_nesz(nesz), implausible_mean(sigma0)
+    if median is not None:
+        doubts.append(
+            f"has a median NESZ of {median:.3g} (linear), which the radar cannot have: its noise or "
+            "calibration vectors are in another unit"
         )
-    warn(
-        f"vignette {source.vignette} {problem}. Its quality says 'calibration_suspect'; "
-        "leave it out unless you know better."
-    )
-    return Quality.CALIBRATION_SUSPECT
+    if mean is not None:
+        doubts.append(f"has a mean sigma0 of {mean:.3g} (linear), which no surface has")
+    return doubts
 
 
 def _place_flags(grid: VignetteGrid, options: Options) -> Quality:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xoceansar.errors import ProductError, VignetteError
 from xoceansar.io.grid import VignetteGrid
+from xoceansar.io.guard import guard
 from xoceansar.io.pixels import read_numbers
 from xoceansar.io.source import Source, Tables, require_file
 from xoceansar.sar.calibrate import amplitude_table, noise_table
@@ -44,7 +44,7 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
 
     path = require_file(source, "measurement")
     note = grid.annotation
-    try:
+    with guard(source.vignette, source.store.where(path)):
         numbers = read_numbers(
             source.store,
             path,
@@ -52,14 +52,12 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
             note.samples,
             source.files.md5.get("measurement"),
         )
-    except ProductError as error:
-        raise VignetteError(f"vignette {source.vignette}: {error}") from error
     rows = area_weights(grid.line_edges_in, grid.edges_out(0))
     columns = area_weights(grid.sample_edges_in, grid.edges_out(1))
-    if tables.amplitude is None:
+    if tables.calibration is None:
         amplitude = np.zeros(1), np.ones((1, note.samples))
     else:
-        amplitude = amplitude_table(tables.amplitude, note.samples)
+        amplitude = amplitude_table(tables.calibration.amplitude, note.samples)
     if tables.noise is None:
         shape = (rows.first.size, 1)
         noise = np.ones(shape), np.full((1, note.samples), np.nan)

@@ -34,6 +34,8 @@ _MOST_TAGS: Final = 1000
 _HEADER_BYTES: Final = 16 << 20
 #: struct codes of the TIFF types that hold sizes and offsets: SHORT, LONG, LONG8.
 _CODES: Final = {3: "H", 4: "I", 16: "Q"}
+#: Bytes of a value of each TIFF type.
+_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # fmt: skip
 _STRIP_LINES: Final = 256
 _AGAIN: Final = "Download the product again."
 
@@ -48,6 +50,7 @@ class _Layout:
     offsets: npt.NDArray[np.int64]
     strip_lines: int
     plain: bool
+    taken: npt.NDArray[np.int64]
 
 
 def read_numbers(
@@ -139,7 +142,8 @@ def _layout(data: Bytes, where: str, size: tuple[int, int]) -> _Layout:
     if order is None or len(magic) < 4:
         raise ProductError(f"{where} is not a TIFF file. Download the product again.")
     big = struct.unpack(order + "H", magic[2:])[0] == 43
-    tags = {tag.number: tag for tag in _tags(data, order, big, where)}
+    entries = list(_tags(data, order, big, where))
+    tags = {tag.number: tag for tag in entries if tag.code}
 
     def first(number: int, default: int | None = None) -> int:
         if default is not None and number not in tags:
@@ -174,21 +178,27 @@ def _layout(data: Bytes, where: str, size: tuple[int, int]) -> _Layout:
         offsets=np.array(offsets, dtype=np.int64),
         strip_lines=strip_lines,
         plain=plain,
+        taken=np.array([tag.span for tag in entries if tag.span], dtype=np.int64),
     )
 
 
 @dataclass(frozen=True)
 class _Tag:
-    """Where the whole numbers of a tag are; those not asked for are not read."""
+    """Where the values of a tag are; those not asked for are not read.
+
+    `code` is empty where they are no whole numbers. `span` is what they take of the file outside of the
+    directory; the first of all, tag 0, is what the file header and the directory take.
+    """
 
     number: int
     code: str
     count: int
     place: int
+    span: tuple[int, int] | None
 
 
 def _tags(data: Bytes, order: str, big: bool, where: str) -> Iterator[_Tag]:
-    """Whole-number tags of the first image file directory."""
+    """Tags of the first image file directory."""
     start, count, entry, inline = ("Q", "Q", "HHQ", 8) if big else ("I", "H", "HHI", 4)
     (at,) = _unpack(data, order + start, 8 if big else 4)
     (entries,) = _unpack(data, order + count, at)
@@ -196,16 +206,19 @@ def _tags(data: Bytes, order: str, big: bool, where: str) -> Iterator[_Tag]:
         raise ProductError(f"{where} announces {entries} tags. {_AGAIN}")
     at += struct.calcsize(order + count)
     size = struct.calcsize(order + entry) + inline
+    yield _Tag(0, "", 0, 0, (0, 16 if big else 8))
+    yield _Tag(0, "", 0, 0, (at, at + entries * size))
     for k in range(entries):
         place = at + k * size
         tag, kind, number = _unpack(data, order + entry, place)
-        if kind not in _CODES or number < 1:
+        if kind not in _SIZES or number < 1:
             continue
-        code = _CODES[kind]
         place += struct.calcsize(order + entry)
-        if number * struct.calcsize(code) > inline:
+        length, span = number * _SIZES[kind], None
+        if length > inline:
             (place,) = _unpack(data, order + start, place)
-        yield _Tag(tag, code, number, place)
+            span = place, place + min(length, data.size)
+        yield _Tag(tag, _CODES.get(kind, ""), number, place, span)
 
 
 def _unpack(data: Bytes, code: str, at: int) -> tuple[Any, ...]:
@@ -220,6 +233,13 @@ def _mapped(data: Bytes, layout: _Layout, where: str) -> Numbers:
     ends[-1] = layout.offsets[-1] + last * line_bytes
     if ends.max() > data.size:
         raise _cut_short(where)
+    in_order = (layout.offsets[1:] >= ends[:-1]).all()
+    begins = np.searchsorted(ends, layout.taken[:, 0], side="right")
+    stops = np.searchsorted(layout.offsets, layout.taken[:, 1], side="left")
+    if not in_order or (begins < stops).any():
+        raise ProductError(
+            f"{where}: its strips overlap, are out of order or lie in the header. {_AGAIN}"
+        )
     kind = np.dtype(np.int16).newbyteorder(layout.order)
     if (np.diff(layout.offsets) == strip_bytes).all():
         begin = int(layout.offsets[0])

@@ -1,25 +1,29 @@
 """One vignette to read: what a task carries, and what it loads of the annotations."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar
 
-from xoceansar.errors import ProductError, VignetteError
+from xoceansar.errors import VignetteError
 from xoceansar.io.annotation import (
     Annotation,
+    Calibration,
     Noise,
     parse_annotation,
     parse_calibration,
     parse_noise,
 )
 from xoceansar.io.grid import GridSpec
-from xoceansar.io.names import Role
+from xoceansar.io.guard import guard
+from xoceansar.io.names import Role, VignetteName
+from xoceansar.io.plausible import check_annotation
 from xoceansar.io.product import VignetteFiles
 from xoceansar.io.store import Store, check_md5
-from xoceansar.sar.calibrate import Vectors
 
 __all__ = ["Options", "Reader", "Source", "Tables", "load_annotation", "load_tables"]
 
 Reader = Literal["direct", "xsar"]
+_Table = TypeVar("_Table", Calibration, Noise)
 
 #: Bytes that an annotation, a calibration or a noise file may have: real ones have up to 0.4 MB.
 _XML_BYTES: Final = 16 << 20
@@ -64,12 +68,15 @@ class Source:
         Factor of the noise vectors.
     readable : bool
         False where opening already found, and reported, that it cannot be read.
+    annotation : Annotation or None
+        What opening read.
     """
 
     store: Store
     files: VignetteFiles
     noise_scaling: float
     readable: bool = True
+    annotation: Annotation | None = field(default=None, compare=False)
 
     @property
     def vignette(self) -> str:
@@ -83,13 +90,13 @@ class Tables:
 
     Parameters
     ----------
-    amplitude : Vectors or None
+    calibration : Calibration or None
         Calibration.
     noise : Noise or None
         Thermal noise.
     """
 
-    amplitude: Vectors | None
+    calibration: Calibration | None
     noise: Noise | None
 
 
@@ -113,10 +120,10 @@ def load_annotation(source: Source) -> Annotation:
     """
     data = _read(source, "annotation")
     where = source.store.where(source.files.path("annotation"))
-    try:
-        return parse_annotation(data, source.files.name, where)
-    except ProductError as error:
-        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+    with guard(source.vignette, where):
+        note = parse_annotation(data, source.files.name, where)
+        check_annotation(note, source.files.name, where)
+        return note
 
 
 def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
@@ -139,27 +146,22 @@ def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
     VignetteError
         If a file is unusable, or absent and may not be.
     """
-    name, store = source.files.name, source.store
-    found: dict[Role, bytes | None] = {}
-    for role in ("calibration", "noise"):
-        if uncalibrated and not _is_there(source, role):
-            found[role] = None
-        else:
-            found[role] = _read(source, role)
-    try:
-        calibration, noise = found["calibration"], found["noise"]
-        return Tables(
-            amplitude=None
-            if calibration is None
-            else parse_calibration(
-                calibration, name, store.where(source.files.path("calibration"))
-            ),
-            noise=None
-            if noise is None
-            else parse_noise(noise, name, store.where(source.files.path("noise"))),
-        )
-    except ProductError as error:
-        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+    calibration = _load(source, "calibration", parse_calibration, uncalibrated)
+    return Tables(calibration, _load(source, "noise", parse_noise, uncalibrated))
+
+
+def _load(
+    source: Source,
+    role: Role,
+    parse: Callable[[bytes, VignetteName, str], _Table],
+    optional: bool,
+) -> _Table | None:
+    if optional and not _is_there(source, role):
+        return None
+    where = source.store.where(source.files.path(role))
+    data = _read(source, role)
+    with guard(source.vignette, where):
+        return parse(data, source.files.name, where)
 
 
 def require_file(source: Source, role: Role) -> str:
@@ -197,18 +199,15 @@ def require_file(source: Source, role: Role) -> str:
 
 
 def _is_there(source: Source, role: Role) -> bool:
-    try:
-        return source.store.size(source.files.path(role)) is not None
-    except ProductError as error:
-        raise VignetteError(f"vignette {source.vignette}: {error}") from error
+    path = source.files.path(role)
+    with guard(source.vignette, source.store.where(path)):
+        return source.store.size(path) is not None
 
 
 def _read(source: Source, role: Role) -> bytes:
     """Read an XML file, and hold it to its checksum."""
     path = require_file(source, role)
-    try:
+    with guard(source.vignette, source.store.where(path)):
         data = source.store.read(path, _XML_BYTES)
         check_md5(data, source.files.md5.get(role), source.store.where(path))
-    except ProductError as error:
-        raise VignetteError(f"vignette {source.vignette}: {error}") from error
-    return data
+        return data

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -31,6 +32,7 @@ from xoceansar.errors import (
 from xoceansar.io.acquisitions import each_once, report
 from xoceansar.io.block import FIELDS, read_block
 from xoceansar.io.grid import GridSpec, VignetteGrid
+from xoceansar.io.guard import guard
 from xoceansar.io.names import VignetteName
 from xoceansar.io.product import Paths, Product, VignetteFiles, discover, expand
 from xoceansar.io.remote import StorageOptions, encode_options
@@ -46,6 +48,8 @@ Selection = int | slice | str | Iterable[int] | Iterable[str]
 Beam = Literal["wv1", "wv2"]
 
 _CORNER: Final = "corner"
+#: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
+_THREADS: Final = 8
 #: Middles by name that are so near may be in another order by the annotations.
 _UNTOLD: Final = np.timedelta64(2, "s")
 _STRINGS: Final = (
@@ -194,7 +198,7 @@ def open_wave_mode(
         chosen = [
             (product, files.without_md5("measurement")) for product, files in chosen
         ]
-    opened = [_open(product, files, options) for product, files in chosen]
+    opened = _open_all(chosen, options)
     opened.sort(key=lambda one: one.coords["time"])
     simulated = any(product.simulated for product, _ in chosen)
     return _dataset(opened, options, size).assign_attrs(_origin(simulated))
@@ -277,7 +281,25 @@ def _middle_read(product: Product, files: VignetteFiles) -> np.datetime64:
         return _middle(files.name)
 
 
-def _open(product: Product, files: VignetteFiles, options: Options) -> _Opened:
+def _open_all(
+    chosen: list[tuple[Product, VignetteFiles]], options: Options
+) -> list[_Opened]:
+    """Open vignettes; threads read and parse, for neither holds Python's lock all the time."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        tasks = [pool.submit(_try_open, *one, options) for one in chosen]
+    opened = []
+    for one, error in (task.result() for task in tasks):
+        if error is not None:
+            if options.raises:
+                raise error
+            warn(f"{error} Its rows are missing and its quality says 'unreadable'.")
+        opened.append(one)
+    return opened
+
+
+def _try_open(
+    product: Product, files: VignetteFiles, options: Options
+) -> tuple[_Opened, VignetteError | None]:
     """Read the annotation of a vignette, and see that its other files are there."""
     name = files.name
     source = Source(
@@ -296,14 +318,13 @@ def _open(product: Product, files: VignetteFiles, options: Options) -> _Opened:
     }
     located = _nowhere(source, options)
     try:
-        located = _located(source, options)
+        source = replace(source, annotation=load_annotation(source))
+        with guard(name.stem, source.store.where(files.path("annotation"))):
+            located = _located(source, options)
         _require_files(source, options)
     except VignetteError as error:
-        if options.raises:
-            raise
-        warn(f"{error} Its rows are missing and its quality says 'unreadable'.")
-        source = replace(source, readable=False)
-    return _Opened(source, known | located)
+        return _Opened(replace(source, readable=False), known | located), error
+    return _Opened(source, known | located), None
 
 
 def _require_files(source: Source, options: Options) -> None:
@@ -314,7 +335,7 @@ def _require_files(source: Source, options: Options) -> None:
 
 
 def _located(source: Source, options: Options) -> dict[str, Any]:
-    note = load_annotation(source)
+    note = source.annotation or load_annotation(source)
     grid = VignetteGrid(note, options.grid)
     longitude, latitude = grid.centre
     corners = grid.corners

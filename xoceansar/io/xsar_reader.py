@@ -69,7 +69,7 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
     """
     from xoceansar.sar.resample import SATURATED, Averages, area_weights
 
-    if tables.amplitude is None or tables.noise is None:
+    if tables.calibration is None or tables.noise is None:
         raise VignetteError(
             f"vignette {source.vignette}: xsar needs its calibration and noise files. "
             f"{_DIRECT}"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from xoceansar.errors import DimensionError, DomainError, UnitsError
 from xoceansar.models.spec import InputSpec
 from xoceansar.sar.gmf import cmod5n
+from xoceansar.sar.quality import SIGMA0_RANGE
 
 __all__ = ["MIN_VALID_FRACTION", "Quantity", "beam_of", "network_input"]
 
@@ -22,9 +23,6 @@ MIN_VALID_FRACTION: Final = 0.5
 #: Beams of the wave mode lie at 21.6 to 25.1 and 34.8 to 38.0 degrees of incidence
 #: (ESA, Sentinel-1 acquisition modes, wave mode).
 _BEAM_BOUNDARY: Final = 30.0
-#: Mean linear sigma0 of a calibrated, noise-corrected C-band image: noise removal leaves at
-#: worst minus the noise floor (-22 dB), and no surface fills 13 km with +10 dB.
-_PLAUSIBLE: Final = (-0.1, 10.0)
 #: Speckle of 500 looks spreads 0.2 dB, and a pixel of 50 m has about 100: an image "in decibel"
 #: that is narrower than that, at a level where linear sigma0 lies, is linear.
 _LEAST_SPREAD_DB: Final = 0.2
@@ -121,7 +119,7 @@ def network_input(
     varies = _peak_to_peak(linear, valid) > 0
     enough = (fraction >= MIN_VALID_FRACTION) & varies
     with np.errstate(invalid="ignore"):
-        plausible &= (mean > _PLAUSIBLE[0]) & (mean < _PLAUSIBLE[1])
+        plausible &= (mean > SIGMA0_RANGE[0]) & (mean < SIGMA0_RANGE[1])
     if enough.any() and not (enough & plausible).any():
         _refuse_units(crop[enough], quantity)
     scaled = _to_scale(linear, mean, angle, spec)

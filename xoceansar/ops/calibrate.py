@@ -1,5 +1,6 @@
 """Digital numbers with their look-up tables to sigma0, for the Datasets that xsar returns."""
 
+import numpy as np
 import xarray as xr
 
 from xoceansar.conventions import annotate, product_attrs
@@ -65,14 +66,14 @@ def calibrate(ds: xr.Dataset) -> xr.Dataset:
             )
     number, table = ds["digital_number"], ds["sigma0_lut"]
     _same_grid(number, table)
-    squared = table**2
-    # Not in the dtype of the numbers: the square of a uint16 does not fit into one.
+    # Not in their own dtypes: the square of an int16 or of a float16 does not fit into one.
+    squared = _wide(table) ** 2
     intensity = number.real.astype(float) ** 2 + number.imag.astype(float) ** 2
     raw = intensity / squared
     new = {"sigma0_raw": annotate(raw, "sigma0_raw")}
     if "noise_lut" in ds:
         _same_grid(number, ds["noise_lut"])
-        nesz = ds["noise_lut"] / squared
+        nesz = _wide(ds["noise_lut"]) / squared
         new["nesz"] = annotate(nesz, "nesz")
         new["sigma0"] = annotate(raw - nesz, "sigma0")
     else:
@@ -84,6 +85,10 @@ def calibrate(ds: xr.Dataset) -> xr.Dataset:
     out = ds.assign(new)
     out.attrs = product_attrs("calibrate", previous=ds.attrs)
     return out
+
+
+def _wide(values: xr.DataArray) -> xr.DataArray:
+    return values.astype(np.result_type(values.dtype, np.float32))
 
 
 def _same_grid(number: xr.DataArray, table: xr.DataArray) -> None:

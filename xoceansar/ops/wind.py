@@ -7,7 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._attributes import attribute_text
-from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
+from xoceansar.conventions import LINE, SAMPLE, Quality, annotate, product_attrs
 from xoceansar.errors import (
     DimensionError,
     DomainError,
@@ -31,6 +31,7 @@ from xoceansar.sar.direction import (
     nearer_end,
 )
 from xoceansar.sar.inversion import invert_cmod5n
+from xoceansar.sar.quality import SIGMA0_RANGE
 from xoceansar.texts import plain_texts, text_values
 
 __all__ = ["AMBIGUITY", "axis_variables", "find_heading", "gmf_wind"]
@@ -61,15 +62,17 @@ def gmf_wind(
     -------
     Dataset
         ``wind_speed`` (...), equivalent neutral at 10 m, m s-1. NaN for a vignette with less
-        than half of its pixels, in another polarisation than VV, or without a direction where
-        directions are given.
+        than half of its pixels, in another polarisation than VV, without a direction where
+        directions are given, or whose mean sigma0 lies outside of -0.1 to 10.
 
     Raises
     ------
     MissingVariableError
         If the incidence, the mean sigma0 of an embedding, or the heading is absent.
     DimensionError, UnitsError
-        If the directions do not match the vignettes, or are not degrees 'to'.
+        If the directions do not match the vignettes, or are not degrees 'to'; when computed, if
+        the mean sigma0 of a chunk is one that no surface has: decibel without their unit, digital
+        numbers.
     DomainError
         If no vignette is in VV.
 
@@ -85,6 +88,7 @@ def gmf_wind(
     Hersbach (2010), https://doi.org/10.1175/2009JTECHO698.1.
     """
     level, source = _mean_sigma0(obj)
+    level = _without_suspects(level, obj)
     incidence = centre_incidence(source)
     if incidence is None:
         raise MissingVariableError(
@@ -132,6 +136,19 @@ def _mean_sigma0(obj: XarrayObject) -> tuple[xr.DataArray, xr.DataArray]:
     return level, images
 
 
+def _without_suspects(level: xr.DataArray, obj: XarrayObject) -> xr.DataArray:
+    """Leave out the implausible means of vignettes whose quality says so already."""
+    if not isinstance(obj, xr.Dataset) or "quality" not in obj:
+        return level
+    flags = chunk_like(obj["quality"].reset_coords(drop=True), level)
+    suspect = (flags.fillna(0).astype(np.uint8) & Quality.CALIBRATION_SUSPECT.value) > 0
+    return level.where(_plausible(level) | ~suspect)
+
+
+def _plausible(sigma0: Any) -> Any:
+    return (sigma0 >= SIGMA0_RANGE[0]) & (sigma0 <= SIGMA0_RANGE[1])
+
+
 def _mean(sigma0: npt.NDArray[np.floating], *, decibel: bool) -> npt.NDArray[Any]:
     linear = 10 ** (sigma0.astype(np.float64) / 10) if decibel else sigma0
     valid = np.isfinite(linear)
@@ -147,6 +164,16 @@ def _invert(
     direction: npt.NDArray[Any] | None = None,
     heading: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[np.float32]:
+    plausible = _plausible(sigma0)
+    wrong = sigma0[~plausible & ~np.isnan(sigma0)]
+    if wrong.size and not plausible.any():
+        raise UnitsError(
+            f"CMOD5.N needs linear sigma0, whose mean lies between {SIGMA0_RANGE[0]:g} and "
+            f"{SIGMA0_RANGE[1]:g}; {wrong.size} vignette(s) have {wrong[0]:.4g}. Decibel are "
+            "declared by units, sigma0.attrs['units'] = 'dB'; digital numbers are calibrated "
+            "(xoceansar.open_wave_mode, ds.oceansar.calibrate)."
+        )
+    sigma0 = np.where(plausible, sigma0, np.nan)
     phi = None
     if direction is not None and heading is not None:
         phi = look_angle(direction, heading) + 180.0  # from where the wind comes

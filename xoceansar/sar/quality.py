@@ -1,5 +1,6 @@
 """Quality flags of one vignette, from its pixels and its place."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -10,11 +11,14 @@ from xoceansar.sar.calibrate import NESZ_RANGE
 
 __all__ = [
     "BELOW_NOISE_LIMIT",
+    "INCIDENCE_RANGE",
     "MISSING_LIMIT",
     "NO_DATA_LIMIT",
     "SATURATED_LIMIT",
     "SEA_ICE_NORTH",
     "SEA_ICE_SOUTH",
+    "SIGMA0_RANGE",
+    "implausible_mean",
     "implausible_nesz",
     "pixel_flags",
     "sea_ice_possible",
@@ -34,6 +38,16 @@ SATURATED_LIMIT: Final = 1e-4
 #: ice further south (Okhotsk, Labrador, Baltic) get no hint.
 SEA_ICE_NORTH: Final = 60.0
 SEA_ICE_SOUTH: Final = -55.0
+
+#: Mean linear sigma0 of a calibrated, noise-corrected C-band image: noise removal leaves at
+#: worst minus the noise floor (-22 dB), and no surface fills 13 km with +10 dB.
+SIGMA0_RANGE: Final = (-0.1, 10.0)
+#: Incidence of the beams, degrees: 21.6 to 25.1 and 34.8 to 38.0 (ESA, Sentinel-1 acquisition
+#: modes, wave mode), with room for what a simulation tries.
+INCIDENCE_RANGE: Final[Mapping[str, tuple[float, float]]] = {
+    "wv1": (15.0, 30.0),
+    "wv2": (30.0, 46.0),
+}
 
 Image = npt.NDArray[np.float32]
 
@@ -72,6 +86,27 @@ def implausible_nesz(nesz: Image) -> float | None:
         return None
     median = float(np.median(valid))
     return None if NESZ_RANGE[0] <= median <= NESZ_RANGE[1] else median
+
+
+def implausible_mean(sigma0: Image) -> float | None:
+    """Return the mean sigma0 of a vignette where no surface has it.
+
+    Parameters
+    ----------
+    sigma0 : ndarray
+        Linear; NaN where there is no data.
+
+    Returns
+    -------
+    float or None
+        None where it lies in `SIGMA0_RANGE`, or where there is no pixel to tell.
+    """
+    valid = sigma0[~np.isnan(sigma0)]
+    if valid.size == 0:
+        return None
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        mean = float(valid.mean(dtype=np.float64))
+    return None if SIGMA0_RANGE[0] <= mean <= SIGMA0_RANGE[1] else mean
 
 
 def pixel_flags(
