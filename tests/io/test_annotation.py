@@ -202,3 +202,8 @@ def test_a_file_of_another_vignette_is_refused(old, new):
     data = noise((0, "0 1", "1 2")).replace(old.encode(), new.encode())
     with pytest.raises(ProductError, match="describes another vignette"):
         parse_noise(data, NAME, "n.xml")
+
+
+def test_a_comment_does_not_cut_a_number():
+    data = noise((0, "0 1", "1 2")).replace(b"<line>0<", b"<line>1<!-- -->5<")
+    assert parse_noise(data, NAME, "n.xml").along_range.line.tolist() == [15]
