@@ -1,5 +1,6 @@
 """Level-2 OCN Wave Mode products: a made one in ESA's layout, and a real one where there is it."""
 
+import os
 import shutil
 import warnings
 import zipfile
@@ -600,3 +601,25 @@ def test_heading_and_wind_of_real_products_have_the_conventions_that_are_said(
     assert float(row.wind_to_direction_model) == pytest.approx(
         (origin - 180) % 360, abs=3
     )
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop", "sparse", "member"])
+def test_a_file_without_end_is_one_bad_row(tmp_path, kind):
+    stem = "s1a-wv1-ocn-vv-20240101t000000-20240101t000003-052000-064000-001"
+    file = tmp_path / f"{stem}.nc"
+    path = tmp_path
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "loop":
+        file.symlink_to(file.name)
+    elif kind == "sparse":
+        with file.open("wb") as sparse:
+            sparse.truncate(1 << 40)
+    else:
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(file.name, bytes(65 << 20))
+    with pytest.warns(OceansarWarning, match=stem):
+        ds = xos.open_ocn(path)
+    assert ds.vignette_id.values.tolist() == [stem]
+    assert ds.quality.values.tolist() == [64]

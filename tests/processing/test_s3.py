@@ -220,3 +220,35 @@ def test_options_are_those_of_s3fs_or_the_environments(monkeypatch):
     ) == {"access_key_id": "k", "secret_access_key": "s", "region": "eu-west-1"}
     with pytest.raises(ArchiveError, match=r"no storage option \['use_ssl'\]"):
         _s3_arguments({"use_ssl": False})
+
+
+def test_a_store_of_results_goes_to_object_storage(bucket, access):
+    url = f"{bucket}/results/a.zarr"
+    results = outcome(0, 3).rows
+    for mode in ("w-", "w"):
+        xos.to_zarr(results, url, mode=mode, storage_options=access)
+        made = xos.open_archive(url, storage_options=access)
+        np.testing.assert_array_equal(made.swh, results.swh)
+    plain(url, storage_options=access)
+    s3 = s3fs.S3FileSystem(**access)
+    assert [one.rpartition("/")[2] for one in s3.ls("wave-mode/results")] == ["a.zarr"]
+
+
+def test_products_of_one_place_are_all_opened(bucket, access, products, tmp_path):
+    s3 = s3fs.S3FileSystem(**access)
+    for product in products[:2]:
+        s3.put(str(product), f"wave-mode/both/{product.name}", recursive=True)
+        shutil.copytree(product, tmp_path / "in" / product.name)
+    s3.put(
+        shutil.make_archive(str(tmp_path / "both"), "zip", tmp_path / "in"),
+        "wave-mode/both.zip",
+    )
+    expected = xos.open_wave_mode(products[:2], shape=SHAPE).load()
+    for url in (f"{bucket}/both", f"{bucket}/both.zip"):
+        ds = xos.open_wave_mode(url, shape=SHAPE, storage_options=access)
+        xr.testing.assert_equal(ds.load(), expected)
+
+
+def test_a_bucket_that_is_not_there_is_said(access):
+    with pytest.raises(ProductError, match="s3://no-such-bucket"):
+        xos.open_wave_mode("s3://no-such-bucket/a.SAFE", storage_options=access)

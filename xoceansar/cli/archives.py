@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from xoceansar.cli.products import read_result
-from xoceansar.cli.shell import dask_progress, out, working
+from xoceansar.cli.shell import dask_progress, local, out, working
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "similar"]
 
 Archive = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="ARCHIVE.zarr",
         help="A Zarr store, or Icechunk repository, along vignette.",
@@ -117,7 +117,9 @@ def export(
     to: Annotated[
         Path,
         typer.Option(
-            metavar="OUT", help="File to write: .parquet, .csv, .nc or .geojson."
+            callback=local,
+            metavar="OUT",
+            help="File to write: .parquet, .csv, .nc or .geojson.",
         ),
     ],
     time: Time = None,

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from xoceansar._optional import require
-from xoceansar.cli.shell import out, working
+from xoceansar.cli.shell import local, out, working
 from xoceansar.conventions import CLASS_CODES
 from xoceansar.errors import OceansarError, ProductError
 
@@ -38,7 +38,9 @@ def benchmark(
     to: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write report.md, scores.json and figures."
+            callback=local,
+            metavar="FOLDER",
+            help="Write report.md, scores.json and figures.",
         ),
     ] = None,
     model: Annotated[
@@ -71,7 +73,11 @@ def benchmark(
     seed: Annotated[int, typer.Option(help="Of the split and of the draws.")] = 0,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Keep embeddings here for the next run."),
+        typer.Option(
+            callback=local,
+            metavar="FOLDER",
+            help="Keep embeddings here for the next run.",
+        ),
     ] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="List the tasks and what can be compared.")

@@ -31,8 +31,8 @@ def collocate(
         ),
     ],
     to: Annotated[
-        Path,
-        typer.Option(help="Zarr store to write.", metavar="OUT.zarr"),
+        str,
+        typer.Option(help="Zarr store to write, a path or URL.", metavar="OUT.zarr"),
     ],
     variable: Annotated[
         list[str] | None,

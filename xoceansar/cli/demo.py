@@ -7,7 +7,7 @@ import typer
 
 from xoceansar.cli import tables
 from xoceansar.cli.figures import save, use_files
-from xoceansar.cli.shell import Steps, out
+from xoceansar.cli.shell import Steps, local, out
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,7 +17,8 @@ __all__ = ["demo"]
 
 def demo(
     to: Annotated[
-        Path, typer.Option(help="Folder of what is made.", metavar="FOLDER")
+        Path,
+        typer.Option(callback=local, help="Folder of what is made.", metavar="FOLDER"),
     ] = Path("demo"),
     n: Annotated[
         int, typer.Option("--n", help="Number of vignettes.", min=1, max=32)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from xoceansar.cli.products import Beam, Paths, opened
-from xoceansar.cli.shell import dask_progress, out
+from xoceansar.cli.shell import dask_progress, local, out
 
 __all__ = ["icebergs"]
 
@@ -16,6 +16,7 @@ def icebergs(
     to: Annotated[
         Path,
         typer.Option(
+            callback=local,
             help="File to write: .geojson or .parquet (a table of points) or .zarr.",
             metavar="OUT",
         ),

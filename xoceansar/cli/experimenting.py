@@ -8,7 +8,7 @@ from rich.table import Table
 
 from xoceansar._optional import require
 from xoceansar.cli.benchmarking import open_truth
-from xoceansar.cli.shell import out, working
+from xoceansar.cli.shell import local, out, working
 from xoceansar.errors import OceansarError
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def experiment(
     to: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write report.md, result.json and figures."
+            callback=local,
+            metavar="FOLDER",
+            help="Write report.md, result.json and figures.",
         ),
     ] = None,
     model: Annotated[
@@ -61,7 +63,9 @@ def experiment(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Keep embeddings for the next run."),
+        typer.Option(
+            callback=local, metavar="FOLDER", help="Keep embeddings for the next run."
+        ),
     ] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="Say which experiments there are.")

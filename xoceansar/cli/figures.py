@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xoceansar._optional import require
+from xoceansar._paths import local_target
 from xoceansar.cli.products import read_result
-from xoceansar.cli.shell import out, working
+from xoceansar.cli.shell import local, out, working
 from xoceansar.errors import OceansarError
 
 if TYPE_CHECKING:
@@ -18,12 +19,18 @@ __all__ = ["map_", "save", "use_files"]
 
 def map_(
     result: Annotated[
-        Path,
-        typer.Argument(metavar="RESULT.zarr", help="What xoceansar retrieve wrote."),
+        str,
+        typer.Argument(
+            metavar="RESULT.zarr", help="What xoceansar retrieve wrote; a path or URL."
+        ),
     ],
     to: Annotated[
         Path,
-        typer.Option(help="Figure to write: .png, .pdf or .svg.", metavar="map.png"),
+        typer.Option(
+            callback=local,
+            help="Figure to write: .png, .pdf or .svg.",
+            metavar="map.png",
+        ),
     ],
     variable: Annotated[
         str, typer.Option(help="swh, wind_speed, ocean_class, quality, beam, ...")
@@ -86,6 +93,6 @@ def save(figure: "Figure", path: Path, *, dpi: int = 200) -> None:
         raise OceansarError(
             f"{path.name!r} does not say a known format by its suffix. Use .png, .pdf or .svg."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    local_target(path, "a figure").parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dpi)
     require("matplotlib.pyplot", extra="plot").close(figure)

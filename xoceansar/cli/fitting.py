@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from xoceansar._optional import require
-from xoceansar.cli.shell import dask_progress, err, out
+from xoceansar.cli.shell import dask_progress, err, local, out
 from xoceansar.errors import MissingVariableError, ProductError, TrainingError
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def fit(
         ),
     ],
     to: Annotated[
-        Path, typer.Option(metavar="BUNDLE", help="Folder of the new model.")
+        Path,
+        typer.Option(callback=local, metavar="BUNDLE", help="Folder of the new model."),
     ],
     head: Annotated[
         Literal["linear", "logistic", "knn", "mlp"],

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from xoceansar._optional import require
-from xoceansar.cli.shell import err, out, working
+from xoceansar.cli.shell import err, local, out, working
 from xoceansar.errors import ProductError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def pretrain(
     to: Annotated[
         Path,
         typer.Option(
-            metavar="RUN", help="Folder of the log, the checkpoints and the model."
+            callback=local,
+            metavar="RUN",
+            help="Folder of the log, the checkpoints and the model.",
         ),
     ],
     probe: Annotated[

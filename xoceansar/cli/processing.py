@@ -73,6 +73,13 @@ def process(
         bool,
         typer.Option("--retry-failed", help="Try again what failed before."),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Hold pixels to their checksums: 0.16 s of the processor a vignette.",
+        ),
+    ] = True,
     status: Annotated[
         bool,
         typer.Option("--status", help="Say what the archive holds, and do nothing."),
@@ -121,6 +128,7 @@ def process(
         scheduler=scheduler,
         workers=workers,
         retry_failed=retry_failed,
+        verify=verify,
         storage_options=options,
         target_options=options,
         progress=err.is_terminal,

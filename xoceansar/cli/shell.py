@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich.console import Console
@@ -21,12 +22,21 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from xoceansar._paths import local_target
 from xoceansar.errors import OceansarError, OceansarWarning
 
 if TYPE_CHECKING:
     from dask.callbacks import Callback
 
-__all__ = ["OceansarGroup", "Steps", "dask_progress", "err", "out", "working"]
+__all__ = [
+    "OceansarGroup",
+    "Steps",
+    "dask_progress",
+    "err",
+    "local",
+    "out",
+    "working",
+]
 
 #: Icechunk warns, on standard output before its version 2.1, that folders are not safe for
 #: concurrent commits; those of `process` are made under a lock.
@@ -68,6 +78,27 @@ def _show_warning(
     del filename, lineno, file, line
     if issubclass(category, OceansarWarning):
         err.print(Text(f"Note: {message}", style="yellow"), soft_wrap=True)
+
+
+def local(path: Path | None) -> Path | None:
+    """Refuse a URL as what an option says is to be written, before anything is done for it.
+
+    Parameters
+    ----------
+    path : Path, optional
+        As given.
+
+    Returns
+    -------
+    Path or None
+        A local path.
+
+    Raises
+    ------
+    PathError
+        If it is a URL.
+    """
+    return None if path is None else local_target(path, "what this command makes")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
+from xoceansar._paths import local_target
 from xoceansar.conventions import VIGNETTE
 from xoceansar.ops.layout import find_images
 
@@ -40,7 +41,7 @@ class FeatureStore:
     def __init__(self, folder: Path | None = None) -> None:
         self._temporary = TemporaryDirectory() if folder is None else None
         name = folder if self._temporary is None else self._temporary.name
-        self.folder = Path(str(name))
+        self.folder = local_target(str(name), "a cache")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Array] = {}
 

@@ -13,9 +13,17 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
+from xoceansar._paths import local_target, refuse_lost_slash
 from xoceansar.conventions import CLASS_FILL, VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io.remote import StorageOptions, encode_options, is_url
+from xoceansar.io._zarr_url import is_zarr_at, write_at_url
+from xoceansar.io.remote import (
+    StorageOptions,
+    encode_options,
+    is_url,
+    storage_errors,
+    with_limits,
+)
 from xoceansar.io.repository import icechunk_errors, is_repository, open_repository
 from xoceansar.texts import has_texts, stored_texts
 
@@ -35,7 +43,8 @@ def to_zarr(
     path: str | Path,
     *,
     mode: Literal["w-", "w"] = "w-",
-) -> Path:
+    storage_options: StorageOptions | None = None,
+) -> Path | str:
     """Write a Dataset as a Zarr store, format 3.
 
     Parameters
@@ -44,14 +53,16 @@ def to_zarr(
         Images, embeddings or results; a DataArray becomes the one variable of its name. Not
         modified.
     path : str or Path
-        Folder of the store.
+        Folder of the store; or a URL, as ``s3://bucket/result.zarr``, which fsspec writes to.
     mode : {"w-", "w"}, default "w-"
         "w-" refuses a path that exists; "w" replaces a store, even the one that `obj` is lazily
         read from.
+    storage_options : mapping, optional
+        For URLs: keyword arguments of the fsspec file system.
 
     Returns
     -------
-    Path
+    Path or str
         `path`. Open it with ``xr.open_zarr(path)``.
 
     Raises
@@ -65,7 +76,8 @@ def to_zarr(
     Notes
     -----
     Computes lazy data, all variables in one pass. The store appears under its name when it is
-    whole: until then it is written beside it.
+    whole: until then it is written beside it. On object storage, where nothing moves as a whole, its
+    objects then come one after another.
 
     Encodings, whatever the input remembers: times are int64 nanoseconds since 1970-01-01; flags
     (``flag_values``) keep the dtype of their values, with the fill value -1, so that a missing
@@ -81,7 +93,12 @@ def to_zarr(
     ...     xr.open_zarr(to_zarr(ds, folder + "/result.zarr")).swh.values
     array([1.5, 2. ], dtype=float32)
     """
-    target = Path(path).expanduser()
+    if is_url(str(path)):
+        _check_mode(mode)
+        ready, encoding = encode(_as_dataset(obj))
+        write_at_url(ready, encoding, str(path), mode=mode, options=storage_options)
+        return str(path)
+    target = local_target(path, "such a store")
     _check_target(target, mode)
     ready, encoding = encode(_as_dataset(obj))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,17 +155,23 @@ def open_archive(
     >>> import xoceansar as xos
     >>> ds = xos.open_archive("2021.icechunk")  # doctest: +SKIP
     """
+    refuse_lost_slash(path)
     target = str(path) if is_url(str(path)) else str(Path(path).expanduser())
     options = encode_options(storage_options)
     try:
-        if is_repository(target, options):
+        with storage_errors():
+            there = is_repository(target, options)
+        if there:
             repository = open_repository(target, options)
             with icechunk_errors():
                 store = repository.readonly_session("main").store
                 ds: xr.Dataset = xr.open_zarr(store, group=group, consolidated=False)
             return ds
-        access = dict(storage_options or {}) if is_url(target) else None
-        plain: xr.Dataset = xr.open_zarr(target, group=group, storage_options=access)
+        access = with_limits(target, storage_options or {}) if is_url(target) else None
+        with storage_errors():
+            plain: xr.Dataset = xr.open_zarr(
+                target, group=group, storage_options=access
+            )
         return plain
     except OSError as error:
         raise ProductError(
@@ -158,17 +181,25 @@ def open_archive(
 
 
 def is_archive(path: str | Path) -> bool:
-    """Say whether there is a store that `open_archive` opens, on this machine.
+    """Say whether there is a store that `open_archive` opens.
 
     Parameters
     ----------
     path : str or Path
-        A folder, or what is none.
+        A folder, or what is none; or a URL.
 
     Returns
     -------
     bool
+
+    Raises
+    ------
+    ProductError
+        If the URL cannot be reached.
     """
+    refuse_lost_slash(path)
+    if is_url(str(path)):
+        return is_zarr_at(str(path)) or is_repository(str(path))
     return _is_zarr(Path(path)) or is_repository(str(path))
 
 
@@ -203,8 +234,7 @@ def encode(
 
 
 def _check_target(target: Path, mode: str) -> None:
-    if mode not in ("w-", "w"):
-        raise OceansarError(f"mode must be 'w-' or 'w'; got {mode!r}.")
+    _check_mode(mode)
     if not target.exists():
         return
     if mode == "w-":
@@ -216,6 +246,11 @@ def _check_target(target: Path, mode: str) -> None:
             f"{target} exists and is not a Zarr store, so it is not replaced. "
             "Choose another path."
         )
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in ("w-", "w"):
+        raise OceansarError(f"mode must be 'w-' or 'w'; got {mode!r}.")
 
 
 def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar._optional import require
+from xoceansar._paths import local_target
 from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.errors import ProductError
 from xoceansar.io.geo import to_geodataframe
@@ -193,7 +194,7 @@ def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     ProductError
         If the file exists and may not be replaced, or is a folder.
     """
-    target = Path(path).expanduser()
+    target = local_target(path, "such a file")
     if target.is_dir() or (target.exists() and not overwrite):
         raise ProductError(
             f"{target} exists already. Choose another path, or replace a file with "

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
+from xoceansar._paths import check_regular
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
 from xoceansar.conventions import Quality as Bits
 from xoceansar.errors import ProductError, UnsupportedProductError, VignetteError, warn
@@ -26,11 +27,14 @@ from xoceansar.io._ocn_file import (
 from xoceansar.io.guard import guard
 from xoceansar.io.names import OcnName, parse_ocn_file, parse_product
 from xoceansar.io.product import Paths, expand
+from xoceansar.io.store import ZipStore, zip_members
 
 __all__ = ["open_ocn"]
 
 PARTITION: Final = "partition"
 _MEASUREMENT: Final = "measurement"
+#: Bytes that a measurement file may have: real ones have 0.8 MB.
+_FILE_BYTES: Final = 64 << 20
 #: Vignettes that a warning names.
 _MOST_SHOWN: Final = 3
 _LOOKS_SO: Final = re.compile(r"s1[a-z]-wv\d-ocn-[^/]*\.nc$", re.IGNORECASE)
@@ -94,10 +98,16 @@ class _File:
         return self.path if self.archive is None else f"{self.archive}/{self.path}"
 
     def read(self) -> Vignette:
-        if self.archive is None:
-            return read_file(self.path, self.name)
-        with zipfile.ZipFile(self.archive) as archive:
-            return read_file(self.where, self.name, archive.read(self.path))
+        if self.archive is not None:
+            content = ZipStore(self.archive, "").read(self.path, _FILE_BYTES)
+            return read_file(self.where, self.name, content)
+        size = check_regular(self.path, error=ProductError).st_size
+        if size > _FILE_BYTES:
+            raise ProductError(
+                f"{self.path} has {size} bytes, and such a file has at most {_FILE_BYTES}: it is "
+                "not read. Download the product again."
+            )
+        return read_file(self.path, self.name)
 
 
 def open_ocn(
@@ -184,17 +194,15 @@ def _files(paths: list[str]) -> Iterator[_File]:
 
 def _files_of(path: str) -> Iterator[_File]:
     target = Path(path)
-    if not target.exists():
-        raise ProductError(f"{path} does not exist. Check the path.")
-    if target.is_dir():
+    if not os.path.isdir(target):
+        check_regular(target, error=ProductError)
+    if os.path.isdir(target):
         inner = target / _MEASUREMENT
         folder = inner if inner.is_dir() else target
         for member, name in _named(path, os.listdir(folder)):
             yield _File(str(folder / member), name, _product_of(folder / member))
     elif zipfile.is_zipfile(target):
-        with zipfile.ZipFile(target) as archive:
-            members = archive.namelist()
-        for member, name in _named(path, members):
+        for member, name in _named(path, list(zip_members(path))):
             yield _File(member, name, _product_of(PurePosixPath(member)), path)
     elif target.suffix.lower() == ".zip":
         raise ProductError(

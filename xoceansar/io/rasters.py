@@ -8,6 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._optional import require
+from xoceansar._paths import local_target
 from xoceansar.conventions import missing_flag
 from xoceansar.errors import DimensionError, MissingVariableError, warn
 from xoceansar.sar.geometry import from_unit_vector, mean_position, unit_vector
@@ -121,6 +122,7 @@ def to_raster(
     Loads the values. Text attributes become tags of the file. A field without a single value is written
     with a warning.
     """
+    path = local_target(path, "a GeoTIFF")
     grid = to_map_grid(field, crs=crs, resolution=resolution)
     nodata = grid.rio.nodata
     if (grid.isnull() | (grid == nodata)).all():
@@ -129,7 +131,6 @@ def to_raster(
         name: value for name, value in grid.attrs.items() if isinstance(value, str)
     }
     grid = grid.rio.write_nodata(nodata)
-    path = Path(path)
     grid.rio.to_raster(path, driver="COG", compress="deflate")
     return path
 

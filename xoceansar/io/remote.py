@@ -25,6 +25,7 @@ __all__ = [
     "open_filesystem",
     "open_remote_stores",
     "storage_errors",
+    "unreachable",
     "with_limits",
 ]
 
@@ -110,7 +111,7 @@ def open_filesystem(url: str, options: str) -> tuple[Any, str]:
             "s3://bucket/S1A_WV_SLC__....SAFE."
         ) from error
     except OSError as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     if protocol in _S3:
         archive = getattr(filesystem, "fo", None)  # of zip:// through s3://
         getattr(archive, "fs", filesystem).retries = _ATTEMPTS
@@ -165,7 +166,21 @@ def storage_errors() -> Iterator[None]:
         raise OSError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
-def _unreachable(url: str, error: Exception) -> ProductError:
+def unreachable(url: str, error: Exception) -> ProductError:
+    """Say that what is at a URL cannot be read, and why.
+
+    Parameters
+    ----------
+    url : str
+        What was to be read.
+    error : Exception
+        Why it was not.
+
+    Returns
+    -------
+    ProductError
+        To be raised.
+    """
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ProductError(
         f"{url} cannot be read ({reason}). Check the URL, the credentials and the network."
@@ -193,7 +208,7 @@ def glob_url(pattern: str, options: str) -> list[str]:
         with storage_errors():
             found = filesystem.glob(pattern)
     except OSError as error:
-        raise _unreachable(pattern, error) from error
+        raise unreachable(pattern, error) from error
     return sorted(str(filesystem.unstrip_protocol(one)) for one in found)
 
 
@@ -234,7 +249,7 @@ class RemoteStore(Store):
         try:
             sizes = _sizes(self.root, self.options)
         except OSError as error:
-            raise _unreachable(self.where(path), error) from error
+            raise unreachable(self.where(path), error) from error
         return sizes.get(str(PurePosixPath(path)))
 
     def read(self, path: str, most: int) -> bytes:
@@ -254,7 +269,7 @@ class RemoteStore(Store):
                 f"{self.where(path)} is damaged ({error}). Upload the archive again."
             ) from error
         except (OSError, KeyError) as error:
-            raise _unreachable(self.where(path), error) from error
+            raise unreachable(self.where(path), error) from error
 
     def buffer(self, path: str, most: int) -> Bytes:
         """Fetch a large file whole."""
@@ -319,7 +334,7 @@ def open_remote_stores(url: str, options: str) -> list[RemoteStore]:
             f"{url} is not a whole zip archive ({error}). Upload it again."
         ) from error
     except OSError as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     if not archived:  # what lies deeper belongs to other places
         folders = [folder for folder in folders if folder.count("/") <= 1]
     if not folders:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xoceansar._optional import require
 from xoceansar.errors import ArchiveError
-from xoceansar.io.remote import is_url, open_filesystem
+from xoceansar.io.remote import is_url, open_filesystem, storage_errors
 
 if TYPE_CHECKING:
     from icechunk import Repository, Storage
@@ -176,7 +176,7 @@ def _create_local(target: Path) -> None:
 
 @contextmanager
 def icechunk_errors() -> Iterator[None]:
-    """Raise what Icechunk says of its storage as an OSError, with the cause alone.
+    """Raise what Icechunk, or what lies below fsspec, says of storage as an OSError, with the cause alone.
 
     Yields
     ------
@@ -185,10 +185,12 @@ def icechunk_errors() -> Iterator[None]:
     Raises
     ------
     OSError
-        In place of an ``IcechunkError``; conflicts of commits, and all else, pass.
+        In place of an ``IcechunkError``, or as of `xoceansar.io.remote.storage_errors`; conflicts of
+        commits, and all else, pass.
     """
     try:
-        yield
+        with storage_errors():
+            yield
     except Exception as error:
         icechunk = sys.modules.get("icechunk")
         # from Icechunk 2.1 on, a conflict is one of the others

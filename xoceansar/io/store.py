@@ -22,7 +22,14 @@ import numpy.typing as npt
 from xoceansar._paths import check_regular, read_regular
 from xoceansar.errors import ProductError
 
-__all__ = ["Store", "check_md5", "manifests", "open_stores"]
+__all__ = [
+    "Store",
+    "ZipStore",
+    "check_md5",
+    "manifests",
+    "open_stores",
+    "zip_members",
+]
 
 MANIFEST: Final = "manifest.safe"
 #: Where a tar archive says that it is one.
@@ -200,7 +207,7 @@ class ZipStore(Store):
 
     def size(self, path: str) -> int | None:
         """Size of a file in bytes, without reading it; None where it is absent."""
-        member = _members(self.archive).get(self.prefix + path)
+        member = zip_members(self.archive).get(self.prefix + path)
         return None if member is None else member.file_size
 
     def read(self, path: str, most: int) -> bytes:
@@ -209,7 +216,7 @@ class ZipStore(Store):
 
     def buffer(self, path: str, most: int) -> Bytes:
         """Map a large file, or inflate it where it is compressed."""
-        member = _members(self.archive).get(self.prefix + path)
+        member = zip_members(self.archive).get(self.prefix + path)
         if member is None:
             raise ProductError(f"{self.where(path)} is missing from the archive.")
         _check_size(member.file_size, most, self.where(path))
@@ -266,7 +273,7 @@ def open_stores(path: str) -> list[Store]:
     if not os.path.isdir(target):
         check_regular(target, error=ProductError)
         archive = os.path.realpath(target)
-        found = manifests(_members(archive))
+        found = manifests(zip_members(archive))
         if not found:
             raise ProductError(
                 f"{archive} holds no {MANIFEST}: it is not a Sentinel-1 product."
@@ -332,7 +339,24 @@ def check_md5(data: bytes | memoryview, md5: str | None, where: str) -> None:
         )
 
 
-def _members(archive: str) -> dict[str, zipfile.ZipInfo]:
+def zip_members(archive: str) -> dict[str, zipfile.ZipInfo]:
+    """List a zip archive.
+
+    Parameters
+    ----------
+    archive : str
+        Its path.
+
+    Returns
+    -------
+    dict of str to ZipInfo
+        By the names of its members, without a leading ``./``.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, cut short or no zip archive.
+    """
     status = check_regular(archive, error=ProductError)
     return _central_directory(archive, status.st_mtime_ns, status.st_size)
 

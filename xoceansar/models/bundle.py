@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from xoceansar._paths import local_target
 from xoceansar.errors import BundleError, warn
 from xoceansar.models.detector_spec import (
     DetectorSpec,
@@ -177,7 +178,7 @@ def write_bundle(
     BundleError
         If a weight is not finite in `dtype`.
     """
-    path = Path(folder).expanduser().resolve()
+    path = local_target(folder, "a bundle").resolve()
     content = encode_arrays(backbone_state, dtype)
     written = replace(backbone, sha256=sha256_of(content))
     for head in heads:

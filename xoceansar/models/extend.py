@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from xoceansar._paths import local_target
 from xoceansar.errors import BundleError
 from xoceansar.models.bundle import BUNDLES
 from xoceansar.models.files import read_checked, write_file
@@ -64,7 +65,7 @@ def extend_bundle(
     Files are copied byte by byte, so that the backbone keeps its SHA-256 and embeddings that were
     made with it stay valid.
     """
-    target, source = Path(folder).expanduser().resolve(), Path(handle.path)
+    target, source = local_target(folder, "a bundle").resolve(), Path(handle.path)
     if target.is_relative_to(BUNDLES):
         raise BundleError(
             f"{target} is a bundle of the package, which the next installation would replace. "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xoceansar._optional import require
+from xoceansar._paths import local_target
 from xoceansar.evaluate.experiments import ExperimentResult
 from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.plot import charts
@@ -73,7 +74,7 @@ def write_folder(
         ``report.md``.
     """
     pyplot = require("matplotlib.pyplot", extra="plot")
-    target = Path(folder).expanduser()
+    target = local_target(folder, "a report")
     target.mkdir(parents=True, exist_ok=True)
     shown: dict[str, str] = {}
     for name, what, draw in figures:

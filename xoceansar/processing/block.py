@@ -48,11 +48,14 @@ class Task:
         The model.
     options : str
         From `xoceansar.io.remote.encode_options`.
+    verify : bool
+        Whether pixels are held to their checksums.
     """
 
     settings: Settings
     handle: ModelHandle | None
     options: str
+    verify: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +137,7 @@ def _opened(unit: Unit, task: Task) -> xr.Dataset:
         beam=settings.beam,
         chunks=_CHUNK,
         uncalibrated=settings.uncalibrated,
+        verify=task.verify,
         storage_options=json.loads(task.options),
     )
 

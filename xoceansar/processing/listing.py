@@ -4,15 +4,20 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
+from xoceansar._paths import read_regular, walk
 from xoceansar.errors import ProductError
 from xoceansar.io.names import parse_product
 from xoceansar.io.product import Paths, expand
-from xoceansar.io.remote import is_url, open_filesystem
+from xoceansar.io.remote import is_url, open_filesystem, storage_errors, unreachable
 from xoceansar.io.store import MANIFEST
 
 __all__ = ["Unit", "list_units"]
+
+
+#: Bytes that a list of products may have: some 100,000 paths.
+_LIST_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _is_wanted(name: str) -> bool:
 
 
 def _tree(folder: str) -> Iterator[str]:
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in walk(folder):
         for name in [*folders, *files]:
             if _is_wanted(name):
                 yield os.path.join(root, name)
@@ -120,8 +125,14 @@ def _some(found: list[str], where: str) -> list[str]:
 
 def _listed(path: str, options: str) -> list[str]:
     """Paths in a text file; a pattern among them is expanded, a product is taken as it is."""
+    if any(mark in os.path.basename(path).lower() for mark in (".tar", ".tgz")):
+        raise ProductError(
+            f"{path} is a tar archive, which is not read in place. Unpack it (tar -xf), and give "
+            "the folder."
+        )
+    content = read_regular(path, most=_LIST_BYTES, error=ProductError)
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise ProductError(
             f"{path} is neither a product nor a text file that lists products, one a line."
@@ -140,8 +151,13 @@ def _remote_products(url: str, options: str) -> list[str]:
         return [url]
     filesystem, path = open_filesystem(url, options)
     filesystem.invalidate_cache()
+    try:
+        with storage_errors():
+            names = filesystem.find(path)
+    except OSError as error:
+        raise unreachable(url, error) from error
     found: set[str] = set()
-    for name in filesystem.find(path):
+    for name in names:
         # objects have no folders: a product is the part of a key that looks like one
         parts = str(filesystem.unstrip_protocol(name)).split("/")
         depth = next((i for i, part in enumerate(parts) if _is_wanted(part)), None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from xoceansar._paths import refuse_lost_slash
 from xoceansar.io.product import Paths
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
 from xoceansar.io.source import Reader
@@ -19,6 +20,7 @@ from xoceansar.processing.block import Outcome, Task
 from xoceansar.processing.cluster import Scheduler, outcomes
 from xoceansar.processing.listing import Unit, list_units
 from xoceansar.processing.lock import ArchiveLock
+from xoceansar.processing.preference import best_first
 from xoceansar.processing.progress import watching
 from xoceansar.processing.records import Record
 from xoceansar.processing.settings import (
@@ -80,6 +82,7 @@ def process(
     scheduler: Scheduler = None,
     workers: int | None = None,
     retry_failed: bool = False,
+    verify: bool = True,
     storage_options: StorageOptions | None = None,
     target_options: StorageOptions | None = None,
     commit_seconds: float = 10.0,
@@ -119,6 +122,8 @@ def process(
         as each has 3 GiB of memory.
     retry_failed : bool, optional
         Whether to try again the products that failed before.
+    verify : bool, optional
+        Whether pixels are held to their checksums, as in `xoceansar.open_wave_mode`.
     storage_options, target_options : mapping, optional
         For URLs of products, and of the archive: keyword arguments of the fsspec file system.
     commit_seconds : float, optional
@@ -152,6 +157,8 @@ def process(
     Rows come in the order of the inputs, whatever the workers do, so that an archive of
     interrupted runs equals that of one run, value for value. A product whose name the archive has
     is not read again; a vignette whose ``vignette_id`` it has, from another product, is left out.
+    Of two processings of one acquisition among the inputs, the one by the higher IPF version comes
+    first, then the one processed later.
 
     The archive opens with ``xr.open_zarr(to)``, and its table of products with
     ``xr.open_zarr(to, group="units")``; either kind with `xoceansar.open_archive`.
@@ -166,6 +173,7 @@ def process(
     >>> import xoceansar as xos
     >>> report = xos.process("products/", "archive.zarr")  # doctest: +SKIP
     """
+    refuse_lost_slash(to)
     handle = load_model(model) if needs_model(outputs) else None
     settings = Settings(
         outputs=choose_outputs(outputs, handle),
@@ -183,7 +191,7 @@ def process(
         check_levels(level, handle, [head.target for head in handle.heads])
         warn_if_simulated(handle)
     access = encode_options(storage_options)
-    units = list_units(inputs, access)
+    units = best_first(list_units(inputs, access), access)
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())
     run = _Run(target, encode_options(target_options), settings, retry_failed, store)
     todo = run.pending(units)
@@ -195,7 +203,7 @@ def process(
             todo = run.pending(units)  # another writer may have ended in between
             with (
                 outcomes(
-                    todo, Task(settings, handle, access), scheduler, workers
+                    todo, Task(settings, handle, access, verify), scheduler, workers
                 ) as results,
                 watching(len(todo), show=progress) as note,
             ):

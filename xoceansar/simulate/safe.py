@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from xoceansar._paths import local_target
 from xoceansar.errors import DomainError, OceansarError
 from xoceansar.simulate._safe.annotation import annotation_xml, geolocation_pixels
 from xoceansar.simulate._safe.geometry import Frame, Track, track_over
@@ -155,7 +156,7 @@ def write_safe(
         place=(longitude, latitude, heading),
     )
     views = _scenes(scenes, n, seed)
-    folder = Path(folder)
+    folder = local_target(folder, "a product")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".safe-") as draft:
         return _write(folder, Path(draft) / "product", order, views)

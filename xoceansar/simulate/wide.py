@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lxml import etree
 
 from xoceansar._optional import require
+from xoceansar._paths import local_target
 from xoceansar.conventions import SIMULATED_FILE
 from xoceansar.errors import DomainError, OceansarError
 from xoceansar.sar.calibrate import Vectors
@@ -125,7 +126,7 @@ def fill_safe(
     """
     template = Path(template)
     _check(template)
-    target = Path(folder) / template.name
+    target = local_target(folder, "a product") / template.name
     if target.exists():
         if target.samefile(template) or not (target / _NOTE).exists():
             raise OceansarError(

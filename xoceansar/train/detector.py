@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 from torch.optim.swa_utils import AveragedModel
 
+from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle import load_model
 from xoceansar.models.detector import Detector
@@ -111,7 +112,7 @@ def fit_detector(
     handle = load_model(model)
     spec = DetectorSpec(backbone_sha256=handle.weights_sha256, strides=strides)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(cache if cache is not None else temporary)
+        folder = local_target(temporary if cache is None else cache, "a cache")
         examples = prepare(ds, handle, boxes, folder)
         return train_detector(examples, spec, recipe or DetectorRecipe(), report)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._paths import local_target
 from xoceansar.errors import MissingVariableError, TrainingError
 from xoceansar.models.detect import token_block
 from xoceansar.models.files import sha256_of
@@ -262,7 +263,7 @@ def prepare(
     side = size // (handle.backbone.patch_size or 1)
     shapes = ((len(truth), size, size), (len(truth), side, side, width))
     done = folder / f"{_identity(handle, names)}.done"
-    folder.mkdir(parents=True, exist_ok=True)
+    local_target(folder, "a cache").mkdir(parents=True, exist_ok=True)
     seen, tokens = (
         _array(folder / f"{name}.npy", shape, fresh=not done.exists())
         for name, shape in zip(("images", "tokens"), shapes, strict=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 import xarray as xr
 
+from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError
 from xoceansar.train.checkpoint import load_checkpoint
 from xoceansar.train.config import PretrainConfig
@@ -76,7 +77,7 @@ def pretrain(
     Oquab et al. (2023), https://doi.org/10.48550/arXiv.2304.07193.
     OceanSAR-2 (2026), https://doi.org/10.48550/arXiv.2601.07392.
     """
-    path = Path(folder).expanduser()
+    path = local_target(folder, "a run")
     state = _begin(path, config, resume)
     fabric = launch(config)
     with torch.random.fork_rng():

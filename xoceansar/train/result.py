@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle import write_bundle
 from xoceansar.models.extend import extend_bundle
@@ -95,7 +96,7 @@ class FitResult:
         -----
         The bundle counts as simulated if the truth of any of its heads is.
         """
-        path = Path(folder).expanduser().resolve()
+        path = local_target(folder, "a bundle").resolve()
         called = name or path.name
         if self.backbone_state is not None:
             return self._write_fine_tuned(path, called)
