@@ -67,7 +67,7 @@ def write_at_url(
                 _consolidate(draft, access)
                 if there:
                     filesystem.rm(path, recursive=True)
-                filesystem.mv(filesystem._strip_protocol(draft), path, recursive=True)
+                _copy(filesystem, str(filesystem._strip_protocol(draft)), path)
             finally:
                 filesystem.invalidate_cache()
                 left = filesystem._strip_protocol(draft)
@@ -78,6 +78,17 @@ def write_at_url(
         raise ProductError(
             f"{url} cannot be written ({reason}). Check the URL, the credentials and the network."
         ) from error
+
+
+def _copy(filesystem: Any, source: str, target: str) -> None:
+    """Copy a store, the metadata of its root last: until then there is none to be opened."""
+    filesystem.invalidate_cache()
+    objects = [str(name)[len(source) :] for name in filesystem.find(source)]
+    root = "/zarr.json"
+    for names in ([name for name in objects if name != root], [root]):
+        filesystem.copy(
+            [source + name for name in names], [target + name for name in names]
+        )
 
 
 def is_zarr_at(url: str) -> bool:
