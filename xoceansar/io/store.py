@@ -24,7 +24,6 @@ from xoceansar.errors import ProductError
 
 __all__ = [
     "Store",
-    "ZipStore",
     "check_md5",
     "manifests",
     "open_stores",
@@ -219,6 +218,10 @@ class ZipStore(Store):
         member = zip_members(self.archive).get(self.prefix + path)
         if member is None:
             raise ProductError(f"{self.where(path)} is missing from the archive.")
+        if member.flag_bits & 1:
+            raise ProductError(
+                f"{self.where(path)} is encrypted. Unzip the product first."
+            )
         _check_size(member.file_size, most, self.where(path))
         whole = _map(Path(self.archive))
         # Local header: 30 bytes, of which the last four are the lengths of the name and of the
