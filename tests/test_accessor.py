@@ -84,6 +84,53 @@ def test_repr_of_an_embedding(images, tiny_model):
     assert "72 values for each of 6 vignettes, by model 'tiny-dB-0'" in text
 
 
+@pytest.fixture
+def retrieved(images):
+    """What an operation would return."""
+    swh = xr.DataArray(
+        np.arange(6.0),
+        dims="vignette",
+        attrs={"units": "m", "long_name": "wave height"},
+    )
+    return images.drop_vars(["sigma0", "incidence"]).assign(swh=swh).assign_attrs(
+        xoceansar_version="0", model="tiny", simulated=1, source="made up"
+    )  # fmt: skip
+
+
+def test_results_speak(retrieved):
+    text = repr(retrieved.oceansar)
+    for part in (
+        "results      6 along vignette, in memory",
+        "wv1 (3), wv2 (3)",
+        "2021-04-03 08:30:25 to 2021-04-03 08:31:39",
+        "longitude    -30.00 to -28.00",
+        "latitude     10.00 to 16.00",
+        "swh  m  wave height",
+        "model        tiny",
+        "simulated    made up",
+        "plot.map('swh')",
+        "to_table()",
+    ):
+        assert part in text
+    assert "no images" not in text
+    assert "results      6 along vignette" in repr(retrieved.swh.oceansar)
+
+
+def test_results_of_a_store_speak_too(retrieved, tmp_path):
+    xos.to_zarr(retrieved, tmp_path / "a.zarr")
+    text = repr(xos.open_archive(tmp_path / "a.zarr").oceansar)
+    assert "6 along vignette, lazy" in text
+    assert "2021-04-03 08:30:25 to 2021-04-03 08:31:39" in text
+    assert "wv1 (3), wv2 (3)" in text
+
+
+def test_nothing_is_computed_for_the_words(retrieved, no_compute):
+    lazy = retrieved.chunk(vignette=2)
+    lazy = lazy.assign_coords(longitude=lazy.longitude * 1 + 0)
+    assert "longitude    lazy" in repr(lazy[["swh"]].drop_vars(
+        ["time", "latitude", "beam", "platform", "polarisation", "vignette_id"]).oceansar)  # fmt: skip
+
+
 @pytest.mark.filterwarnings("error")
 def test_reloading_is_quiet():
     with pytest.warns(xr.core.extensions.AccessorRegistrationWarning):

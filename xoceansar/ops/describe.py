@@ -1,14 +1,32 @@
 """Say in words what was understood of an object, and what is missing."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 import xarray as xr
 
-from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, VARIABLES, VIGNETTE
 from xoceansar.errors import OceansarError
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
 from xoceansar.texts import text_values
 
 __all__ = ["describe"]
+
+#: What can be done with results along these dims.
+_NEXT: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("query", "neighbour"): ("archive.isel(vignette=found.index[0]) has the matches of the first query",),
+    (VIGNETTE,): (
+        "plot.map({name!r}), grid({name!r}), select(time=..., region=...), collocate(reference)",
+        "of a Dataset: to_table(), to_csv(path), to_geoparquet(path), to_netcdf(path)",
+    ),
+    ("row", "column"): ("plot.map({name!r}); of a DataArray: to_raster(path), to_map_grid()",),
+    ("latitude", "longitude"): ("plot.grid({name!r})",),
+}  # fmt: skip
+#: What an example draws, where it is there.
+_DRAWN: Final = ("swh", "wind_speed", "ocean_class", "iceberg_count")
+#: Layers of a graph that only reads an array and cuts it.
+_STORED: Final = 2
 
 
 def describe(obj: XarrayObject) -> str:
@@ -23,7 +41,8 @@ def describe(obj: XarrayObject) -> str:
     -------
     str
         A few lines: what it holds, on which grid, beams and polarisations, and what each
-        missing piece prevents. Nothing is loaded.
+        missing piece prevents; of results their number, period, box, variables and model, and what can
+        be done with them. Of a store times and places are read; nothing else is loaded.
     """
     lines = [f"<oceansar on {type(obj).__name__}>"]
     embedding = find_embedding(obj)
@@ -38,7 +57,9 @@ def describe(obj: XarrayObject) -> str:
         try:
             data, quantity = find_images(obj)
         except OceansarError as error:
-            return "\n".join([*lines, f"  no images    {error}"])
+            found = _results(obj)
+            said = _results_lines(found) if found else [f"  no images    {error}"]
+            return "\n".join([*lines, *said])
         lines.append(_image_line(data, quantity))
     lines += [_values_line(data, name) for name in ("beam", "polarisation", "platform")]
     lines += [
@@ -47,6 +68,59 @@ def describe(obj: XarrayObject) -> str:
     ]
     lines += _products_line(obj)
     return "\n".join(line for line in lines if line)
+
+
+def _results(obj: XarrayObject) -> xr.Dataset | None:
+    """Return what was retrieved, gridded or found; None where there is nothing of ours."""
+    if isinstance(obj, xr.DataArray):
+        if obj.name is None or obj.name in obj.coords:
+            return None
+        obj = obj.to_dataset().assign_attrs(obj.attrs)
+    ours = "xoceansar_version" in obj.attrs or set(obj.data_vars) & set(VARIABLES)
+    return obj if ours and obj.data_vars else None
+
+
+def _results_lines(ds: xr.Dataset) -> list[str]:
+    """Say how many, when, where, what, by which model, and what to do next."""
+    along = next((dims for dims in _NEXT if set(dims) <= set(ds.dims)), ())
+    sizes = " x ".join(f"{ds.sizes[dim]:,} along {dim}" for dim in along)
+    sizes = sizes or ", ".join(f"{n:,} along {dim}" for dim, n in ds.sizes.items())
+    lazy = any(variable.chunks for variable in ds.data_vars.values())
+    lines = [f"  results      {sizes}, {'lazy' if lazy else 'in memory'}"]
+    for name in ("beam", "platform", "time", "longitude", "latitude"):
+        if name not in ds.coords:
+            continue
+        data = _read(ds[name])
+        say = _values_line if name in ("beam", "platform") else _range_line
+        lines.append(say(data, name))
+    width = max(len(str(name)) for name in ds.data_vars)
+    for name, data in ds.data_vars.items():
+        units = str(data.attrs.get("units", ""))
+        words = [units if units != "1" else "", str(data.attrs.get("long_name", ""))]
+        others = [str(dim) for dim in data.dims if dim not in along]
+        words.append(f"({', '.join(others)})" if others else "")
+        lines.append(f"    {name!s:<{width}}  {'  '.join(w for w in words if w)}")
+    merged = {k: v for d in (*ds.data_vars.values(), ds) for k, v in d.attrs.items()}
+    if "model" in merged:
+        trained = merged.get("model_training")
+        lines.append(
+            f"  model        {merged['model']}" + (f" ({trained})" if trained else "")
+        )
+    if merged.get("simulated"):
+        lines.append(f"  simulated    {merged.get('source', 'yes')}")
+    example = next((n for n in _DRAWN if n in ds), next(iter(ds.data_vars)))
+    steps = [step.format(name=example) for step in _NEXT.get(along, ())]
+    return lines + [
+        f"  {'next' if not i else '':<12} {step}" for i, step in enumerate(steps)
+    ]
+
+
+def _read(data: xr.DataArray) -> xr.DataArray:
+    """Read what lies in a store, and nothing that would have to be computed."""
+    graph = data.variable.__dask_graph__()
+    if graph is None or len(graph.layers) > _STORED:
+        return data
+    return data.assign_coords({str(data.name): data.variable.compute()})
 
 
 def _count(data: xr.DataArray, core: tuple[str, ...]) -> int:
