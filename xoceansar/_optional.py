@@ -5,12 +5,7 @@ from typing import Any
 
 from xoceansar.errors import MissingDependencyError
 
-__all__ = ["require"]
-
-_XSAR_HINT = (
-    "pip install 'xoceansar[xsar]' && pip install --no-deps xsar   "
-    "(xsar declares GDAL, which it never imports)"
-)
+__all__ = ["install_words", "require"]
 
 
 def require(module: str, *, extra: str) -> Any:
@@ -36,8 +31,25 @@ def require(module: str, *, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        hint = _XSAR_HINT if extra == "xsar" else f"pip install 'xoceansar[{extra}]'"
         raise MissingDependencyError(
-            f"{module} is needed here and could not be imported ({error}). "
-            f"Install it with: {hint}"
+            f"{module} is needed here and could not be imported ({error}). {install_words(extra)}"
         ) from error
+
+
+def install_words(extra: str) -> str:
+    """Say how to install an extra: from a clone, since no registry has the package.
+
+    Parameters
+    ----------
+    extra : str
+        Its name.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    words = f"In your clone of xoceansar, type: pip install '.[{extra}]'"
+    if extra == "xsar":
+        words += " && pip install --no-deps xsar   (xsar declares GDAL, which it never imports)"
+    return words

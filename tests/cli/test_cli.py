@@ -1,5 +1,6 @@
 """The command line: what it prints, writes and refuses."""
 
+import os
 import subprocess
 import sys
 import warnings
@@ -276,3 +277,54 @@ def test_help_and_the_plot_package_load_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_units_are_whole_in_the_summary():
+    from xoceansar.conventions import annotate
+
+    wind = annotate(xr.DataArray([5.0, 7.0, 8.0], dims="vignette"), "wind_speed")
+    share = annotate(xr.DataArray([0.1, 0.2, 1.0], dims="vignette"), "ood_score")
+    table = tables.summarise(xr.Dataset({"wind_speed": wind, "ood_score": share}))
+    _, results = (list(column.cells) for column in table.columns)
+    assert results == ["median 7.00, 5.00 to 8.00 m s-1", "median 0.20, 0.10 to 1.00"]
+
+
+def test_no_table_is_cut_in_a_pipe():
+    script = (
+        "from rich.table import Table; from xoceansar.cli import shell; "
+        "table = Table('a'); table.add_row('x' * 200); shell.out.print(table)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert 200 * "x" in done.stdout
+
+
+def test_hints_are_flags_of_the_command_line(run, product, model, tmp_path):
+    store = to_zarr(xr.Dataset({"a": ("vignette", [1])}), tmp_path / "a.zarr")
+    done = run("retrieve", product, "--to", store, "--model", model)
+    assert done.exit_code == 2
+    assert "--overwrite" in done.stderr
+    assert "mode=" not in done.stderr
+
+
+def test_a_folder_that_is_no_bundle(run, product, tmp_path):
+    done = run("retrieve", product, "--to", tmp_path / "a.zarr", "--model", tmp_path)
+    assert done.exit_code == 2
+    assert "is not a model bundle" in done.stderr
+    assert "convert_checkpoint" in done.stderr
+
+
+def test_python_m_xoceansar():
+    done = subprocess.run(
+        [sys.executable, "-m", "xoceansar", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == __version__

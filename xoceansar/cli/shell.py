@@ -1,6 +1,7 @@
 """What all commands share: consoles, errors and warnings in words, a progress bar, step times."""
 
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -44,8 +45,25 @@ _ICECHUNK_LOG: Final = (
     "warn,icechunk::storage::object_store=error,icechunk_arrow_object_store=error"
 )
 
+#: Hints of the library, and what they are on the command line.
+_FLAGS: Final = {
+    "with mode='w'": "with --overwrite",
+    "with overwrite=True": "with --overwrite",
+}
+
+
+#: Columns of a table where there is no terminal: none is cut that a program reads.
+_WIDE: Final = 1000
+
+
+def _width() -> int | None:
+    """Columns of the results; those of the terminal, or of the variable COLUMNS, by default."""
+    seen = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return None if seen else _WIDE
+
+
 #: Results.
-out = Console()
+out = Console(width=_width())
 #: Progress, warnings and errors: a pipe sees none of them.
 err = Console(stderr=True)
 
@@ -62,7 +80,10 @@ class OceansarGroup(TyperGroup):
             try:
                 return super().invoke(ctx)
             except (OceansarError, FileNotFoundError) as error:
-                err.print(Text(f"Error: {error}", style="bold red"), soft_wrap=True)
+                words = str(error)
+                for hint, flag in _FLAGS.items():
+                    words = words.replace(hint, flag)
+                err.print(Text(f"Error: {words}", style="bold red"), soft_wrap=True)
                 ctx.exit(2)
 
 

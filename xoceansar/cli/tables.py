@@ -106,9 +106,10 @@ def _spread(data: "xr.DataArray") -> str:
     missing = data.size - valid.size
     text = "none"
     if valid.size:
-        units = data.attrs.get("units", "")
+        units = str(data.attrs.get("units", "1"))
         low, middle, high = (float(v) for v in valid.quantile([0, 0.5, 1]))
-        text = f"median {middle:.2f}, {low:.2f} to {high:.2f} {units}".rstrip(" 1")
+        text = f"median {middle:.2f}, {low:.2f} to {high:.2f}"
+        text += "" if units == "1" else f" {units}"
     return text + (f"; {missing} missing" if missing else "")
 
 

@@ -176,7 +176,8 @@ def read_config(folder: Path) -> ModelHandle:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(
-            f"{folder} is not a model bundle: it has no {CONFIG}. Write one with "
+            f"{folder} is not a model bundle: it has no {CONFIG}. If it holds a checkpoint, convert it "
+            "with xoceansar.models.convert.convert_checkpoint; write one of your own with "
             "xoceansar.models.write_bundle."
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -94,12 +94,12 @@ def _results_lines(ds: xr.Dataset) -> list[str]:
         say = _values_line if name in ("beam", "platform") else _range_line
         lines.append(say(data, name))
     width = max(len(str(name)) for name in ds.data_vars)
-    for name, data in ds.data_vars.items():
+    for key, data in ds.data_vars.items():
         units = str(data.attrs.get("units", ""))
         words = [units if units != "1" else "", str(data.attrs.get("long_name", ""))]
         others = [str(dim) for dim in data.dims if dim not in along]
         words.append(f"({', '.join(others)})" if others else "")
-        lines.append(f"    {name!s:<{width}}  {'  '.join(w for w in words if w)}")
+        lines.append(f"    {key!s:<{width}}  {'  '.join(w for w in words if w)}")
     merged = {k: v for d in (*ds.data_vars.values(), ds) for k, v in d.attrs.items()}
     if "model" in merged:
         trained = merged.get("model_training")
@@ -117,8 +117,8 @@ def _results_lines(ds: xr.Dataset) -> list[str]:
 
 def _read(data: xr.DataArray) -> xr.DataArray:
     """Read what lies in a store, and nothing that would have to be computed."""
-    graph = data.variable.__dask_graph__()
-    if graph is None or len(graph.layers) > _STORED:
+    layers = getattr(data.variable.__dask_graph__(), "layers", None)
+    if layers is None or len(layers) > _STORED:
         return data
     return data.assign_coords({str(data.name): data.variable.compute()})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from xoceansar._optional import require
 from xoceansar.errors import ArchiveError
 from xoceansar.io.remote import is_url, open_filesystem
 
@@ -185,8 +186,7 @@ def _lives(content: bytes, age: float) -> bool:
 
 def _started(pid: int) -> float | None:
     """When a process of this machine started, which tells it from a later one of its number."""
-    import psutil
-
+    psutil = require("psutil", extra="archive")
     try:
         return round(float(psutil.Process(pid).create_time()), 1)
     except psutil.Error:
