@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["attribute_text"]
+__all__ = ["attribute_flag", "attribute_text"]
 
 
 def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
@@ -30,6 +30,25 @@ def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
     'm'
     """
     return _text(attrs.get(name))
+
+
+def attribute_flag(attrs: Mapping[Any, Any], name: Hashable) -> bool:
+    """Read an attribute that is meant to be true or false.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of a variable or a Dataset.
+    name : hashable
+        Which attribute.
+
+    Returns
+    -------
+    bool
+        False where it is absent, empty, zero or ``"False"``.
+    """
+    text = attribute_text(attrs, name)
+    return (text or "").strip().lower() not in ("", "0", "0.0", "false", "no")
 
 
 def _text(value: Any) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xoceansar._attributes import attribute_flag, attribute_text
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs
 from xoceansar.evaluate._gather import OWN
 from xoceansar.evaluate._reference import Reference
@@ -115,9 +116,9 @@ def provenance(
     limit = f"{max_distance:g} km, {pd.Timedelta(span)}"
     origin = {**known.data.attrs}
     kept: dict[str, Any] = {"history": ds.attrs.get("history", "")}
-    if ds.attrs.get("simulated") or origin.get("simulated"):
+    if any(attribute_flag(attrs, "simulated") for attrs in (ds.attrs, origin)):
         kept["simulated"] = 1
-    title = str(origin.get("title", origin.get("source", "")))
+    title = attribute_text(origin, "title") or attribute_text(origin, "source")
     if title:
         kept["reference_title"] = title
     return product_attrs(

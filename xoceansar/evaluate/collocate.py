@@ -6,18 +6,18 @@ from typing import Final, get_args
 import numpy as np
 import xarray as xr
 
+from xoceansar._quantities import (
+    Distance,
+    Duration,
+    kilometres,
+    nanoseconds_of,
+)
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.evaluate._assemble import assemble, labels_of, provenance
 from xoceansar.evaluate._candidates import Vignettes, find
 from xoceansar.evaluate._corners import around
 from xoceansar.evaluate._gather import compute, sampled
-from xoceansar.evaluate._quantities import (
-    Distance,
-    Duration,
-    kilometres,
-    nanoseconds_of,
-)
 from xoceansar.evaluate._reference import (
     Reference,
     choose_variables,

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._quantities import in_metres_per_second
 from xoceansar.conventions import VARIABLES, annotate
 from xoceansar.errors import MissingVariableError
-from xoceansar.evaluate._quantities import in_metres_per_second
 from xoceansar.sar.direction import wrap_angle
 
 __all__ = ["wind_vector"]

@@ -421,6 +421,11 @@ def _coords(opened: Sequence[_Opened], options: Options) -> dict[str, xr.DataArr
 
 def _lazy(sources: list[Source], options: Options, size: int) -> dict[str, da.Array]:
     """One reading task for each chunk, and one that takes each variable out of it."""
+    if not sources:  # nothing to read, and no block to tell a task its shape
+        return {
+            name: da.empty((0, *(options.grid.shape if image else ())), dtype=dtype)
+            for name, (dtype, image) in FIELDS.items()
+        }
     boxes = np.empty(len(sources), dtype=object)
     boxes[:] = sources
     chunks = da.from_array(boxes, chunks=size)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, VARIABLES, VIGNETTE
 from xoceansar.errors import OceansarError
-from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
+from xoceansar.ops.layout import XarrayObject, find_embedding, find_images, spacing_of
 from xoceansar.texts import text_values
 
 __all__ = ["describe"]
@@ -129,11 +129,10 @@ def _count(data: xr.DataArray, core: tuple[str, ...]) -> int:
 
 def _image_line(data: xr.DataArray, quantity: str) -> str:
     lazy = "lazy" if data.chunks else "in memory"
-    spacing = (
-        f"{float(data.coords['pixel_spacing']):g} m"
-        if "pixel_spacing" in data.coords
-        else "unknown spacing (add the coordinate pixel_spacing)"
-    )
+    try:
+        spacing = f"{spacing_of(data):g} m"
+    except OceansarError:
+        spacing = "unknown spacing (add the coordinate pixel_spacing)"
     return (
         f"  images       {data.name} ({quantity}), {_count(data, (LINE, SAMPLE))} vignettes of "
         f"{data.sizes[LINE]} x {data.sizes[SAMPLE]} pixels of {spacing}, {lazy}"
@@ -157,6 +156,8 @@ def _range_line(data: xr.DataArray, name: str) -> str:
     if data.coords[name].chunks:
         return f"  {name:<12} lazy"
     values = np.atleast_1d(data.coords[name].values).ravel()
+    if values.dtype.kind not in ("M" if name == "time" else "iuf"):
+        return f"  {name:<12} {values.dtype}, not {'times' if name == 'time' else 'numbers'}"
     values = values[~np.isnat(values) if name == "time" else np.isfinite(values)]
     if not values.size:
         return f"  {name:<12} missing"

@@ -20,6 +20,7 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
+    spacing_of,
 )
 from xoceansar.ops.network import NetworkInput
 from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
@@ -221,16 +222,11 @@ def detector_of(handle: ModelHandle) -> DetectorSpec:
 def _searched_by_cfar(
     images: xr.DataArray, quantity: Quantity, threshold: float
 ) -> xr.DataArray:
-    if "pixel_spacing" not in images.coords:
-        raise MissingVariableError(
-            "the images do not say how large their pixels are: coordinate 'pixel_spacing' is "
-            "absent. Add it with ds.assign_coords(pixel_spacing=50.0)."
-        )
     found: xr.DataArray = xr.apply_ufunc(
         _cfar,
         images,
         kwargs={
-            "spacing": float(images.coords["pixel_spacing"]),
+            "spacing": spacing_of(images),
             "threshold": threshold,
             "quantity": quantity,
         },
@@ -273,7 +269,7 @@ def _measured(
     box = box.assign_coords(edge=list(EDGES))
     # floats, so that a mean or a sum over vignettes leaves out those that were not searched
     count = real.sum(DETECTION).where(searched).astype(np.float32)
-    spacing = float(images.coords["pixel_spacing"])
+    spacing = spacing_of(images)
     values = {
         "iceberg_score": annotate(score.where(real), "iceberg_score"),
         "iceberg_count": annotate(apart(count), "iceberg_count"),
@@ -295,7 +291,7 @@ def _searched_area(
     count: xr.DataArray, images: xr.DataArray, obj: XarrayObject
 ) -> xr.DataArray:
     """Area of each vignette that was searched, without its pixels that have no data."""
-    spacing = float(images.coords["pixel_spacing"]) / 1e3
+    spacing = spacing_of(images) / 1e3
     area = images.sizes[LINE] * images.sizes[SAMPLE] * spacing**2
     searched = count.notnull().where(count.notnull()) * area
     if "no_data_fraction" in obj and isinstance(obj, xr.Dataset):
@@ -329,7 +325,7 @@ def _places(
         arrays = [images.coords[name].reset_coords(drop=True) for name in needed]
         core = [[], [], []]
         function = _around_centre
-        spacing = float(images.coords["pixel_spacing"])
+        spacing = spacing_of(images)
         lengths = {
             "azimuth": images.sizes[LINE] * spacing,
             "ground_range": images.sizes[SAMPLE] * spacing,

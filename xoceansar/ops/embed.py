@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_text
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
 from xoceansar.errors import DimensionError, WeightsMismatchError
 from xoceansar.models.bundle import load_model
@@ -18,6 +19,7 @@ from xoceansar.ops.layout import (
     apart,
     centre_incidence,
     find_embedding,
+    spacing_of,
 )
 from xoceansar.ops.network import NetworkInput
 from xoceansar.sar.texture import texture_axis
@@ -178,11 +180,11 @@ def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
     DimensionError
         If its length is not the model's.
     """
-    made_by = vector.attrs.get("weights_sha256")
+    made_by = attribute_text(vector.attrs, "weights_sha256")
     if made_by is not None and made_by != handle.weights_sha256:
         raise WeightsMismatchError(
             f"this embedding was made by model {vector.attrs.get('model')!r} (weights "
-            f"{str(made_by)[:12]}), and model {handle.name!r} has the weights "
+            f"{made_by[:12]}), and model {handle.name!r} has the weights "
             f"{handle.weights_sha256[:12]}. Pass model={vector.attrs.get('model')!r}, or "
             "embed the images again."
         )
@@ -266,7 +268,7 @@ def texture_of(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArr
         input_core_dims=[[LINE, SAMPLE]],
         output_core_dims=[["component"]],
         kwargs={
-            "spacing": float(images.coords["pixel_spacing"]),
+            "spacing": spacing_of(images),
             "quantity": quantity,
         },
         dask="parallelized",

@@ -10,7 +10,7 @@ from xoceansar.conventions import VIGNETTE, annotate, missing_flag, product_attr
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
-from xoceansar.ops.layout import XarrayObject
+from xoceansar.ops.layout import XarrayObject, in_one_chunk
 from xoceansar.sar.direction import wrap_angle
 from xoceansar.texts import text_values
 
@@ -155,7 +155,10 @@ def _single(data: xr.DataArray) -> xr.DataArray:
 def _places(data: xr.DataArray) -> tuple[npt.NDArray[np.intp], dict[str, int]]:
     """Return the number of the vignette of each cell (row, column), -1 where there is none."""
     row, column = (data[name].values.astype(int) for name in (ROW, COLUMN))
-    shape = {ROW: int(row.max()) + 1, COLUMN: int(column.max()) + 1}
+    shape = {
+        ROW: int(row.max(initial=-1)) + 1,
+        COLUMN: int(column.max(initial=-1)) + 1,
+    }
     place = np.full((shape[ROW], shape[COLUMN]), -1)
     place[row, column] = np.arange(row.size)
     if (place >= 0).sum() < row.size:
@@ -168,6 +171,7 @@ def _places(data: xr.DataArray) -> tuple[npt.NDArray[np.intp], dict[str, int]]:
 
 def _gridded(data: xr.DataArray, place: npt.NDArray[np.intp]) -> xr.DataArray:
     """Move vignettes to (row, column), without averaging."""
+    data = data if data.size else in_one_chunk(data, data.dims)
     found, missing = data.variable, _MISSING.get(data.dtype.kind, np.nan)
     attrs, encoding = dict(found.attrs), {}
     if data.dtype.kind in "iu" and {"flag_values", "flag_masks"} & set(attrs):
@@ -196,6 +200,8 @@ def _middles(data: xr.DataArray, dim: str) -> npt.NDArray[np.float64]:
     """Middle of each row or column, metres; evenly filled in where none has a tile."""
     name = "azimuth_distance" if dim == ROW else "range_distance"
     number = data[dim].values.astype(int)
+    if not number.size:
+        return np.empty(0)
     known, first = np.unique(number, return_index=True)
     middles = data[name].values.astype(float)[first]
     return np.asarray(np.interp(np.arange(number.max() + 1), known, middles))
@@ -225,7 +231,7 @@ def _averaged(
 ) -> xr.DataArray:
     out: xr.DataArray = xr.apply_ufunc(
         _average,
-        own.chunk({ROW: -1, COLUMN: -1}) if own.chunks else own,
+        in_one_chunk(own, (ROW, COLUMN)),
         kwargs={"rows": rows.values, "columns": columns.values, "period": period},
         input_core_dims=[[ROW, COLUMN]],
         output_core_dims=[[ROW, COLUMN]],

@@ -17,6 +17,7 @@ from xoceansar.errors import (
 )
 from xoceansar.ops.along import assign_hint
 from xoceansar.ops.directions import direction_of
+from xoceansar.ops.layout import in_one_chunk
 from xoceansar.sar.cells import (
     CellGrid,
     Statistic,
@@ -368,8 +369,7 @@ def _labels(by: By | None) -> list[Any]:
 
 def _whole(array: xr.DataArray) -> xr.DataArray:
     """Bare values, in one chunk where they are lazy."""
-    bare = array.reset_coords(drop=True)
-    return bare if bare.chunks is None else bare.chunk(dict.fromkeys(bare.dims, -1))
+    return in_one_chunk(array.reset_coords(drop=True), array.dims)
 
 
 def _coordinates(cells: CellGrid) -> dict[str, xr.DataArray]:

@@ -4,6 +4,7 @@ Every check here looks at names, dims, chunks and coordinates that are in memory
 pixel.
 """
 
+from collections.abc import Hashable, Iterable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._attributes import attribute_text
+from xoceansar._quantities import length_of
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
 from xoceansar.errors import (
     ChunkingError,
@@ -21,6 +23,7 @@ from xoceansar.errors import (
 )
 from xoceansar.models.spec import InputSpec
 from xoceansar.ops.along import assign_hint
+from xoceansar.ops.directions import full_turn
 
 __all__ = [
     "Quantity",
@@ -31,8 +34,11 @@ __all__ = [
     "chunk_like",
     "find_embedding",
     "find_images",
+    "in_one_chunk",
     "incidence_ends",
+    "numbers_of",
     "profile_between",
+    "spacing_of",
 ]
 
 XarrayObject: TypeAlias = xr.Dataset | xr.DataArray
@@ -150,8 +156,8 @@ def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
     ------
     ChunkingError
         If ``line`` or ``sample`` is split over Dask chunks.
-    MissingVariableError
-        If ``pixel_spacing`` is absent.
+    MissingVariableError, UnitsError
+        As `spacing_of`.
     DomainError
         If the spacing differs from the model's by more than 2 %, or the image is smaller than
         the model's input.
@@ -164,13 +170,7 @@ def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
                 f"each vignette must lie in one chunk; {dim!r} is split into "
                 f"{len(chunks[dim])} chunks. Use .chunk(line=-1, sample=-1)."
             )
-    if "pixel_spacing" not in images.coords:
-        raise MissingVariableError(
-            f"model {name!r} sees pixels of {spec.spacing:g} m, and the images do "
-            "not say how large theirs are: coordinate 'pixel_spacing' is absent. Add it "
-            f"with ds.assign_coords(pixel_spacing={spec.spacing})."
-        )
-    spacing = float(images.coords["pixel_spacing"])
+    spacing = spacing_of(images, spec.spacing)
     if not abs(spacing - spec.spacing) <= 0.02 * spec.spacing:
         raise DomainError(
             f"model {name!r} was trained at {spec.spacing:g} m per pixel; these "
@@ -184,6 +184,100 @@ def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
             f"pixels; got {images.sizes[LINE]} x {images.sizes[SAMPLE]}. Open the product "
             f"with open_wave_mode(..., shape=({spec.size}, {spec.size}))."
         )
+
+
+def spacing_of(images: xr.DataArray, wanted: float = 50.0) -> float:
+    """Return the spacing of the pixels.
+
+    Parameters
+    ----------
+    images : DataArray
+        With the coordinate ``pixel_spacing``: metres, or a text with a unit; one value, or
+        several that agree to 0.1 %, as of each vignette or of both axes.
+    wanted : float, default 50
+        For the message.
+
+    Returns
+    -------
+    float
+        Metres.
+
+    Raises
+    ------
+    MissingVariableError
+        If it is absent.
+    UnitsError
+        If it is no length, or several differ.
+    """
+    if "pixel_spacing" not in images.coords:
+        raise MissingVariableError(
+            f"pixels of {wanted:g} m are needed, and the images do not say how large theirs "
+            "are: coordinate 'pixel_spacing' is absent. Add it with "
+            f"ds.assign_coords(pixel_spacing={wanted})."
+        )
+    coordinate = images.coords["pixel_spacing"]
+    units = attribute_text(coordinate.attrs, "units") or "m"
+    found = np.ravel(coordinate.values).tolist()
+    lengths = [_metres(value, units) for value in found]
+    least = min(lengths, default=0.0)
+    if not 0 < least < np.inf or not max(lengths) <= 1.001 * least:
+        raise UnitsError(
+            "one spacing of the pixels in metres is needed; coordinate 'pixel_spacing' is "
+            f"{found[:4]} in {units!r}. Set it with ds.assign_coords(pixel_spacing={wanted})."
+        )
+    return least
+
+
+def _metres(value: object, units: str) -> float:
+    """Length in metres; NaN for what is none."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    if isinstance(text, str):
+        known = length_of(text)
+        known = length_of(f"{text} {units}") if known is None else known
+    elif isinstance(text, int | float):
+        known = length_of(f"{float(text)!r} {units}")
+    else:
+        known = None
+    return np.nan if known is None else 1000.0 * known
+
+
+def numbers_of(data: xr.DataArray, name: str) -> xr.DataArray:
+    """Return an angle of each vignette or pixel as numbers in degrees.
+
+    Parameters
+    ----------
+    data : DataArray
+        Images or embeddings with the coordinate.
+    name : str
+        Which coordinate.
+
+    Returns
+    -------
+    DataArray
+        Without coordinates; lazy where they are. Texts and objects that are numbers are read,
+        and radians are converted.
+
+    Raises
+    ------
+    UnitsError
+        If they are no numbers, or in units of no angle.
+    """
+    angle: xr.DataArray = data.coords[name].reset_coords(drop=True)
+    turn = full_turn(angle.attrs)
+    if turn is None:
+        raise UnitsError(
+            f"{name} in degrees is needed; its units are "
+            f"{attribute_text(angle.attrs, 'units')!r}. Convert it, and say so with "
+            f"ds.{name}.attrs['units'] = 'degree'."
+        )
+    if angle.dtype.kind not in "iuf":
+        try:
+            angle = angle.astype(np.float64).compute()
+        except (TypeError, ValueError) as error:
+            raise UnitsError(
+                f"{name} must be numbers in degrees; it is of {angle.dtype} ({error})."
+            ) from error
+    return angle if turn == 360.0 else angle * (360.0 / turn)
 
 
 def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
@@ -202,7 +296,7 @@ def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
     """
     if "incidence" not in data.coords:
         return None
-    incidence: xr.DataArray = data.coords["incidence"].reset_coords(drop=True)
+    incidence = numbers_of(data, "incidence")
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in incidence.dims]
     return incidence.mean(image_dims) if image_dims else incidence
 
@@ -249,7 +343,7 @@ def incidence_ends(
                 f"{assign_hint(images, 'incidence')}."
             )
         return xr.DataArray(np.nan), []
-    full = images.coords["incidence"].reset_coords(drop=True)
+    full = numbers_of(images, "incidence")
     if spec.scale != "roughness" or SAMPLE not in full.dims:
         return incidence, []
     ends = full.mean(LINE) if LINE in full.dims else full
@@ -302,6 +396,29 @@ def profile_between(
     """
     weight = np.linspace(0.0, 1.0, samples)
     return np.asarray(ends[:, :1] * (1.0 - weight) + ends[:, 1:] * weight)
+
+
+def in_one_chunk(array: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:
+    """Join the chunks of a lazy array along some dims.
+
+    Parameters
+    ----------
+    array : DataArray
+        In memory or lazy.
+    dims : iterable of hashable
+        Along which.
+
+    Returns
+    -------
+    DataArray
+        The same values; as it is where it is in memory. One without elements is in memory, since
+        Dask applies nothing along a dim of length 0.
+    """
+    if array.chunks is None:
+        return array
+    if array.size:
+        return array.chunk(dict.fromkeys(dims, -1))
+    return array.copy(data=np.empty(array.shape, array.dtype))
 
 
 def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:

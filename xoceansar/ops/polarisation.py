@@ -5,7 +5,7 @@ import xarray as xr
 
 from xoceansar.conventions import annotate, product_attrs
 from xoceansar.errors import DomainError, MissingVariableError
-from xoceansar.ops.layout import find_images
+from xoceansar.ops.layout import find_images, numbers_of
 from xoceansar.sar.polarisation import REFERENCE, polarisation_ratio
 from xoceansar.texts import plain_texts
 
@@ -56,7 +56,7 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
     measured = images["polarisation"].reset_coords(drop=True)
     texts = plain_texts(measured)
     horizontal = texts == "HH"
-    incidence = images["incidence"].reset_coords(drop=True)
+    incidence = numbers_of(images, "incidence")
     ratio = xr.apply_ufunc(
         polarisation_ratio, incidence, dask="parallelized", output_dtypes=[np.float64]
     )

@@ -252,6 +252,15 @@ def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Arr
             f"that rise; got {region!r}."
         )
     width = 360.0 if east - west >= 360 else (east - west) % 360
-    across = (longitude.values.astype(float) - west + _ROUNDING) % 360
-    lat = latitude.values
+    across = (_degrees(longitude) - west + _ROUNDING) % 360
+    lat = _degrees(latitude)
     return (across <= width + 2 * _ROUNDING) & (lat >= south) & (lat <= north)
+
+
+def _degrees(values: xr.DataArray) -> Array:
+    try:
+        return np.asarray(values.values.astype(float))
+    except (TypeError, ValueError) as error:
+        raise OceansarError(
+            f"{values.name} must be numbers in degrees; it is of {values.dtype} ({error})."
+        ) from error

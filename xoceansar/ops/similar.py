@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_text
 from xoceansar._positions import positions_of
 from xoceansar.conventions import EMBEDDING, VIGNETTE, annotate, history_line
 from xoceansar.errors import (
@@ -18,7 +19,7 @@ from xoceansar.errors import (
 from xoceansar.models.nearest import Metric, nearest
 from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.embed import Model, as_handle, check_embedding, embed
-from xoceansar.ops.layout import XarrayObject
+from xoceansar.ops.layout import XarrayObject, in_one_chunk
 from xoceansar.texts import text_values
 
 __all__ = ["Query", "similar"]
@@ -167,7 +168,9 @@ def _query_vectors(
         if model is not None:
             vectors = check_embedding(query, as_handle(model))
     else:
-        handle = as_handle(rows.attrs.get("model") if model is None else model)
+        handle = as_handle(
+            attribute_text(rows.attrs, "model") if model is None else model
+        )
         check_embedding(rows, handle)
         vectors = embed(query, model=handle)
     _check_same_model(rows, vectors)
@@ -189,7 +192,7 @@ def _names_rows(query: XarrayObject) -> bool:
 
 
 def _check_same_model(rows: xr.DataArray, vectors: xr.DataArray) -> None:
-    made = [data.attrs.get("weights_sha256") for data in (rows, vectors)]
+    made = [attribute_text(a.attrs, "weights_sha256") for a in (rows, vectors)]
     if None not in made and made[0] != made[1]:
         raise WeightsMismatchError(
             f"the archive was embedded by model {rows.attrs.get('model')!r} (weights "
@@ -298,12 +301,18 @@ def _of_matches(rows: xr.DataArray, index: xr.DataArray) -> dict[str, xr.DataArr
         values = coordinate.reset_coords(drop=True)
         if values.dtype.kind in "biu":
             values = values.astype(np.float64)  # so that a missing match has no value
-        if values.chunks is not None:
-            values = values.chunk({VIGNETTE: -1})
+        if (
+            not values.size
+        ):  # and no match: Dask applies nothing along a dim of length 0
+            none = np.full(index.shape, -1)
+            taken[str(name)] = xr.DataArray(
+                _take(none, values.values), dims=index.dims, attrs=coordinate.attrs
+            )
+            continue
         matched: xr.DataArray = xr.apply_ufunc(
             _take,
             index,
-            values,
+            in_one_chunk(values, [VIGNETTE]),
             input_core_dims=[[], [VIGNETTE]],
             dask="parallelized",
             output_dtypes=[values.dtype],

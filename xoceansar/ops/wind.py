@@ -22,6 +22,7 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
+    numbers_of,
 )
 from xoceansar.sar.direction import (
     axis_error,
@@ -221,7 +222,7 @@ def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
             f"else {assign_hint(data, 'ground_heading')}. "
             "retrieve() does without it, and leaves directions out."
         )
-    heading: xr.DataArray = data.coords["ground_heading"].reset_coords(drop=True)
+    heading = numbers_of(data, "ground_heading")
     image_dims = [dim for dim in (LINE, SAMPLE) if dim in heading.dims]
     if not image_dims:
         return heading

@@ -11,7 +11,7 @@ import xarray as xr
 from xoceansar._attributes import attribute_text
 from xoceansar.errors import UnitsError
 
-__all__ = ["Distance", "Duration", "in_metres_per_second", "kilometres", "nanoseconds_of"]  # fmt: skip
+__all__ = ["Distance", "Duration", "in_metres_per_second", "kilometres", "length_of", "nanoseconds_of"]  # fmt: skip
 
 Distance: TypeAlias = float | str
 Duration: TypeAlias = str | dt.timedelta | np.timedelta64
@@ -57,17 +57,12 @@ def kilometres(value: Distance, name: str) -> float:
     """
     say = f"Say {name}='50 km'."
     if isinstance(value, str):
-        match = _LENGTH.fullmatch(value)
-        unit = "" if match is None else match[2].lower()
-        unit = _NAMES.get(unit.removesuffix("s"), unit)
-        if match is None or unit not in _LENGTHS:
+        known = length_of(value)
+        if known is None:
             raise UnitsError(
                 f"{name}={value!r} is no length with a unit of {list(_LENGTHS)}. {say}"
             )
-        try:
-            length = float(match[1]) * _LENGTHS[unit]
-        except ValueError as error:
-            raise UnitsError(f"{name}={value!r} is no length. {say}") from error
+        length = known
     elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
         length = float(value)
     else:
@@ -80,6 +75,30 @@ def kilometres(value: Distance, name: str) -> float:
             f"a vignette; numbers are kilometres. For metres say {name}='{length:g} m'."
         )
     return length
+
+
+def length_of(text: str) -> float | None:
+    """Read a length with its unit.
+
+    Parameters
+    ----------
+    text : str
+        As ``"50 km"``.
+
+    Returns
+    -------
+    float or None
+        Kilometres; None for any other text.
+    """
+    match = _LENGTH.fullmatch(text)
+    if match is None:
+        return None
+    unit = match[2].lower()
+    factor = _LENGTHS.get(_NAMES.get(unit.removesuffix("s"), unit))
+    try:
+        return None if factor is None else float(match[1]) * factor
+    except ValueError:
+        return None
 
 
 def nanoseconds_of(value: Duration, name: str) -> int:
