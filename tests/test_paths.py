@@ -98,3 +98,17 @@ def test_a_folder_that_cannot_be_read_is_counted(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.warns(OceansarWarning, match="1 folders below .* cannot be read"):
         assert len(list(_paths.walk(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x", 1.5, ["x"], "a\0b"])
+def test_what_is_no_path_is_refused_in_words(path):
+    with pytest.raises(PathError, match="path"):
+        _paths.path_text(path)
+    with pytest.raises(PathError, match="path"):
+        _paths.local_path(path)
+
+
+def test_an_unknown_home_is_refused_in_words():
+    with pytest.raises(PathError, match="home folder"):
+        _paths.local_path("~nobody-of-this-name/x")
+    assert _paths.local_path("~/x") == Path.home() / "x"

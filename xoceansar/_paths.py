@@ -12,7 +12,9 @@ from xoceansar.errors import OceansarError, PathError, warn
 __all__ = [
     "check_regular",
     "is_url",
+    "local_path",
     "local_target",
+    "path_text",
     "read_regular",
     "refuse_lost_slash",
     "walk",
@@ -46,6 +48,60 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+def path_text(path: object) -> str:
+    """Return a path or URL as text.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As given.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    PathError
+        If it is neither, or holds a character that no path holds.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise PathError(
+            f"a path is text or a pathlib.Path; got {type(path).__name__}. Give it as text."
+        )
+    if "\0" in text:
+        raise PathError(f"{text!r} holds a null character, which no path does.")
+    return text
+
+
+def local_path(path: object) -> Path:
+    """Return a local path with ``~`` expanded.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As given.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    PathError
+        As of `path_text`, or if it begins with the home of a user whom this machine does not know.
+    """
+    text = path_text(path)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise PathError(
+            f"{text} begins with a home folder that this machine does not know. Give the path "
+            "without '~'."
+        ) from error
+
+
 def refuse_lost_slash(path: str | os.PathLike[str]) -> None:
     """Refuse a URL that `pathlib.Path` has made a path of.
 
@@ -60,7 +116,7 @@ def refuse_lost_slash(path: str | os.PathLike[str]) -> None:
         If it begins as ``s3:/bucket``. A folder of such a name is reached by ``./s3:/`` as text, or
         by its absolute path.
     """
-    text = os.fspath(path)
+    text = path_text(path)
     lost = _LOST_SLASH.match(text)
     if lost:
         raise PathError(
@@ -89,13 +145,13 @@ def local_target(path: str | os.PathLike[str], what: str) -> Path:
     PathError
         If it is a URL, whole or as `pathlib.Path` leaves it: ``s3:/bucket``.
     """
-    text = os.fspath(path)
+    text = path_text(path)
     if is_url(text) or _LOST_SLASH.match(text):
         raise PathError(
             f"{text} is a URL, and {what} is written to local paths only. Give a local path, "
             "and copy what is there afterwards (for example with fsspec, or 'aws s3 cp')."
         )
-    return Path(text).expanduser()
+    return local_path(text)
 
 
 def check_regular(
@@ -122,7 +178,7 @@ def check_regular(
         in a circle.
     """
     try:
-        status = os.stat(Path(path).expanduser())
+        status = os.stat(local_path(path))
     except FileNotFoundError as missing:
         raise error(f"{path} does not exist. Check the path.") from missing
     except (OSError, ValueError) as wrong:
@@ -166,7 +222,7 @@ def read_regular(
             f"{path} has {size} bytes, and at most {most} are read of such a file. Check the path."
         )
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with local_path(path).open("rb") as file:
             # what the system shows as a file of no bytes may give bytes without end
             return file.read(size)
     except OSError as wrong:

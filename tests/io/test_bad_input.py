@@ -11,7 +11,9 @@ from tests.io.conftest import SHAPE, make_product
 from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
 from xoceansar.errors import (
+    DimensionError,
     OceansarWarning,
+    PathError,
     ProductError,
     UnsupportedProductError,
     VignetteError,
@@ -332,3 +334,27 @@ def test_real_manifests():
     for other in SHARED.glob("S1?_[!W]*"):
         with pytest.raises(UnsupportedProductError, match="Wave Mode SLC"):
             open_wave_mode(other)
+
+
+@pytest.mark.parametrize(
+    "path", [None, 5, b"x", [None], [["x"]], "~nobody-here/x", "\0"]
+)
+def test_what_is_no_path_is_said(path):
+    with pytest.raises(PathError, match="path"):
+        open_wave_mode(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"spacing": None},
+        {"spacing": "50"},
+        {"spacing": [50]},
+        {"spacing": float("nan")},
+        {"shape": 36},
+        {"shape": (10**9, 10**9)},
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_said(product, options):
+    with pytest.raises(DimensionError, match=r"shape=\(384, 384\), spacing=50"):
+        open_wave_mode(product.path, **options)

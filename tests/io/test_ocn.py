@@ -566,6 +566,19 @@ def test_swell_travels_with_the_wind_and_the_model(real, path):
     assert max(agreement) > decisive.get(path.stem[-10:], -1)
 
 
+@pytest.mark.parametrize("name", ["owiLon", "owiMask", "oswQualityFlag"])
+def test_a_variable_of_more_values_than_a_vignette_has_is_not_read(safe, name):
+    with netCDF4.Dataset(
+        safe / "measurement" / f"{stem(2, 'wv2', 32)}.nc", "a"
+    ) as file:
+        file.renameVariable(name, "old")
+        file.createDimension("many", 2**31)
+        file.createVariable(name, "i1", ("many",))
+    with pytest.warns(OceansarWarning, match=f"{name} announces 2147483648 values"):
+        ds = xos.open_ocn(safe)
+    assert ds.quality.values.tolist() == [0, 64, 0]
+
+
 @needs_real
 @pytest.mark.parametrize("path", sorted(REAL.glob("*.nc")), ids=lambda path: path.stem[-10:])  # fmt: skip
 def test_heading_and_wind_of_real_products_have_the_conventions_that_are_said(

@@ -5,6 +5,7 @@ The wave (OSW) component has one cell for the vignette, the wind (OWI) component
 lacks is missing, and never an error.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -39,6 +40,8 @@ Kind = Literal["value", "to_direction", "decibel", "percent", "mean", "mean_dire
 _FILL: Final = -998.0
 #: Partitions that the processor can write.
 N_PARTITIONS: Final = 5
+#: Values that a variable may have: the wind grid of a vignette has some 400 cells.
+_MOST_VALUES: Final = 1 << 20
 _LAND, _ICE, _NO_DATA = 1, 2, 4
 #: Degrees by which a heading may differ from the bearing of the lines of the wind grid. Two real
 #: files differ by 2.4 and 5.6, and one, whose winds are wrong, by 166.
@@ -262,6 +265,11 @@ class _Reader:
             raise ProductError(
                 f"{self.where}: {source} does not hold numbers. Download the product again."
             )
+        if math.prod(variable.shape) > _MOST_VALUES:
+            raise ProductError(
+                f"{self.where}: {source} announces {' x '.join(map(str, variable.shape))} values, "
+                "more than any vignette has. Download the product again."
+            )
         values = np.ma.filled(np.ma.asarray(variable[...]).astype(float), np.nan)
         return np.where(values <= _FILL, np.nan, values)
 
@@ -296,7 +304,7 @@ class _Reader:
         if "owiLon" not in self.file.variables:
             return np.empty(0, bool)
         mask = self._numbers("owiMask")
-        return mask == 0 if mask.size else np.ones(self.file["owiLon"].shape, bool)
+        return mask == 0 if mask.size else np.ones(self._numbers("owiLon").shape, bool)
 
     def _partitions(self, key: str, field: PartitionField) -> npt.NDArray[Any]:
         values = self._possible(field.source, field.limits).ravel()

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
-from xoceansar._paths import refuse_lost_slash, walk
+from xoceansar._paths import local_path, path_text, refuse_lost_slash, walk
 from xoceansar.errors import ProductError, UnsupportedProductError, warn
 from xoceansar.io._xml import attribute, parse_xml
 from xoceansar.io.names import (
@@ -188,12 +188,17 @@ def expand(paths: Paths, options: str = "{}") -> list[str]:
     ProductError
         If nothing matches.
     """
-    given: list[str | os.PathLike[str]]
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    given: list[Any]
+    # bytes are iterable too, and no path of them is meant
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        given = [paths]
+    else:
+        given = list(paths)
     found: list[str] = []
     for item in given:
         refuse_lost_slash(item)
-        path = os.path.expanduser(os.fspath(item))
+        text = path_text(item)
+        path = text if is_url(text) else str(local_path(text))
         if glob.has_magic(path) and not os.path.exists(path):
             matches = glob_url(path, options) if is_url(path) else sorted(_glob(path))
             if not matches:

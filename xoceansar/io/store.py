@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar._paths import check_regular, read_regular
+from xoceansar._paths import check_regular, local_path, read_regular
 from xoceansar.errors import ProductError
 
 __all__ = [
@@ -270,7 +270,7 @@ def open_stores(path: str) -> list[Store]:
     ProductError
         If there is no manifest, or the archive is cut short or no archive.
     """
-    target = Path(path).expanduser()
+    target = local_path(path)
     if target.name.lower() == MANIFEST:
         target = target.parent
     if not os.path.isdir(target):

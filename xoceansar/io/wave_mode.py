@@ -1,5 +1,6 @@
 """Open Sentinel-1 Wave Mode SLC products as one lazy Dataset of calibrated vignettes."""
 
+import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,8 @@ Beam = Literal["wv1", "wv2"]
 _CORNER: Final = "corner"
 #: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
 _THREADS: Final = 8
+#: Of a vignette: 8192 x 8192, finer than the radar sees.
+_MOST_PIXELS: Final = 1 << 26
 #: Middles by name that are so near may be in another order by the annotations.
 _UNTOLD: Final = np.timedelta64(2, "s")
 _STRINGS: Final = (
@@ -213,12 +216,18 @@ def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> Any:
 def _grid_spec(spacing: float, shape: tuple[int, int]) -> GridSpec:
     try:
         sizes = tuple(operator.index(size) for size in shape)
+        sensible = math.isfinite(spacing) and spacing > 0
     except TypeError:
-        sizes = ()
-    if len(sizes) != 2 or min(sizes) < 1 or not 0 < spacing < np.inf:
+        sizes, sensible = (), False
+    if len(sizes) != 2 or min(sizes) < 1 or not sensible:
         raise DimensionError(
             f"two positive whole numbers and a positive spacing are needed; got "
             f"shape={shape!r}, spacing={spacing!r}. Try shape=(384, 384), spacing=50."
+        )
+    if sizes[0] * sizes[1] > _MOST_PIXELS:
+        raise DimensionError(
+            f"shape={shape!r} asks for more than {_MOST_PIXELS} pixels of a vignette, which is "
+            "20 km large. Try shape=(384, 384), spacing=50."
         )
     return GridSpec(float(spacing), (sizes[0], sizes[1]))
 
