@@ -232,12 +232,23 @@ def test_a_model_without_calibration_says_so(embedding, tmp_path):
         retrieve(embedding, model=plain, level=0.9)
 
 
-def test_heads_without_calibration_go_without_bounds(embedding, tmp_path):
-    def uncalibrated_wind(one):
+def test_without_a_head_the_others_have_bounds(embedding, tmp_path):
+    def no_wind(one):
         return one.spec.name != "wind_speed"
 
-    result = retrieve(embedding, model=bundle(tmp_path, uncalibrated_wind), level=0.9)
+    result = retrieve(embedding, model=bundle(tmp_path, no_wind), level=0.9)
     assert set(result.data_vars) == BASE - {"wind_speed"} | {"swh_lower", "swh_upper"}
+
+
+def test_a_regression_that_was_not_calibrated_is_named(embedding, model):
+    def bare(head):
+        return replace(head, intervals=None) if head.target == "swh" else head
+
+    mixed = replace(model, heads=tuple(bare(head) for head in model.heads))
+    assert "swh" in retrieve(embedding.chunk(), model=mixed)
+    with pytest.raises(LevelError, match=r"not calibrated for \['swh'\]"):
+        retrieve(embedding, model=mixed, level=0.9)
+    assert "wind_speed_lower" in wind(embedding, model=mixed, level=0.9)
 
 
 def test_without_incidence_the_beam_cannot_be_told(embedding, model):

@@ -103,7 +103,7 @@ def values_of(
 
 
 def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
-    """Refuse, before anything is built, a level that no head among some can give.
+    """Refuse, before anything is built, a level that a head among some cannot give.
 
     Parameters
     ----------
@@ -117,19 +117,26 @@ def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -
     Raises
     ------
     LevelError
-        If none was calibrated, or not for that level.
+        If a regression was not calibrated, or not for that level.
     """
     if level is None:
         return
     heads = [handle.head(target) for target in targets]
     calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
-    if not calibrated:
+    without = [h.target for h in heads if h.intervals is None and _has_bounds(h)]
+    if without or not calibrated:
         raise LevelError(
-            f"model {handle.name!r} was not calibrated for {targets}: it gives no intervals. "
-            "Leave out level=, or calibrate its heads with xoceansar.train.calibrate."
+            f"model {handle.name!r} was not calibrated for {without or targets}: it gives no "
+            "intervals there. Leave out level=, or calibrate its heads with "
+            "xoceansar.train.calibrate."
         )
     for name, intervals in calibrated.items():
         check_level(level, intervals, f"head {name!r} of model {handle.name!r}")
+
+
+def _has_bounds(head: HeadSpec) -> bool:
+    """Whether a head gives a number that may have bounds: no class, axis or score."""
+    return not head.classes and head.encoding != "axis" and head.kind != "distance"
 
 
 def add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:

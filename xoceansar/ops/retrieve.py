@@ -221,7 +221,7 @@ def retrieve(
     DomainError, MissingVariableError, UnitsError, ChunkingError
         As `embed`.
     LevelError
-        If the level is not between 0 and 1, or the model was not calibrated for it.
+        If the level is not between 0 and 1, or a regression of the model was not calibrated for it.
 
     Notes
     -----
