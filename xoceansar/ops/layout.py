@@ -126,8 +126,8 @@ def _quantity(images: xr.DataArray) -> Quantity:
     units = attribute_text(images.attrs, "units")
     if images.dtype.kind != "f":
         raise UnitsError(
-            f"sigma0 must be real floating-point numbers; {images.name!r} is of {images.dtype}, "
-            "which looks like digital numbers or a quick-look. Calibrate first: "
+            f"sigma0 must be real floating-point numbers; got {images.dtype}, which looks like "
+            "digital numbers or a quick-look. Calibrate first: "
             "ds.oceansar.calibrate(), or xoceansar.open_wave_mode for a product."
         )
     if units == "dB" or (units is None and images.name == "sigma0_db"):
