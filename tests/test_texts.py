@@ -66,7 +66,7 @@ def test_values_of_every_form(held):
         np.array(["a", None, np.nan, pd.NA, pd.NaT], object),
         np.array(["a", None, None, None, None], STRING(na_object=None)),
         np.array(["a", *[np.nan] * 4], STRING(na_object=np.nan)),
-        pd.array(["a", *[None] * 4], dtype="str"),
+        pd.array(["a", *[None] * 4], dtype="string"),
     ],
 )
 def test_what_is_missing_is_the_empty_text(values):

@@ -14,8 +14,9 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._paths import local_target, refuse_lost_slash
-from xoceansar.conventions import CLASS_FILL, VIGNETTE
+from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
+from xoceansar.io._storable import stored_flags, with_plain_attributes
 from xoceansar.io._zarr_url import is_zarr_at, write_at_url
 from xoceansar.io.remote import (
     StorageOptions,
@@ -80,8 +81,9 @@ def to_zarr(
     objects then come one after another.
 
     Encodings, whatever the input remembers: times are int64 nanoseconds since 1970-01-01; flags
-    (``flag_values``) keep the dtype of their values, with the fill value -1, so that a missing
-    class is never class 0; strings are of variable length; chunks hold about 5 MiB along
+    (``flag_values``) are in the smallest signed type that holds them, with a fill value that is none
+    of them, -1 where it can be, so that a missing class is never class 0; flags of ``quality`` that
+    became floats are integers again, with no_data where they are missing; strings are of variable length; chunks hold about 5 MiB along
     ``vignette`` and whole images. Metadata is consolidated, which is what ``xr.open_zarr`` looks for
     first; a reader that does not know it (Zarr format 3 leaves it open) opens the store too.
 
@@ -229,8 +231,16 @@ def encode(
     encoding : dict
         For ``ready.to_zarr(encoding=...)``.
     """
-    encoding = {name: _encoding(ds[name], dim, rows) for name in ds.variables}
-    return _prepared(ds, encoding), encoding
+    plain = with_plain_attributes(ds)
+    fills: dict[Hashable, np.generic | None] = {}
+    for name, variable in plain.variables.items():
+        flags, fills[name] = stored_flags(variable, name)
+        if flags is not variable:
+            plain[name] = flags
+    encoding = {
+        name: _encoding(plain[name], fills[name], dim, rows) for name in plain.variables
+    }
+    return _prepared(plain, encoding), encoding
 
 
 def _check_target(target: Path, mode: str) -> None:
@@ -296,34 +306,24 @@ def _prepared(ds: xr.Dataset, encoding: dict[Hashable, dict[str, Any]]) -> xr.Da
     return xr.Dataset(data, coords, out.attrs)
 
 
-def _encoding(array: xr.DataArray, dim: str, rows: int | None) -> dict[str, Any]:
+def _encoding(
+    array: xr.DataArray, flag: np.generic | None, dim: str, rows: int | None
+) -> dict[str, Any]:
     """Decide how a variable is stored."""
     encoding: dict[str, Any] = {}
     if array.ndim:
         encoding["chunks"] = _chunks(array, dim, rows)
-    fill: Any = None
+    fill: Any = flag
     if array.dtype.kind == "M":
         fill = _NAT
         encoding |= {"units": _TIME_UNITS, "calendar": "proleptic_gregorian"}
         encoding["dtype"] = fill.dtype
-    elif (flags := _flag_dtype(array)) is not None:
-        fill = flags.type(CLASS_FILL)
-        encoding["dtype"] = flags
     elif array.dtype.kind == "f":
         fill = array.dtype.type(np.nan)
     if fill is not None:
         # The first says what is missing; the second is what Zarr returns where nothing was written.
         encoding |= {"_FillValue": fill, "fill_value": fill}
     return encoding
-
-
-def _flag_dtype(array: xr.DataArray) -> np.dtype[np.signedinteger[Any]] | None:
-    """Dtype of CF flag values; decoded flags with missing ones are floats."""
-    if "flag_values" not in array.attrs or array.dtype.kind not in "if":
-        return None
-    dtype = np.asarray(array.attrs["flag_values"]).dtype
-    # JSON keeps no dtype: flag values that were read from a store are Python integers.
-    return np.dtype(np.int8) if dtype == np.int64 else dtype
 
 
 def _chunks(array: xr.DataArray, dim: str, most: int | None) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import xarray as xr
 from xoceansar._version import __version__
 from xoceansar.conventions import CF_VERSION, CLASS_FILL, history_line
 from xoceansar.errors import OceansarError
+from xoceansar.io._storable import stored_flags, with_plain_attributes
 from xoceansar.io.exports import draft_of
 from xoceansar.texts import has_texts, text_values
 
@@ -54,7 +55,7 @@ def to_netcdf(
     ProductError
         If the file exists and may not be replaced.
     OceansarError
-        If a DataArray has no name, or a variable is complex.
+        If a DataArray has no name, a variable is complex, or flags are no whole numbers.
 
     Notes
     -----
@@ -64,10 +65,13 @@ def to_netcdf(
     What the CF conventions or netCDF do not have is written in another way: times as
     seconds (float64), durations in seconds, logical values as flags, unsigned and 64-bit integers
     in the next signed type that holds them, flag values in the type of their variable, missing
-    flags as -1. Attributes that are no text and no number become text, and None is left out.
+    flags as -1, or as the next below all flags where -1 is one, and flags of ``quality`` that became
+    floats as integers again, with no_data where they are missing. Attributes: bytes and paths are
+    text, times ISO 8601, geometries WKT, lists and dicts JSON; None is left out, and what has no such
+    form too, with a warning that names it.
     A dim that has the name of a variable along other dims is renamed: ``ocean_class_index``.
     """
-    ds = _dataset(obj)
+    ds = with_plain_attributes(_dataset(obj))
     taken = [dim for dim in ds.dims if dim in ds.variables and ds[dim].dims != (dim,)]
     ds = ds.rename_dims({dim: f"{dim}_index" for dim in taken})
     prepared = {name: _variable(name, v) for name, v in ds.variables.items()}
@@ -105,6 +109,7 @@ def _variable(
     name: Hashable, variable: xr.Variable
 ) -> tuple[xr.Variable, dict[str, Any]]:
     """Return a variable in a type that CF has, and how it is encoded."""
+    variable, fill = stored_flags(variable, name)
     attrs = {"long_name": str(name).replace("_", " "), **_attrs(variable.attrs)}
     kind = variable.dtype.kind
     if kind == "c":
@@ -119,16 +124,13 @@ def _variable(
         return xr.Variable(variable.dims, text, attrs), {"dtype": str}
     if kind == "b":
         attrs |= {"flag_values": np.array([0, 1]), "flag_meanings": "false true"}
+        fill = np.int8(CLASS_FILL)
     dtype = np.dtype(_TYPES.get(variable.dtype.str[1:], variable.dtype))
     if variable.dtype == np.int64 and _fits(variable):
         dtype = np.dtype(np.int32)
     encoding: dict[str, Any] = {}
-    if "flag_values" in attrs and dtype.kind == "f":
-        dtype = np.dtype(np.int8)
-        filled = xr.DataArray(variable).fillna(CLASS_FILL)
-        variable = filled.variable
-    if "flag_values" in attrs:
-        encoding["_FillValue"] = dtype.type(CLASS_FILL)
+    if fill is not None:
+        encoding["_FillValue"] = dtype.type(fill)
     elif dtype.kind == "f":
         encoding["_FillValue"] = dtype.type(np.nan)
     attrs |= {n: np.asarray(attrs[n]).astype(dtype) for n in _FLAGS if n in attrs}
@@ -172,18 +174,26 @@ def _attribute(value: Any) -> Any:
     """Give an attribute in a type that netCDF has; None where there is nothing to write."""
     if value is None or isinstance(value, str):
         return value or None
-    array = np.asarray(value) if isinstance(value, list | tuple) else value
+    array = _numbers(value) if isinstance(value, list) else value
     if isinstance(array, bool | np.bool_):
         return str(bool(array)).lower()
     if isinstance(array, int | float | np.number | np.ndarray):
         array = np.asarray(array)
-        if array.dtype.kind in "iuf" and array.size:
+        if array.dtype.kind in "iuf" and array.size and array.ndim < 2:
             wide = {"i8": "i4", "u8": "i4", "u4": "i4", "f2": "f4"}
             small = array.astype(wide.get(array.dtype.str[1:], array.dtype))
             return small if (small == array).all() else array.astype(np.float64)
-    if isinstance(value, dict | list | tuple | np.ndarray):
+    if isinstance(value, dict | list | np.ndarray):
         return json.dumps(value, default=_listed)
     return str(value)
+
+
+def _numbers(values: list[Any]) -> Any:
+    """Return an array of numbers; what is none, or ragged, as it is."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return values
 
 
 def _listed(value: Any) -> Any:

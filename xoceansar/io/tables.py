@@ -11,6 +11,7 @@ import xarray as xr
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
 from xoceansar.errors import DimensionError
+from xoceansar.io._storable import with_plain_attributes
 from xoceansar.texts import text_values
 
 __all__ = ["DETECTION", "plain", "rows_of", "to_table", "with_names_of_flags"]
@@ -97,7 +98,7 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
     origins = {str(name): variable.attrs for name, variable in columns.items()}
     if icebergs:
         frame, origins = _of_icebergs(frame, origins)
-    frame.attrs.update(_provenance(ds.attrs, origins))
+    frame.attrs.update(_provenance(with_plain_attributes(ds).attrs, origins))
     return frame
 
 
@@ -115,7 +116,7 @@ def _provenance(
         values = list(said.values())
         if values:
             made[key] = values[0] if all(v == values[0] for v in values) else said
-    made |= {str(name): plain(value) for name, value in attrs.items()}
+    made |= {name: plain(value) for name, value in attrs.items()}
     for title, key in (("units", "units"), ("long_names", "long_name")):
         made[title] = {n: str(a[key]) for n, a in columns.items() if key in a}
     made["flag_masks"] = {

@@ -96,8 +96,12 @@ class Transaction(WrapperStore["Store"]):
             self._restore(json.loads(root))
 
     def _with_store(self, store: "Store") -> "Transaction":
-        # zarr wants a copy where it only reads; a copy would not see what waits here
         del store
+        return self
+
+    def with_read_only(self, read_only: bool = False) -> "Transaction":
+        """Return itself: a copy, which zarr wants where it only reads, would not see what waits here."""
+        del read_only
         return self
 
     @property
