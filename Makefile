@@ -3,13 +3,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test test-all fuzz notebooks lint bench format clean
+# torch's wheels for the CPU alone: .venv then takes 3 GB. `make demo UV_TORCH_BACKEND=auto` brings those
+# for the GPU that is found, with 4 GB of CUDA.
+export UV_TORCH_BACKEND ?= cpu
+
+# $(call install,FOLDER,PACKAGES). Where the index of these wheels cannot be reached, those of the registry
+# do, whatever their size. uv resolves with the override of pyproject.toml that keeps GDAL (declared by
+# xsar, never imported) out.
+install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet $(2) \
+	|| VIRTUAL_ENV=$(1) env -u UV_TORCH_BACKEND $(BIN)/uv pip install --quiet $(2)
+
+.PHONY: demo test test-newest test-minimum test-all fuzz notebooks lint bench format clean
 
 demo: $(STAMP)
 	$(BIN)/xoceansar demo --to demo
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n 2
+
+# Reading, writing and the operations with the newest of everything, which xsar holds back, and with the
+# oldest that pyproject.toml declares; both without xsar.
+LEG := tests/test_*.py tests/io tests/ops tests/processing \
+	tests/cli/test_archives.py tests/cli/test_cli.py tests/cli/test_collocation.py tests/cli/test_processing.py
+WITHOUT_XSAR := -e '.[archive,geo,icechunk,models,plot,simulate,train]' --group test
+
+test-newest: .venv-newest/.ready
+	.venv-newest/bin/pytest -q -n 2 $(LEG)
+
+test-minimum: .venv-minimum/.ready
+	.venv-minimum/bin/pytest -q -n 2 $(LEG)
 
 test-all: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m "slow or not slow"
@@ -38,12 +60,21 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# uv resolves with the override of pyproject.toml that keeps GDAL (declared by xsar, never imported) out.
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade uv
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[all]' --group dev
+	$(call install,.venv,-e '.[all]' --group dev)
 	touch $(STAMP)
 
+.venv-newest/.ready: $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-newest
+	$(call install,.venv-newest,--upgrade $(WITHOUT_XSAR))
+	touch $@
+
+.venv-minimum/.ready: $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-minimum
+	$(call install,.venv-minimum,--resolution lowest-direct $(WITHOUT_XSAR))
+	touch $@
+
 clean:
-	rm -rf .venv build dist demo
+	rm -rf .venv .venv-newest .venv-minimum build dist demo
