@@ -21,6 +21,7 @@ from xoceansar.models.vit import (
 )
 
 torch = pytest.importorskip("torch")
+timm = pytest.importorskip("timm")
 
 VIT = {
     "architecture": TINY.architecture,
@@ -322,8 +323,9 @@ def test_positions_of_another_grid_are_resized_only_when_asked(tiny_state):
     ],
 )
 def test_one_channel_equals_three_on_repeated_input(means, stds):
-    kwargs = {**TINY.kwargs, "in_chans": 3}
-    three = create_network(TINY.architecture, 32, 8, kwargs).eval()
+    three = timm.create_model(
+        TINY.architecture, img_size=32, patch_size=8, num_classes=0, **TINY.kwargs
+    ).eval()
     state = random_weights(three)
     load_state(three, state, "three")
     conversion = convert_checkpoint(state, **VIT, channel_mean=means, channel_std=stds)

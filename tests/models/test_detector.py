@@ -316,8 +316,8 @@ def test_an_image_smaller_than_the_network_s_is_refused(model):
         ({"strides": (1, 2)}, "powers of two from 2"),
         ({"width": 15}, "multiple of n_heads 2"),
         ({"threshold": 1.0}, "between 0 and 1"),
-        ({"n_queries": 0}, "n_queries must be 1 or more; got 0"),
-        ({"encoder_layers": -1}, "encoder_layers must be 0 or more"),
+        ({"n_queries": 0}, "n_queries must be from 1 to 10000; got 0"),
+        ({"encoder_layers": -1}, "encoder_layers must be from 0"),
     ],
 )
 def test_a_wrong_description_names_its_field(changes, message):

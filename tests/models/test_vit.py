@@ -78,7 +78,8 @@ def test_convnet_is_pooled_as_timm_pools_it():
     ("change", "message"),
     [
         ({"architecture": "vit_nonesuch"}, "cannot build backbone.architecture"),
-        ({"kwargs": {"depht": 2}}, "cannot build.*depht"),
+        ({"kwargs": {"depht": 2}}, "backbone.kwargs must be without.*depht"),
+        ({"kwargs": {"rope_temperature": 10.0}}, "cannot build.*rope_temperature"),
         ({"embedding_dim": 99}, "embedding_dim 99.*needs 33"),
         ({"kwargs": {**TINY.kwargs, "global_pool": "avg"}}, "global_pool"),
     ],

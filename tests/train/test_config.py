@@ -2,6 +2,7 @@
 
 import doctest
 import math
+import os
 import re
 import subprocess
 import sys
@@ -212,7 +213,7 @@ def test_no_steps_are_refused():
 def test_toml_and_dict_say_all_of_it(tmp_path_factory, number, words, switch, levels):
     table = load_config("one-gpu").to_dict()
     table["losses"]["ibot"] = number
-    table["backbone"]["kwargs"] = {"a": words, "b": [1, 2.5], "c": switch}
+    table["backbone"]["kwargs"] = {"qkv_bias": switch, "pos_embed": "", "depth": 3}
     table["data"]["exclude"] = [words]
     table["curation"]["levels"] = sorted(levels, reverse=True)
     config = parse_config(table)
@@ -334,3 +335,48 @@ def test_a_file_that_is_no_toml(tmp_path, content):
 def test_no_such_config(name):
     with pytest.raises(TrainingError, match="paper, one-gpu, two-cores"):
         load_config(name)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("seed = 0", "seed = 1" + "0" * 5000, "not a TOML file.*digits"),
+        ("seed = 0", "seed = " + "[" * 100_000, "not a TOML file.*recursion"),
+        ("seed = 0", "seed = " + "[" * 300 + "]" * 300, "recursion limit"),
+        ("seed = 0", "seed = 1" + "0" * 400, r"seed must be less than \d+; got 1"),
+        ("steps = ", "steps = 1" + "0" * 400 + " # ", "steps must be less than"),
+        ("prototypes = ", "prototypes = 1" + "0" * 400 + " # ", "prototypes must be"),
+        (
+            "cache_gib = ",
+            "cache_gib = 1" + "0" * 400 + " # ",
+            "cache_gib must be a fin",
+        ),
+        (
+            "[backbone.kwargs]",
+            '[backbone.kwargs]\ncheckpoint_path = "x"',
+            "checkpoint_p",
+        ),
+        (
+            "[backbone.kwargs]",
+            "[backbone.kwargs]\ndepth = 1000000",
+            r"\['depth'\] must",
+        ),
+        ("architecture = ", 'architecture = "hf-hub:a/b" # ', "architecture must be"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_short_message(
+    tmp_path, before, after, message
+):
+    text = load_config("two-cores").to_toml()
+    assert text.count(f"\n{before}") == 1
+    path = tmp_path / "config.toml"
+    path.write_text(text.replace(f"\n{before}", f"\n{after}"))
+    with pytest.raises(TrainingError, match=f"config.toml(.|\n)*{message}") as caught:
+        load_config(path)
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_config_that_is_a_pipe_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(TrainingError, match="named pipe"):
+        load_config(tmp_path / "config.toml")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._paths import check_regular
 from xoceansar.errors import BundleError, WeightsMismatchError
 
 __all__ = [
@@ -65,6 +66,8 @@ _NOT_WEIGHTS: Final = (
     "loss",
     "loops",
 )
+#: Mappings in one another, of a checkpoint that has any sense.
+_DEEPEST: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,39 +113,36 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
         If the file is absent, is neither, or holds Python objects beside tensors and numbers:
         these are never loaded.
     """
-    if not path.is_file():
+    if not path.exists():
         raise BundleError(f"there is no checkpoint {path}.")
-    if path.suffix == ".safetensors":
-        return flatten(_read_safetensors(path))
-    torch = require("torch", extra="models")
+    check_regular(path, error=BundleError)
+    load = _load_safetensors if path.suffix == ".safetensors" else _load_pickle
     try:
-        with _numpy_numbers_allowed(torch):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load(path)
     except UnpicklingError as error:
-        reason = str(error).strip().splitlines()
+        reason = str(error).strip().splitlines() or ["no reason given"]
         named = next((line for line in reason if "GLOBAL" in line), reason[0])
         raise BundleError(
             f"{path.name} holds Python objects, which would run code when loaded, and is "
             f"refused ({named.strip()[:200]}). Where you trust it, keep only its tensors: "
             "torch.save(model.state_dict(), path)."
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # whatever a damaged file raises
         raise BundleError(
-            f"{path.name} is not a readable checkpoint: {error}"
+            f"{path.name} is not a readable checkpoint ({type(error).__name__}: "
+            f"{str(error)[:200]}). Copy it again."
         ) from error
     return flatten(content)
 
 
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    safetensors = require("safetensors", extra="models")
-    load_file = require("safetensors.torch", extra="models").load_file  # knows bfloat16
-    try:
-        tensors: Mapping[str, Any] = load_file(path)
-    except safetensors.SafetensorError as error:
-        raise BundleError(
-            f"{path.name} is not a readable checkpoint: {error}"
-        ) from error
-    return tensors
+def _load_pickle(path: Path) -> Any:
+    torch = require("torch", extra="models")
+    with _numpy_numbers_allowed(torch):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _load_safetensors(path: Path) -> Any:
+    return require("safetensors.torch", extra="models").load_file(path)
 
 
 def _numpy_numbers_allowed(torch: Any) -> AbstractContextManager[None]:
@@ -170,9 +170,11 @@ def flatten(content: Any) -> dict[str, Array]:
     Raises
     ------
     BundleError
-        If it holds no tensor.
+        If it holds no tensor, or one without plain numbers (sparse, quantised, on no device), or its
+        mappings contain each other.
     WeightsMismatchError
-        If the tensors are the flat parameters of FSDP.
+        If the tensors are the flat parameters of FSDP, or two have the same name but for wrapper
+        layers.
     """
     flat: dict[str, Array] = {}
     for name, value in _leaves(content, ()):
@@ -183,10 +185,17 @@ def flatten(content: Any) -> dict[str, Array]:
                 "it are lost, and each rank has a part. Save it again with "
                 "StateDictType.FULL_STATE_DICT."
             )
-        flat[".".join(kept)] = value
+        key = ".".join(kept)
+        if key in flat:
+            raise WeightsMismatchError(
+                f"the checkpoint holds two tensors {key!r} but for wrapper layers. Keep the one "
+                "that is meant."
+            )
+        flat[key] = value
     if not flat:
         raise BundleError(
-            f"the checkpoint holds no tensor; it is a {type(content).__name__}."
+            "the checkpoint holds no tensor by name: needed a state dict, or mappings of them; it "
+            f"is a {type(content).__name__}."
         )
     return flat
 
@@ -195,13 +204,26 @@ def _leaves(
     value: Any, name: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Array]]:
     if isinstance(value, Mapping):
+        if len(name) > _DEEPEST:
+            raise BundleError(
+                f"the mappings of the checkpoint lie more than {_DEEPEST} deep in one another, or "
+                "contain each other. Save its state dict alone."
+            )
         for key, item in value.items():
             if name or not str(key).startswith(_NOT_WEIGHTS):
                 yield from _leaves(item, (*name, str(key)))
     elif isinstance(value, np.ndarray):
         yield name, value
     elif hasattr(value, "is_floating_point"):  # a tensor; numpy has no bfloat16
-        yield name, (value.float() if value.is_floating_point() else value).numpy()
+        try:
+            plain = value.detach()
+            plain = plain.float() if plain.is_floating_point() else plain
+            yield name, plain.numpy()
+        except (RuntimeError, TypeError) as error:
+            raise BundleError(
+                f"the tensor {'.'.join(name)!r} must hold plain numbers; got {value.dtype}, "
+                f"{value.layout}, on {value.device}. Save it dense, as float32."
+            ) from error
 
 
 def locate_backbone(
@@ -234,7 +256,7 @@ def locate_backbone(
         (family, name.removesuffix(anchor), value)
         for family, anchor in _ANCHORS.items()
         for name, value in flat.items()
-        if f".{name}".endswith(f".{anchor}") and value.ndim == 4
+        if f".{name}".endswith(f".{anchor}") and value.ndim == 4 and value.size
     ]
     wanted = None if prefix is None else f"{prefix.rstrip('.')}." if prefix else ""
     found: dict[Branch, list[tuple[Family, str]]] = {}

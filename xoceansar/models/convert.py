@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
-from xoceansar.errors import WeightsMismatchError
+from xoceansar.errors import BundleError, WeightsMismatchError
 from xoceansar.models.checkpoint import (
     Branch,
     Family,
@@ -113,9 +113,10 @@ def convert_checkpoint(
     Raises
     ------
     BundleError
-        If the file is unreadable, or holds Python objects: they are never loaded.
+        If the file is unreadable, holds Python objects (they are never loaded) or weights that are
+        not finite, or the patches do not cover the input.
     WeightsMismatchError
-        If a weight of the backbone is missing, unknown or of another shape, if the positions
+        If a weight of the backbone is no floating-point number, missing, unknown or of another shape, if the positions
         need resizing, or if the flat parameters of FSDP are all there is.
 
     Notes
@@ -143,6 +144,7 @@ def convert_checkpoint(
     check_network(network, backbone)
     own = network_weights(network)
     state = to_timm(found.state, found.family, own)
+    _check_numbers(state)
     changes: list[str] = []
     mean, std = _convert_channels(
         state, _FIRST_CONVOLUTION[found.family], channel_mean, channel_std, changes
@@ -153,6 +155,22 @@ def convert_checkpoint(
     return Conversion(
         backbone, state, found.branch, tuple(changes), found.others, mean, std
     )
+
+
+def _check_numbers(state: Mapping[str, Array]) -> None:
+    for name, value in state.items():
+        if value.dtype.kind != "f":
+            raise WeightsMismatchError(
+                f"the weight {name!r} must be floating-point numbers; got {value.dtype}. A "
+                "quantised checkpoint cannot be converted: take the one that it was made from."
+            )
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(value.astype(np.float32, copy=False)).all()
+        if not finite:
+            raise BundleError(
+                f"the weight {name!r} holds values that are not finite in float32. Take another "
+                "checkpoint of that training."
+            )
 
 
 def one_channel(

@@ -27,7 +27,7 @@ from xoceansar.models.runtime import (
     share_of_threads,
 )
 from xoceansar.models.spec import ModelHandle
-from xoceansar.models.vit import image_tokens, load_state
+from xoceansar.models.vit import image_tokens, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -323,11 +323,7 @@ def _get_detector(
     with load_lock:
         if key not in _detectors:
             path = Path(handle.path) / spec.file
-            torch = require("torch", extra="models")
-            with torch.random.fork_rng(devices=[]):  # it draws weights of its own
-                module = Detector(spec, handle.backbone.width)
-            load_state(module, read_arrays(path, spec.sha256), str(path))
-            _detectors[key] = (
-                module.eval().requires_grad_(False).to(device=network.device)
-            )
+            build = partial(Detector, spec, handle.backbone.width)
+            module = load_weights(build, read_arrays(path, spec.sha256), str(path))
+            _detectors[key] = module.to(device=network.device)
         return _detectors[key]

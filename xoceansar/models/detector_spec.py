@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from xoceansar.models.spec import BackboneSpec
 
 __all__ = ["DetectorSpec", "TrainedDetector", "check_detector"]
+
+#: Largest value of each count: a description may come from anyone, and costs memory before the weights
+#: show what is true.
+_MOST: Final = {
+    "width": 8192,
+    "n_heads": 256,
+    "n_points": 64,
+    "hidden": 65536,
+    "encoder_layers": 64,
+    "decoder_layers": 64,
+    "n_queries": 10_000,
+}
+_COARSEST: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,24 +85,26 @@ class DetectorSpec:
 
     def __post_init__(self) -> None:
         where = f"detectors[{self.name!r}]"
-        counts = ("width", "n_heads", "n_points", "hidden", "decoder_layers")
-        for name in (*counts, "n_queries"):
-            value = getattr(self, name)
-            if value < 1:
-                raise BundleError(f"{where}.{name} must be 1 or more; got {value}.")
-        if self.encoder_layers < 0:
-            raise BundleError(
-                f"{where}.encoder_layers must be 0 or more; got {self.encoder_layers}."
-            )
+        for name, most in _MOST.items():
+            value, least = getattr(self, name), 0 if name == "encoder_layers" else 1
+            if not least <= value <= most:
+                raise BundleError(
+                    f"{where}.{name} must be from {least} to {most}; got {value}."
+                )
         if self.width % self.n_heads:
             raise BundleError(
                 f"{where}.width must be a multiple of n_heads {self.n_heads}; got {self.width}."
             )
         steps = zip(self.strides, self.strides[1:], strict=False)
-        if not self.strides or any(b != 2 * a for a, b in steps) or self.strides[0] < 2:
+        if (
+            not self.strides
+            or any(b != 2 * a for a, b in steps)
+            or any(a & (a - 1) for a in self.strides[:-1])
+            or not 2 <= self.strides[0] <= self.strides[-1] <= _COARSEST
+        ):
             raise BundleError(
-                f"{where}.strides must be powers of two from 2, each twice the one before; "
-                f"got {list(self.strides)}."
+                f"{where}.strides must be powers of two from 2 to {_COARSEST}, each twice the one "
+                f"before; got {list(self.strides)}."
             )
         if not 0 < self.threshold < 1:
             raise BundleError(

@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._paths import read_regular
 from xoceansar.errors import BundleError, WeightsMismatchError
 
 __all__ = [
+    "LARGEST_WEIGHTS",
     "StorageDtype",
     "encode_arrays",
     "read_arrays",
@@ -21,6 +23,11 @@ __all__ = [
 ]
 
 StorageDtype = Literal["float16", "float32"]
+
+#: Bytes of a file of weights.
+LARGEST_WEIGHTS: Final = 2**36
+#: How safetensors names what is read: the types, and how numpy has them.
+_TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def sha256_of(content: bytes) -> str:
@@ -110,13 +117,12 @@ def read_checked(path: Path, sha256: str) -> bytes:
     WeightsMismatchError
         If its content is not the recorded one.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         raise BundleError(
             f"the weights {path} are missing from the bundle. Copy the whole folder, or "
             "download the model again."
-        ) from None
+        )
+    content = read_regular(path, most=LARGEST_WEIGHTS, error=BundleError)
     found = sha256_of(content)
     if found != sha256:
         raise WeightsMismatchError(
@@ -144,10 +150,39 @@ def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:
     Raises
     ------
     BundleError
-        If the file is absent.
+        If the file is absent or no safetensors file, or a tensor is not of floating-point numbers
+        of 16 bits or more, all of them finite.
     WeightsMismatchError
         If its content is not the recorded one.
     """
-    load = require("safetensors.numpy", extra="models").load
     content = read_checked(path, sha256)
-    return {name: np.asarray(a, dtype=np.float32) for name, a in load(content).items()}
+    safetensors = require("safetensors", extra="models")
+    try:
+        found = safetensors.deserialize(content)
+    except safetensors.SafetensorError as error:
+        raise BundleError(
+            f"{path} is not a readable safetensors file ({error}). Write the bundle again with "
+            "xoceansar.models.write_bundle."
+        ) from error
+    return {name: _decode(tensor, f"{name!r} of {path}") for name, tensor in found}
+
+
+def _decode(tensor: Mapping[str, Any], where: str) -> npt.NDArray[np.float32]:
+    kind = tensor["dtype"]
+    if kind not in _TYPES:
+        raise BundleError(
+            f"the tensor {where} must be of the type {', '.join(_TYPES)}; got {kind}. Convert it "
+            "to float32 and write the bundle again."
+        )
+    stored = np.frombuffer(tensor["data"], _TYPES[kind]).reshape(tensor["shape"])
+    if kind == "BF16":  # the upper half of a float32
+        values = (stored.astype(np.uint32) << 16).view(np.float32)
+    else:
+        with np.errstate(over="ignore"):  # refused below
+            values = stored.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise BundleError(
+            f"the tensor {where} holds values that are not finite in float32: every result would "
+            "be NaN. Check the training, or download the bundle again."
+        )
+    return values

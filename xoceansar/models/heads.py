@@ -37,6 +37,8 @@ _ARRAYS: Final = {
     "mlp": ("mean", "std", "weight0", "bias0", "weight1", "bias1", "weight2", "bias2"),
     "distance": ("mean", "std", "weight", "centre", "distances"),
 }
+#: Arrays by which something is divided.
+_POSITIVE: Final = frozenset({"std", "temperature", "neighbours"})
 
 
 def head_inputs(
@@ -213,6 +215,11 @@ class Head:
                 raise BundleError(
                     f"{where}: {name!r} holds values that are not finite."
                 )
+        for name in _POSITIVE & set(self.arrays):
+            if not (self.arrays[name] > 0).all():
+                raise BundleError(
+                    f"{where}: {name!r} must be above 0 everywhere, since it divides."
+                )
 
     @property
     def n_inputs(self) -> int:
@@ -313,7 +320,7 @@ def _expected_shapes(head: Head) -> dict[str, tuple[int, ...]]:
         shapes |= {"bank": (rows, inputs), "values": (rows, outputs)}
         return shapes | {"neighbours": (), "temperature": ()}
     if head.spec.kind == "distance":
-        centres, directions = np.atleast_2d(arrays["centre"]).shape
+        centres, directions = np.atleast_2d(arrays["centre"]).shape[-2:]
         shapes |= {"weight": (inputs, directions), "centre": (centres, directions)}
         return shapes | {"distances": (arrays["distances"].size,)}
     if head.spec.kind == "mlp":

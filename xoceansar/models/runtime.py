@@ -28,7 +28,7 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import Head, check_backbone, head_inputs, load_head
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.spec import HeadSpec, ModelHandle
-from xoceansar.models.vit import build_network, image_tokens, load_state, pool_tokens
+from xoceansar.models.vit import build_network, image_tokens, load_weights, pool_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -295,11 +295,9 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
     torch = require("torch", extra="models")
     path = Path(handle.path) / handle.backbone.file
     state = read_arrays(path, handle.weights_sha256)
-    with torch.random.fork_rng(devices=[]):  # a new network draws weights of its own
-        module = build_network(handle.backbone, handle.input.size)
-    load_state(module, state, str(path))
+    build = partial(build_network, handle.backbone, handle.input.size)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    module = module.eval().requires_grad_(False).to(device=device, dtype=dtype)
+    module = load_weights(build, state, str(path)).to(device=device, dtype=dtype)
     tokens = _TOKENS_PER_CALL[device.split(":")[0]]
     batch = max(1, tokens // handle.backbone.tokens(handle.input.size))
     return Network(module, torch.device(device), dtype, batch)

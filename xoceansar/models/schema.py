@@ -1,6 +1,7 @@
 """``config.json`` of a bundle: strict reading, with messages that name the field, and writing."""
 
 import json
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
@@ -17,6 +18,7 @@ from typing import (
     get_type_hints,
 )
 
+from xoceansar._paths import read_regular
 from xoceansar.errors import BundleError
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
@@ -45,6 +47,10 @@ _TOP_LEVEL: Final = frozenset(
         "provenance",
     }
 )
+
+#: Bytes of a config, and levels of lists and objects in one another.
+_LARGEST: Final = 2**26
+_DEEPEST: Final = 32
 
 T = TypeVar("T")
 
@@ -95,8 +101,18 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     elif origin is dict and isinstance(value, dict):
         return dict(value)
     elif isinstance(kind, type) and origin is None and _is_scalar(value, kind):
-        return float(value) if kind is float else value
+        return _finite(value, where) if kind is float else value
     raise BundleError(f"{where} must be {_describe(kind)}; got {value!r}.")
+
+
+def _finite(value: float, where: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BundleError(f"{where} must be a finite number; got {number}.")
+    return number
 
 
 def _refuse_unknown(data: Mapping[str, Any], known: frozenset[str], where: str) -> None:
@@ -172,20 +188,47 @@ def read_config(folder: Path) -> ModelHandle:
         missing, unknown or out of range; the message names the file and the field.
     """
     path = folder / CONFIG
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(
-            f"{folder} is not a model bundle: it has no {CONFIG}. If it holds a checkpoint, convert it "
-            "with xoceansar.models.convert.convert_checkpoint; write one of your own with "
-            "xoceansar.models.write_bundle."
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} is not valid JSON: {error}.") from error
+    data = _read_json(folder)
     try:
         return _parse(data, folder)
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
+
+
+def _read_json(folder: Path) -> Any:
+    path = folder / CONFIG
+    if not path.exists():
+        raise BundleError(
+            f"{folder} is not a model bundle: it has no {CONFIG}. If it holds a checkpoint, convert it "
+            "with xoceansar.models.convert.convert_checkpoint; write one of your own with "
+            "xoceansar.models.write_bundle."
+        )
+    content = read_regular(path, most=_LARGEST, error=BundleError)
+    try:
+        data = json.loads(content.decode("utf-8"), object_pairs_hook=_without_twins)
+        _check_depth(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not valid JSON for a bundle: {error}.") from error
+    return data
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that says two things of one key."""
+    keys = [key for key, _ in pairs]
+    if len(keys) > len(set(keys)):
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ValueError(f"the keys {twice[:5]} stand twice in one object")
+    return dict(pairs)
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(_DEEPEST):
+        inner = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for some in inner for v in some if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"lists and objects lie more than {_DEEPEST} deep in one another")
 
 
 def _parse(data: Any, folder: Path) -> ModelHandle:
@@ -264,6 +307,15 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     -------
     dict
         As `write_config` was given it; empty where there is none.
+
+    Raises
+    ------
+    BundleError
+        If the file cannot be read, or it is no object.
     """
-    content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    return dict(content.get("provenance") or {})
+    found = _read_json(folder).get("provenance") or {}
+    if not isinstance(found, dict):
+        raise BundleError(
+            f"{folder / CONFIG}: provenance must be an object; got {found!r}."
+        )
+    return found

@@ -9,8 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from xoceansar._paths import read_regular
 from xoceansar.conventions import VARIABLES
 from xoceansar.errors import BundleError
+from xoceansar.models.architecture import (
+    LARGEST_INPUT,
+    check_architecture,
+    check_arguments,
+    check_patches,
+)
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.intervals import IntervalSpec
 
@@ -58,14 +65,8 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "texture_sin2": ("texture",),
 }
 
-#: Arguments of `timm.create_model` that other fields of the bundle decide.
-_DECIDED_ELSEWHERE: Final = (
-    "in_chans",
-    "img_size",
-    "num_classes",
-    "patch_size",
-    "pretrained",
-)
+#: Bytes of a model card.
+_LARGEST_CARD: Final = 2**24
 
 
 def _require(condition: bool, where: str, needed: str, found: object) -> None:
@@ -136,6 +137,12 @@ class InputSpec:
         _require_choice(self.scale, "input.scale", get_args(Scale))
         _require_choice(self.centre, "input.centre", get_args(Centre))
         _require_positive(self.size, "input.size")
+        _require(
+            self.size <= LARGEST_INPUT,
+            "input.size",
+            f"at most {LARGEST_INPUT}",
+            self.size,
+        )
         _require_positive(self.spacing, "input.spacing")
         _require_positive(self.floor, "input.floor")
         if self.relative_floor is not None:
@@ -180,7 +187,7 @@ class BackboneSpec:
     Parameters
     ----------
     architecture : str
-        A name that `timm.create_model` knows.
+        Name of a network in timm's registry.
     embedding_dim : int
         Length of the embedding: the width of the network times the vectors that `pooling`
         concatenates.
@@ -190,7 +197,8 @@ class BackboneSpec:
     patch_size : int, optional
         Side of a patch in pixels; None for a convolutional network.
     kwargs : mapping
-        Further arguments of `timm.create_model`. Not to be modified.
+        Further arguments of the network, of those in `xoceansar.models.architecture.ARGUMENTS`. Not
+        to be modified.
     file : str
         Name of the weights in the bundle.
     sha256 : str
@@ -206,7 +214,8 @@ class BackboneSpec:
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        _require(bool(self.architecture), "backbone.architecture", "a timm name", "")
+        check_architecture(self.architecture)
+        check_arguments(self.kwargs)
         _require_choice(self.pooling, "backbone.pooling", POOLINGS)
         _require_positive(self.embedding_dim, "backbone.embedding_dim")
         parts = POOLINGS[self.pooling]
@@ -218,8 +227,6 @@ class BackboneSpec:
         )
         if self.patch_size is not None:
             _require_positive(self.patch_size, "backbone.patch_size")
-        decided = sorted(set(self.kwargs) & set(_DECIDED_ELSEWHERE))
-        _require(not decided, "backbone.kwargs", f"without {decided}", self.kwargs)
 
     @property
     def width(self) -> int:
@@ -437,6 +444,7 @@ class ModelHandle:
         _require_choice(self.precision, "precision", get_args(Precision))
         known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
         _require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)
+        check_patches(self.input.size, self.backbone.patch_size)
         names = [head.name for head in self.heads]
         names += [detector.name for detector in self.detectors]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -454,9 +462,23 @@ class ModelHandle:
 
     @property
     def card(self) -> str:
-        """The model card (README.md of the bundle); empty if there is none."""
+        """The model card (README.md of the bundle); empty if there is none.
+
+        Raises
+        ------
+        BundleError
+            If it is not text in UTF-8.
+        """
         readme = Path(self.path) / "README.md"
-        return readme.read_text(encoding="utf-8") if readme.is_file() else ""
+        if not readme.exists():
+            return ""
+        content = read_regular(readme, most=_LARGEST_CARD, error=BundleError)
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BundleError(
+                f"the model card {readme} must be text in UTF-8: {error}. Save it again as UTF-8."
+            ) from error
 
     def head(self, name: str) -> HeadSpec:
         """Find a head by its name or, failing that, by the variable that it gives.

@@ -3,7 +3,7 @@
 torch and timm are imported inside the functions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,11 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 from xoceansar.errors import BundleError, WeightsMismatchError
+from xoceansar.models.architecture import (
+    check_architecture,
+    check_arguments,
+    check_patches,
+)
 from xoceansar.models.spec import BackboneSpec, Pooling
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ __all__ = [
     "create_network",
     "image_tokens",
     "load_state",
+    "load_weights",
     "network_weights",
     "pool_tokens",
     "pooled_features",
@@ -64,13 +70,13 @@ def create_network(
     Parameters
     ----------
     architecture : str
-        Its name in timm.
+        Its name in timm's registry.
     size : int
         Side of its input, in pixels; for vision transformers.
     patch_size : int or None
         Side of a patch; None for a convnet.
     kwargs : mapping
-        Further arguments of `timm.create_model`.
+        Further arguments, of those in `xoceansar.models.architecture.ARGUMENTS`.
 
     Returns
     -------
@@ -79,8 +85,12 @@ def create_network(
     Raises
     ------
     BundleError
-        If timm does not know the architecture or its arguments.
+        If timm does not know the architecture or its arguments, an argument does more than decide
+        the shape of the network, or the patches do not cover the input.
     """
+    check_architecture(architecture)
+    check_arguments(kwargs)
+    check_patches(size, patch_size)
     timm = require("timm", extra="models")
     arguments: dict[str, Any] = {"in_chans": 1, "num_classes": 0, **kwargs}
     if patch_size is not None:
@@ -89,7 +99,7 @@ def create_network(
         network: torch.nn.Module = timm.create_model(
             architecture, pretrained=False, **arguments
         )
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+    except Exception as error:
         raise BundleError(
             f"timm {timm.__version__} cannot build backbone.architecture {architecture!r} "
             f"with {arguments}: {error}"
@@ -172,6 +182,15 @@ def load_state(
         If a weight is missing, unknown or of another shape; the message names the first ones.
     """
     torch = require("torch", extra="models")
+    own = _check_state(network, state, where)
+    tensors = {name: torch.from_numpy(np.asarray(state[name])) for name in own}
+    network.load_state_dict({**network.state_dict(), **tensors}, strict=True)
+
+
+def _check_state(
+    network: "torch.nn.Module", state: Mapping[str, npt.NDArray[Any]], where: str
+) -> list[str]:
+    """Refuse weights that are not those of a network; return their names in it."""
     whole = network.state_dict()
     own = {name: tuple(t.shape) for name, t in whole.items() if t.is_floating_point()}
     missing = [name for name in own if name not in state]
@@ -186,8 +205,43 @@ def load_state(
             f"{where} does not fit the network: {len(own) - len(missing)} of {len(own)} weights "
             f"found; missing {missing[:4]}, unknown {unknown[:4]}, other shape {shapes[:4]}."
         )
-    tensors = {name: torch.from_numpy(np.asarray(state[name])) for name in own}
-    network.load_state_dict({**whole, **tensors}, strict=True)
+    return list(own)
+
+
+def load_weights(
+    build: "Callable[[], torch.nn.Module]",
+    state: Mapping[str, npt.NDArray[Any]],
+    where: str,
+) -> "torch.nn.Module":
+    """Build a network for weights that are there, for inference on the CPU.
+
+    Parameters
+    ----------
+    build : callable
+        Builds it. Called first on the device ``meta``, without memory: a description may claim any
+        size, and the weights show the true one.
+    state : mapping of str to ndarray
+        Its weights.
+    where : str
+        What the weights are, for the message.
+
+    Returns
+    -------
+    torch.nn.Module
+        In evaluation mode, without gradients; the state of torch's generator is left as it was.
+
+    Raises
+    ------
+    WeightsMismatchError
+        As `load_state`.
+    """
+    torch = require("torch", extra="models")
+    with torch.device("meta"):
+        _check_state(build(), state, where)
+    with torch.random.fork_rng(devices=[]):  # a new network draws weights of its own
+        network = build()
+    load_state(network, state, where)
+    return network.eval().requires_grad_(False)
 
 
 def pooled_features(

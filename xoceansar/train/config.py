@@ -10,13 +10,13 @@ import json
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from xoceansar._paths import read_regular
 from xoceansar.errors import TrainingError
 from xoceansar.train.config_run import (
     SCHEDULED,
@@ -43,6 +43,10 @@ __all__ = ["SHIPPED", "PretrainConfig", "load_config", "parse_config"]
 
 #: Names of the configs in the package.
 SHIPPED: Final = ("paper", "one-gpu", "two-cores")
+#: Bytes of a config.
+_LARGEST: Final = 2**20
+#: Characters of a wrong value that a message shows.
+_SHOWN: Final = 200
 
 
 class PretrainConfig(Table):
@@ -185,11 +189,12 @@ def load_config(source: str | PathLike[str]) -> PretrainConfig:
     >>> load_config("paper").optimisation.batch
     1024
     """
-    path = _find(source)
+    content = _read(source)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path} is not a TOML file: {error}.") from error
+        table = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        # numbers of more digits than Python converts, and lists too deep in one another, included
+        raise TrainingError(f"{source} is not a TOML file: {error}.") from error
     return parse_config(table, where=str(source))
 
 
@@ -218,6 +223,10 @@ def parse_config(
         # By way of JSON: strict there means that a list may be a tuple, and 1 may be 1.0, and
         # nothing else may be another type.
         return PretrainConfig.model_validate_json(json.dumps(table, default=str))
+    except RecursionError as error:
+        raise TrainingError(
+            f"{where} cannot be used: its lists or tables lie too deep in one another."
+        ) from error
     except ValidationError as error:
         found = [_explain(dict(item)) for item in error.errors(include_url=False)]
         raise TrainingError(
@@ -226,16 +235,16 @@ def parse_config(
         ) from error
 
 
-def _find(source: str | PathLike[str]) -> Traversable:
+def _read(source: str | PathLike[str]) -> bytes:
     if str(source) in SHIPPED:
-        return resources.files("xoceansar.train") / "configs" / f"{source}.toml"
-    path = Path(source)
-    if not path.is_file():
+        shipped = resources.files("xoceansar.train") / "configs" / f"{source}.toml"
+        return shipped.read_bytes()
+    if not Path(source).exists() or Path(source).is_dir():
         raise TrainingError(
             f"there is no config {str(source)!r}: needed the path of a TOML file, or one of "
             f"{', '.join(SHIPPED)}."
         )
-    return path
+    return read_regular(source, most=_LARGEST, error=TrainingError)
 
 
 def _explain(error: dict[str, Any]) -> str:
@@ -249,9 +258,11 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "value_error":
         return message.removeprefix("Value error, ")
     needed = message.removeprefix("Input should ")
+    got = repr(error["input"])
+    got = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
     if needed == message:
-        return f"{where}: {message}; got {error['input']!r}."
-    return f"{where} must {needed}; got {error['input']!r}."
+        return f"{where or 'the file'}: {message}; got {got}."
+    return f"{where} must {needed}; got {got}."
 
 
 def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[Table]]:

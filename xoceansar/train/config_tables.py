@@ -8,6 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from xoceansar.models.architecture import (
+    check_architecture,
+    check_arguments,
+)
 from xoceansar.models.spec import Centre, InputSpec, Pooling, Scale
 
 __all__ = [
@@ -30,8 +34,9 @@ __all__ = [
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+#: More is a slip of the keys, and what it stands for cannot be made.
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+AtLeastOne = Annotated[int, Field(ge=1, lt=2**31)]
 #: Fewer are no small change of an image, and `xoceansar.train.augment` refuses them.
 Looks = Annotated[float, Field(ge=10)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -102,7 +107,8 @@ class BackboneConfig(Table):
     pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Which summary of the tokens is the embedding of the bundle.
     kwargs : dict
-        Further arguments of `timm.create_model`. Not to be modified.
+        Further arguments of the network, of those in `xoceansar.models.architecture.ARGUMENTS`. Not
+        to be modified.
     start : {"random", "energy"}
         First weights: all random, or local wave spectra in the first block (`energy_start`).
     summary : {"cls", "mean"}
@@ -115,6 +121,12 @@ class BackboneConfig(Table):
     kwargs: dict[str, Any] = {}
     start: Literal["random", "energy"] = "random"
     summary: Literal["cls", "mean"] = "cls"
+
+    @model_validator(mode="after")
+    def _only_shapes(self) -> Self:
+        check_architecture(self.architecture)
+        check_arguments(self.kwargs)
+        return self
 
 
 class DataConfig(Table):
@@ -213,7 +225,7 @@ class HeadConfig(Table):
         Whether DINO and iBOT have one head in common.
     """
 
-    prototypes: Annotated[int, Field(ge=2)]
+    prototypes: Annotated[int, Field(ge=2, lt=2**31)]
     hidden: AtLeastOne
     bottleneck: AtLeastOne
     layers: AtLeastOne = 3
