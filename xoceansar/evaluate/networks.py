@@ -8,6 +8,7 @@ from xoceansar.errors import BundleError
 from xoceansar.models import BackboneSpec, InputSpec, ModelHandle, write_bundle
 from xoceansar.models.convert import one_channel
 from xoceansar.models.spec import POOLINGS, Pooling
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import build_network, create_network, network_weights
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["random_twin", "timm_network"]
 _SIZE: Final = 224
 
 
+@plain_torch(gradients=True)
 def random_twin(model: ModelHandle, folder: Path, *, seed: int = 0) -> ModelHandle:
     """Write a bundle of the same network with the weights that it starts from.
 
@@ -49,6 +51,7 @@ def random_twin(model: ModelHandle, folder: Path, *, seed: int = 0) -> ModelHand
     )
 
 
+@plain_torch(gradients=True)
 def timm_network(
     name: str, folder: Path, *, size: int = _SIZE, file: Path | None = None
 ) -> ModelHandle:

@@ -19,6 +19,7 @@ from xoceansar.models.checkpoint import (
 )
 from xoceansar.models.layouts import patch_grid, to_timm
 from xoceansar.models.spec import POOLINGS, BackboneSpec, Pooling
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import (
     check_network,
     create_network,
@@ -68,6 +69,7 @@ class Conversion:
     std: float | None = None
 
 
+@plain_torch(gradients=True)
 def convert_checkpoint(
     source: str | Path | Mapping[str, Any],
     *,

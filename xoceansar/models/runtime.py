@@ -28,6 +28,7 @@ from xoceansar.models.files import read_arrays
 from xoceansar.models.heads import Head, check_backbone, head_inputs, load_head
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import build_network, image_tokens, load_weights, pool_tokens
 
 if TYPE_CHECKING:
@@ -446,7 +447,7 @@ def run_network(
     images: Array,
     forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
 ) -> Array:
-    """Run a network without gradients, on a device that others may use too.
+    """Run a network on a device that others may use too, whatever the caller has set in torch.
 
     Parameters
     ----------
@@ -475,7 +476,7 @@ def run_network(
         result = forward(network.module, tensor.to(network.dtype))
         return np.asarray(result.cpu().numpy())
 
-    with torch.inference_mode():
+    with plain_torch():
         if network.device.type == "cpu":
             return run(images)
         with _device_locks.setdefault(str(network.device), Lock()):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from xoceansar._optional import require
 from xoceansar.models import _nearest_kernels as kernels
 from xoceansar.models._integer_tile import SEGMENT, TILE_QUERIES, TILE_ROWS
+from xoceansar.models.torch_state import plain_torch
 
 __all__ = ["DeviceScreen", "FloatScreen", "IntegerScreen", "Rows", "Screen", "Search"]
 
@@ -22,9 +23,6 @@ Array = npt.NDArray[Any]
 
 #: Relative error of a float32 operation.
 _EPS: Final = 2.0**-24
-#: Error of a product of unit vectors on a GPU, by `torch.get_float32_matmul_precision`, beside
-#: that of float32: what is lost where the factors are rounded to 10 or to 7 bits.
-_ROUNDED: Final = {"highest": 0.0, "high": 2.0**-9, "medium": 2.0**-6}
 #: Error of turning a unit vector in float32, at most.
 _TURNING: Final = 1e-5
 #: Products held at once.
@@ -159,6 +157,7 @@ class DeviceScreen:
         self._device = device
         self._queries = self._moved(search.queries, search.scale)
 
+    @plain_torch()  # the bound of the error is that of whole float32
     def __call__(self, search: Search, rows: Rows) -> int:
         """Offer what a block of rows has.
 
@@ -176,8 +175,7 @@ class DeviceScreen:
         """
         offered = 0
         other = self._moved(rows.vectors, rows.scale).T
-        rounded = _ROUNDED[self._torch.get_float32_matmul_precision()]
-        error = (_float_error(len(other)) + rounded) * rows.length.max()
+        error = _float_error(len(other)) * rows.length.max()
         most = _PRODUCTS[self._device.split(":")[0]]
         step = max(1, most // len(rows.index))
         for first in range(0, len(search.queries), step):

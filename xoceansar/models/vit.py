@@ -17,6 +17,7 @@ from xoceansar.models.architecture import (
     check_patches,
 )
 from xoceansar.models.spec import BackboneSpec, Pooling
+from xoceansar.models.torch_state import plain_torch
 
 if TYPE_CHECKING:
     import torch
@@ -236,12 +237,15 @@ def load_weights(
         As `load_state`.
     """
     torch = require("torch", extra="models")
-    with torch.device("meta"):
-        _check_state(build(), state, where)
-    with torch.random.fork_rng(devices=[]):  # a new network draws weights of its own
-        network = build()
-    load_state(network, state, where)
-    return network.eval().requires_grad_(False)
+    with plain_torch(gradients=True):
+        with torch.device("meta"):
+            _check_state(build(), state, where)
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # a new network draws weights of its own
+            network = build()
+        load_state(network, state, where)
+        return network.eval().requires_grad_(False)
 
 
 def pooled_features(

@@ -19,6 +19,7 @@ from xoceansar.models.bundle import load_model
 from xoceansar.models.detector import Detector
 from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
 from xoceansar.models.spec import ModelHandle
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import network_weights
 from xoceansar.train.detector_loss import detection_loss
 from xoceansar.train.examples import Crops, TrainingSet, prepare
@@ -117,6 +118,7 @@ def fit_detector(
         return train_detector(examples, spec, recipe or DetectorRecipe(), report)
 
 
+@plain_torch(gradients=True)
 def train_detector(
     examples: TrainingSet,
     spec: DetectorSpec,

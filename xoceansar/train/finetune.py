@@ -22,6 +22,7 @@ from xoceansar.models.heads import Head
 from xoceansar.models.preprocess import MIN_VALID_FRACTION
 from xoceansar.models.runtime import resolve_device
 from xoceansar.models.spec import ModelHandle
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import (
     build_network,
     load_state,
@@ -165,6 +166,7 @@ class _Side:
         )
 
 
+@plain_torch(gradients=True)
 def fine_tune(
     learned: tuple[XarrayObject, Rows],
     held_out: tuple[XarrayObject, Rows],

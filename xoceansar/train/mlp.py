@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar.models.torch_state import plain_torch
 
 __all__ = ["Recipe", "train", "with_linear_path"]
 
@@ -67,6 +68,7 @@ class Rows:
     targets: Array
 
 
+@plain_torch(gradients=True)
 def train(
     learned: Rows, held_out: Rows, recipe: Recipe
 ) -> tuple[dict[str, Array], int, float]:

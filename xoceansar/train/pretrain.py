@@ -14,6 +14,7 @@ import xarray as xr
 
 from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError
+from xoceansar.models.torch_state import plain_torch
 from xoceansar.train.checkpoint import load_checkpoint
 from xoceansar.train.config import PretrainConfig
 from xoceansar.train.launch import launch
@@ -26,6 +27,7 @@ __all__ = ["Run", "pretrain"]
 _FREE_TO_CHANGE: Final = ("watch",)
 
 
+@plain_torch(gradients=True)
 def pretrain(
     ds: xr.Dataset,
     config: PretrainConfig,
