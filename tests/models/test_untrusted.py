@@ -359,3 +359,13 @@ def test_old_files_of_torch_and_tars_run_nothing(tmp_path, tiny_state):
     with pytest.raises(BundleError):
         convert_checkpoint(file, **CONVERT)
     assert not mark.exists()
+
+
+def test_a_flipped_byte_in_a_checkpoint_is_an_error(tmp_path, tiny_state):
+    file = saved(with_weight(tiny_state, torch.zeros(32)), tmp_path / "bad.pth")
+    content = file.read_bytes()
+    value = tiny_state["norm.weight"].tobytes()
+    assert content.count(value) == 1
+    file.write_bytes(content.replace(value, value[:-1] + bytes([value[-1] ^ 1])))
+    with pytest.raises(BundleError, match=r"bad\.pth is damaged.*CRC-32"):
+        convert_checkpoint(file, **CONVERT)

@@ -1,5 +1,7 @@
 """Checkpoints are whole or absent, and the newest readable one is used."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -59,3 +61,43 @@ def test_a_damaged_file_is_passed_over_with_a_warning(tmp_path):
         pytest.raises(TrainingError, match="none of the 2"),
     ):
         load_checkpoint(tmp_path)
+
+
+def test_any_flipped_byte_is_told_or_changes_nothing(tmp_path):
+    path = save_checkpoint(tmp_path, 1, state(1), keep=1)
+    content = path.read_bytes()
+    told = 0
+    weights = content.index(torch.full((3,), 1.0).numpy().tobytes())
+    for at in {*range(0, len(content), 7), *range(weights, weights + 12)}:
+        flipped = bytearray(content)
+        flipped[at] ^= 0x10
+        path.write_bytes(flipped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OceansarWarning)
+            try:
+                loaded = load_checkpoint(tmp_path)
+            except TrainingError:
+                told += 1
+                continue
+        assert not weights <= at < weights + 12
+        assert loaded["step"] == 1
+        assert torch.equal(loaded["weights"], torch.full((3,), 1.0))
+    assert told > 12
+
+
+def test_a_flipped_byte_uses_the_checkpoint_before_and_says_so(tmp_path):
+    save_checkpoint(tmp_path, 1, state(1), keep=2)
+    newest = save_checkpoint(tmp_path, 2, state(2), keep=2)
+    content = newest.read_bytes()
+    value = torch.full((3,), 2.0).numpy().tobytes()
+    newest.write_bytes(content.replace(value, value[:-1] + b"\x41"))
+    assert newest.read_bytes() != content
+    with pytest.warns(OceansarWarning, match="is damaged.*CRC-32"):
+        assert load_checkpoint(tmp_path)["step"] == 1
+
+
+def test_a_checkpoint_that_is_no_state_is_passed_over(tmp_path):
+    save_checkpoint(tmp_path, 1, state(1), keep=2)
+    torch.save([1, 2], tmp_path / "step-000000002.pt")
+    with pytest.warns(OceansarWarning, match="holds no state"):
+        assert load_checkpoint(tmp_path)["step"] == 1

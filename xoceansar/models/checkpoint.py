@@ -13,6 +13,7 @@ import numpy.typing as npt
 from xoceansar._optional import require
 from xoceansar._paths import check_regular
 from xoceansar.errors import BundleError, WeightsMismatchError
+from xoceansar.models.files import check_members
 
 __all__ = [
     "Branch",
@@ -127,6 +128,8 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
             f"refused ({named.strip()[:200]}). Where you trust it, keep only its tensors: "
             "torch.save(model.state_dict(), path)."
         ) from error
+    except BundleError:
+        raise
     except Exception as error:  # whatever a damaged file raises
         raise BundleError(
             f"{path.name} is not a readable checkpoint ({type(error).__name__}: "
@@ -137,6 +140,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
 def _load_pickle(path: Path) -> Any:
     torch = require("torch", extra="models")
+    check_members(path)
     with _numpy_numbers_allowed(torch):
         return torch.load(path, map_location="cpu", weights_only=True)
 

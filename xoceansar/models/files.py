@@ -1,6 +1,7 @@
 """Weights on disk: safetensors files known by their SHA-256. Nothing is ever unpickled."""
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,6 +16,7 @@ from xoceansar.errors import BundleError, WeightsMismatchError
 __all__ = [
     "LARGEST_WEIGHTS",
     "StorageDtype",
+    "check_members",
     "encode_arrays",
     "read_arrays",
     "read_checked",
@@ -131,6 +133,30 @@ def read_checked(path: Path, sha256: str) -> bytes:
             "bundle again."
         )
     return content
+
+
+def check_members(path: Path) -> None:
+    """Check the checksums that a file of `torch.save` carries; its loader does not.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that is no zip carries none, and is left to the loader.
+
+    Raises
+    ------
+    BundleError
+        If a part of it is not what was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as members:
+        damaged = members.testzip()
+    if damaged is not None:
+        raise BundleError(
+            f"{path.name} is damaged: {damaged!r} in it is not what was written (CRC-32). Copy it "
+            "again."
+        )
 
 
 def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:

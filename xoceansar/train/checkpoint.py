@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from xoceansar._paths import check_regular
 from xoceansar.errors import TrainingError, warn
+from xoceansar.models.files import check_members
 
 __all__ = ["checkpoints", "load_checkpoint", "save_checkpoint"]
 
@@ -95,18 +97,21 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
 
     Notes
     -----
-    No pickled code is run. A damaged file, of a full disk for example, is passed over with a
-    warning.
+    No pickled code is run. A damaged file, of a full disk for example or with a byte that is not the one
+    written, is passed over with a warning: the parts of a file carry their checksums.
     """
     found = checkpoints(folder)
     for path in reversed(found):
         try:
+            check_regular(path)
+            check_members(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - whatever a damaged file raises
             warn(f"{path} cannot be read ({error}); the checkpoint before it is used.")
         else:
-            assert isinstance(state, dict)
-            return state
+            if isinstance(state, dict):
+                return state
+            warn(f"{path} holds no state; the checkpoint before it is used.")
     if found:
         raise TrainingError(
             f"none of the {len(found)} checkpoint(s) in {folder} can be read. Remove the folder to "
