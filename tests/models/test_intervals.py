@@ -173,7 +173,7 @@ def bundle(folder, *heads):
         "name": "b",
         "backbone": BackboneSpec(architecture="x", embedding_dim=1, pooling="cls"),
         "backbone_state": {"w": np.zeros(1, np.float32)},
-        "input": InputSpec(scale="dB", size=8),
+        "input": InputSpec(scale="dB", size=16),
     }
     sha = write_bundle(folder, **about).weights_sha256
     own = [Head(replace(h.spec, backbone_sha256=sha), h.arrays) for h in heads]

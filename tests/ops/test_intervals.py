@@ -75,7 +75,7 @@ def bundle(folder, keep=None, simulated=True):
         "name": "calibrated",
         "backbone": BackboneSpec(architecture="x", embedding_dim=WIDTH, pooling="cls"),
         "backbone_state": {"w": np.zeros(1, np.float32)},
-        "input": InputSpec(scale="dB", size=8),
+        "input": InputSpec(scale="dB", size=16),
         "simulated": simulated,
     }
     heads = made_heads(write_bundle(folder, **about).weights_sha256)
