@@ -1,9 +1,11 @@
 """Models compared on small tasks whose right answers are known."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -295,7 +297,7 @@ def test_own_head_and_probes_of_a_model(ds, quick, tiny_model):
 def test_own_classifier_is_put_in_the_order_of_the_truth(ds, quick, tiny_model):
     wide = ds.pad(line=(24, 24), sample=(24, 24), mode="reflect")
     names = ("something_else", *reversed(OCEAN_CLASSES))
-    attrs = {"flag_meanings": " ".join(names)}
+    attrs = {"flag_meanings": " ".join(names), "flag_values": np.arange(11)}
     moved = (10 - wide["ocean_class"].astype(int)).astype(np.int8).assign_attrs(attrs)
     (own,) = find_models([f"own:{tiny_model.path}"], TASKS["classification"])
     plain = quick("classification", models=[own], data=wide)
@@ -446,7 +448,7 @@ def test_truth_must_be_there_in_its_units(ds, quick):
         quick(data=ds.assign(swh=ds["swh"] * np.nan))
     with pytest.raises(DimensionError, match="'vignette'"):
         quick(data=ds.rename(vignette="time_of_it"))
-    with pytest.raises(OceansarError, match="one of its 10 classes"):
+    with pytest.raises(OceansarError, match=r"has the codes .*and its classes are"):
         quick("classification", data=ds.assign(ocean_class=ds["ocean_class"] + 7))
     with pytest.raises(MissingVariableError, match="sigma0"):
         quick(data=ds.drop_vars("sigma0"))
@@ -474,8 +476,22 @@ def test_images_are_read_once_for_each_kind_of_features(ds, tmp_path):
             draws=5,
             seed=seed,
         )
-    assert sum(shape[0] for shape in blocks) == N
+    # read once to know them, in each run, and once to compute, in the first
+    assert sum(shape[0] for shape in blocks) == 3 * N
     assert max(shape[0] for shape in blocks) <= 30
+
+
+def test_the_code_of_a_class_is_not_its_place(ds, quick):
+    """The same truth under other codes, in the same order of names."""
+    plain = quick("classification").scores
+    n = len(ds["ocean_class"].attrs["flag_meanings"].split())
+    for codes in (np.arange(n)[::-1], np.arange(1, n + 1), 100 + 7 * np.arange(n)):
+        values = codes[ds["ocean_class"].values]
+        attrs = {**ds["ocean_class"].attrs, "flag_values": codes}
+        recoded = ds.assign(ocean_class=("vignette", values, attrs))
+        pd.testing.assert_frame_equal(
+            quick("classification", data=recoded).scores, plain
+        )
 
 
 def test_changed_images_are_not_taken_for_the_old_ones(ds, tmp_path):
@@ -486,6 +502,29 @@ def test_changed_images_are_not_taken_for_the_old_ones(ds, tmp_path):
     again = Level().matrix(ds, FeatureStore(tmp_path))[:, 0]
     np.testing.assert_array_equal(again, level)
     assert len(list(tmp_path.glob("*.npy"))) == 2
+
+
+def test_an_archive_that_was_written_over_is_computed_again(ds, tmp_path):
+    """The graph of a Zarr store names its path, and not what is in it."""
+    archive = tmp_path / "archive.zarr"
+    some = ds[["sigma0"]].isel(vignette=slice(0, 4)).drop_encoding()
+    found = []
+    for factor in (1, 2, 1):
+        times = os.stat(archive) if archive.exists() else None
+        some.assign(sigma0=some["sigma0"] * factor).to_zarr(
+            archive, mode="r+" if times else "w"
+        )
+        if times:
+            os.utime(archive, ns=(times.st_atime_ns, times.st_mtime_ns))
+        stored = xr.open_zarr(archive)
+        found.append(Level().matrix(stored, FeatureStore(tmp_path / "kept"))[:, 0])
+    np.testing.assert_allclose(found[1] - found[0], 10 * np.log10(2), atol=1e-4)
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_features_of_a_store_cannot_be_changed(ds, tmp_path):
+    with pytest.raises(ValueError, match="read-only"):
+        Level().matrix(ds, FeatureStore(tmp_path))[0] = 3
 
 
 def test_level_is_that_of_the_pixels_with_data(ds, tmp_path):

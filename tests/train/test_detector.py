@@ -318,6 +318,36 @@ def test_preparation_is_not_done_twice(bergs, tiny_model, tmp_path, monkeypatch)
     np.testing.assert_array_equal(first.tokens, again.tokens)
 
 
+def test_each_call_learns_from_its_own_pixels(bergs, tiny_model, tmp_path):
+    """A, B and A again in one folder, with the same names and boxes."""
+    other = bergs.assign(sigma0=bergs.sigma0[::-1].copy(data=bergs.sigma0.values[::-1]))
+    sets = [bergs, other, bergs]
+    made = [prepare(ds, tiny_model, "iceberg_box", tmp_path / "kept") for ds in sets]
+    alone = [
+        prepare(ds, tiny_model, "iceberg_box", tmp_path / str(i))
+        for i, ds in enumerate(sets)
+    ]
+    for found, expected in zip(made, alone, strict=True):
+        np.testing.assert_array_equal(found.images, expected.images)
+        np.testing.assert_array_equal(found.tokens, expected.tokens)
+    assert not np.array_equal(made[0].images, made[1].images, equal_nan=True)
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    with pytest.raises(ValueError, match="read-only"):
+        made[0].images[0, 0, 0] = 1
+    nearer = bergs.assign_coords(incidence=bergs.incidence - 5)
+    prepare(nearer, tiny_model, "iceberg_box", tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+
+
+def test_a_preparation_that_failed_leaves_nothing(
+    bergs, tiny_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("xoceansar.train.examples.token_block", None)
+    with pytest.raises(TypeError):
+        prepare(bergs, tiny_model, "iceberg_box", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_detector_is_fitted_and_finds_its_way_into_a_bundle(
     bergs, tiny_model, tmp_path
 ):

@@ -5,8 +5,15 @@ import pytest
 import torch
 import xarray as xr
 
+from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import TrainingError
-from xoceansar.train.watch import alarms, probe_scores, probe_targets, spread
+from xoceansar.train.watch import (
+    ProbeTarget,
+    alarms,
+    probe_scores,
+    probe_targets,
+    spread,
+)
 
 
 def test_directions_at_random_have_unit_spread_and_no_cosine():
@@ -48,6 +55,25 @@ def test_probe_needs_a_label():
         probe_targets(xr.Dataset({"sigma0": ("vignette", [1.0])}))
 
 
+def test_the_probe_reads_codes_by_their_flag_values_and_checks_them_at_once():
+    attrs = {
+        "flag_values": np.array([7, 3]),
+        "flag_meanings": "sea_ice pure_ocean_waves",
+    }
+    classes = xr.DataArray([3, 7, -1, 7], dims="vignette", attrs=attrs)
+    swh = ("vignette", [1.0, np.nan, 2.0, 3.0])
+    found = probe_targets(xr.Dataset({"ocean_class": classes, "swh": swh}))
+    assert found["ocean_class"].classes == ("sea_ice", "pure_ocean_waves")
+    np.testing.assert_array_equal(found["ocean_class"].values, [1, 0, -1, 0])
+    np.testing.assert_array_equal(found["swh"].values, swh[1])
+    with pytest.raises(TrainingError, match=r"has the codes \[4.0\]"):
+        probe_targets(xr.Dataset({"ocean_class": classes.copy(data=[3, 4, 7, 7])}))
+    with pytest.raises(TrainingError, match="'swh' must be numbers"):
+        probe_targets(xr.Dataset({"swh": ("vignette", ["a", "b"])}))
+    with pytest.raises(TrainingError, match="some of them known"):
+        probe_targets(xr.Dataset({"swh": ("vignette", [np.nan, np.nan])}))
+
+
 def test_neighbours_of_the_same_product_do_not_vote():
     """Twins share a class and a product; without their twin they have no one to learn from."""
     rng = np.random.default_rng(0)
@@ -55,7 +81,7 @@ def test_neighbours_of_the_same_product_do_not_vote():
     features += 0.01 * rng.normal(size=features.shape)
     classes = np.repeat(rng.integers(0, 10, 60), 2)
     pairs = np.repeat(np.arange(60), 2)
-    truth = {"ocean_class": classes}
+    truth = {"ocean_class": ProbeTarget(classes, OCEAN_CLASSES)}
     apart = probe_scores(features, truth, groups=pairs, neighbours=1)
     mixed = probe_scores(features, truth, groups=None, neighbours=1)
     assert mixed["knn_ocean_class"] > 0.7

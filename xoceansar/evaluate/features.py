@@ -17,6 +17,7 @@ from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.evaluate.networks import random_twin, timm_network
 from xoceansar.evaluate.store import FeatureStore
 from xoceansar.models import ModelHandle
+from xoceansar.models.runtime import precision_bits
 from xoceansar.ops.embed import embed, model_attrs, texture_of
 from xoceansar.ops.layout import centre_incidence, find_images
 
@@ -64,7 +65,8 @@ class _OfNetwork(Features):
 
     def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
         handle = self.handle(store)
-        key = f"{handle.weights_sha256} {handle.backbone} {handle.input}"
+        bits = precision_bits(handle)
+        key = f"{handle.weights_sha256} {handle.backbone} {handle.input} {bits}"
         return store.matrix(key, ds, lambda chunked: _embed(chunked, handle))
 
 

@@ -13,7 +13,8 @@ from dask.base import tokenize
 
 from xoceansar._paths import local_target
 from xoceansar.conventions import VIGNETTE
-from xoceansar.ops.layout import find_images
+from xoceansar.ops.identity import digest_images
+from xoceansar.ops.layout import Quantity, find_images
 
 __all__ = ["FeatureStore"]
 
@@ -21,8 +22,6 @@ Array = npt.NDArray[Any]
 
 #: Vignettes for each chunk of images that come in memory.
 _CHUNK: Final = 16
-#: Coordinates that decide what is computed from the images.
-_DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")
 
 
 class FeatureStore:
@@ -44,6 +43,7 @@ class FeatureStore:
         self.folder = local_target(str(name), "a cache")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Array] = {}
+        self._digests: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,19 +62,21 @@ class FeatureStore:
         key : str
             Names the features.
         ds : Dataset
-            The vignettes. Features are known by the images themselves, or by the graph that
-            makes them, and not by the names of the vignettes: changed images are computed.
+            The vignettes. Features are known by the pixels, and not by the names of the vignettes
+            or the graph that makes them: changed images are computed. Lazy images are read for
+            that once for each store.
         compute : callable
             Features of a Dataset whose images are in Dask chunks.
 
         Returns
         -------
         ndarray (vignette, F)
+            Read-only.
         """
         images, quantity = find_images(ds)
-        decisive = {n: ds.coords[n].data for n in _DECISIVE if n in ds.coords}
-        token = tokenize(key, images.data, quantity, decisive)
-        name = sha256(token.encode()).hexdigest()[:24]
+        name = sha256(f"{key} {self._digest(images, quantity)}".encode()).hexdigest()[
+            :24
+        ]
         path = self.folder / f"features-{name}.npy"
         if name not in self._known and path.is_file():
             self._known[name] = np.load(path)
@@ -86,4 +88,15 @@ class FeatureStore:
             unfinished = path.with_suffix(".partial.npy")
             np.save(unfinished, self._known[name])
             unfinished.replace(path)
+        self._known[name].flags.writeable = False
         return self._known[name]
+
+    def _digest(self, images: xr.DataArray, quantity: Quantity) -> str:
+        """Identify images; those of one graph are read once."""
+        if images.chunks is None:
+            return digest_images(images, quantity)
+        coords = {name: c.variable for name, c in images.coords.items()}
+        token = tokenize(images.data, quantity, coords)
+        if token not in self._digests:
+            self._digests[token] = digest_images(images, quantity)
+        return self._digests[token]

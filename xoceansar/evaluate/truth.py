@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._flags import class_indices, class_table
 from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VIGNETTE
-from xoceansar.errors import MissingVariableError, OceansarError, UnitsError
+from xoceansar.errors import MissingVariableError, UnitsError
 
 __all__ = ["class_names", "read_classes", "read_open_sea"]
 
@@ -30,8 +31,9 @@ def class_names(ds: xr.Dataset) -> tuple[str, ...]:
     tuple of str
         The ten of TenGeoP-SARwv where nothing else is said.
     """
-    attrs = ds[OCEAN_CLASS].attrs if OCEAN_CLASS in ds else {}
-    return tuple(str(attrs.get("flag_meanings", " ".join(OCEAN_CLASSES))).split())
+    if OCEAN_CLASS not in ds:
+        return OCEAN_CLASSES
+    return tuple(class_table(ds[OCEAN_CLASS], default=OCEAN_CLASSES))
 
 
 def read_classes(ds: xr.Dataset) -> Array:
@@ -40,30 +42,23 @@ def read_classes(ds: xr.Dataset) -> Array:
     Parameters
     ----------
     ds : Dataset
-        With ``ocean_class`` (vignette): numbers, negative or NaN where unknown.
+        With ``ocean_class`` (vignette): codes of its ``flag_values``, negative or NaN where unknown,
+        or the names.
 
     Returns
     -------
     ndarray (vignette,) of float
-        NaN where unknown.
+        Places among `class_names`; NaN where unknown.
 
     Raises
     ------
     MissingVariableError
         If it is absent.
-    OceansarError
-        If a number is not that of a class.
+    UnitsError
+        If a code is not that of a class.
     """
-    values = _variable(ds, OCEAN_CLASS, "").astype(np.float64)
-    known = np.isfinite(values) & (values >= 0)
-    n = len(class_names(ds))
-    strange = known & ((values >= n) | (values % 1 != 0))
-    if strange.any():
-        raise OceansarError(
-            f"ocean_class must be the number of one of its {n} classes, or negative where "
-            f"unknown; found {values[strange][0]:g}. Name the classes in its flag_meanings."
-        )
-    return np.where(known, values, np.nan)
+    _variable(ds, OCEAN_CLASS, "")
+    return class_indices(ds[OCEAN_CLASS], default=OCEAN_CLASSES)
 
 
 def read_open_sea(ds: xr.Dataset, *, target: str, units: str) -> Array:
@@ -93,7 +88,7 @@ def read_open_sea(ds: xr.Dataset, *, target: str, units: str) -> Array:
     values = _variable(ds, target, units).astype(np.float64)
     if OCEAN_CLASS not in ds or _ICE not in class_names(ds):
         return values
-    ice = ds[OCEAN_CLASS].values == class_names(ds).index(_ICE)
+    ice = read_classes(ds) == class_names(ds).index(_ICE)
     return np.where(ice, np.nan, values)
 
 

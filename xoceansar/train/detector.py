@@ -92,7 +92,7 @@ def fit_detector(
         See `DetectorSpec`; ``(16,)`` detects on the final patch map alone.
     cache : str or Path, optional
         Folder for images and tokens (1 MB a vignette), used again by the next call with the same
-        model and vignettes; a temporary one where not given.
+        model and the same pixels; a temporary one where not given.
     report : callable, optional
         Gets the parts of the loss every 25 steps.
 

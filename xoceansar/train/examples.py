@@ -1,6 +1,8 @@
 """What a detector learns from: images, patch tokens of the frozen backbone, and boxes."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,9 @@ from xoceansar._paths import local_target
 from xoceansar.errors import MissingVariableError, TrainingError
 from xoceansar.models.detect import token_block
 from xoceansar.models.files import sha256_of
+from xoceansar.models.runtime import precision_bits
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.identity import digest_images
 from xoceansar.ops.layout import (
     Quantity,
     check_images,
@@ -26,6 +30,8 @@ __all__ = ["Crops", "TrainingSet", "check_boxes", "prepare"]
 
 Array = npt.NDArray[Any]
 
+#: Files of a prepared set: network input and patch tokens.
+_FILES: Final = ("images.npy", "tokens.npy")
 #: Vignettes that are read and run at a time.
 _BLOCK: Final = 32
 #: A target that a crop cuts counts where at least this part of it is inside.
@@ -230,8 +236,8 @@ def prepare(
     boxes : str
         Variable (vignette, iceberg, edge) of `ds`.
     folder : Path
-        For two arrays of half-precision numbers; what is there of the same model and the same
-        ``vignette_id`` is used again.
+        Each model with its images gets a folder in it, of two arrays of half-precision numbers, which
+        is used again, and never changed, for the same pixels.
 
     Returns
     -------
@@ -262,15 +268,16 @@ def prepare(
     size, width = handle.input.size, handle.backbone.width
     side = size // (handle.backbone.patch_size or 1)
     shapes = ((len(truth), size, size), (len(truth), side, side, width))
-    done = folder / f"{_identity(handle, names)}.done"
-    local_target(folder, "a cache").mkdir(parents=True, exist_ok=True)
-    seen, tokens = (
-        _array(folder / f"{name}.npy", shape, fresh=not done.exists())
-        for name, shape in zip(("images", "tokens"), shapes, strict=True)
-    )
-    if not done.exists():
-        _fill(seen, tokens, images, handle, quantity)
-        done.touch()
+    cache = local_target(folder, "a cache")
+    made = cache / f"examples-{_identity(handle, images, quantity)}"
+    if not made.exists():
+        with _draft(made) as draft:
+            seen, tokens = (
+                np.lib.format.open_memmap(draft / name, "w+", np.float16, shape)
+                for name, shape in zip(_FILES, shapes, strict=True)
+            )
+            _fill(seen, tokens, images, handle, quantity)
+    seen, tokens = (np.load(made / name, mmap_mode="r") for name in _FILES)
     rows = np.flatnonzero(np.isfinite(tokens[:, 0, 0, 0]))
     if not len(rows):
         raise TrainingError(f"none of the {len(truth)} vignettes can be used.")
@@ -278,18 +285,25 @@ def prepare(
     return TrainingSet(seen, tokens, pixels, rows)
 
 
-def _identity(handle: ModelHandle, names: Array) -> str:
-    """Name what was prepared, by the model and the vignettes."""
-    text = "\n".join([handle.weights_sha256, *map(str, names)])
-    return sha256_of(text.encode())[:16]
+def _identity(handle: ModelHandle, images: xr.DataArray, quantity: Quantity) -> str:
+    """Name what was prepared, by the model and the pixels."""
+    model = f"{handle.backbone} {handle.input} {precision_bits(handle)}"
+    text = f"{model} {digest_images(images, quantity)}"
+    return sha256_of(text.encode())[:24]
 
 
-def _array(path: Path, shape: tuple[int, ...], *, fresh: bool) -> Array:
-    if fresh:
-        fresh_array: Array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-        return fresh_array
-    array: Array = np.load(path, mmap_mode="r")
-    return array
+@contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes `target` when it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="draft-") as name:
+        draft = Path(name) / "whole"
+        draft.mkdir()
+        yield draft
+        with suppress(OSError):  # another process was faster
+            draft.rename(target)
+        if not target.exists():
+            raise TrainingError(f"{target} cannot be written. Choose another cache=.")
 
 
 def _fill(

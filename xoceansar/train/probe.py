@@ -1,6 +1,7 @@
 """Embed vignettes with the network as it is while training, and score it on labelled ones."""
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,8 @@ class Probe:
             exclude=config.data.exclude,
             cache_bytes=int(config.data.cache_gib * 2**30),
         )
-        self._truth: dict[str, npt.NDArray[Any]] = probe_targets(ds)
+        self._truth = probe_targets(ds)
+        self._require_enough(len(self._pool.rows))
         self._groups = ds["product"].values if "product" in ds.variables else None
         self._neighbours = config.watch.neighbours
         self._pooling = config.backbone.pooling
@@ -128,14 +130,17 @@ class Probe:
         features, rows = embed_rows(
             self._pool, self._pool.rows, learner, pooling=self._pooling
         )
-        if len(rows) <= self._neighbours:
-            raise TrainingError(
-                f"the probe needs more than {self._neighbours} usable vignettes "
-                f"(watch.neighbours) and has {len(rows)}."
-            )
+        self._require_enough(len(rows))
         return probe_scores(
             features,
-            {name: values[rows] for name, values in self._truth.items()},
+            {n: replace(t, values=t.values[rows]) for n, t in self._truth.items()},
             groups=None if self._groups is None else self._groups[rows],
             neighbours=self._neighbours,
         )
+
+    def _require_enough(self, usable: int) -> None:
+        if usable <= self._neighbours:
+            raise TrainingError(
+                f"the probe needs more than {self._neighbours} usable vignettes "
+                f"(watch.neighbours) and has {usable}."
+            )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._flags import class_table
 from xoceansar.conventions import (
     EMBEDDING,
     OCEAN_CLASS,
@@ -247,10 +248,8 @@ def _is_ice(classes: xr.DataArray) -> Array:
     values = np.asarray(classes.values)
     if has_texts(values):
         return np.asarray(text_values(values) == _ICE)
-    meanings = str(classes.attrs.get("flag_meanings", " ".join(OCEAN_CLASSES))).split()
-    flags = np.asarray(classes.attrs.get("flag_values", np.arange(len(meanings))))
-    codes = [f for f, m in zip(flags.ravel(), meanings, strict=False) if m == _ICE]
-    return np.isin(values, codes)
+    code = class_table(classes, default=OCEAN_CLASSES).get(_ICE, np.nan)
+    return np.asarray(values == code)
 
 
 def _computed(

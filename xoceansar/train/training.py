@@ -11,7 +11,8 @@ import torch
 import xarray as xr
 from lightning_fabric import Fabric
 
-from xoceansar.conventions import CLASS_FILL
+from xoceansar._flags import class_indices, class_table
+from xoceansar.conventions import CLASS_FILL, OCEAN_CLASSES
 from xoceansar.errors import TrainingError
 from xoceansar.models.bundle import write_bundle
 from xoceansar.models.vit import network_weights
@@ -297,6 +298,6 @@ def _classes(ds: xr.Dataset) -> tuple[Rows | None, tuple[str, ...]]:
     if "ocean_class" not in ds:
         return None, ()
     labels = ds["ocean_class"]
-    codes = np.nan_to_num(labels.values.astype(np.float64), nan=CLASS_FILL)
-    names = str(labels.attrs.get("flag_meanings", "")).split()
-    return codes.astype(np.int64), tuple(names)
+    described: dict[str, Any] = {"default": OCEAN_CLASSES, "error": TrainingError}
+    index = np.nan_to_num(class_indices(labels, **described), nan=CLASS_FILL)
+    return index.astype(np.int64), tuple(class_table(labels, **described))

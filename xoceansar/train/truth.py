@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._flags import class_indices, class_table
 from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VARIABLES, VIGNETTE
 from xoceansar.errors import (
     DimensionError,
@@ -219,32 +220,15 @@ def _from_codes(
     found: xr.DataArray, classes: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Array]:
     """Codes of CF flags, or places in `classes`; negative ones are unknown, as CLASS_FILL is."""
-    codes = np.asarray(found.values, dtype=np.float64)
-    meanings = str(found.attrs.get("flag_meanings", "")).split()
-    flags = np.asarray(
-        found.attrs.get("flag_values", np.arange(len(meanings))), dtype=np.float64
-    )
-    if not meanings and classes is None:
+    if "flag_meanings" not in found.attrs and classes is None:
         raise TrainingError(
             f"the codes of {found.name!r} have no meaning: its attributes flag_values and "
             "flag_meanings are absent. Pass classes=[...], the names of 0, 1, ..."
         )
-    names = tuple(classes or meanings)
-    if not meanings:
-        meanings, flags = list(names), np.arange(len(names), dtype=np.float64)
-    if len(meanings) != flags.size:
-        raise TrainingError(
-            f"{found.name!r} has {flags.size} flag_values for {len(meanings)} "
-            "flag_meanings."
-        )
-    odd = np.setdiff1d(codes[codes >= 0], flags)
-    if len(odd):
-        raise TrainingError(
-            f"{found.name!r} has the codes {odd[:5].tolist()}, and its classes are "
-            f"{dict(zip(flags.ravel().tolist(), meanings, strict=True))}."
-        )
-    values = np.full(codes.shape, np.nan)
-    for code, meaning in zip(flags.ravel(), meanings, strict=True):
-        if meaning in names:
-            values[codes == code] = names.index(meaning)
-    return names, values
+    described: dict[str, Any] = {"default": classes or (), "error": TrainingError}
+    own = tuple(class_table(found, **described))
+    names = tuple(classes or own)
+    place = [float(names.index(n)) if n in names else np.nan for n in own]
+    index = class_indices(found, **described)
+    places = np.array([*place, np.nan])
+    return names, places[np.where(np.isnan(index), len(own), index).astype(np.int64)]

@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import torch
 import xarray as xr
 from torch.nn import functional as F
 
-from xoceansar.conventions import OCEAN_CLASSES, VIGNETTE
+from xoceansar._flags import class_indices, class_table
+from xoceansar.conventions import CLASS_FILL, OCEAN_CLASS, OCEAN_CLASSES, VIGNETTE
 from xoceansar.errors import TrainingError
 from xoceansar.models.spec import HeadSpec
 from xoceansar.train.heads import fit_knn
 
-__all__ = ["ALARMS", "alarms", "probe_scores", "probe_targets", "spread"]
+__all__ = ["ALARMS", "ProbeTarget", "alarms", "probe_scores", "probe_targets", "spread"]
 
 #: What is watched, the limit, and whether the value must stay below it; and what it means.
 ALARMS: Final[Mapping[str, tuple[float, bool, str]]] = {
@@ -91,7 +93,23 @@ def alarms(values: Mapping[str, float]) -> dict[str, str]:
     return found
 
 
-def probe_targets(ds: xr.Dataset) -> dict[str, np.ndarray]:
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """A truth that the probe asks for.
+
+    Parameters
+    ----------
+    values : ndarray (vignette,)
+        Numbers, NaN where missing, or places among `classes`, -1 where unknown.
+    classes : tuple of str
+        Names, of a class.
+    """
+
+    values: np.ndarray
+    classes: tuple[str, ...] = ()
+
+
+def probe_targets(ds: xr.Dataset) -> dict[str, ProbeTarget]:
     """Return the truths that a labelled Dataset has.
 
     Parameters
@@ -101,16 +119,16 @@ def probe_targets(ds: xr.Dataset) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict of str to ndarray (vignette,)
+    dict of str to ProbeTarget
         Computed.
 
     Raises
     ------
     TrainingError
-        If it has none of them.
+        If it has none of them, a code is none of the classes, or values are no numbers.
     """
     found = {
-        name: np.asarray(ds[name].values)
+        name: _probe_target(ds[name])
         for name in _TARGETS
         if name in ds and ds[name].dims == (VIGNETTE,)
     }
@@ -122,9 +140,25 @@ def probe_targets(ds: xr.Dataset) -> dict[str, np.ndarray]:
     return found
 
 
+def _probe_target(truth: xr.DataArray) -> ProbeTarget:
+    if truth.name == OCEAN_CLASS:
+        described: dict[str, Any] = {"default": OCEAN_CLASSES, "error": TrainingError}
+        index = np.nan_to_num(class_indices(truth, **described), nan=CLASS_FILL)
+        return ProbeTarget(
+            index.astype(np.int64), tuple(class_table(truth, **described))
+        )
+    values = np.asarray(truth.values)
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).any():
+        raise TrainingError(
+            f"the probe's {truth.name!r} must be numbers, some of them known; got {values.dtype}, "
+            f"{values[:3].tolist()}, ... Leave it out of the Dataset, or correct it."
+        )
+    return ProbeTarget(values)
+
+
 def probe_scores(
     features: np.ndarray,
-    truth: Mapping[str, np.ndarray],
+    truth: Mapping[str, ProbeTarget],
     *,
     groups: np.ndarray | None,
     neighbours: int,
@@ -135,7 +169,7 @@ def probe_scores(
     ----------
     features : ndarray (n, d)
         Embeddings.
-    truth : mapping of str to ndarray (n,)
+    truth : mapping of str to ProbeTarget
         From `probe_targets`.
     groups : ndarray (n,) or None
         Product of each row: its own neighbours do not vote.
@@ -148,8 +182,8 @@ def probe_scores(
         ``knn_ocean_class`` (accuracy), ``knn_swh`` (m), ``knn_wind_speed`` (m/s; both RMSE).
     """
     scores = {}
-    for name, values in truth.items():
-        classes = OCEAN_CLASSES if name == "ocean_class" else ()
+    for name, target in truth.items():
+        classes = target.classes
         spec = HeadSpec(
             name=name,
             kind="knn",
@@ -159,7 +193,9 @@ def probe_scores(
             pooling="cls",
             backbone_sha256="",
         )
-        head = fit_knn(features, values, spec, groups=groups, neighbours=neighbours)
+        head = fit_knn(
+            features, target.values, spec, groups=groups, neighbours=neighbours
+        )
         key = "cv_accuracy" if classes else "cv_rmse"
         scores[f"knn_{name}"] = float(head.spec.metrics[key])
     return scores

@@ -1,0 +1,56 @@
+"""What makes images the same images: their numbers, and not their names or the graph that makes them."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.ops.layout import Quantity
+from xoceansar.texts import has_texts, text_values
+
+__all__ = ["digest_images"]
+
+Array = npt.NDArray[Any]
+
+#: Coordinates that decide what is computed from the images.
+_DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")
+
+
+def digest_images(images: xr.DataArray, quantity: Quantity) -> str:
+    """Identify images by all that is computed from.
+
+    Parameters
+    ----------
+    images : DataArray (..., line, sample)
+        Read chunk by chunk along the first dim.
+    quantity : {"linear", "dB"}
+        What they are.
+
+    Returns
+    -------
+    str
+        SHA-256 of the pixels and of the coordinates that decide, whatever the chunks.
+    """
+    kind = f"{quantity} {images.dims} {images.dtype.str} {images.shape}"
+    digest = hashlib.sha256(kind.encode())
+    for part in _parts(images):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    for name in _DECISIVE:
+        if name in images.coords:
+            found = images.coords[name]
+            values = text_values(found) if has_texts(found) else found.values
+            digest.update(f"{name} {values.dtype.kind} {values.tolist()}".encode())
+    return digest.hexdigest()
+
+
+def _parts(images: xr.DataArray) -> Iterator[Array]:
+    if images.chunks is None:
+        yield images.values
+        return
+    start = 0
+    for length in images.chunks[0]:
+        yield images[start : start + length].values
+        start += length
