@@ -259,7 +259,9 @@ def test_single_class_is_an_error(ds, quick):
 
 
 def test_classes_in_another_order_are_refused(ds, quick):
-    other = ds.assign(ocean_class=ds["ocean_class"].assign_attrs(flag_meanings="a b c"))
+    other = ds.assign(
+        ocean_class=ds["ocean_class"].assign_attrs(class_attrs(("a", "b", "c")))
+    )
     low = other.isel(vignette=np.flatnonzero(ds["ocean_class"].values < 3))
     with (
         pytest.warns(OceansarWarning, match="learned from and scored"),

@@ -450,3 +450,121 @@ def test_converted_weights_become_a_bundle(make_tiny, tmp_path, tiny_state, tiny
         embed_block(sigma0, incidence, handle=handle),
         embed_block(sigma0, incidence, handle=tiny),
     )
+
+
+def of_transformers(name: str, gated: bool) -> str:
+    """DINOv3 in transformers: modeling_dinov3_vit.py, of the names of its authors."""
+    for old, new in (
+        ("patch_embed.proj.", "embeddings.patch_embeddings."),
+        ("cls_token", "embeddings.cls_token"),
+        ("storage_tokens", "embeddings.register_tokens"),
+        ("blocks.", "layer."),
+        (".attn.proj.", ".attention.o_proj."),
+        (".ls1.gamma", ".layer_scale1.lambda1"),
+        (".ls2.gamma", ".layer_scale2.lambda1"),
+        (".mlp.w1.", ".mlp.gate_proj."),
+        (".mlp.w2." if gated else ".mlp.fc1.", ".mlp.up_proj."),
+        (".mlp.w3." if gated else ".mlp.fc2.", ".mlp.down_proj."),
+    ):
+        name = name.replace(old, new)
+    return name
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_dinov3_of_transformers_is_the_same_as_of_its_authors(gated):
+    kwargs = {"embed_dim": 32, "depth": 2, "num_heads": 2}
+    size = "small_plus" if gated else "small"
+    arguments = {"size": 32, "pooling": "cls", "kwargs": kwargs}
+    arguments["architecture"] = f"vit_{size}_patch16_dinov3_qkvb"
+    state = random_weights(create_network(arguments["architecture"], 32, 8, kwargs))
+    original, hub = {}, {}
+    for name, value in state.items():
+        last = name.rpartition(".")[2]
+        block = name.removesuffix(last)
+        renamed = {"gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma"}.get(last, last)
+        renamed = {"reg_token": "storage_tokens"}.get(name, f"{block}{renamed}")
+        for old, new in (("fc1_g", "w1"), ("fc1_x", "w2"), ("fc2", "w3")):
+            renamed = renamed.replace(f".{old}.", f".{new}.") if gated else renamed
+        if last in ("q_bias", "v_bias"):
+            layer = of_transformers(block, gated).replace(".attn.", ".attention.")
+            hub[f"{layer}{last[0]}_proj.bias"] = value
+            q, v = state[f"{block}q_bias"], state[f"{block}v_bias"]
+            original[f"{block}qkv.bias"] = np.concatenate([q, 0 * q, v])
+        elif name.endswith("qkv.weight"):
+            layer = of_transformers(name, gated).replace(".attn.qkv.", ".attention.{}.")
+            for part, values in zip("qkv", np.split(value, 3), strict=True):
+                hub[layer.format(f"{part}_proj")] = values
+            original[name] = value
+        else:
+            original[renamed] = value
+            hub[of_transformers(renamed, gated)] = value
+    assert not any(".attention.k_proj.bias" in name for name in hub)
+    hub["embeddings.mask_token"] = np.zeros((1, 1, 32), np.float32)
+    hub["rope_embeddings.inv_freq"] = np.ones(4, np.float32)
+    theirs, ours = (convert_checkpoint(s, **arguments) for s in (original, hub))
+    assert ours.state.keys() == state.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(ours.state[name], value)
+        np.testing.assert_array_equal(theirs.state[name], value)
+    np.testing.assert_allclose(outputs(ours), outputs(theirs), atol=1e-6)
+
+
+@pytest.mark.parametrize("prefix", ["", "dinov2_with_registers."])
+def test_dinov2_of_transformers_is_the_same_as_of_its_authors(tiny_state, prefix):
+    """Names of Dinov2WithRegistersModel, alone and under a classifier."""
+    rng = np.random.default_rng(1)
+    original = {**tiny_state, "register_tokens": rng.normal(size=(1, 4, 32))}
+    original |= {
+        f"blocks.{i}.ls{j}.gamma": rng.uniform(0.5, 1, 32)
+        for i in (0, 1)
+        for j in (1, 2)
+    }
+    hub = {"embeddings.mask_token": np.zeros((1, 32))}
+    for name, value in original.items():
+        renamed = name.replace("blocks.", "encoder.layer.")
+        renamed = renamed.replace("attn.proj", "attention.output.dense")
+        renamed = renamed.replace(".gamma", ".lambda1").replace(".ls", ".layer_scale")
+        for old, new in (
+            ("patch_embed.proj", "embeddings.patch_embeddings.projection"),
+            ("pos_embed", "embeddings.position_embeddings"),
+            ("register_tokens", "embeddings.register_tokens"),
+            ("cls_token", "embeddings.cls_token"),
+        ):
+            renamed = renamed.replace(old, new)
+        renamed = f"layer{renamed}" if renamed.startswith("norm.") else renamed
+        if ".attn.qkv." in name:
+            for part, values in zip(
+                ("query", "key", "value"), np.split(value, 3), strict=True
+            ):
+                place = renamed.replace("attn.qkv", f"attention.attention.{part}")
+                hub[place] = values
+        else:
+            hub[renamed] = value
+    hub = {f"{prefix}{name}": value for name, value in hub.items()}
+    kwargs = {
+        **TINY.kwargs, "init_values": 1e-5, "reg_tokens": 4, "no_embed_class": True
+    }  # fmt: skip
+    theirs, ours = (
+        convert_checkpoint(s, **{**VIT, "kwargs": kwargs}) for s in (original, hub)
+    )
+    assert ours.state.keys() == theirs.state.keys()
+    for name, value in theirs.state.items():
+        np.testing.assert_array_equal(ours.state[name], value)
+    np.testing.assert_allclose(outputs(ours), outputs(theirs), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": 5},
+        {"architecture": {}},
+        {"pooling": {}},
+        {"pooling": "x"},
+        {"prefix": 5},
+        {"size": {}},
+        {"size": 0},
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(tiny_state, change):
+    with pytest.raises(BundleError, match=f"{next(iter(change))} must be"):
+        convert_checkpoint(tiny_state, **{**VIT, **change})

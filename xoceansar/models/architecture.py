@@ -129,10 +129,10 @@ def check_architecture(architecture: str) -> None:
         If it holds anything but letters, digits, underscores and one dot: with a colon or a slash
         timm would read a folder or ask the network.
     """
-    if not _NAME.fullmatch(architecture):
+    if not isinstance(architecture, str) or not _NAME.fullmatch(architecture):
         raise BundleError(
             "backbone.architecture must be the name of a network of timm, letters, digits and "
-            f"underscores as in 'vit_small_patch16_224'; got {architecture[:80]!r}. Weights of the Hub "
+            f"underscores as in 'vit_small_patch16_224'; got {str(architecture)[:80]!r}. Weights of the Hub "
             "are downloaded by name of the bundle, or converted with xoceansar.models.convert."
         )
 

@@ -26,7 +26,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Branch = Literal["teacher", "student", "only"]
-Family = Literal["vit", "resnet", "lightly_resnet", "hf_resnet"]
+Family = Literal[
+    "vit", "hf_dinov2", "hf_dinov3", "resnet", "lightly_resnet", "hf_resnet"
+]
 
 #: Layers that wrappers put anywhere in a name (DataParallel, torch.compile, FSDP, checkpointing).
 _WRAPPERS: Final = frozenset(
@@ -40,7 +42,10 @@ _WRAPPERS: Final = frozenset(
 )
 #: Names under which frameworks keep a network: Lightning, DINO, lightly, transformers.
 _CONTAINERS: Final = frozenset(
-    {"state_dict", "model_state_dict", "model", "network", "net", "backbone", "resnet"}
+    {
+        *("state_dict", "model_state_dict", "model", "network", "net", "backbone"),
+        *("resnet", "dinov2", "dinov2_with_registers", "dinov3_vit"),
+    }
 )
 _BRANCHES: Final[Mapping[str, Branch]] = {
     "teacher": "teacher",
@@ -55,6 +60,8 @@ _PREFERENCE: Final[tuple[Branch, ...]] = ("teacher", "only", "student")
 #: The weight by which each layout is recognised.
 _ANCHORS: Final[Mapping[Family, str]] = {
     "vit": "patch_embed.proj.weight",
+    "hf_dinov2": "embeddings.patch_embeddings.projection.weight",
+    "hf_dinov3": "embeddings.patch_embeddings.weight",
     "resnet": "conv1.weight",
     "lightly_resnet": "0.weight",
     "hf_resnet": "embedder.embedder.convolution.weight",
@@ -79,7 +86,7 @@ class Located:
     ----------
     state : dict of str to ndarray
         Its tensors, by their names below `prefix`.
-    family : {"vit", "resnet", "lightly_resnet", "hf_resnet"}
+    family : {"vit", "hf_dinov2", "hf_dinov3", "resnet", "lightly_resnet", "hf_resnet"}
         Layout of the names.
     prefix : str
         Where it was, wrappers left out.
@@ -285,7 +292,7 @@ def locate_backbone(
         + (f" for branch={branch!r}" if branch else "")
         + f". Weights that look like one are at {places_seen}, and the first names are "
         f"{sorted(flat)[:3]}. Say where it is with prefix=; known layouts are ViT (timm, "
-        "DINOv2, DINOv3) and ResNet (torchvision, lightly, transformers)."
+        "DINOv2, DINOv3, the last two of transformers too) and ResNet (torchvision, lightly, transformers)."
     )
 
 

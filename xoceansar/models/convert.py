@@ -1,7 +1,7 @@
 """Foreign weights to bundles: every weight of the backbone is found, or nothing is converted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from xoceansar.models.checkpoint import (
     locate_backbone,
     read_checkpoint,
 )
-from xoceansar.models.layouts import patch_grid, to_timm
+from xoceansar.models.layouts import original_names, patch_grid, to_timm
 from xoceansar.models.spec import POOLINGS, BackboneSpec, Pooling
 from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import (
@@ -33,6 +33,8 @@ Array = npt.NDArray[Any]
 
 _FIRST_CONVOLUTION: Final[Mapping[Family, str]] = {
     "vit": "patch_embed.proj",
+    "hf_dinov2": "patch_embed.proj",
+    "hf_dinov3": "patch_embed.proj",
     "resnet": "conv1",
     "lightly_resnet": "conv1",
     "hf_resnet": "conv1",
@@ -126,12 +128,16 @@ def convert_checkpoint(
     A network of three channels that were fed the same image becomes one of one channel with the
     same output: its weights are summed over the channels, not averaged (`one_channel`).
     """
+    _check_request(size, pooling, prefix)
     flat = (
         flatten(source)
         if isinstance(source, Mapping)
         else read_checkpoint(Path(source))
     )
     found = locate_backbone(flat, branch=branch, prefix=prefix)
+    if found.family in ("hf_dinov2", "hf_dinov3"):
+        state = original_names(found.state)
+        found = replace(found, state=state, family="vit")
     patch_size = None
     if found.family == "vit":
         patch_size = int(found.state["patch_embed.proj.weight"].shape[-1])
@@ -157,6 +163,16 @@ def convert_checkpoint(
     return Conversion(
         backbone, state, found.branch, tuple(changes), found.others, mean, std
     )
+
+
+def _check_request(size: object, pooling: object, prefix: object) -> None:
+    for name, fits, needed, found in (
+        ("size", type(size) is int and size > 0, "a whole number above 0", size),
+        ("pooling", str(pooling) in POOLINGS, f"one of {list(POOLINGS)}", pooling),
+        ("prefix", prefix is None or isinstance(prefix, str), "text or None", prefix),
+    ):
+        if not fits:
+            raise BundleError(f"{name} must be {needed}; got {str(found)[:80]!r}.")
 
 
 def _check_numbers(state: Mapping[str, Array]) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from xoceansar.errors import WeightsMismatchError
 from xoceansar.models.checkpoint import Family
 
-__all__ = ["patch_grid", "to_timm"]
+__all__ = ["original_names", "patch_grid", "to_timm"]
 
 Array = npt.NDArray[Any]
 State = dict[str, Array]
@@ -29,6 +29,63 @@ _HF_RESNET: Final = (
     (r"shortcut\.convolution", "downsample.0"),
     (r"shortcut\.normalization", "downsample.1"),
 )
+#: DINOv2 and DINOv3 of transformers, by the names that their authors gave.
+_HF_VIT: Final = (
+    (r"^embeddings\.(cls_token|mask_token|register_tokens)$", r"\1"),
+    (r"^embeddings\.position_embeddings$", "pos_embed"),
+    (r"^embeddings\.patch_embeddings\.(projection\.)?", "patch_embed.proj."),
+    (r"^layernorm\.", "norm."),
+    (r"^(encoder\.)?layer\.(\d+)\.", r"blocks.\2."),
+    (r"\.layer_scale(\d)\.lambda1$", r".ls\1.gamma"),
+    (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
+    (r"\.attention\.(attention\.)?(query|q_proj)\.", ".attn.q."),
+    (r"\.attention\.(attention\.)?(key|k_proj)\.", ".attn.k."),
+    (r"\.attention\.(attention\.)?(value|v_proj)\.", ".attn.v."),
+    (r"\.mlp\.weights_in\.", ".mlp.w12."),
+    (r"\.mlp\.weights_out\.", ".mlp.w3."),
+    (r"\.mlp\.gate_proj\.", ".mlp.w1."),
+)
+#: Names of the other layers of an MLP, gated or not.
+_HF_MLP: Final = {True: ("w2", "w3"), False: ("fc1", "fc2")}
+
+
+def original_names(state: Mapping[str, Array]) -> State:
+    """Give a ViT of transformers the names of DINOv2 and DINOv3.
+
+    Parameters
+    ----------
+    state : mapping of str to ndarray
+        Of ``Dinov2Model``, ``Dinov2WithRegistersModel`` or ``DINOv3ViTModel``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Query, key and value joined; a bias that only some of them have is zero for the others.
+    """
+    gated = any(".mlp.gate_proj." in name for name in state)
+    up, down = _HF_MLP[gated]
+    renames = (
+        *_HF_VIT,
+        (r"\.mlp\.up_proj\.", f".mlp.{up}."),
+        (r"\.mlp\.down_proj\.", f".mlp.{down}."),
+    )
+    out: State = {}
+    for original, value in state.items():
+        name = original
+        for pattern, new in renames:
+            name = re.sub(pattern, new, name)
+        if not name.startswith("rope_embeddings."):
+            out[name] = value
+    for name in [n for n in out if n.endswith(".attn.q.weight")]:
+        block = name.removesuffix("q.weight")
+        for kind in ("weight", "bias"):
+            parts = [out.pop(f"{block}{part}.{kind}", None) for part in "qkv"]
+            known = [part for part in parts if part is not None]
+            if known:
+                none = np.zeros_like(known[0])
+                joined = [none if part is None else part for part in parts]
+                out[f"{block}qkv.{kind}"] = np.concatenate(joined)
+    return out
 
 
 def to_timm(
@@ -40,7 +97,7 @@ def to_timm(
     ----------
     state : mapping of str to ndarray
         Weights of the backbone, by their names there.
-    family : {"vit", "resnet", "lightly_resnet", "hf_resnet"}
+    family : {"vit", "hf_dinov2", "hf_dinov3", "resnet", "lightly_resnet", "hf_resnet"}
         Layout of those names.
     own : mapping of str to ndarray
         Weights of the timm network.

@@ -191,7 +191,7 @@ def read_config(folder: Path) -> ModelHandle:
     data = _read_json(folder)
     try:
         return _parse(data, folder)
-    except BundleError as error:
+    except (BundleError, TypeError, ValueError) as error:
         raise BundleError(f"{path}: {error}") from error
 
 

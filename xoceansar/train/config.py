@@ -258,7 +258,10 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "value_error":
         return message.removeprefix("Value error, ")
     needed = message.removeprefix("Input should ")
-    got = repr(error["input"])
+    try:
+        got = repr(error["input"])
+    except ValueError:  # more digits than Python writes
+        got = "a number of thousands of digits"
     got = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
     if needed == message:
         return f"{where or 'the file'}: {message}; got {got}."
