@@ -104,10 +104,10 @@ class Probe:
             cache_bytes=int(config.data.cache_gib * 2**30),
         )
         self._truth = probe_targets(ds)
-        self._require_enough(len(self._pool.rows))
         self._groups = ds["product"].values if "product" in ds.variables else None
         self._neighbours = config.watch.neighbours
         self._pooling = config.backbone.pooling
+        self._require_enough(len(self._pool.rows))
 
     def scores(self, learner: Learner) -> dict[str, float]:
         """Score the teacher.
