@@ -209,3 +209,9 @@ def test_a_process_without_this_library_reads_it(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == pytest.approx(float(result().swh.sum()))
+
+
+def test_a_time_keeps_no_attributes_of_its_encoding(tmp_path):
+    time = ("vignette", np.array(["2021-04-03"], "M8[ns]"), {"units": "degrees_east"})
+    back = xr.open_zarr(to_zarr(xr.Dataset({"time": time}), tmp_path / "a.zarr"))
+    assert back.time.values[0] == np.datetime64("2021-04-03")

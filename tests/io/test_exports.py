@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from xoceansar.conventions import annotate, class_attrs, quality_attrs
-from xoceansar.errors import OceansarError, ProductError
+from xoceansar.errors import DimensionError, OceansarError, ProductError, UnitsError
 
 
 def make(name, dims, values, **attrs):
@@ -347,3 +347,22 @@ class TestGeo:
         none.oceansar.to_geoparquet(tmp_path / "b.parquet")
         with pytest.raises(ProductError, match="exists already"):
             none.oceansar.to_geojson(path)
+
+
+@pytest.mark.parametrize("name", ["corner_longitude", "longitude", "latitude"])
+def test_places_that_are_no_numbers_are_said(results, tmp_path, name):
+    pytest.importorskip("geopandas")
+    far = xr.full_like(results[name], "far", dtype=object)
+    with pytest.raises(UnitsError, match="must be numbers"):
+        results.assign_coords({name: far}).oceansar.to_geojson(tmp_path / "a.geojson")
+
+
+def test_arrays_along_other_dims_than_they_should_are_said(results, tmp_path):
+    pytest.importorskip("geopandas")
+    wide = results.assign(embedding_vector=results.embedding_vector.expand_dims(x=2))
+    with pytest.raises(DimensionError, match="embedding_vector must lie along"):
+        wide.oceansar.to_geoparquet(tmp_path / "a.parquet")
+    turned = results.transpose(..., "vignette")
+    one = json.loads(results.oceansar.to_geojson(tmp_path / "a.geojson").read_text())
+    two = json.loads(turned.oceansar.to_geojson(tmp_path / "b.geojson").read_text())
+    assert one["features"] == two["features"]

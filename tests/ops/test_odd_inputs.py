@@ -143,3 +143,31 @@ def test_places_that_are_no_numbers(read):
             ops.select(given, region=(-40, 0, 0, 40))
     given = read.assign_coords(latitude=read.latitude.astype(str))
     assert ops.select(given, region=(-40, 0, 0, 40)).sizes == ops.select(read, region=(-40, 0, 0, 40)).sizes  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["longitude", "latitude"])
+def test_places_of_a_reference_that_are_no_numbers(read, name):
+    reference = read[["sigma0"]].mean(("line", "sample"))
+    for written in (reference[name].astype(str), reference[name]):
+        given = reference.assign_coords({name: written})
+        assert (collocate(read, given).collocation_distance < 1).all()
+    with pytest.raises(errors.UnitsError, match=f"{name} must be numbers"):
+        collocate(read, reference.assign_coords({name: ("vignette", ["far"] * 6)}))
+
+
+def test_noise_that_is_no_number(read):
+    given = read.assign(nesz=("vignette", ["low"] * 6))
+    with pytest.raises(errors.UnitsError, match="nesz must be linear numbers"):
+        ops.to_vv(given)
+
+
+@pytest.mark.parametrize("cell", ["2", None, [2.0], np.nan, -1, 0])
+def test_cells_that_are_no_degrees(read, cell):
+    results = read.assign(swh=("vignette", np.arange(6.0)))
+    with pytest.raises(errors.DimensionError, match="cell="):
+        ops.grid(results, "swh", cell=cell)
+
+
+def test_vectors_along_another_dim_are_described_as_any_variable(read):
+    ds = xr.Dataset({"embedding_vector": (("vignette", "width"), np.zeros((6, 3)))})
+    assert "oceansar" in repr(ds.assign_coords(read.time.coords).oceansar)

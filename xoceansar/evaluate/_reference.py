@@ -19,6 +19,7 @@ import xarray as xr
 
 from xoceansar._attributes import attribute_text
 from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.ops.layout import degrees_of
 
 __all__ = [
     "NAT",
@@ -156,6 +157,8 @@ def understand(reference: xr.Dataset) -> Reference:
         If longitude, latitude or time is not found, or several are.
     DimensionError
         If their dims are those of no kind.
+    UnitsError
+        If the places are no numbers.
     """
     names = tuple(_find(reference, quantity) for quantity in _NAMES)
     ds = _plain(reference, names)
@@ -175,8 +178,8 @@ def understand(reference: xr.Dataset) -> Reference:
         place_dims=place_dims,
         time_dims=time_dims,
         shape=lon.shape,
-        longitude=np.asarray(lon.values, float).ravel(),
-        latitude=np.asarray(lat.values, float).ravel(),
+        longitude=degrees_of(lon).ravel(),
+        latitude=degrees_of(lat).ravel(),
         times=nanoseconds(np.atleast_1d(time.values).ravel(), "reference"),
     )
 

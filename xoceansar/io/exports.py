@@ -8,18 +8,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._paths import local_target
 from xoceansar.conventions import EMBEDDING, VIGNETTE
-from xoceansar.errors import ProductError
+from xoceansar.errors import DimensionError, ProductError, UnitsError
 from xoceansar.io.geo import to_geodataframe
 from xoceansar.io.tables import DETECTION, plain, to_table, with_names_of_flags
+from xoceansar.ops.layout import degrees_of
 
 __all__ = ["draft_of", "to_csv", "to_geojson", "to_geoparquet"]
 
+_CORNER: Final = "corner"
 _CORNERS: Final = ("corner_longitude", "corner_latitude")
 #: Decimals of a degree in GeoJSON: 1 cm.
 _DECIMALS: Final = 7
@@ -68,8 +71,8 @@ def to_geoparquet(
         table = to_geodataframe(with_names_of_flags(ds))
         vectors = ds.get("embedding_vector")
         if embedding and vectors is not None and DETECTION not in ds.dims:
-            rows = vectors.transpose(VIGNETTE, EMBEDDING)[_placed(ds)]
-            table["embedding_vector"] = list(np.asarray(rows.values, np.float32))
+            rows = _rows(vectors, EMBEDDING)[_placed(ds)]
+            table["embedding_vector"] = list(rows.astype(np.float32))
         _in_utc(table).to_parquet(draft, compression="zstd")
     return Path(path).expanduser()
 
@@ -110,7 +113,7 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     with draft_of(path, overwrite=overwrite) as draft:
         table = to_geodataframe(with_names_of_flags(ds))
         if DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
-            corners = [np.asarray(ds[name].values, float) for name in _CORNERS]
+            corners = [_rows(ds[name], _CORNER) for name in _CORNERS]
             rings = np.stack(corners, axis=-1)[_placed(ds)]
             table = table.set_geometry(
                 [_outline(ring) for ring in rings], crs=table.crs
@@ -219,8 +222,23 @@ def _in_utc(table: pd.DataFrame) -> pd.DataFrame:
 
 def _placed(ds: xr.Dataset) -> Any:
     """Vignettes that `to_geodataframe` keeps."""
-    longitude, latitude = ds["longitude"].values, ds["latitude"].values
-    return np.flatnonzero(np.isfinite(longitude) & np.isfinite(latitude))
+    places = [degrees_of(ds[name]) for name in ("longitude", "latitude")]
+    return np.flatnonzero(np.isfinite(places).all(axis=0))
+
+
+def _rows(array: xr.DataArray, dim: str) -> npt.NDArray[np.float64]:
+    """Numbers (vignette, `dim`) of an array, whatever the order of its dims."""
+    if set(array.dims) != {VIGNETTE, dim}:
+        raise DimensionError(
+            f"{array.name} must lie along ({VIGNETTE}, {dim}); it lies along {array.dims}. "
+            f"Leave it out with ds.drop_vars({array.name!r}), or take one of the others."
+        )
+    try:
+        return np.asarray(array.transpose(VIGNETTE, dim).values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnitsError(
+            f"{array.name} must be numbers; it is of {array.dtype} ({error})."
+        ) from error
 
 
 def _outline(corners: Any) -> Any:

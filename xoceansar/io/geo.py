@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._optional import require
-from xoceansar.errors import MissingVariableError
+from xoceansar.errors import MissingVariableError, UnitsError
 from xoceansar.io.tables import rows_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
         If there is no dim ``vignette``.
     MissingVariableError
         If the rows have no longitude and latitude.
+    UnitsError
+        If these are no numbers.
     MissingDependencyError
         If geopandas is not installed.
 
@@ -56,6 +58,13 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
             f"rows get their place from {list(_PLACE)}; {absent} are absent. Found "
             f"{sorted(map(str, ds.variables))}."
         )
+    try:
+        table = table.astype(dict.fromkeys(_PLACE, np.float64))
+    except (TypeError, ValueError) as error:
+        raise UnitsError(
+            f"{list(_PLACE)} must be numbers in degrees ({error}). Convert them, as "
+            "ds.assign_coords(longitude=ds.longitude.astype(float))."
+        ) from error
     there = np.isfinite(table[list(_PLACE)]).all(axis=1)
     table = table.iloc[np.flatnonzero(there)].reset_index(drop=True)
     if (table["longitude"].abs() > 180).any():

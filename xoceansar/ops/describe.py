@@ -46,7 +46,7 @@ def describe(obj: XarrayObject) -> str:
     """
     lines = [f"<oceansar on {type(obj).__name__}>"]
     embedding = find_embedding(obj)
-    if embedding is not None:
+    if embedding is not None and EMBEDDING in embedding.dims:
         lines.append(
             f"  embedding    {embedding.sizes[EMBEDDING]} values for each of "
             f"{_count(embedding, (EMBEDDING,))} vignettes, by model "

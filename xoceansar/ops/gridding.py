@@ -318,7 +318,8 @@ def _check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> No
 
 
 def _cells(cell: float) -> CellGrid:
-    rows = 180 / cell if cell > 0 else 0.0
+    number = isinstance(cell, int | float | np.number)
+    rows = 180 / cell if number and cell > 0 else 0.0
     if not 1 <= rows <= 18_000 or abs(rows - round(rows)) > 1e-6 * rows:
         near = 180 / max(round(rows), 1) if 1 <= rows <= 18_000 else 2.0
         raise DimensionError(

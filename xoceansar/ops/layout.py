@@ -32,6 +32,7 @@ __all__ = [
     "centre_incidence",
     "check_images",
     "chunk_like",
+    "degrees_of",
     "find_embedding",
     "find_images",
     "in_one_chunk",
@@ -278,6 +279,32 @@ def numbers_of(data: xr.DataArray, name: str) -> xr.DataArray:
                 f"{name} must be numbers in degrees; it is of {angle.dtype} ({error})."
             ) from error
     return angle if turn == 360.0 else angle * (360.0 / turn)
+
+
+def degrees_of(values: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Return longitudes or latitudes as numbers.
+
+    Parameters
+    ----------
+    values : DataArray
+        Numbers, or texts of them.
+
+    Returns
+    -------
+    ndarray of float64
+        Loaded.
+
+    Raises
+    ------
+    UnitsError
+        If they are no numbers.
+    """
+    try:
+        return np.asarray(values.values.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise UnitsError(
+            f"{values.name} must be numbers in degrees; it is of {values.dtype} ({error})."
+        ) from error
 
 
 def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar.conventions import annotate, product_attrs
-from xoceansar.errors import DomainError, MissingVariableError
+from xoceansar.errors import DomainError, MissingVariableError, UnitsError
 from xoceansar.ops.layout import find_images, numbers_of
 from xoceansar.sar.polarisation import REFERENCE, polarisation_ratio
 from xoceansar.texts import plain_texts
@@ -33,6 +33,8 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
         If the polarisation or the incidence is absent.
     DomainError
         If the images are in dB.
+    UnitsError
+        If sigma0 or the noise are no numbers.
 
     Notes
     -----
@@ -53,6 +55,11 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
             raise MissingVariableError(
                 f"to_vv needs the coordinate {name!r}; found {sorted(map(str, images.coords))}."
             )
+    if "nesz" in ds and ds["nesz"].dtype.kind not in "iuf":
+        raise UnitsError(
+            f"nesz must be linear numbers; it is of {ds['nesz'].dtype}. Convert it, or leave it "
+            "out: ds.drop_vars('nesz')."
+        )
     measured = images["polarisation"].reset_coords(drop=True)
     texts = plain_texts(measured)
     horizontal = texts == "HH"

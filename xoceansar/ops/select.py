@@ -13,6 +13,7 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.along import vignette_dim
+from xoceansar.ops.layout import degrees_of
 from xoceansar.texts import has_texts, text_values
 
 __all__ = ["select"]
@@ -252,15 +253,6 @@ def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Arr
             f"that rise; got {region!r}."
         )
     width = 360.0 if east - west >= 360 else (east - west) % 360
-    across = (_degrees(longitude) - west + _ROUNDING) % 360
-    lat = _degrees(latitude)
+    across = (degrees_of(longitude) - west + _ROUNDING) % 360
+    lat = degrees_of(latitude)
     return (across <= width + 2 * _ROUNDING) & (lat >= south) & (lat <= north)
-
-
-def _degrees(values: xr.DataArray) -> Array:
-    try:
-        return np.asarray(values.values.astype(float))
-    except (TypeError, ValueError) as error:
-        raise OceansarError(
-            f"{values.name} must be numbers in degrees; it is of {values.dtype} ({error})."
-        ) from error
