@@ -1,38 +1,67 @@
 # %% [markdown]
 # # From an archive to a global map
 #
-# A year of results becomes a map of each season, and of what lies along a pass.
+# Products become one store of results, and a year of results a map of each season.
 #
-# There is no archive to download, so one is simulated: forty passes of twelve vignettes, with their true wave heights in
-# place of retrieved ones. A simulated place says nothing about its sea, so **the map below shows how it is made,
-# and not an ocean**: waves are as high at the equator as in the storm belts.
+# There is no archive to download, so everything is simulated: **the maps below show how they are made, and not an
+# ocean**.
 
 # %%
 import tempfile
+from pathlib import Path
 
 import xarray as xr
 
 import xoceansar as xos
 
+folder = Path(tempfile.mkdtemp())
+for day in (3, 4):
+    xos.simulate.write_safe(
+        folder / "products",
+        n=2,
+        seed=day,
+        scale=0.7,
+        start=f"2021-04-{day:02d}T08:30:25",
+        orbit=26300 + 15 * day,
+        datatake=205000 + day,
+    )
+
+# %% [markdown]
+# ## From products to a store
+#
+# `process` opens each product, runs the network once over its vignettes and appends the results to one Zarr store. Stopped anywhere, the
+# same line goes on; run again, it adds what is new. Here in this process; without `scheduler`, on all processors, and with a
+# `distributed.Client` on a cluster.
+
+# %%
+report = xos.process(
+    folder / "products",
+    folder / "results.zarr",
+    outputs=["swh", "wind", "ocean_class"],
+    scheduler="synchronous",
+)
+report
+
+# %%
+xr.open_zarr(folder / "results.zarr")
+
+# %% [markdown]
+# ## A year of it
+#
+# Two products make no map. Forty passes of twelve simulated vignettes, with their true wave heights in place of
+# retrieved ones, stand for the rest: waves are as high at the equator as in the storm belts.
+
+# %%
 parts = [xos.simulate.vignettes(12, seed=s, shape=(48, 48)) for s in range(40)]
-archive = xr.concat(
+year = xr.concat(
     [part.drop_dims(["line", "sample"], errors="ignore") for part in parts],
     "vignette",
     data_vars="minimal",
     coords="minimal",
     compat="override",
 )
-archive[["swh", "wind_speed", "ocean_class", "iceberg_count"]]
-
-# %% [markdown]
-# ## Store
-#
-# One Zarr store, with fixed encodings; plain `xr.open_zarr` reads it, lazily.
-
-# %%
-store = tempfile.mkdtemp() + "/results.zarr"
-xos.to_zarr(archive[["swh", "wind_speed", "ocean_class"]], store)
-ds = xr.open_zarr(store)
+xos.to_zarr(year[["swh", "wind_speed", "ocean_class"]], folder / "year.zarr")
+ds = xr.open_zarr(folder / "year.zarr")
 ds
 
 # %% [markdown]

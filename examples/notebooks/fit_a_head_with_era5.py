@@ -16,8 +16,9 @@ import xarray as xr
 import xoceansar as xos
 from xoceansar.train import fit
 
-PASSES, EACH = 10, 4
-parts = [xos.simulate.vignettes(EACH, seed=seed) for seed in range(PASSES)]
+PASSES, EACH = 40, 6
+SHAPE = (256, 256)  # 12.8 km, what the model sees
+parts = [xos.simulate.vignettes(EACH, seed=seed, shape=SHAPE) for seed in range(PASSES)]
 ds = xr.concat(parts, "vignette", data_vars="minimal", coords="minimal")
 ds.oceansar
 
@@ -79,13 +80,17 @@ result = fit(embedding, good, head="linear")  # the truth is matched by vignette
 result
 
 # %% [markdown]
-# Forty vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
-#
+# 240 vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
+
+# %%
+result.validation.plot.scatter(x="truth", y="predicted")
+
+# %% [markdown]
 # ## Use
 #
 # The head goes into a bundle of its own, which every method takes as `model=`.
 
 # %%
 model = result.write(tempfile.mkdtemp() + "/my-model")
-new = xos.simulate.vignettes(3, seed=99)
+new = xos.simulate.vignettes(3, seed=99, shape=SHAPE)
 new.oceansar.swh(model=model).compute()

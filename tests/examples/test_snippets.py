@@ -1,0 +1,194 @@
+"""Every code block of README and docs runs as printed, page by page, from top to bottom.
+
+A page's blocks share one namespace that starts empty. Shell blocks go through the command line of
+the library; what installs, and what runs for hours, is only looked up.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.examples import world
+
+sybil = pytest.importorskip("sybil")
+pytest.importorskip("moto.server")
+
+PAGES = [world.ROOT / "README.md", *sorted((world.ROOT / "docs").glob("*.md"))]
+#: Commands that are not run: the file or target they name must be there.
+LOOKED_UP = ("pip", "python", "make", "torchrun", "pytest", "git", "cd", "conda")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """All files that the pages name; not to be changed."""
+    if os.environ.get("DEVW"):
+        return Path(os.environ["DEVW"])
+    return world.build(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def bucket(made):
+    """Serve ``s3://bucket`` on this machine, and return what makes clients find it."""
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    options = {"endpoint_url": environment["AWS_ENDPOINT_URL"], "key": "test", "secret": "test"}  # fmt: skip
+    s3 = s3fs.S3FileSystem(**options)
+    s3.mkdir("bucket")
+    product = next((made / "archive" / "2021").glob("*.SAFE"))
+    s3.put(str(product), f"bucket/wv/{product.name}", recursive=True)
+    yield environment
+    server.stop()
+
+
+@pytest.fixture
+def folder(made, bucket, tmp_path, monkeypatch):
+    """Stand in a copy of the world, with stand-ins for what this machine has not."""
+    import distributed
+
+    copied = tmp_path / "world"
+    shutil.copytree(made, copied, symlinks=True, copy_function=os.link)
+    monkeypatch.chdir(copied)
+    for name, value in {**bucket, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    import xsar
+
+    monkeypatch.setattr(xsar, "Sentinel1Dataset", world.stand_in_for_xsar())
+    for module, cluster in (
+        ("dask_jobqueue", "SLURMCluster"),
+        ("dask_cuda", "LocalCUDACluster"),
+    ):
+        stand_in = ModuleType(module)
+
+        class Cluster(distributed.LocalCluster):
+            """One worker in this process, whatever is asked for."""
+
+            def __init__(self, **asked_for):
+                super().__init__(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)  # fmt: skip
+
+        setattr(stand_in, cluster, Cluster)
+        monkeypatch.setitem(sys.modules, module, stand_in)
+    return copied
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Make what takes hours short, and let a name on the Hub stand for a local bundle."""
+    import huggingface_hub
+
+    from xoceansar import simulate, train
+    from xoceansar.processing import run
+    from xoceansar.train import config
+
+    load, simulated, fit_detector = (
+        config.load_config,
+        simulate.vignettes,
+        train.fit_detector,
+    )
+
+    def shortened(name, *args, **kwargs):
+        config = load("two-cores" if name in ("one-gpu", "paper") else name)
+        return config.with_steps(2)
+
+    def few(n, *args, **kwargs):
+        return simulated(min(n, 24), *args, **kwargs)
+
+    def briefly(*args, **kwargs):
+        recipe = train.DetectorRecipe(steps=4)
+        return fit_detector(*args, **{"recipe": recipe, **kwargs})
+
+    outcomes = run.outcomes
+
+    def in_this_process(units, task, scheduler, workers):
+        return outcomes(units, task, scheduler or "synchronous", workers)
+
+    monkeypatch.setattr(config, "load_config", shortened)
+    monkeypatch.setattr(run, "outcomes", in_this_process)
+    monkeypatch.setattr(simulate, "vignettes", few)
+    monkeypatch.setattr(train, "fit_detector", briefly)
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda *a, **k: "path/to/bundle"
+    )
+
+
+def run_shell(example):
+    """Run the lines of a shell block that call the library; look the others up."""
+    from xoceansar.cli import app
+
+    runner = CliRunner(env={"COLUMNS": "160", "TERM": "dumb"})
+    for line in joined_lines(example.parsed):
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        if words[0] == "xoceansar":
+            done = runner.invoke(app, words[1:])
+            assert done.exit_code == 0, f"{line}\n{done.output}\n{done.stderr}"
+        elif words[0] == "for":
+            return
+        else:
+            assert words[0] in LOOKED_UP, f"nothing is known of `{line}`"
+            for word in words[1:]:
+                if word.endswith(".py"):
+                    assert (world.ROOT / word).exists(), line
+
+
+def joined_lines(text):
+    """Return lines, those that end in a backslash with the next."""
+    return text.replace("\\\n", " ").splitlines()
+
+
+def parse(page):
+    """Return the code blocks of a page, in order."""
+    from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+    parsers = [PythonCodeBlockParser()]
+    parsers += [CodeBlockParser(language="sh", evaluator=run_shell)]
+    return sybil.Sybil(parsers=parsers, path=str(world.ROOT)).parse(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_blocks_of_a_page_run(page, folder, short_runs):
+    from matplotlib import pyplot
+
+    document = parse(page)
+    document.namespace["__name__"] = "__main__"
+    for example in document.examples():
+        example.evaluate()
+        pyplot.close("all")
+
+
+def test_blocks_are_of_a_language_that_is_run():
+    for page in PAGES:
+        fences = [line for line in page.read_text().splitlines() if line[:3] == "```"]
+        languages = {line[3:].strip() for line in fences[::2]}
+        assert languages <= {"python", "sh", "toml", "text"}, page.name
+
+
+def test_paths_of_pages_are_there():
+    """Links between pages, and to scripts, name files."""
+    import re
+
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
+            assert Path(page.parent, target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,208 @@
+"""A folder that holds, in small, every file that README and docs name: what their snippets run in.
+
+Names in the snippets are those of a reader's own files. Nothing is put into the snippets' namespace: a
+page must define what it uses.
+"""
+
+import importlib.util
+import shutil
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+import xarray as xr
+
+import xoceansar as xos
+from tests.io.test_ocn import write as write_ocn_file
+from tests.io.test_tengeop import CLASS_CODES, CLOCK, pixels, write_table
+from tests.io.test_tengeop import stem as tengeop_stem
+from tests.io.test_tengeop import write as write_picture
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = "S1A_WV_SLC__1SSV_....SAFE"
+
+
+def script(name: str) -> ModuleType:
+    """Load a script of examples/ as a module."""
+    path = ROOT / "examples" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"example_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def labelled(passes: int, first: int, each: int = 4) -> xr.Dataset:
+    """Return simulated vignettes of some orbit passes, with their truth."""
+    parts = [
+        xos.simulate.vignettes(each, seed=first + i, shape=(384, 384))
+        for i in range(passes)
+    ]
+    joined = xr.concat(parts, "vignette", data_vars="minimal", coords="minimal")
+    return joined.drop_vars("nesz")
+
+
+def era5(ds: xr.Dataset) -> xr.Dataset:
+    """Return wave and wind fields, hourly around each vignette, in the layout of ERA5."""
+    hours = np.unique(ds.time.dt.round("h").values)
+    lat, lon = np.arange(90, -90.5, -2.0), np.arange(0, 360, 2.0)
+    shape = (hours.size, lat.size, lon.size)
+    fields = {"swh": (2.0, "m"), "u10": (6.0, "m s**-1"), "v10": (3.0, "m s**-1")}
+    return xr.Dataset(
+        {
+            name: (
+                ("valid_time", "latitude", "longitude"),
+                np.full(shape, value, np.float32),
+                {"units": units},
+            )
+            for name, (value, units) in fields.items()
+        },
+        {"valid_time": hours, "latitude": lat, "longitude": lon},
+    )
+
+
+def track(ds: xr.Dataset) -> xr.Dataset:
+    """Return an altimeter that follows the vignettes ten minutes later."""
+    return xr.Dataset(
+        {"swh": ("time", np.full(ds.sizes["vignette"], 2.5), {"units": "m"})},
+        {
+            "time": ds.time.values + np.timedelta64(10, "m"),
+            "latitude": ("time", ds.latitude.values),
+            "longitude": ("time", ds.longitude.values),
+        },
+    )
+
+
+def buoys(ds: xr.Dataset) -> xr.Dataset:
+    """Return a buoy under each vignette, with an hour of values around each."""
+    n = ds.sizes["vignette"]
+    times = ds.time.values[0] + np.arange(-3, 4) * np.timedelta64(10, "m")
+    values = {"wind_speed": (7.0, "m s-1"), "pressure": (1013.0, "hPa")}
+    return xr.Dataset(
+        {
+            name: (("station", "time"), np.full((n, times.size), value), {"units": u})
+            for name, (value, u) in values.items()
+        },
+        {
+            "time": times,
+            "longitude": ("station", ds.longitude.values),
+            "latitude": ("station", ds.latitude.values),
+        },
+    )
+
+
+def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
+    """Return embeddings beside those of some vignettes, as of an archive with truth."""
+    embedding = ds.oceansar.embed().compute()
+    rng = np.random.default_rng(0)
+    parts = []
+    for i in range(times):
+        part = embedding + rng.normal(0, 0.05, embedding.shape).astype(np.float32)
+        part = part.assign_attrs(embedding.attrs).assign_coords(
+            product=("vignette", [f"{p}-{i}" for p in ds["product"].values]),
+            vignette_id=("vignette", [f"{v}-{i}" for v in ds.vignette_id.values]),
+        )  # fmt: skip
+        parts.append(part.to_dataset(name="embedding_vector").assign(swh=ds.swh))
+    return xr.concat(parts, "vignette", data_vars="minimal", coords="minimal", compat="override")
+
+
+def write_tengeop(folder: Path) -> None:
+    """Write the labels of TenGeoP, and ten of its pictures."""
+    folder.mkdir()
+    write_table(folder / "58683.txt")
+    for i, code in enumerate(CLASS_CODES):
+        (folder / code).mkdir()
+        name = tengeop_stem(i, "wv2" if i % 2 else "wv1", CLOCK[i])
+        write_picture(folder / code / f"{name}.png", pixels("wv2" if i % 2 else "wv1", i))
+
+
+def calibrated_tengeop(folder: Path) -> xr.Dataset:
+    """Return vignettes with sigma0 of the same names as the pictures."""
+    quick = xos.io.open_tengeop(folder)
+    ds = xos.simulate.vignettes(quick.sizes["vignette"], seed=5, shape=(384, 384))
+    keep = ds[["sigma0", "incidence"]].drop_vars("vignette_id")
+    return keep.assign_coords(vignette_id=("vignette", quick.vignette_id.values))
+
+
+def build(folder: Path) -> Path:
+    """Write every file that the pages name."""
+    product = xos.simulate.write_safe(folder / "made", n=4, seed=3, scale=0.95)
+    for name in (PRODUCT, "PRODUCT.SAFE"):
+        (folder / name).symlink_to(product)
+    ds = xos.open_wave_mode(product)
+    (folder / "archive" / "2021").mkdir(parents=True)
+    (folder / "2021" / "04").mkdir(parents=True)
+    small = [
+        xos.simulate.write_safe(
+            folder / "archive" / "2021",
+            n=2,
+            seed=day,
+            scale=0.2,
+            start=f"2021-04-{day:02d}T08:30:25.749829",
+            orbit=26300 + 15 * day,
+            datatake=day,
+        )
+        for day in (5, 6)
+    ]
+    for month, path in enumerate(small, start=4):
+        zip_product(path, folder / "2021" / "04")
+        (folder / "archive" / f"2021-{month:02d}").mkdir()
+        (folder / "archive" / f"2021-{month:02d}" / path.name).symlink_to(path)
+    (folder / "list.txt").write_text("\n".join(str(p) for p in small))
+    everything = labelled(10, first=100)
+    xos.to_zarr(everything, folder / "labelled.zarr")
+    xos.to_zarr(everything, folder / "train.zarr")
+    xos.to_zarr(labelled(4, first=200), folder / "test.zarr")
+    xos.to_zarr(many_embeddings(everything), folder / "known.zarr")
+    everything["swh"].reset_coords(drop=True).assign_coords(vignette_id=everything.vignette_id).to_netcdf(folder / "matched.nc")
+    buoys(ds).to_netcdf(folder / "buoys.nc")
+    shutil.copytree(xos.load_model().path, folder / "path" / "to" / "bundle")
+    (folder / "era5").mkdir()
+    era5(ds).to_netcdf(folder / "era5" / "2021-04.nc")
+    track(ds).to_netcdf(folder / "jason3.nc")
+    ocn = folder / "S1A_WV_OCN__2SSV_....SAFE"
+    write_ocn_file(ocn / "measurement")
+    (ocn / "manifest.safe").write_text("<xml/>")
+    write_tengeop(folder / "TenGeoP-SARwv")
+    xos.to_zarr(calibrated_tengeop(folder / "TenGeoP-SARwv"), folder / "2016.zarr")
+    xos.to_zarr(script("gallery").year(), folder / "results.zarr")
+    year = folder / "archive" / "2021"
+    xos.process(year, folder / "archive.zarr", scheduler="synchronous")
+    checkpoint(folder / "checkpoint.pth")
+    return folder
+
+
+def zip_product(product: Path, folder: Path) -> Path:
+    """Zip a product as it is distributed."""
+    path = folder / f"{product.stem}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(p for p in product.rglob("*") if p.is_file()):
+            archive.write(file, Path(product.name, file.relative_to(product)))
+    return path
+
+
+def checkpoint(path: Path) -> None:
+    """Write random weights of a ViT-S/16 as others keep them."""
+    import timm
+
+    torch.manual_seed(0)
+    network = timm.create_model("vit_small_patch16_224", img_size=256, num_classes=0)
+    torch.save(network.state_dict(), path)
+
+
+def stand_in_for_xsar() -> type:
+    """Return a Sentinel1Dataset that opens the simulated swath of the example."""
+    tree = script("wide_swath").simulated
+
+    class Sentinel1Dataset:
+        def __init__(self, path: str, **kwargs: object) -> None:
+            self.datatree = tree()
+
+        def add_high_resolution_variables(self) -> None:
+            """Have them already."""
+
+        def apply_calibration_and_denoising(self) -> None:
+            """Be calibrated already."""
+
+    return Sentinel1Dataset
