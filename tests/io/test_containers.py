@@ -15,7 +15,7 @@ from tests.io.conftest import SHAPE, Copy
 from tests.io.test_store import archive
 from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
-from xoceansar.errors import OceansarWarning, ProductError, VignetteError
+from xoceansar.errors import OceansarWarning, PathError, ProductError, VignetteError
 from xoceansar.io.product import discover, expand
 
 
