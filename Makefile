@@ -3,15 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-# torch's wheels for the CPU alone: .venv then takes 3 GB. `make demo UV_TORCH_BACKEND=auto` brings those
-# for the GPU that is found, with 4 GB of CUDA.
-export UV_TORCH_BACKEND ?= cpu
-
-# $(call install,FOLDER,PACKAGES). Where the index of these wheels cannot be reached, those of the registry
-# do, whatever their size. uv resolves with the override of pyproject.toml that keeps GDAL (declared by
-# xsar, never imported) out.
-install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet $(2) \
-	|| VIRTUAL_ENV=$(1) env -u UV_TORCH_BACKEND $(BIN)/uv pip install --quiet $(2)
+# $(call install,FOLDER,PACKAGES). uv resolves with the override of pyproject.toml that keeps GDAL (declared by
+# xsar, never imported) out. `make demo UV_TORCH_BACKEND=cpu` takes torch's wheels for the CPU alone, from
+# PyTorch's own index, and 4 GB less of disk.
+install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet $(2)
 
 .PHONY: demo test test-newest test-minimum test-all fuzz notebooks lint bench format clean
 
