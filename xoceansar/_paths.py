@@ -17,6 +17,7 @@ __all__ = [
     "path_text",
     "read_regular",
     "refuse_lost_slash",
+    "symbolic_links",
     "walk",
 ]
 
@@ -283,6 +284,32 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[st
             f"{len(closed)} folders below {root} cannot be read and are left out; the first is "
             f"{closed[0].filename} ({_reason(closed[0])}). Check their permissions."
         )
+
+
+def symbolic_links(folder: Path, depth: int | None = None) -> Iterator[Path]:
+    """Find symbolic links inside a folder, which itself may be one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; links are not followed.
+    depth : int, optional
+        Levels to look at; all where not given.
+
+    Yields
+    ------
+    Path
+        Each link.
+    """
+    try:
+        entries = list(os.scandir(folder))
+    except NotADirectoryError:
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            yield Path(entry.path)
+        elif depth != 1 and entry.is_dir(follow_symlinks=False):
+            yield from symbolic_links(Path(entry.path), depth and depth - 1)
 
 
 def _pseudo_devices() -> set[int]:

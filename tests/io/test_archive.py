@@ -13,7 +13,8 @@ import zarr
 
 from xoceansar import conventions
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io.archive import to_zarr
+from xoceansar.io.archive import open_archive, to_zarr
+from xoceansar.io.netcdf import to_netcdf
 
 N = 10
 
@@ -215,3 +216,49 @@ def test_a_time_keeps_no_attributes_of_its_encoding(tmp_path):
     time = ("vignette", np.array(["2021-04-03"], "M8[ns]"), {"units": "degrees_east"})
     back = xr.open_zarr(to_zarr(xr.Dataset({"time": time}), tmp_path / "a.zarr"))
     assert back.time.values[0] == np.datetime64("2021-04-03")
+
+
+def test_no_rows_go_through_every_format(tmp_path):
+    ds = result(4).isel(vignette=[])
+    stored = open_archive(to_zarr(ds, tmp_path / "empty.zarr"))
+    again = open_archive(to_zarr(stored, tmp_path / "again.zarr")).load()
+    file = xr.load_dataset(to_netcdf(stored, tmp_path / "empty.nc"))
+    for made in (stored.load(), again, file):
+        assert made.sizes["vignette"] == 0
+        assert set(made.variables) == set(ds.variables)
+        assert made.time.dtype == "datetime64[ns]"
+        assert made["class"].values.tolist() == ds["class"].values.tolist()
+
+
+def test_times_of_a_chunk_that_are_all_missing_go_to_netcdf(tmp_path):
+    time = np.array(["NaT", "NaT", "2021-04-03T08:30:25.749829"], "datetime64[ns]")
+    ds = xr.Dataset(coords={"time": ("vignette", time)})
+    for number, chunks in enumerate(({}, {"vignette": 2}, {"vignette": 1})):
+        path = to_netcdf(ds.chunk(chunks), tmp_path / f"{number}.nc")
+        back = xr.load_dataset(path).time
+        assert back.isnull().values.tolist() == [True, True, False]
+        assert abs(back.values[2] - time[2]) < np.timedelta64(100, "ns")
+        assert back.encoding["units"] == "seconds since 2014-01-01 00:00:00"
+
+
+@pytest.mark.parametrize("chunks", [None, 3])
+def test_chunks_have_checksums_and_are_all_there(tmp_path, chunks):
+    ds = result().assign(swh=("vignette", np.full(N, np.nan, np.float32)))
+    path = to_zarr(
+        ds if chunks is None else ds.chunk(vignette=chunks), tmp_path / "a.zarr"
+    )
+    for name, array in zarr.open_group(path, mode="r").arrays():
+        assert array.metadata.to_dict()["codecs"][-1] == {"name": "crc32c"}, name
+        assert array.nchunks_initialized == array.nchunks, name
+
+
+def test_what_open_archive_gives_is_what_xarray_gives(tmp_path):
+    path = to_zarr(result(20), tmp_path / "a.zarr")
+    made, expected = open_archive(path), xr.open_zarr(path)
+    for name, variable in expected.variables.items():
+        assert made[name].chunks == variable.chunks, name
+    xr.testing.assert_identical(made.load(), expected.load())
+    part = open_archive(path).isel(vignette=[7, 2, 2], line=slice(None, None, -5))
+    xr.testing.assert_identical(
+        part.load(), expected.isel(vignette=[7, 2, 2], line=slice(None, None, -5))
+    )

@@ -62,7 +62,7 @@ def write_at_url(
             try:
                 ready.to_zarr(
                     draft, zarr_format=3, consolidated=False, encoding=encoding,
-                    storage_options=access,
+                    storage_options=access, write_empty_chunks=True,
                 )  # fmt: skip
                 _consolidate(draft, access)
                 if there:

@@ -13,9 +13,10 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from xoceansar._paths import local_target, refuse_lost_slash
+from xoceansar._paths import local_target, refuse_lost_slash, symbolic_links
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
+from xoceansar.io._guarded import damaged, guarded
 from xoceansar.io._storable import stored_flags, with_plain_attributes
 from xoceansar.io._zarr_url import is_zarr_at, write_at_url
 from xoceansar.io.remote import (
@@ -28,13 +29,28 @@ from xoceansar.io.remote import (
 from xoceansar.io.repository import icechunk_errors, is_repository, open_repository
 from xoceansar.texts import has_texts, stored_texts
 
-__all__ = ["encode", "is_archive", "open_archive", "to_zarr"]
+__all__ = [
+    "WRITING",
+    "encode",
+    "is_archive",
+    "open_archive",
+    "to_zarr",
+]
 
 #: What a Zarr store has, of format 3 or 2.
 _ROOTS: Final = ("zarr.json", ".zgroup")
 _TIME_UNITS: Final = "nanoseconds since 1970-01-01"
 #: The integer that NaT is in memory.
 _NAT: Final = np.int64(np.iinfo(np.int64).min)
+#: Levels of folders where links are looked for: group, array, chunks.
+_LEVELS: Final = 3
+#: Attributes of the root of an archive: its settings, and how many rows of each group are
+#: committed. They are no other store's.
+SETTINGS: Final = "xoceansar_process"
+COUNTS: Final = {"": "xoceansar_rows", "units": "xoceansar_products"}
+#: How stores are written: a chunk whose values are all missing is written too, so that one that
+#: is not there was lost.
+WRITING: Final[dict[str, Any]] = {"zarr_format": 3, "write_empty_chunks": True}
 #: Uncompressed bytes of a Zarr chunk: eight vignettes of 384 x 384, or all of a result.
 _CHUNK_BYTES: Final = 5 << 20
 
@@ -97,18 +113,18 @@ def to_zarr(
     """
     if is_url(str(path)):
         _check_mode(mode)
-        ready, encoding = encode(_as_dataset(obj))
+        ready, encoding = _encoded_alone(obj)
         write_at_url(ready, encoding, str(path), mode=mode, options=storage_options)
         return str(path)
     target = local_target(path, "such a store")
     _check_target(target, mode)
-    ready, encoding = encode(_as_dataset(obj))
+    ready, encoding = _encoded_alone(obj)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
     ) as temporary:
         draft = Path(temporary, "store")
-        ready.to_zarr(draft, zarr_format=3, consolidated=False, encoding=encoding)
+        ready.to_zarr(draft, consolidated=False, encoding=encoding, **WRITING)
         _consolidate(draft)
         if target.exists():
             target.rename(Path(temporary, "replaced"))
@@ -161,25 +177,50 @@ def open_archive(
     target = str(path) if is_url(str(path)) else str(Path(path).expanduser())
     options = encode_options(storage_options)
     try:
-        with storage_errors():
-            there = is_repository(target, options)
-        if there:
-            repository = open_repository(target, options)
-            with icechunk_errors():
-                store = repository.readonly_session("main").store
-                ds: xr.Dataset = xr.open_zarr(store, group=group, consolidated=False)
-            return ds
-        access = with_limits(target, storage_options or {}) if is_url(target) else None
-        with storage_errors():
-            plain: xr.Dataset = xr.open_zarr(
-                target, group=group, storage_options=access
-            )
-        return plain
+        _refuse_links(target)
+        with icechunk_errors(), storage_errors():
+            lazy = _opened(target, options, group, storage_options)
+    except OceansarError:
+        raise
     except OSError as error:
         raise ProductError(
             f"{path} cannot be opened as an archive ({error}). Check the path, and the "
             "credentials; xoceansar.process makes archives."
         ) from error
+    except Exception as error:
+        raise damaged(target, "it", error) from error
+    rows = lazy.attrs.get(COUNTS[""])
+    if rows and not group and not lazy.variables:
+        raise ProductError(
+            f"{path} lists no variable, and {rows} rows were written to it: another program "
+            f"changed it. Try: xoceansar check {path} --mend"
+        )
+    return guarded(lazy, target)
+
+
+def _opened(
+    target: str, options: str, group: str | None, access: StorageOptions | None
+) -> xr.Dataset:
+    how: dict[str, Any] = {"group": group, "chunks": None}
+    if is_repository(target, options):
+        session = open_repository(target, options).readonly_session("main")
+        ds: xr.Dataset = xr.open_zarr(session.store, consolidated=False, **how)
+        return ds
+    remote = with_limits(target, access or {}) if is_url(target) else None
+    plain: xr.Dataset = xr.open_zarr(target, storage_options=remote, **how)
+    return plain
+
+
+def _refuse_links(target: str) -> None:
+    """Refuse arrays, or chunks of them, that are links to somewhere else."""
+    if is_url(target):
+        return
+    link = next(symbolic_links(Path(target), _LEVELS), None)
+    if link is not None:
+        raise ProductError(
+            f"{link} is a symbolic link, and an archive holds its own files only: what is read "
+            "there could be anything. Copy the archive with its files (cp -rL), if you trust it."
+        )
 
 
 def is_archive(path: str | Path) -> bool:
@@ -263,6 +304,16 @@ def _check_mode(mode: str) -> None:
         raise OceansarError(f"mode must be 'w-' or 'w'; got {mode!r}.")
 
 
+def _encoded_alone(
+    obj: xr.Dataset | xr.DataArray,
+) -> tuple[xr.Dataset, dict[Hashable, dict[str, Any]]]:
+    """Encode what is no archive of `process`, whatever it inherited from one."""
+    ready, encoding = encode(_as_dataset(obj))
+    for name in (SETTINGS, *COUNTS.values()):
+        ready.attrs.pop(name, None)
+    return ready, encoding
+
+
 def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
     if isinstance(obj, xr.Dataset):
         return obj
@@ -310,7 +361,9 @@ def _encoding(
     array: xr.DataArray, flag: np.generic | None, dim: str, rows: int | None
 ) -> dict[str, Any]:
     """Decide how a variable is stored."""
-    encoding: dict[str, Any] = {}
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    encoding: dict[str, Any] = {"compressors": (ZstdCodec(), Crc32cCodec())}
     if array.ndim:
         encoding["chunks"] = _chunks(array, dim, rows)
     fill: Any = flag
@@ -320,9 +373,14 @@ def _encoding(
         encoding["dtype"] = fill.dtype
     elif array.dtype.kind == "f":
         fill = array.dtype.type(np.nan)
+    # The first says what is missing; the second is what Zarr returns for a chunk that was lost.
     if fill is not None:
-        # The first says what is missing; the second is what Zarr returns where nothing was written.
         encoding |= {"_FillValue": fill, "fill_value": fill}
+    elif array.dtype.kind in "iu":
+        limits = np.iinfo(array.dtype)
+        # 0 would be a good quality, or a count; of flag masks, every flag is set
+        lost = limits.max if array.dtype.kind == "u" else limits.min
+        encoding["fill_value"] = array.dtype.type(lost)
     return encoding
 
 

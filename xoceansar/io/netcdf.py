@@ -19,6 +19,7 @@ __all__ = ["to_netcdf"]
 
 #: In float64 a second of the mission has 60 ns: the annotations' microseconds come back whole.
 _TIME_UNITS: Final = "seconds since 2014-01-01 00:00:00"
+_EPOCH: Final = np.datetime64("2014-01-01", "ns")
 #: CF's types before version 1.9 are signed and of at most 32 bits, and every reader knows them.
 _TYPES: Final = {
     "b1": "i1", "u1": "i2", "u2": "i4", "u4": "f8", "u8": "f8", "i8": "f8", "f2": "f4",
@@ -120,8 +121,10 @@ def _variable(
         return _times(variable, attrs)
     if has_texts(variable):
         # loaded, as xarray would, to find what the objects are
-        text = text_values(variable).astype(object)
-        return xr.Variable(variable.dims, text, attrs), {"dtype": str}
+        text = text_values(variable)
+        # of no objects xarray cannot find what they are
+        plain = text.astype(object if text.size else "U1")
+        return xr.Variable(variable.dims, plain, attrs), {"dtype": str}
     if kind == "b":
         attrs |= {"flag_values": np.array([0, 1]), "flag_meanings": "false true"}
         fill = np.int8(CLASS_FILL)
@@ -158,11 +161,14 @@ def _times(
             {**attrs, "units": "s"},
         )
         return seconds, {"dtype": "f8", "_FillValue": np.nan}
-    encoding = {"units": _TIME_UNITS, "calendar": "standard", "dtype": "f8"}
-    exact = variable.astype("datetime64[ns]")
-    return xr.Variable(variable.dims, exact.data, attrs), encoding | {
-        "_FillValue": np.nan
-    }
+    # not by xarray, which fails where a chunk holds no time
+    exact = variable.astype("datetime64[ns]").data
+    seconds = xr.Variable(
+        variable.dims,
+        (exact - _EPOCH) / np.timedelta64(1, "s"),
+        {**attrs, "units": _TIME_UNITS, "calendar": "standard"},
+    )
+    return seconds, {"dtype": "f8", "_FillValue": np.nan}
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:

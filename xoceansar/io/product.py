@@ -24,12 +24,12 @@ from xoceansar.io.names import (
 from xoceansar.io.remote import glob_url, is_url, open_remote_stores
 from xoceansar.io.store import MANIFEST, Store, open_stores
 
-__all__ = ["Paths", "Product", "VignetteFiles", "discover", "expand"]
+__all__ = ["MANIFEST_BYTES", "Paths", "Product", "VignetteFiles", "discover", "expand"]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 #: Bytes that a manifest may have: a real one has 2 kB for each vignette, of which there are 999 at most.
-_MANIFEST_BYTES: Final = 16 << 20
+MANIFEST_BYTES: Final = 16 << 20
 _IPF: Final = (
     "//*[local-name()='xmlData']/*[local-name()='processing']"
     "/*[local-name()='facility']/*[local-name()='software']/@version"
@@ -278,7 +278,7 @@ def discover(path: str, options: str = "{}") -> list[Product]:
 
 def _product(store: Store) -> Product:
     where = store.where(MANIFEST)
-    root = parse_xml(store.read(MANIFEST, _MANIFEST_BYTES), where)
+    root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), where)
     name = parse_product(store.name)
     mode = attribute(root, _MODE)[0].strip() or (name.mode if name else "")
     kind = attribute(root, _KIND)[0].strip() or (name.kind if name else "")
