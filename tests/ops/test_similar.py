@@ -197,3 +197,23 @@ def test_a_mask_selects_and_is_not_taken_for_positions(archive):
     for wrong in (True, wanted[:50], [True, 3], np.float64([1.0])):
         with pytest.raises(errors.OceansarError, match="a query is"):
             similar(archive, wrong)
+
+
+@pytest.mark.parametrize("rows", [60, 0])
+@pytest.mark.parametrize("queries", [4, 0])
+@pytest.mark.parametrize("lazy", ["archive", "query", "both", "none"])
+def test_loaded_and_lazy_whole_and_empty(archive, rows, queries, lazy):
+    text = archive.assign_coords(vignette_id=archive.vignette_id.astype(object))
+    part, query = text[:rows], archive[:queries]
+    expected = similar(part, query, k=3)
+    made = similar(
+        part.chunk(vignette=20) if lazy in ("archive", "both") else part,
+        query.chunk(vignette=2) if lazy in ("query", "both") else query,
+        k=3,
+    ).load()
+    xr.testing.assert_equal(made, expected)
+    assert made.sizes == {"query": queries, "neighbour": 3}
+    if rows and queries:
+        assert made["index"].values[:, 0].tolist() == [0, 1, 2, 3]
+    else:
+        assert (made["index"].values == -1).all()

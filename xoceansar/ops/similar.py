@@ -301,14 +301,15 @@ def _of_matches(rows: xr.DataArray, index: xr.DataArray) -> dict[str, xr.DataArr
         values = coordinate.reset_coords(drop=True)
         if values.dtype.kind in "biu":
             values = values.astype(np.float64)  # so that a missing match has no value
-        if (
-            not values.size
-        ):  # and no match: Dask applies nothing along a dim of length 0
+        if not values.size:
+            # and no match: Dask applies nothing along a dim of length 0
             none = np.full(index.shape, -1)
             taken[str(name)] = xr.DataArray(
                 _take(none, values.values), dims=index.dims, attrs=coordinate.attrs
             )
             continue
+        if index.chunks is not None:
+            values = values.chunk({VIGNETTE: -1})  # Dask cannot divide texts by itself
         matched: xr.DataArray = xr.apply_ufunc(
             _take,
             index,
