@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from xoceansar.io.ocn import open_ocn
     from xoceansar.io.wave_mode import open_wave_mode
     from xoceansar.models.bundle import load_model
+    from xoceansar.processing.check import check_archive
     from xoceansar.processing.run import process
 
 __all__ = [
     "__version__",
+    "check_archive",
     "evaluate",
     "load_model",
     "models",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "check_archive": "xoceansar.processing.check",
     "open_archive": "xoceansar.io.archive",
     "open_ocn": "xoceansar.io.ocn",
     "open_wave_mode": "xoceansar.io.wave_mode",

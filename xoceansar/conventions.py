@@ -468,6 +468,9 @@ VARIABLES: Final = _freeze(
             "flag_meanings": "done failed",
         },
         "failure_reason": {"long_name": "why the product could not be processed"},
+        "manifest_sha256": {
+            "long_name": "SHA-256 of the product's manifest, which tells it from every other"
+        },
         "processing_notes": {"long_name": "what to know about the product"},
         "processing_time": {
             "standard_name": "time",

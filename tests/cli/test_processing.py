@@ -122,3 +122,50 @@ def test_an_icechunk_archive_is_made_added_to_searched_and_exported(
     refused = run("process", product, "--to", to, "--store", "zarr", *arguments)
     assert refused.exit_code == 2
     assert "say icechunk" in refused.stderr.replace("\n", " ")
+
+
+def test_simulated_products_do_not_share_time_and_orbit(run, tmp_path, target):
+    for number, start in enumerate(("2021-04-03T08:30:25", "2021-05-03T08:30:25")):
+        done = run("simulate", tmp_path / "in", "--n", 2, "--scale", 0.17, "--seed", number,
+                   "--start", start, "--orbit", 26300 + number)  # fmt: skip
+        assert done.exit_code == 0, done.output
+    arguments = ("--outputs", "quality", "--scheduler", "synchronous")
+    done = run("process", tmp_path / "in", "--to", target, *arguments)
+    assert "2 products processed, 0 there already; 4 vignettes added" in done.stdout
+    assert "left out" not in done.stdout
+    made = xr.open_zarr(target)
+    assert sorted({str(t)[:10] for t in made.time.values}) == [
+        "2021-04-03",
+        "2021-05-03",
+    ]
+
+
+def test_products_that_are_given_again_are_counted(run, product, target, tmp_path):
+    shutil.copytree(product, tmp_path / "copy.SAFE")
+    arguments = ("--to", target, "--outputs", "quality", "--scheduler", "synchronous")
+    done = run("process", product, tmp_path / "copy.SAFE", *arguments)
+    assert "1 products processed" in done.stdout
+    assert "left out: 1 inputs that name a product again, 0 vignettes" in done.stdout
+
+
+def test_check_says_what_is_wrong_and_mends_it(run, product, target):
+    run("process", product, "--to", target, "--outputs", "quality", "--scheduler",
+        "synchronous")  # fmt: skip
+    whole = run("check", target)
+    assert whole.exit_code == 0, whole.output
+    assert "2 vignettes of 1 products\nNothing is wrong with it." in whole.stdout
+    (target / "quality" / "zarr.json").unlink()
+    found = run("check", target)
+    assert found.exit_code == 3
+    assert (
+        "can be mended, with --mend:\n  quality/zarr.json: it is missing"
+        in found.stdout
+    )
+    mended = run("check", target, "--mend")
+    assert mended.exit_code == 0
+    assert "mended:\n  quality/zarr.json" in mended.stdout
+    (target / "quality" / "c" / "0").write_bytes(b"x")
+    lost = run("check", target)
+    assert lost.exit_code == 3
+    assert "cannot be mended:\n  quality/c/0: the chunk is damaged" in lost.stdout
+    assert run("check", target / "nothing").exit_code == 2

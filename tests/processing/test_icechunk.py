@@ -194,7 +194,7 @@ def test_of_two_writers_the_one_that_succeeds_counts(
     second.commit([ours])
     assert [r.failure for r in read_records(str(path))] == failures
     assert stored(path).sizes.get("vignette", 0) == rows
-    assert second.latest["product-000"].failure == failures[-1]
+    assert second.latest.of(ours.unit).failure == failures[-1]
 
 
 def test_a_failure_that_is_tried_again_is_recorded_again_beside_another_writer(

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from xoceansar.errors import ProductError
-from xoceansar.processing.listing import Unit, list_units
+from xoceansar.processing import listing
+from xoceansar.processing.listing import Unit
 
 WV = "S1A_WV_SLC__1SSV_20210403T083025_20210403T083110_026300_032390_{:04X}"
+
+
+def list_units(*arguments):
+    return listing.list_units(*arguments)[0]
 
 
 @pytest.fixture

@@ -391,3 +391,73 @@ def test_each_gpu_has_one_worker(monkeypatch, devices, device, expected, tiny_mo
     specs = cluster._local_cluster(made, task, None, 100)
     pinned = [s["options"]["env"].get("CUDA_VISIBLE_DEVICES") for s in specs.values()]
     assert pinned == expected
+
+
+# Which product is which
+
+
+def copied(product, target):
+    return shutil.copytree(product, target)
+
+
+def test_a_product_is_itself_whatever_it_is_called(
+    products, path, tmp_path, monkeypatch
+):
+    xos.process(products[0], path, **PLAIN)
+    (tmp_path / "S1A_link.SAFE").symlink_to(products[0])
+    renamed = copied(products[0], tmp_path / "renamed.SAFE")
+    monkeypatch.chdir(products[0])
+    given = [".", "manifest.safe", tmp_path / "S1A_link.SAFE", renamed]
+    report = xos.process(given, path, **PLAIN)
+    assert (report.processed, report.skipped, report.duplicates) == (0, 1, 3)
+    assert plain(path).sizes["vignette"] == 2
+
+
+def test_another_product_of_the_same_name_is_another(
+    products, path, tmp_path, monkeypatch
+):
+    given = [
+        copied(product, tmp_path / str(number) / "product.SAFE")
+        for number, product in enumerate(products[:2])
+    ]
+    report = xos.process(given, path, **PLAIN)
+    assert (report.processed, report.vignettes, report.duplicates) == (2, 4, 0)
+    for number, product in enumerate(products):
+        monkeypatch.chdir(product)
+        target = path.with_name("dot.zarr")
+        report = xos.process("." if number % 2 else "manifest.safe", target, **PLAIN)
+        assert (report.processed, report.skipped) == (1, 0)
+    assert plain(target).sizes["vignette"] == 6
+    assert [r.product for r in read_records(str(target))] == [p.stem for p in products]
+
+
+def test_a_product_that_took_the_place_of_another_is_new(products, path, tmp_path):
+    current = tmp_path / "current.SAFE"
+    for number, product in enumerate(products[:2]):
+        shutil.rmtree(current, ignore_errors=True)
+        copied(product, current)
+        assert xos.process(current, path, **PLAIN).processed == 1, number
+    assert plain(path).sizes["vignette"] == 4
+
+
+def test_vignettes_that_are_left_out_are_said_and_counted(products, path, tmp_path):
+    other = copied(
+        products[0], tmp_path / products[0].name.replace("SLC__1SSV", "SLC__1SDV")
+    )
+    manifest = other / "manifest.safe"
+    manifest.write_bytes(manifest.read_bytes() + b"<!-- processed again -->")
+    with pytest.warns(
+        OceansarWarning, match="2 vignettes were left out.*repeated_count"
+    ):
+        report = xos.process([products[0], other], path, **PLAIN)
+    assert (report.processed, report.vignettes, report.repeated) == (2, 2, 2)
+
+
+def test_manifests_that_are_known_are_not_read_again(products, path, monkeypatch):
+    xos.process(products, path, **PLAIN)
+
+    def refuse(*args):
+        raise AssertionError("a manifest was read")
+
+    monkeypatch.setattr("xoceansar.processing.listing.open_stores", refuse)
+    assert xos.process(products, path, **PLAIN).skipped == 3

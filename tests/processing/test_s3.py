@@ -71,12 +71,12 @@ def test_a_manifest_and_a_pattern_name_products_too(bucket, access, products):
     manifest = f"{bucket}/{products[0].name}/manifest.safe"
     ds = xos.open_wave_mode(manifest, shape=SHAPE, storage_options=access)
     assert set(ds["product"].values) == {products[0].name}
-    found = list_units(f"{bucket}/2021/S1A_*", encode_options(access))
+    found, _ = list_units(f"{bucket}/2021/S1A_*", encode_options(access))
     assert [unit.name for unit in found] == [p.stem for p in products[1:]]
 
 
 def test_a_bucket_is_searched_at_any_depth(bucket, access, products):
-    found = list_units(bucket, encode_options(access))
+    found, _ = list_units(bucket, encode_options(access))
     assert [unit.name for unit in found] == [p.stem for p in products]
     assert all(is_url(unit.path) for unit in found)
 

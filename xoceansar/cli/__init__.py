@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | similar | export | map | simulate | fit | benchmark | experiment | pretrain | demo``.
+"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | similar | export | check | map | simulate | fit | benchmark | experiment | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -67,6 +67,7 @@ app.command("icebergs")(detection.icebergs)
 app.command("collocate")(collocation.collocate)
 app.command("similar")(archives.similar)
 app.command("export")(archives.export)
+app.command("check")(processing.check)
 app.command("map")(figures.map_)
 app.command("simulate")(products.simulate)
 app.command("fit")(fitting.fit)

@@ -17,7 +17,7 @@ Archive = Annotated[
     str,
     typer.Argument(
         metavar="ARCHIVE.zarr",
-        help="A Zarr store, or Icechunk repository, along vignette.",
+        help="A Zarr store or Icechunk repository along vignette, or its s3:// URL.",
     ),
 ]
 Time = Annotated[

@@ -5,14 +5,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from xoceansar.cli.products import Beam
-from xoceansar.cli.shell import err, out
+from xoceansar.cli.shell import err, out, working
 
 if TYPE_CHECKING:
     from xoceansar.processing.records import Record
 
-__all__ = ["process"]
+__all__ = ["check", "process"]
 
-#: Exit code where some product could not be processed; 2 is that of an error.
+StorageOptions = Annotated[
+    str | None,
+    typer.Option(
+        help="For s3:// inputs and archives: JSON of the file system's options.",
+        metavar="JSON",
+    ),
+]
+
+#: Exit code where some product could not be processed, or an archive is damaged; 2 is that of an error.
 _SOME_FAILED: Final = 3
 
 
@@ -84,13 +92,7 @@ def process(
         bool,
         typer.Option("--status", help="Say what the archive holds, and do nothing."),
     ] = False,
-    storage_options: Annotated[
-        str | None,
-        typer.Option(
-            help="For s3:// inputs and archives: JSON of the file system's options.",
-            metavar="JSON",
-        ),
-    ] = None,
+    storage_options: StorageOptions = None,
 ) -> None:
     """Process products into an archive, or add to one; go on where a run was stopped.
 
@@ -139,9 +141,65 @@ def process(
         highlight=False,
         soft_wrap=True,
     )
+    if report.duplicates or report.repeated:
+        out.print(
+            f"left out: {report.duplicates} inputs that name a product again, {report.repeated} "
+            "vignettes that the archive has from another product",
+            highlight=False,
+            soft_wrap=True,
+        )
     if report.failed:
         _print_failed(list(report.failed))
         raise typer.Exit(_SOME_FAILED)
+
+
+def check(
+    archive: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHIVE",
+            help="A Zarr store or Icechunk repository, or its s3:// URL.",
+        ),
+    ],
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend", help="Write anew the metadata that follows from the rest."
+        ),
+    ] = False,
+    storage_options: StorageOptions = None,
+) -> None:
+    """Say what is wrong with an archive, and what of it can be mended.
+
+    [bold]Examples[/bold]
+
+      xoceansar check 2021.zarr
+      xoceansar check 2021.zarr --mend
+
+    Reads every chunk. --mend changes no value: where the metadata that lists all
+    arrays is missing or old, it is made from that of each array. The exit code is 3
+    where something is wrong and was not mended.
+    """
+    from xoceansar import check_archive
+
+    with working(f"reading {archive}"):
+        report = check_archive(
+            archive, mend=mend, storage_options=_parsed(storage_options)
+        )
+    held = f"{report.vignettes} vignettes of {report.products} products"
+    out.print(f"{archive}: {held}", highlight=False, soft_wrap=True)
+    for title, faults in (
+        ("mended:", report.mended),
+        ("can be mended, with --mend:", [f for f in report.faults if f.mendable]),
+        ("cannot be mended:", [f for f in report.faults if not f.mendable]),
+    ):
+        if faults:
+            out.print(title)
+        for fault in faults:
+            out.print(f"  {fault}", highlight=False, markup=False, soft_wrap=True)
+    if report.faults:
+        raise typer.Exit(_SOME_FAILED)
+    out.print("Nothing is wrong with it.")
 
 
 def _parsed(options: str | None) -> dict[str, Any] | None:
@@ -165,9 +223,9 @@ def _parsed(options: str | None) -> dict[str, Any] | None:
 def _print_status(to: str, options: dict[str, Any] | None) -> None:
     from xoceansar.io.remote import encode_options
     from xoceansar.processing.archive import read_records
+    from xoceansar.processing.records import Ledger
 
-    latest = {r.product: r for r in read_records(to, encode_options(options))}
-    records = list(latest.values())
+    records = list(Ledger(read_records(to, encode_options(options))))
     failed = [record for record in records if record.failure]
     out.print(
         f"{to}: {sum(r.rows for r in records)} vignettes of {len(records) - len(failed)} "

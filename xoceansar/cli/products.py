@@ -140,6 +140,12 @@ def simulate(
     polarisation: Annotated[
         Literal["VV", "HH"], typer.Option(help="Polarisation.")
     ] = "VV",
+    start: Annotated[
+        str, typer.Option(help="UTC of the first line: another for each product.")
+    ] = "2021-04-03T08:30:25.749829",
+    orbit: Annotated[
+        int, typer.Option(help="Absolute orbit: another for each product.")
+    ] = 26300,
 ) -> None:
     """Simulate a Wave Mode product in the real format, with known truth beside it.
 
@@ -147,6 +153,7 @@ def simulate(
 
       xoceansar simulate products/ --n 8
       xoceansar simulate products/ --n 2 --ipf 2.91 --scale 0.2 --seed 7
+      xoceansar simulate products/ --start 2021-05-03T08:30:25 --orbit 26738
 
     The truth (wave height, wind, class) is in PRODUCT.truth.nc. All of it is
     simulated: it looks like the sea, and is no measurement of it.
@@ -156,7 +163,7 @@ def simulate(
     with working(f"simulating {n} vignettes"):
         product = write_safe(
             folder, n=n, seed=seed, scale=scale, ipf=ipf, platform=platform,
-            polarisation=polarisation,
+            polarisation=polarisation, start=start, orbit=orbit,
         )  # fmt: skip
     for line in (f"product: {product}", f"truth:   {truth_path(product)}"):
         out.print(line, highlight=False, soft_wrap=True)
@@ -208,10 +215,11 @@ def read_result(path: str | Path) -> "xr.Dataset":
     ProductError
         If there is no store.
     """
+    from xoceansar._paths import is_url
     from xoceansar.errors import ProductError
     from xoceansar.io.archive import is_archive, open_archive
 
-    if not is_archive(path):
+    if not is_url(str(path)) and not is_archive(path):
         raise ProductError(
             f"{path} is not a Zarr store. Make one with: xoceansar retrieve PRODUCT.SAFE "
             f"--to {path}"

@@ -1,10 +1,12 @@
 """The branch of an Icechunk repository that holds an archive, for one writer among several."""
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import zarr
+from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from xoceansar._optional import require
@@ -14,6 +16,8 @@ from xoceansar.io.repository import (
     is_repository,
     open_repository,
 )
+from xoceansar.processing._faults import Fault, Hierarchy
+from xoceansar.processing._transaction import read_members
 from xoceansar.processing.lock import ArchiveLock
 
 if TYPE_CHECKING:
@@ -84,6 +88,23 @@ class Branch:
         if session.snapshot_id != self._base:
             raise OvertakenError
         return session.store
+
+    @property
+    def faults(self) -> list[Fault]:
+        """None: a commit is whole, or is not there."""
+        return []
+
+    @property
+    def members(self) -> Hierarchy:
+        """Metadata of groups and arrays."""
+        found = sync(read_members(self.store))
+        if self.has(""):
+            found[""] = self._root()
+        return {path: json.loads(content) for path, content in found.items()}
+
+    def _root(self) -> bytes:
+        content = sync(self.store.get(_METADATA, default_buffer_prototype()))
+        return b"{}" if content is None else content.to_bytes()
 
     @property
     def attributes(self) -> dict[str, Any] | None:

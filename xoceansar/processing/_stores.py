@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from xoceansar.errors import ArchiveError
 from xoceansar.io.repository import check_target, is_repository
+from xoceansar.processing._faults import Fault, Hierarchy
 from xoceansar.processing._icechunk import Branch
 from xoceansar.processing._transaction import Transaction, open_base
 
@@ -27,6 +28,14 @@ class ArchiveStore(Protocol):
     @property
     def store(self) -> "Store":
         """What zarr and xarray read and write."""
+
+    @property
+    def members(self) -> Hierarchy:
+        """Metadata of groups and arrays, as of the last commit."""
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What does not fit together there."""
 
     @property
     def attributes(self) -> dict[str, Any] | None:

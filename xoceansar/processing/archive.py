@@ -1,13 +1,11 @@
 """The archive: rows of vignettes and of products, appended and committed together."""
 
-import errno
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import numpy as np
 import xarray as xr
 import zarr
 from zarr.core.buffer import default_buffer_prototype
@@ -15,19 +13,29 @@ from zarr.core.sync import sync
 
 from xoceansar.conventions import VIGNETTE, product_attrs
 from xoceansar.errors import ArchiveError
-from xoceansar.io.archive import encode
-from xoceansar.io.repository import icechunk_errors
+from xoceansar.io.archive import COUNTS, SETTINGS, WRITING, encode
+from xoceansar.processing._columns import Columns, columns_of, stored_columns
+from xoceansar.processing._faults import (
+    find_lengths,
+    find_links,
+    find_lost_chunks,
+    find_table_faults,
+    growing,
+    refuse,
+)
 from xoceansar.processing._icechunk import OvertakenError
+from xoceansar.processing._reading import collected, in_words, read_texts
 from xoceansar.processing._stores import (
     ArchiveStore,
     StoreKind,
     choose_kind,
     open_store,
 )
-from xoceansar.processing.block import Outcome
+from xoceansar.processing.block import Outcome, odd_columns
 from xoceansar.processing.records import (
     UNIT,
     UNITS,
+    Ledger,
     Record,
     read_table,
     to_record,
@@ -41,8 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "read_records"]
 
-#: Attribute of the root that holds the settings.
-_SETTINGS: Final = "xoceansar_process"
 #: Rows of a chunk of values of a few bytes: a chunk that is not full is written again by the next
 #: commit.
 _ROWS: Final = 4096
@@ -84,7 +90,8 @@ class Archive:
         self.target = target
         self.settings = settings
         self._options = options
-        with _in_words(target, "read"):
+        refuse(target, find_links(target))
+        with in_words(target, "read"):
             self._kind = choose_kind(target, options, store)
         self._begun = 0
         self._load(read_only=True)
@@ -96,7 +103,7 @@ class Archive:
 
     def _load(self, *, read_only: bool) -> None:
         """Read what is committed."""
-        with _in_words(self.target, "read"):
+        with in_words(self.target, "read"):
             self._store: ArchiveStore = open_store(
                 self.target, self._options, self._kind, read_only=read_only
             )
@@ -104,35 +111,40 @@ class Archive:
             self.records = (
                 read_table(self._store.store) if self._store.has(UNITS) else []
             )
-            self._known = set(self._values("vignette_id"))
-        self._theirs = {r.product: r for r in self.records[self._begun :]}
-        self.rows = len(self._known)
+            ids = read_texts(self._store, "vignette_id")
+            refuse(self.target, find_table_faults(self.records, ids))
+        self._known = set(ids)
+        self._theirs = Ledger(self.records[self._begun :])
+        self.rows = len(ids)
 
     @property
-    def latest(self) -> dict[str, Record]:
-        """What became last of each product, by its name."""
-        return {record.product: record for record in self.records}
+    def latest(self) -> Ledger:
+        """What became last of each product."""
+        return Ledger(self.records)
 
     def _check(self) -> None:
+        refuse(self.target, [*self._store.faults, *find_lengths(self._store.members)])
         attributes = self._store.attributes
         if attributes is None:
             if not _empty(self._store):
                 raise ArchiveError(
-                    f"{self.target} exists and is no archive. Choose another path."
+                    f"{self.target} exists and is no archive. Choose another path. If it was "
+                    f"one: xoceansar check {self.target}"
                 )
             return
-        if _SETTINGS not in attributes:
+        if SETTINGS not in attributes:
             raise ArchiveError(
                 f"{self.target} is a store that 'process' did not make, so nothing is "
                 "added to it. Choose another path."
             )
-        self.settings.check(str(attributes[_SETTINGS]), self.target)
-
-    def _values(self, name: str) -> list[str]:
-        if not self._store.has(name):
-            return []
-        found = zarr.open_array(self._store.store, path=name, mode="r")
-        return [str(value) for value in np.asarray(found[:])]
+        self.settings.check(str(attributes[SETTINGS]), self.target)
+        names = growing("", self._store.members)
+        odd = odd_columns(names, self.settings) if names else ""
+        if odd:
+            raise ArchiveError(
+                f"{self.target} {odd}, so new rows would not fit. Keep variables of your own in "
+                "a store beside it, or choose another path."
+            )
 
     def begin(self) -> None:
         """Read again, to write: to be called once the lock is held, where one is needed.
@@ -146,14 +158,19 @@ class Archive:
         -----
         Makes the archive, without rows, where there is none.
         """
+        refuse(self.target, find_links(self.target))
         self._load(read_only=False)
+        with in_words(self.target, "read"):
+            keys = set(sync(collected(self._store.store.list_prefix(""))))
+            refuse(self.target, find_lost_chunks(self._store.members, keys))
         self._until_committed(self._found)
-        self._begun, self._theirs = len(self.records), {}
+        self._begun, self._theirs = len(self.records), Ledger([])
 
     def _found(self) -> None:
         if self._store.attributes is None:
             attrs = product_attrs("processed into an archive")
-            attrs[_SETTINGS] = self.settings.to_json()
+            attrs[SETTINGS] = self.settings.to_json()
+            attrs |= dict.fromkeys(COUNTS.values(), 0)
             zarr.create_group(self._store.store, zarr_format=3, attributes=attrs)
         self._store.commit("a new archive", {})
 
@@ -184,7 +201,7 @@ class Archive:
         """Write and commit; where another writer was first, on top of what that one wrote."""
         for k in range(_TRIES):
             try:
-                with _in_words(self.target, "written"):
+                with in_words(self.target, "written"):
                     return write()
             except OvertakenError:
                 # of two that would meet again and again, one waits longer
@@ -200,9 +217,11 @@ class Archive:
         tables: list[xr.Dataset] = []
         records: list[Record] = []
         count = self.rows
-        for outcome in outcomes:
-            if self._is_done(outcome):
+        columns = stored_columns(self._store.members)
+        for given in outcomes:
+            if self._is_done(given):
                 continue
+            outcome, columns = _fitted(given, columns)
             new, repeated = self._new_rows(outcome.rows)
             size = 0 if new is None else new.sizes[VIGNETTE]
             records.append(to_record(outcome, count, size, repeated))
@@ -214,6 +233,7 @@ class Archive:
         if records:
             self._append(to_table(records), UNIT, UNITS)
         added = count - self.rows
+        self._count(count, len(self.records) + len(records))
         self._store.commit(
             f"{added} vignettes of {len(records)} products",
             {"vignettes": added, "products": len(records)},
@@ -222,9 +242,16 @@ class Archive:
         self.records += records
         return records
 
+    def _count(self, rows: int, products: int) -> None:
+        """Say in the root what is committed, for whoever finds less, or more."""
+        group = zarr.open_group(self._store.store, mode="r+", use_consolidated=False)
+        group.update_attributes(
+            dict(zip(COUNTS.values(), (rows, products), strict=True))
+        )
+
     def _is_done(self, outcome: Outcome) -> bool:
         """Whether another writer has done a product since `begin`, and at least as well."""
-        theirs = self._theirs.get(outcome.unit.name)
+        theirs = self._theirs.of(outcome.unit)
         return theirs is not None and (not theirs.failure or bool(outcome.failure))
 
     def _new_rows(self, rows: xr.Dataset | None) -> tuple[xr.Dataset | None, int]:
@@ -232,8 +259,11 @@ class Archive:
         if rows is None:
             return None, 0
         names = [str(name) for name in rows["vignette_id"].values]
-        new = [k for k, name in enumerate(names) if name not in self._known]
-        self._known.update(names)
+        new = []
+        for k, name in enumerate(names):
+            if name not in self._known:
+                new.append(k)
+                self._known.add(name)
         repeated = len(names) - len(new)
         return (rows.isel({VIGNETTE: new}) if repeated else rows), repeated
 
@@ -249,23 +279,22 @@ class Archive:
             ready.attrs = {**ready.attrs, **kept}
         if not self._store.has(first):
             ready.to_zarr(
-                self._store.store, group=group, mode="a", zarr_format=3, consolidated=False,
-                encoding=encoding,
+                self._store.store, group=group, mode="a", consolidated=False,
+                encoding=encoding, **WRITING,
             )  # fmt: skip
             return
-        growing = ready.drop_vars(
-            [n for n, v in ready.variables.items() if dim not in v.dims]
-        )
-        for name, variable in growing.variables.items():
+        there = growing(group or "", self._store.members)
+        rows = ready.drop_vars([n for n in ready.variables if n not in there])
+        for name, variable in rows.variables.items():
             if has_texts(variable):
                 # what any xarray takes for the strings of a store, which it reads as objects
                 # or as strings of any length
-                growing[name] = growing[name].astype(object)
+                rows[name] = rows[name].astype(object)
                 path = f"{group}/{name}" if group else str(name)
                 _widen(self._store.store, path, in_place=not self.one_writer)
-        growing.to_zarr(
-            self._store.store, group=group, mode="a", zarr_format=3, consolidated=False,
-            append_dim=dim,
+        rows.to_zarr(
+            self._store.store, group=group, mode="a", consolidated=False,
+            append_dim=dim, **WRITING,
         )  # fmt: skip
 
 
@@ -289,10 +318,12 @@ def read_records(target: str, options: str = "{}") -> list[Record]:
     ArchiveError
         If there is no archive.
     """
-    with _in_words(target, "read"):
+    refuse(target, find_links(target))
+    with in_words(target, "read"):
         kind = choose_kind(target, options, None)
         store = open_store(target, options, kind, read_only=True)
-        if _SETTINGS not in (store.attributes or {}):
+        refuse(target, store.faults)
+        if SETTINGS not in (store.attributes or {}):
             raise ArchiveError(
                 f"{target} is no archive of 'process'. Make one with: xoceansar process "
                 f"PRODUCT.SAFE --to {target}"
@@ -325,6 +356,22 @@ def _widen(store: "Store", path: str, *, in_place: bool) -> None:
     )
 
 
+def _fitted(outcome: Outcome, columns: Columns) -> tuple[Outcome, Columns]:
+    """Make a product a failed one where its variables are not those of the others."""
+    if outcome.rows is None or not outcome.rows.sizes[VIGNETTE]:
+        return outcome, columns
+    mine = columns_of(outcome.rows)
+    odd = [name for name in {**columns, **mine} if mine.get(name) != columns.get(name)]
+    if not columns or not odd:
+        return outcome, mine
+    told = "; ".join(
+        f"{name} is {mine.get(name, 'absent')}, and {columns.get(name, 'absent')} in the archive"
+        for name in odd
+    )
+    reason = f"its variables are not those of the archive: {told}"
+    return replace(outcome, rows=None, failure=reason), columns
+
+
 def _empty(store: ArchiveStore) -> bool:
     try:
         return bool(sync(store.store.is_empty("")))
@@ -348,22 +395,3 @@ def _joined(tables: list[xr.Dataset]) -> xr.Dataset:
         if "simulated" in table.attrs:
             out.attrs |= {name: table.attrs[name] for name in ("simulated", "source")}
     return out
-
-
-@contextmanager
-def _in_words(target: str, what: str) -> Iterator[None]:
-    """Say what an error of the operating system, or of Icechunk, means for the archive."""
-    try:
-        with icechunk_errors():
-            yield
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        remedy = (
-            "Free some space and run again: it goes on from there."
-            if error.errno in (errno.ENOSPC, errno.EDQUOT)
-            else "Check the path, its permissions and the credentials, and run again."
-        )
-        raise ArchiveError(
-            f"{target} cannot be {what} ({reason}). It is as it was at its last commit, and "
-            f"opens. {remedy}"
-        ) from error

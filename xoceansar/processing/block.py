@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
-from xoceansar.conventions import VIGNETTE, annotate
+from xoceansar.conventions import VARIABLES, VIGNETTE, annotate
 from xoceansar.errors import OceansarWarning
 from xoceansar.io.wave_mode import open_wave_mode
 from xoceansar.models.bundle import warn_if_simulated
@@ -20,7 +21,7 @@ from xoceansar.ops.layout import centre_incidence
 from xoceansar.processing.listing import Unit
 from xoceansar.processing.settings import Output, Settings
 
-__all__ = ["Outcome", "Task", "process_unit", "results"]
+__all__ = ["Outcome", "Task", "odd_columns", "process_unit", "results"]
 
 #: How the names of variables of an output begin.
 _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
@@ -182,6 +183,36 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
     if keep_pixels:
         values["sigma0"] = values["sigma0"].astype(np.float16)
     return xr.Dataset(values, coords, _attrs(ds, made))
+
+
+def odd_columns(names: Iterable[str], settings: Settings) -> str:
+    """Say in what the variables of an archive are not those that its settings give.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Variables along ``vignette``.
+    settings : Settings
+        What is computed.
+
+    Returns
+    -------
+    str
+        As the end of a sentence; empty where there is nothing to say.
+    """
+    there = list(names)
+    wanted = tuple(start for output in settings.outputs for start in _BEGINS[output])
+    odd = [
+        name for name in there if name not in VARIABLES and not name.startswith(wanted)
+    ]
+    if odd:
+        return f"has the variables {odd}, which 'process' does not give it"
+    lacking = [
+        output
+        for output in settings.outputs
+        if not any(name.startswith(_BEGINS[output]) for name in there)
+    ]
+    return f"has no variable of the outputs {lacking}" if lacking else ""
 
 
 def _model_outputs(

@@ -1,19 +1,30 @@
 """List the products to process: from paths, patterns, lists, directory trees and object storage."""
 
 import glob
+import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from xoceansar._paths import read_regular, walk
-from xoceansar.errors import ProductError
+from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.names import parse_product
-from xoceansar.io.product import Paths, expand
-from xoceansar.io.remote import is_url, open_filesystem, storage_errors, unreachable
-from xoceansar.io.store import MANIFEST
+from xoceansar.io.product import MANIFEST_BYTES, Paths, expand
+from xoceansar.io.remote import (
+    is_url,
+    open_filesystem,
+    open_remote_stores,
+    storage_errors,
+    unreachable,
+)
+from xoceansar.io.store import MANIFEST, open_stores
 
 __all__ = ["Unit", "list_units"]
+
+#: Manifests that are read at once: over a network each takes a moment.
+_READERS: Final = 16
 
 
 #: Bytes that a list of products may have: some 100,000 paths.
@@ -27,16 +38,22 @@ class Unit:
     Parameters
     ----------
     name : str
-        Of the product, without ``.SAFE`` or ``.zip``: what tells it from every other.
+        Of the product, without ``.SAFE`` or ``.zip``.
     path : str
         Where it is.
+    digest : str
+        SHA-256 of its manifest, which tells it from every other, wherever it lies and whatever it is
+        called there; empty where the manifest cannot be read.
     """
 
     name: str
     path: str
+    digest: str = ""
 
 
-def list_units(inputs: Paths, options: str = "{}") -> list[Unit]:
+def list_units(
+    inputs: Paths, options: str = "{}", known: Mapping[str, str] | None = None
+) -> tuple[list[Unit], int]:
     """List products, each once.
 
     Parameters
@@ -48,12 +65,17 @@ def list_units(inputs: Paths, options: str = "{}") -> list[Unit]:
         directories.
     options : str
         From `xoceansar.io.remote.encode_options`.
+    known : mapping of str to str, optional
+        Digests of products that were read before, by path. The manifest of one that has the name
+        the ground segment gave it, which no other has, is not read again there.
 
     Returns
     -------
-    list of Unit
+    units : list of Unit
         In the order given; those of a pattern or a directory by name. Of a product that is given
         twice, under whatever path, the first.
+    duplicates : int
+        How many were given again.
 
     Raises
     ------
@@ -62,12 +84,33 @@ def list_units(inputs: Paths, options: str = "{}") -> list[Unit]:
         nothing was given. A path in a text file is not looked at here: what is wrong with it is
         found, and recorded, when it is its turn.
     """
+    paths = [
+        found if is_url(found) else os.path.abspath(found)
+        for path in expand(inputs, options)
+        for found in _products(path, options)
+    ]
     units: dict[str, Unit] = {}
-    for path in expand(inputs, options):
-        for found in _products(path, options):
-            unit = Unit(_name(found), found)
-            units.setdefault(unit.name, unit)
-    return list(units.values())
+    with ThreadPoolExecutor(_READERS) as readers:
+        for unit in readers.map(lambda p: _unit(p, options, known or {}), paths):
+            units.setdefault(unit.digest or unit.name, unit)
+    return list(units.values()), len(paths) - len(units)
+
+
+def _unit(path: str, options: str, known: Mapping[str, str]) -> Unit:
+    where = path if is_url(path) else os.path.realpath(path)
+    name = _name(where)
+    if where == path and path in known and parse_product(name) is not None:
+        return Unit(name, path, known[path])
+    try:
+        stores = (
+            open_remote_stores(path, options) if is_url(path) else open_stores(path)
+        )
+        manifests = [store.read(MANIFEST, MANIFEST_BYTES) for store in stores]
+    except OceansarError:  # said, and recorded, when it is its turn
+        return Unit(name, path)
+    if not all(manifests):
+        return Unit(name, path)
+    return Unit(name, path, hashlib.sha256(b"".join(manifests)).hexdigest())
 
 
 def _name(path: str) -> str:

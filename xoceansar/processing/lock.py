@@ -7,13 +7,14 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
 from xoceansar._optional import require
 from xoceansar.errors import ArchiveError
-from xoceansar.io.remote import is_url, open_filesystem
+from xoceansar.io.remote import is_url, open_filesystem, storage_errors
 
 __all__ = ["ArchiveLock"]
 
@@ -105,8 +106,9 @@ class ArchiveLock:
     ) -> None:
         self._stop.set()
         self._beats.join()
-        if self._is_mine():
-            self._place.remove()
+        with suppress(OSError):  # what cannot be reached is taken over later
+            if self._is_mine():
+                self._place.remove()
 
     def check(self) -> None:
         """See that the lock is still held: to be called before each commit.
@@ -116,7 +118,14 @@ class ArchiveLock:
         ArchiveError
             If another writer has taken it.
         """
-        if not self._is_mine():
+        try:
+            held = self._is_mine()
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.target} cannot be reached any more ({error.strerror or error}). It is as "
+                "it was at its last commit; run again when it can."
+            ) from error
+        if not held:
             raise ArchiveError(
                 f"the lock {self.path} was taken by another writer, or removed, while this one "
                 f"was at work. {self.target} is as it was at its last commit; run again when "
@@ -234,6 +243,7 @@ class _RemotePlace:
     def __init__(self, url: str, options: str) -> None:
         self._filesystem, self._path = open_filesystem(url, options)
 
+    @storage_errors()
     def create(self, content: bytes) -> bool:
         try:
             self._filesystem.pipe_file(self._path, content, mode="create")
@@ -241,9 +251,11 @@ class _RemotePlace:
             return False
         return True
 
+    @storage_errors()
     def replace(self, content: bytes) -> None:
         self._filesystem.pipe_file(self._path, content)
 
+    @storage_errors()
     def read(self) -> tuple[bytes, float] | None:
         self._filesystem.invalidate_cache()
         try:
@@ -253,6 +265,7 @@ class _RemotePlace:
             return None
         return content, time.time() - float(written.timestamp())
 
+    @storage_errors()
     def remove(self) -> None:
         if self._filesystem.exists(self._path):
             self._filesystem.rm_file(self._path)

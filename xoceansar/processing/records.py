@@ -1,5 +1,6 @@
 """The table of products of an archive: what became of each."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,11 +9,12 @@ import xarray as xr
 
 from xoceansar.conventions import annotate
 from xoceansar.processing.block import Outcome
+from xoceansar.processing.listing import Unit
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["UNIT", "UNITS", "Record", "read_table", "to_record", "to_table"]
+__all__ = ["UNIT", "UNITS", "Ledger", "Record", "read_table", "to_record", "to_table"]
 
 #: Dim of the table, and its group.
 UNIT: Final = "unit"
@@ -35,6 +37,8 @@ class Record:
         Why it could not be processed; empty where it could.
     notes : str
         Warnings on the way, one a line.
+    digest : str
+        SHA-256 of its manifest; empty where that could not be read.
     """
 
     product: str
@@ -44,6 +48,53 @@ class Record:
     repeated: int
     failure: str
     notes: str
+    digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells the product from every other: its manifest, or else where it was."""
+        return self.digest or self.path
+
+
+class Ledger:
+    """What became last of each product.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        In the order in which they were committed.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._latest: dict[str, Record] = {}
+        self._at: dict[str, Record] = {}
+        for record in records:
+            before = self._at.get(record.path)
+            if before is not None and not before.digest:
+                del self._latest[before.key]  # it could not be read there, and now can
+            self._latest[record.key] = self._at[record.path] = record
+
+    def of(self, unit: Unit) -> Record | None:
+        """Say what became last of a product.
+
+        Parameters
+        ----------
+        unit : Unit
+            The product.
+
+        Returns
+        -------
+        Record or None
+            None where it is new.
+        """
+        known, there = self._latest.get(unit.digest), self._at.get(unit.path)
+        if unit.digest:
+            return known or (there if there and not there.digest else None)
+        return there
+
+    def __iter__(self) -> Iterator[Record]:
+        """Go through the products, in the order in which they were first added."""
+        return iter(self._latest.values())
 
 
 def read_table(store: "Store") -> list[Record]:
@@ -68,10 +119,14 @@ def read_table(store: "Store") -> list[Record]:
         table["repeated_count"].values,
         table["failure_reason"].values,
         table["processing_notes"].values,
+        # archives of before have no such column
+        table["manifest_sha256"].values
+        if "manifest_sha256" in table
+        else [""] * table.sizes[UNIT],
     )
     return [
-        Record(str(a), str(b), int(c), int(d), int(e), str(f), str(g))
-        for a, b, c, d, e, f, g in zip(*columns, strict=True)
+        Record(str(a), str(b), int(c), int(d), int(e), str(f), str(g), str(h))
+        for a, b, c, d, e, f, g, h in zip(*columns, strict=True)
     ]
 
 
@@ -99,6 +154,7 @@ def to_record(outcome: Outcome, first: int, rows: int, repeated: int) -> Record:
         repeated=repeated,
         failure=outcome.failure,
         notes="\n".join(outcome.notes),
+        digest=outcome.unit.digest,
     )
 
 
@@ -125,6 +181,7 @@ def to_table(records: list[Record]) -> xr.Dataset:
         "processing_status": np.array([bool(r.failure) for r in records], np.int8),
         "failure_reason": [r.failure for r in records],
         "processing_notes": [r.notes for r in records],
+        "manifest_sha256": [r.digest for r in records],
         "processing_time": np.full(len(records), now),
     }
     return xr.Dataset(

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from xoceansar._paths import refuse_lost_slash
+from xoceansar.errors import warn
 from xoceansar.io.product import Paths
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
 from xoceansar.io.source import Reader
@@ -55,6 +56,10 @@ class ProcessReport:
         Products that cannot be read or processed, this time or before, with the reason.
     work_seconds : float
         Processor time of the workers.
+    duplicates : int
+        Inputs that are a product that another input is too.
+    repeated : int
+        Vignettes that were left out: the archive has them from another product.
     """
 
     archive: str
@@ -63,6 +68,8 @@ class ProcessReport:
     vignettes: int
     failed: tuple[Record, ...]
     work_seconds: float
+    duplicates: int = 0
+    repeated: int = 0
 
 
 def process(
@@ -155,10 +162,10 @@ def process(
     Notes
     -----
     Rows come in the order of the inputs, whatever the workers do, so that an archive of
-    interrupted runs equals that of one run, value for value. A product whose name the archive has
-    is not read again; a vignette whose ``vignette_id`` it has, from another product, is left out.
-    Of two processings of one acquisition among the inputs, the one by the higher IPF version comes
-    first, then the one processed later.
+    interrupted runs equals that of one run, value for value. A product whose manifest the archive
+    has is not read again, wherever it lies and whatever it is called there; a vignette whose
+    ``vignette_id`` it has, from another product, is left out. Of two processings of one acquisition
+    among the inputs, the one by the higher IPF version comes first, then the one processed later.
 
     The archive opens with ``xr.open_zarr(to)``, and its table of products with
     ``xr.open_zarr(to, group="units")``; either kind with `xoceansar.open_archive`.
@@ -191,9 +198,11 @@ def process(
         check_levels(level, handle, [head.target for head in handle.heads])
         warn_if_simulated(handle)
     access = encode_options(storage_options)
-    units = best_first(list_units(inputs, access), access)
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())
     run = _Run(target, encode_options(target_options), settings, retry_failed, store)
+    known = {r.path: r.digest for r in run.archive.latest if r.digest}
+    listed, duplicates = list_units(inputs, access, known)
+    units = best_first(listed, access)
     todo = run.pending(units)
     added: list[Record] = []
     seconds = 0.0
@@ -214,7 +223,13 @@ def process(
                     queue.add(outcome)
                 queue.flush()
                 added = queue.added
-    return run.report(units, added, seconds)
+    report = run.report(units, added, seconds)
+    if report.repeated:
+        warn(
+            f"{report.repeated} vignettes were left out: {target} has them from another product. "
+            "The column repeated_count of its table of products says where."
+        )
+    return replace(report, duplicates=duplicates)
 
 
 class _Run:
@@ -238,26 +253,27 @@ class _Run:
         return nullcontext()
 
     def pending(self, units: list[Unit]) -> list[Unit]:
-        latest = self.archive.latest
+        ledger = self.archive.latest
+        latest = [(unit, ledger.of(unit)) for unit in units]
         return [
             unit
-            for unit in units
-            if unit.name not in latest or (self._retry and latest[unit.name].failure)
+            for unit, record in latest
+            if record is None or (self._retry and record.failure)
         ]
 
     def report(
         self, units: list[Unit], added: list[Record], seconds: float
     ) -> ProcessReport:
-        latest = self.archive.latest
+        ledger = self.archive.latest
+        latest = [ledger.of(unit) for unit in units]
         return ProcessReport(
             archive=self.target,
             processed=len(added),
             skipped=len(units) - len(added),
             vignettes=sum(record.rows for record in added),
-            failed=tuple(
-                latest[unit.name] for unit in units if latest[unit.name].failure
-            ),
+            failed=tuple(r for r in latest if r is not None and r.failure),
             work_seconds=seconds,
+            repeated=sum(record.repeated for record in added),
         )
 
 
