@@ -104,7 +104,9 @@ def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
             vignette_id=("vignette", [f"{v}-{i}" for v in ds.vignette_id.values]),
         )  # fmt: skip
         parts.append(part.to_dataset(name="embedding_vector").assign(swh=ds.swh))
-    return xr.concat(parts, "vignette", data_vars="minimal", coords="minimal", compat="override")
+    return xr.concat(
+        parts, "vignette", data_vars="minimal", coords="minimal", compat="override"
+    )
 
 
 def write_tengeop(folder: Path) -> None:
@@ -114,7 +116,9 @@ def write_tengeop(folder: Path) -> None:
     for i, code in enumerate(CLASS_CODES):
         (folder / code).mkdir()
         name = tengeop_stem(i, "wv2" if i % 2 else "wv1", CLOCK[i])
-        write_picture(folder / code / f"{name}.png", pixels("wv2" if i % 2 else "wv1", i))
+        write_picture(
+            folder / code / f"{name}.png", pixels("wv2" if i % 2 else "wv1", i)
+        )
 
 
 def calibrated_tengeop(folder: Path) -> xr.Dataset:
@@ -155,7 +159,9 @@ def build(folder: Path) -> Path:
     xos.to_zarr(everything, folder / "train.zarr")
     xos.to_zarr(labelled(4, first=200), folder / "test.zarr")
     xos.to_zarr(many_embeddings(everything), folder / "known.zarr")
-    everything["swh"].reset_coords(drop=True).assign_coords(vignette_id=everything.vignette_id).to_netcdf(folder / "matched.nc")
+    everything["swh"].reset_coords(drop=True).assign_coords(
+        vignette_id=everything.vignette_id
+    ).to_netcdf(folder / "matched.nc")
     buoys(ds).to_netcdf(folder / "buoys.nc")
     shutil.copytree(xos.load_model().path, folder / "path" / "to" / "bundle")
     (folder / "era5").mkdir()

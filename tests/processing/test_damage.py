@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 import shutil
 import warnings
 from dataclasses import replace
@@ -14,7 +15,7 @@ import zarr
 import xoceansar as xos
 from tests.processing.conftest import SETTINGS, failure, outcome, rows_of
 from tests.processing.damages import damage
-from xoceansar.errors import ArchiveError, OceansarError, ProductError
+from xoceansar.errors import ArchiveError, OceansarError, OceansarWarning, ProductError
 from xoceansar.io.netcdf import to_netcdf
 from xoceansar.processing.archive import Archive, read_records
 
@@ -316,3 +317,30 @@ def test_a_product_of_other_variables_is_found_in_a_later_commit(tmp_path):
     assert swh_of(tmp_path / "new.zarr") == BEFORE
     failed = [r.product for r in read_records(str(tmp_path / "new.zarr")) if r.failure]
     assert failed == ["product-008"]
+
+
+@pytest.mark.parametrize("name", ["quality", "swh", "time", "units/row_count"])
+def test_a_lost_chunk_is_an_error_of_open_archive(path, name):
+    shutil.rmtree(path / name / "c")
+    group, _, variable = name.rpartition("/")
+    with pytest.raises(
+        ProductError, match=f"{name} cannot be read.*lost its chunk {name}/c/0"
+    ):
+        xos.open_archive(path, group=group or None)[variable].load()
+
+
+def test_arrays_that_are_not_listed_are_told(path):
+    root = root_of(path)
+    del root["consolidated_metadata"]["metadata"]["swh"]
+    (path / "zarr.json").write_text(json.dumps(root))
+    with pytest.warns(OceansarWarning, match=r"\['swh'\] too.*--mend"):
+        assert "swh" not in xos.open_archive(path)
+    xos.check_archive(path, mend=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert xos.open_archive(path).swh.values.tolist() == BEFORE
+
+
+def test_an_opened_archive_travels_to_another_process(path):
+    there = pickle.loads(pickle.dumps(xos.open_archive(path)))
+    assert there.swh.values.tolist() == BEFORE

@@ -1,16 +1,27 @@
 """Lazy variables of a store whose damage is an error in words, whenever they are read."""
 
+import json
 import uuid
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
+from zarr.storage import WrapperStore
 
-from xoceansar.errors import OceansarError, ProductError
+from xoceansar.errors import OceansarError, ProductError, warn
 
-__all__ = ["damaged", "guarded"]
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest, Store
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+__all__ = ["WholeStore", "damaged", "guarded", "tell_unlisted"]
+
+_METADATA: Final = "zarr.json"
+#: Arrays with this codec were written with all their chunks.
+_CHECKED: Final = "crc32c"
 
 
 def damaged(where: str, what: str, error: Exception) -> ProductError:
@@ -70,6 +81,34 @@ def guarded(ds: xr.Dataset, where: str) -> xr.Dataset:
     return out
 
 
+def tell_unlisted(folder: Path, ds: xr.Dataset) -> None:
+    """Warn of arrays that are there, and that the metadata of all does not list.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a group.
+    ds : Dataset
+        What was opened of it.
+    """
+    unlisted = {file.parent.name for file in folder.glob("*/zarr.json")}
+    unlisted -= set(map(str, ds.variables))
+    arrays = [name for name in sorted(unlisted) if _is_array(folder / name)]
+    if arrays:
+        warn(
+            f"{folder} holds {arrays} too, which its zarr.json does not list, and which are not "
+            "opened. Have them listed by xoceansar check --mend."
+        )
+
+
+def _is_array(folder: Path) -> bool:
+    try:
+        node = json.loads((folder / _METADATA).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(node, dict) and node.get("node_type") == "array"
+
+
 class _Guarded(BackendArray):
     def __init__(self, name: str, variable: xr.Variable, where: str) -> None:
         self.shape, self.dtype = variable.shape, variable.dtype
@@ -87,3 +126,52 @@ class _Guarded(BackendArray):
             raise
         except Exception as error:
             raise damaged(self._where, self._name, error) from error
+
+
+class WholeStore(WrapperStore["Store"]):
+    """A store in which a chunk that was written and is not there is an error, and no fill value.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+        What is read.
+    where : str
+        Its name, for messages.
+    """
+
+    def __init__(self, store: "Store", where: str) -> None:
+        super().__init__(store)
+        self._where = where
+        self._checked: set[str] = set()
+
+    def _with_store(self, store: "Store") -> "WholeStore":
+        return WholeStore(store, self._where)
+
+    async def get(
+        self,
+        key: str,
+        prototype: "BufferPrototype",
+        byte_range: "ByteRequest | None" = None,
+    ) -> "Buffer | None":
+        """Read metadata, or a chunk that has to be there."""
+        content = await self._store.get(key, prototype, byte_range)
+        path = key.rpartition("/c")[0]
+        if content is None and path in self._checked:
+            raise ProductError(
+                f"{path} cannot be read: {self._where} has lost its chunk {key}. All that is "
+                f"wrong is listed by: xoceansar check {self._where}"
+            )
+        if content is not None and key.rpartition("/")[2] == _METADATA:
+            self._note(key.rpartition("/")[0], content.to_bytes())
+        return content
+
+    def _note(self, path: str, content: bytes) -> None:
+        """Remember which arrays were written whole."""
+        try:
+            node = json.loads(content)
+            listed = (node.get("consolidated_metadata") or {}).get("metadata", {})
+            for name, one in {"": node, **listed}.items():
+                if any(c["name"] == _CHECKED for c in one.get("codecs", [])):
+                    self._checked.add(f"{path}/{name}".strip("/"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return  # Zarr says what is wrong with it

@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,7 @@ import xarray as xr
 from xoceansar._paths import local_target, refuse_lost_slash, symbolic_links
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io._guarded import damaged, guarded
+from xoceansar.io._guarded import WholeStore, damaged, guarded, tell_unlisted
 from xoceansar.io._storable import stored_flags, with_plain_attributes
 from xoceansar.io._zarr_url import is_zarr_at, write_at_url
 from xoceansar.io.remote import (
@@ -28,6 +28,9 @@ from xoceansar.io.remote import (
 )
 from xoceansar.io.repository import icechunk_errors, is_repository, open_repository
 from xoceansar.texts import has_texts, stored_texts
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
 
 __all__ = [
     "WRITING",
@@ -204,11 +207,23 @@ def _opened(
     how: dict[str, Any] = {"group": group, "chunks": None}
     if is_repository(target, options):
         session = open_repository(target, options).readonly_session("main")
-        ds: xr.Dataset = xr.open_zarr(session.store, consolidated=False, **how)
+        whole = WholeStore(session.store, target)
+        ds: xr.Dataset = xr.open_zarr(whole, consolidated=False, **how)
         return ds
-    remote = with_limits(target, access or {}) if is_url(target) else None
-    plain: xr.Dataset = xr.open_zarr(target, storage_options=remote, **how)
+    plain: xr.Dataset = xr.open_zarr(WholeStore(_base(target, access), target), **how)
+    # a root that counts no row has what is left of a first commit that was cut short
+    if not is_url(target) and plain.attrs.get(COUNTS[""]) != 0:
+        tell_unlisted(Path(target, group or ""), plain)
     return plain
+
+
+def _base(target: str, access: StorageOptions | None) -> "ZarrStore":
+    from zarr.storage import FsspecStore, LocalStore
+
+    if not is_url(target):
+        return LocalStore(target, read_only=True)
+    options = with_limits(target, access or {})
+    return FsspecStore.from_url(target, storage_options=options, read_only=True)
 
 
 def _refuse_links(target: str) -> None:
