@@ -22,6 +22,7 @@ from tests.io.test_tengeop import write as write_picture
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = "S1A_WV_SLC__1SSV_....SAFE"
+OCN = "S1A_WV_OCN__2SSV_20260112T045817_20260112T051217_062729_07DDB1_1A2B.SAFE"
 
 
 def script(name: str) -> ModuleType:
@@ -149,6 +150,7 @@ def build(folder: Path) -> Path:
         )
         for day in (5, 6)
     ]
+    zip_product(small[0], folder).rename(folder / "S1A_WV_SLC__1SSV_....zip")
     for month, path in enumerate(small, start=4):
         zip_product(path, folder / "2021" / "04")
         (folder / "archive" / f"2021-{month:02d}").mkdir()
@@ -167,9 +169,10 @@ def build(folder: Path) -> Path:
     (folder / "era5").mkdir()
     era5(ds).to_netcdf(folder / "era5" / "2021-04.nc")
     track(ds).to_netcdf(folder / "jason3.nc")
-    ocn = folder / "S1A_WV_OCN__2SSV_....SAFE"
+    ocn = folder / OCN
     write_ocn_file(ocn / "measurement")
     (ocn / "manifest.safe").write_text("<xml/>")
+    (folder / "S1A_WV_OCN__2SSV_....SAFE").symlink_to(ocn)
     write_tengeop(folder / "TenGeoP-SARwv")
     xos.to_zarr(calibrated_tengeop(folder / "TenGeoP-SARwv"), folder / "2016.zarr")
     xos.to_zarr(script("gallery").year(), folder / "results.zarr")

@@ -147,6 +147,13 @@ class TestNetCDF:
         results.oceansar.to_netcdf(tmp_path / "a.nc")
         xr.testing.assert_identical(results, before)
 
+    def test_a_selection_of_nothing_keeps_its_columns(self, results, tmp_path):
+        none = results.isel(vignette=slice(0))
+        back = xr.open_dataset(none.oceansar.to_netcdf(tmp_path / "a.nc"))
+        assert back.sizes["vignette"] == 0
+        assert set(back.variables) == set(none.variables)
+        assert back["vignette_id"].dtype.kind in "UOT"
+
     def test_the_cf_checker_finds_no_error(self, results, icebergs, tmp_path):
         checker = pytest.importorskip("compliance_checker.runner")
         checker.CheckSuite.load_all_available_checkers()
