@@ -8,7 +8,7 @@ STAMP := .venv/.ready
 # PyTorch's own index, and 4 GB less of disk.
 install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet $(2)
 
-.PHONY: demo test test-newest test-minimum test-all fuzz notebooks lint bench format clean
+.PHONY: demo test test-newest test-minimum test-all fuzz notebooks snippets lint bench format clean
 
 demo: $(STAMP)
 	$(BIN)/xoceansar demo --to demo
@@ -37,7 +37,11 @@ fuzz: $(STAMP)
 
 # Each notebook from a clean kernel, without a network.
 notebooks: $(STAMP)
-	$(BIN)/pytest -q -n 2 -m slow tests/examples
+	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_notebooks.py
+
+# Every code block of README and docs, and every script of examples/, as printed.
+snippets: $(STAMP)
+	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_snippets.py tests/examples/test_scripts.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ for day in (3, 4):
 report = xos.process(
     folder / "products",
     folder / "results.zarr",
-    outputs=["swh", "wind", "ocean_class"],
+    outputs=["swh", "wind", "class"],
     scheduler="synchronous",
 )
 report

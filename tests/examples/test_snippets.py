@@ -33,8 +33,6 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """All files that the pages name; not to be changed."""
-    if os.environ.get("DEVW"):
-        return Path(os.environ["DEVW"])
     return world.build(tmp_path_factory.mktemp("world"))
 
 
