@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import warnings
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -237,7 +238,13 @@ def _offset(value: Any) -> dt.timedelta:
     """Return by how much the zone of a text is ahead of UTC; periods drop zones."""
     if not isinstance(value, str) or not _CLOCK.search(value):
         return dt.timedelta(0)
-    return pd.Timestamp(value).utcoffset() or dt.timedelta(0)
+    with warnings.catch_warnings():
+        # pandas 2 drops zones that it does not know, and warns
+        warnings.simplefilter("error", FutureWarning)
+        try:
+            return pd.Timestamp(value).utcoffset() or dt.timedelta(0)
+        except FutureWarning as error:
+            raise ValueError(str(error)) from error
 
 
 def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Array:
