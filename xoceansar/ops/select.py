@@ -217,9 +217,14 @@ def _instant(value: Any, *, last: bool) -> np.datetime64 | None:
             raise ValueError("it is missing")
         if _is_period(value):
             # A day or a datetime64 has the precision, and so the end, of its text.
-            period = pd.Period(value if isinstance(value, pd.Period) else str(value))
+            offset = _offset(value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of zones, known by now
+                period = pd.Period(
+                    value if isinstance(value, pd.Period) else str(value)
+                )
             stamp = period.end_time if last else period.start_time
-            stamp -= _offset(value)
+            stamp -= offset
         elif isinstance(value, dt.datetime):
             stamp = pd.Timestamp(value)
             if stamp.tzinfo is not None:
