@@ -16,9 +16,8 @@ import xarray as xr
 import xoceansar as xos
 from xoceansar.train import fit
 
-PASSES, EACH = 40, 6
-SHAPE = (256, 256)  # 12.8 km, what the model sees
-parts = [xos.simulate.vignettes(EACH, seed=seed, shape=SHAPE) for seed in range(PASSES)]
+PASSES, EACH = 20, 6
+parts = [xos.simulate.vignettes(EACH, seed=seed) for seed in range(PASSES)]
 ds = xr.concat(parts, "vignette", data_vars="minimal", coords="minimal")
 ds.oceansar
 
@@ -80,7 +79,7 @@ result = fit(embedding, good, head="linear")  # the truth is matched by vignette
 result
 
 # %% [markdown]
-# 240 vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
+# 120 vignettes show how it works and not how good it can be. Thousands are a day of Sentinel-1.
 
 # %%
 result.validation.plot.scatter(x="truth", y="predicted")
@@ -92,5 +91,5 @@ result.validation.plot.scatter(x="truth", y="predicted")
 
 # %%
 model = result.write(tempfile.mkdtemp() + "/my-model")
-new = xos.simulate.vignettes(3, seed=99, shape=SHAPE)
+new = xos.simulate.vignettes(3, seed=99)
 new.oceansar.swh(model=model).compute()
