@@ -17,7 +17,7 @@ from xoceansar.errors import BundleError, OceansarWarning, PathError
         "s3:/bucket/a.nc",
         "gs://b/a",
         "https://host/a.nc",
-        "file:///tmp/a.nc",
+        "file:///data/a.nc",
         "memory://a",
         "simplecache::s3:/bucket/a",
         "zip://a.nc::s3://bucket/b.zip",
@@ -29,7 +29,7 @@ def test_a_url_is_no_local_target(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["a/b.nc", "./s3:/b.nc", "/tmp/s3:/b", "C:/a.nc", "a:b"]
+    "path", ["a/b.nc", "./s3:/b.nc", "/data/s3:/b", "C:/a.nc", "a:b"]
 )
 def test_a_local_target_is_kept(path):
     assert _paths.local_target(path, "netCDF") == Path(path)
