@@ -171,3 +171,25 @@ def test_cells_that_are_no_degrees(read, cell):
 def test_vectors_along_another_dim_are_described_as_any_variable(read):
     ds = xr.Dataset({"embedding_vector": (("vignette", "width"), np.zeros((6, 3)))})
     assert "oceansar" in repr(ds.assign_coords(read.time.coords).oceansar)
+
+
+def test_grids_of_places_however_written(read):
+    results = read.assign(swh=("vignette", np.arange(6.0)))
+    texts = results.assign_coords(latitude=results.latitude.astype(str))
+    xr.testing.assert_equal(ops.grid(texts, "swh"), ops.grid(results, "swh"))
+    for bad in (["far"] * 6, np.full(6, 1j), np.full(6, "2021", "M8[ns]"), [True] * 6):
+        given = results.assign_coords(latitude=("vignette", bad))
+        with pytest.raises(errors.UnitsError, match="latitude must be numbers"):
+            ops.grid(given, "swh")
+
+
+def test_variables_of_a_reference_that_are_no_names(read):
+    with pytest.raises(errors.MissingVariableError, match="variables is a name"):
+        collocate(read, read[["sigma0"]].mean(("line", "sample")), variables=5)
+
+
+def test_texts_of_no_vignettes_are_written(read, tmp_path):
+    none = read.isel(vignette=slice(0))
+    with xr.open_dataset(none.oceansar.to_netcdf(tmp_path / "a.nc")) as back:
+        assert back.sizes["vignette"] == 0
+        assert set(map(str, none.variables)) == set(map(str, back.variables))

@@ -58,7 +58,12 @@ def as_dataset(source: Source, asked: str | Iterable[str] | None) -> xr.Dataset:
     ProductError
         If a file cannot be opened.
     """
-    wanted = [asked] if isinstance(asked, str) else list(asked or ())
+    try:
+        wanted = [asked] if isinstance(asked, str) else list(asked or ())
+    except TypeError as error:
+        raise MissingVariableError(
+            f"variables is a name, or several of them; got {asked!r}."
+        ) from error
     if isinstance(source, xr.Dataset):
         return source
     if isinstance(source, xr.DataArray):

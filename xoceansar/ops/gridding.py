@@ -17,7 +17,7 @@ from xoceansar.errors import (
 )
 from xoceansar.ops.along import assign_hint
 from xoceansar.ops.directions import direction_of
-from xoceansar.ops.layout import in_one_chunk
+from xoceansar.ops.layout import degrees_of, in_one_chunk
 from xoceansar.sar.cells import (
     CellGrid,
     Statistic,
@@ -342,7 +342,7 @@ def _position(data: xr.DataArray, name: str) -> xr.DataArray:
             f"one value for each position is gathered in cells; {data.name!r} has dims "
             f"{data.dims} and {name} has {place.dims}. Select or reduce first."
         )
-    return place
+    return place if place.dtype.kind in "iuf" else place.copy(data=degrees_of(place))
 
 
 def _groups(data: xr.DataArray, by: By | None) -> xr.DataArray:

@@ -300,6 +300,8 @@ def degrees_of(values: xr.DataArray) -> npt.NDArray[np.float64]:
         If they are no numbers.
     """
     try:
+        if values.dtype.kind in "bcmM":
+            raise TypeError("of a type that is no angle")
         return np.asarray(values.values.astype(np.float64))
     except (TypeError, ValueError) as error:
         raise UnitsError(

@@ -30,6 +30,8 @@ Query: TypeAlias = str | int | Sequence[str] | Sequence[int] | XarrayObject
 
 QUERY: Final = "query"
 NEIGHBOUR: Final = "neighbour"
+#: Neighbours of each query: their scores and numbers are in memory.
+_MOST_NEIGHBOURS: Final = 1_000_000
 
 _QUERY: Final = (
     "a query is vignettes of the archive, by vignette_id, position or mask; or embeddings; or "
@@ -131,6 +133,11 @@ def similar(
 def _check_arguments(k: int, metric: str) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise OceansarError(f"k must be a whole number of 1 or more; got {k!r}.")
+    if k > _MOST_NEIGHBOURS:
+        raise OceansarError(
+            f"k may be {_MOST_NEIGHBOURS} at most; got {k}. Sort all scores of a product of "
+            "embeddings yourself, where so many are wanted."
+        )
     if metric not in ("cosine", "inner"):
         raise OceansarError(f"metric must be 'cosine' or 'inner'; got {metric!r}.")
 
