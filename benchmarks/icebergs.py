@@ -47,7 +47,7 @@ def main() -> None:
         else simulate.vignettes(args.n, seed=SEED, classes=SHARE)
     )
     found = {
-        method: icebergs(ds, method=method, threshold=low).compute()
+        method: icebergs(ds, method=method, threshold=low, most=2000).compute()
         for method, low in LOW.items()
     }
     ds = ds.drop_vars(["sigma0", "nesz"], errors="ignore").load()

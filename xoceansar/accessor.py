@@ -159,6 +159,7 @@ class _Measurements(Generic[T_Object]):
         model: Model = None,
         method: Method = "detector",
         threshold: float | None = None,
+        most: int | None = None,
         on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
         """Find the icebergs in each vignette.
@@ -171,6 +172,8 @@ class _Measurements(Generic[T_Object]):
             The bundle's detector, or constant false alarm rate, which needs no model.
         threshold : float, optional
             Least score of a detection.
+        most : int, optional
+            Icebergs that are kept of each vignette.
         on_domain : {"flag", "raise"}, optional
             What to do with vignettes that the model was not trained for.
 
@@ -181,7 +184,7 @@ class _Measurements(Generic[T_Object]):
             (vignette). Lazy; see `xoceansar.ops.icebergs`.
         """
         return ops.icebergs(
-            self._obj, model=model, method=method, threshold=threshold,
+            self._obj, model=model, method=method, threshold=threshold, most=most,
             on_domain=on_domain,
         )  # fmt: skip
 

@@ -300,6 +300,10 @@ VARIABLES: Final = _freeze(
             "long_name": "probability of each ocean phenomenon",
             "units": "1",
         },
+        "detection": {
+            "long_name": "rank of the detection in its vignette, from 0 for the best",
+            "units": "1",
+        },
         "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
         "searched_area": {
             "long_name": "area that was searched for icebergs",

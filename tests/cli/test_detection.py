@@ -43,6 +43,18 @@ def test_every_format_has_every_iceberg(run, product, tmp_path, found, suffix):
         assert sorted(got) == pytest.approx(sorted(wanted[wanted == wanted]))
 
 
+def test_what_is_not_kept_is_said(run, product, tmp_path, found):
+    out = tmp_path / "bergs.geojson"
+    how = ("--method", "cfar", "--threshold", "2", "--most", "1")
+    result = run("icebergs", product, "--to", out, *how)
+    assert result.exit_code == 0, result.output
+    n = int(found.iceberg_count.sum())
+    assert f"{n} icebergs in 2 of 2 vignettes" in result.output
+    assert f"{n - 2} icebergs are counted" in result.output
+    assert "--most 4" in result.output
+    assert len(json.loads(out.read_text())["features"]) == 2
+
+
 def test_none_found_is_said_and_written(run, product, tmp_path):
     out = tmp_path / "none.geojson"
     result = run(

@@ -1,11 +1,18 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from xoceansar.conventions import annotate, class_attrs, quality_attrs
-from xoceansar.errors import DimensionError, OceansarError, ProductError, UnitsError
+from xoceansar.errors import (
+    DimensionError,
+    OceansarError,
+    OceansarWarning,
+    ProductError,
+    UnitsError,
+)
 
 
 def make(name, dims, values, **attrs):
@@ -217,6 +224,15 @@ class TestTable:
         assert table.ocean_class[2] == "icebergs"
         with pytest.raises(ProductError, match="overwrite=True"):
             results.oceansar.to_csv(path)
+
+    def test_icebergs_that_were_counted_and_not_kept_are_told_of(self, icebergs):
+        counted = icebergs.assign(iceberg_count=("vignette", [9.0, np.nan]))
+        with pytest.warns(OceansarWarning, match="^7 icebergs are counted"):
+            assert len(counted.oceansar.to_table()) == 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            surer = counted.where(counted.iceberg_score > 0.5)
+            assert len(surer.oceansar.to_table()) == 1
 
     def test_icebergs_are_rows(self, icebergs):
         table = icebergs.oceansar.to_table()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,12 @@ import pytest
 from tests.models.conftest import TINY, vignettes
 from xoceansar.errors import BundleError, DomainError, WeightsMismatchError
 from xoceansar.models import load_model
-from xoceansar.models.detect import detect_block, token_block, windows
+from xoceansar.models.detect import (
+    detect_block,
+    embed_and_detect_block,
+    token_block,
+    windows,
+)
 from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
 
 torch = pytest.importorskip("torch")
@@ -184,9 +190,11 @@ def test_windows_cover_the_image_and_overlap(lines, samples, size):
 def test_blocks_do_not_change_what_is_found(model):
     sigma0, angle = vignettes(5, 32), np.full(5, 30.0)
     spec = model.detectors[0]
-    whole = detect_block(sigma0, angle, handle=model, detector=spec)
+    whole = detect_block(sigma0, angle, handle=model, detector=spec)[0]
     parts = [
-        detect_block(sigma0[i : i + 2], angle[i : i + 2], handle=model, detector=spec)
+        detect_block(sigma0[i : i + 2], angle[i : i + 2], handle=model, detector=spec)[
+            0
+        ]
         for i in (0, 2, 4)
     ]
     np.testing.assert_allclose(whole, np.concatenate(parts), atol=1e-5)
@@ -198,22 +206,23 @@ def test_blocks_do_not_change_what_is_found(model):
 
 def test_a_vignette_without_data_is_missing_and_harms_no_neighbour(model):
     sigma0, angle, spec = vignettes(3, 32), np.full(3, 30.0), model.detectors[0]
-    expected = detect_block(sigma0, angle, handle=model, detector=spec)
+    expected, _ = detect_block(sigma0, angle, handle=model, detector=spec)
     broken = sigma0.copy()
     broken[1] = np.nan
-    found = detect_block(broken, angle, handle=model, detector=spec)
+    found, count = detect_block(broken, angle, handle=model, detector=spec)
     assert np.isnan(found[1]).all()
+    np.testing.assert_array_equal(np.isnan(count), [False, True, False])
     np.testing.assert_allclose(found[[0, 2]], expected[[0, 2]], atol=1e-5)
 
 
 def test_larger_vignettes_are_covered_by_windows(model):
     """One window of a larger image is what the network would see of it alone."""
     sigma0, spec = vignettes(1, 56), model.detectors[0]
-    whole = detect_block(sigma0, ANGLE, handle=model, detector=spec)[0]
+    whole = detect_block(sigma0, ANGLE, handle=model, detector=spec)[0][0]
     candidates = []
     for top, left in windows(56, 56, 32):
         part = sigma0[:, top : top + 32, left : left + 32]
-        found = detect_block(part, ANGLE, handle=model, detector=spec)[0]
+        found = detect_block(part, ANGLE, handle=model, detector=spec)[0][0]
         found[:, :4] = (found[:, :4] * 32 + [top, left, top, left]) / 56
         candidates.append(found)
     every = np.concatenate(candidates)
@@ -241,18 +250,68 @@ def test_what_two_windows_see_is_one_detection(model):
 def test_a_window_without_data_leaves_the_rest(model):
     sigma0, spec = vignettes(1, 64), model.detectors[0]
     sigma0[:, :32] = np.nan
-    found = detect_block(sigma0, ANGLE, handle=model, detector=spec)[0]
+    found = detect_block(sigma0, ANGLE, handle=model, detector=spec)[0][0]
     assert np.isfinite(found[0]).all()
     # windows begin at lines 0, 16 and 32; the first has no data
     assert (found[np.isfinite(found[:, 0]), 0] >= 0.25).all()
 
 
 def test_an_empty_block_has_no_detection(model):
-    found = detect_block(
+    found, count = detect_block(
         np.empty((0, 32, 32), np.float32), np.empty(0), handle=model,
         detector=model.detectors[0],
     )  # fmt: skip
     assert found.shape == (0, 6, 5)
+    assert count.shape == (0,)
+
+
+def squares(side, size=384):
+    """A calm sea with side x side bright squares of 4 pixels, and their first lines and samples."""
+    rng = np.random.default_rng(0)
+    sigma0 = 0.05 * rng.gamma(30, 1 / 30, (1, size, size))
+    step = size // side
+    corners = [np.array(at) * step + step // 2 for at in np.ndindex(side, side)]
+    for line, sample in corners:
+        sigma0[0, line : line + 4, sample : sample + 4] = 1.0
+    return sigma0.astype(np.float32), corners
+
+
+@pytest.mark.parametrize(("side", "queries"), [(3, 5), (10, 64)])
+def test_a_crowded_window_is_searched_with_more_queries(side, queries):
+    """The shipped detector, with fewer queries than there are targets."""
+    handle = load_model()
+    spec = replace(handle.detectors[0], n_queries=queries)
+    sigma0, corners = squares(side)
+    found, count = detect_block(sigma0, ANGLE, handle=handle, detector=spec)
+    assert count.tolist() == [side**2]
+    assert found.shape == (1, queries, 5)
+    assert (found[0, :, 4] > spec.threshold).all()
+    arguments = {"handle": handle, "detector": spec, "most": 2 * side**2}
+    every, count = detect_block(sigma0, ANGLE, **arguments)
+    np.testing.assert_array_equal(every[:, :queries], found)
+    boxes = every[0, every[0, :, 4] >= spec.threshold, :2] * 384
+    distance = np.abs(boxes[:, None] - np.array(corners)[None]).max(-1)
+    assert len(boxes) == side**2
+    np.testing.assert_array_less(distance.min(axis=0), 1.5)
+    _, targets, again = embed_and_detect_block(sigma0, ANGLE, **arguments)
+    np.testing.assert_allclose(targets, every, atol=1e-4)
+    assert again.tolist() == [side**2]
+
+
+def test_counts_follow_the_threshold_and_boxes_do_not(model):
+    sigma0, spec = vignettes(2, 56), model.detectors[0]
+    angle, most = np.full(2, 30.0), 400
+    low, many = detect_block(
+        sigma0, angle, handle=model, detector=spec, threshold=1e-6, most=most
+    )
+    limit = float(np.median(low[0, :10, 4]))
+    same, few = detect_block(
+        sigma0, angle, handle=model, detector=spec, threshold=limit, most=most
+    )
+    np.testing.assert_array_equal(same, low)
+    np.testing.assert_array_equal(few, (low[..., 4] >= limit).sum(axis=1))
+    np.testing.assert_array_equal(many, (low[..., 4] >= 1e-6).sum(axis=1))
+    assert (few < many).all()
 
 
 def test_tokens_are_those_that_the_embedding_pools(model):
@@ -276,8 +335,8 @@ def test_a_bundle_keeps_its_detector(model):
     assert "detector   icebergs" in repr(again)
     sigma0 = vignettes(1, 32)
     np.testing.assert_array_equal(
-        detect_block(sigma0, ANGLE, handle=again, detector=again.detectors[0]),
-        detect_block(sigma0, ANGLE, handle=model, detector=model.detectors[0]),
+        detect_block(sigma0, ANGLE, handle=again, detector=again.detectors[0])[0],
+        detect_block(sigma0, ANGLE, handle=model, detector=model.detectors[0])[0],
     )
 
 

@@ -99,7 +99,7 @@ def embedded(handle):
 def targets(handle):
     [spec] = handle.detectors
     arguments = {"handle": handle, "detector": spec}
-    return detect_block(vignettes(2), np.full(2, 36.0), **arguments)
+    return detect_block(vignettes(2), np.full(2, 36.0), **arguments)[0]
 
 
 def perceptron():

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -86,19 +88,69 @@ def test_places_come_from_the_corners_where_there_are_some(placed):
 
 
 def test_a_threshold_keeps_what_reaches_it(placed, detecting):
-    everything = icebergs(placed, model=detecting, threshold=1e-9)
+    everything = icebergs(placed, model=detecting, threshold=1e-9, most=600)
     scores = everything.iceberg_score.values
     limit = float(np.nanmedian(scores))
-    some = icebergs(placed, model=detecting, threshold=limit)
+    some = icebergs(placed, model=detecting, threshold=limit, most=600)
     expected = (scores >= limit).sum(axis=1).astype(float)
     expected[2] = np.nan
     np.testing.assert_array_equal(some.iceberg_count, expected)
     for name in ("iceberg_score", "iceberg_longitude", "iceberg_range_extent"):
         np.testing.assert_array_equal(np.isfinite(some[name]), scores >= limit)
-    own = icebergs(placed, model=detecting)
-    np.testing.assert_array_equal(
-        own.iceberg_count[[0, 1]], (scores >= 0.012).sum(axis=1)[[0, 1]]
-    )
+    with pytest.warns(errors.OceansarWarning, match="more than 5 icebergs"):
+        own = icebergs(placed, model=detecting)
+    expected = (scores >= 0.012).sum(axis=1).astype(float)
+    expected[2] = np.nan
+    np.testing.assert_array_equal(own.iceberg_count, expected)
+    np.testing.assert_array_equal(own.iceberg_score[0], scores[0, :5])
+
+
+@pytest.fixture
+def crowded(placed):
+    """The fifth vignette has 100 targets, seven pixels apart."""
+    for at in np.ndindex(10, 10):
+        line, sample = 4 + 7 * np.array(at)
+        placed["sigma0"][4, line, sample] = 5.0
+    return placed
+
+
+@pytest.mark.parametrize("chunks", [None, 2])
+def test_all_icebergs_are_counted_and_the_best_are_kept(crowded, chunks):
+    given = crowded if chunks is None else crowded.chunk(vignette=chunks)
+    with pytest.warns(errors.OceansarWarning, match="more than 64.*most=256"):
+        found = icebergs(given, method="cfar", threshold=6.0).compute()
+    np.testing.assert_array_equal(found.iceberg_count, [0, 0, np.nan, 0, 100, 1])
+    assert found.iceberg_score.notnull().sum("detection").values.tolist() == [
+        0, 0, 0, 0, 64, 1
+    ]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        every = icebergs(given, method="cfar", threshold=6.0, most=100).compute()
+    np.testing.assert_array_equal(every.iceberg_count, found.iceberg_count)
+    boxes = every.iceberg_box.isel(vignette=4).values * 72
+    expected = [[4 + 7 * i, 4 + 7 * j] for i in range(10) for j in range(10)]
+    np.testing.assert_allclose(sorted(boxes[:, :2].round().tolist()), expected)
+    np.testing.assert_array_equal(every.iceberg_box[:, :64], found.iceberg_box)
+
+
+def test_results_of_different_lengths_are_put_together(placed, detecting):
+    few = icebergs(placed.isel(vignette=[5]), method="cfar", threshold=8.0, most=2)
+    many = icebergs(placed.isel(vignette=[0, 1]), model=detecting, threshold=0.9)
+    cut = icebergs(placed.isel(vignette=[5]), method="cfar").isel(detection=slice(1))
+    many = many.drop_vars("domain")
+    whole = xr.concat([few, many, cut], "vignette", join="outer")
+    assert whole.detection.values.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(whole.iceberg_count, [1, 0, 0, 1])
+    for place in (0, 3):
+        one = whole.isel(vignette=place)
+        np.testing.assert_allclose(one.iceberg_box[0] * 72, [20, 30, 26, 34], atol=1e-4)
+        assert one.iceberg_box[1:].isnull().all()
+
+
+@pytest.mark.parametrize("most", [0, -1, 10_001, 2.5, True, "64"])
+def test_a_length_that_is_none_is_refused(placed, most):
+    with pytest.raises(errors.OceansarError, match="whole number from 1 to 10000"):
+        icebergs(placed, method="cfar", most=most)
 
 
 def test_linear_and_db_images_give_the_same_icebergs(placed, detecting):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -197,6 +199,44 @@ def test_a_prediction_that_is_not_finite_is_named(name, at):
     parts[at][1] = float("nan")
     with pytest.raises(TrainingError, match=f"{name} are not finite"):
         match(*parts, torch.zeros(1, 4))
+
+
+def test_every_target_of_a_crop_has_a_query(monkeypatch):
+    """Nine targets, and a detector of four queries."""
+    boxes = np.array([[y, x, y + 6, x + 6] for y in (5, 25, 45) for x in (5, 25, 45)])
+    alone = one_square()
+    examples = TrainingSet(
+        alone.images, alone.tokens, [boxes.astype(np.float32)], alone.rows
+    )
+    seen = []
+
+    def loss(found, targets, stride):
+        seen.append((found.logits.shape[-1], len(targets[0])))
+        return detection_loss(found, targets, stride)
+
+    monkeypatch.setattr("xoceansar.train.detector.detection_loss", loss)
+    spec = dataclasses.replace(SMALL, n_queries=4)
+    train_detector(examples, spec, DetectorRecipe(steps=2, batch=1, crop=64))
+    assert seen == [(18, 9), (18, 9)]
+
+
+def test_more_targets_than_queries_are_refused():
+    target = torch.zeros(4, 4)
+    with pytest.raises(TrainingError, match="4 targets in a crop for 3 queries"):
+        match(torch.zeros(3), torch.zeros(3, 4), target)
+
+
+def test_a_detector_has_the_queries_that_its_truth_needs(bergs, tiny_model):
+    boxes = np.full((6, 40, 4), np.nan, np.float32)
+    boxes[0] = [
+        np.array([y, x, y + 4, x + 4]) / 72
+        for y in range(8, 60, 7)
+        for x in range(8, 36, 6)
+    ]
+    crowded = bergs.assign(iceberg_box=(("vignette", "iceberg", "edge"), boxes))
+    recipe = DetectorRecipe(steps=1, batch=1, crop=32)
+    fitted = fit_detector(crowded, model=tiny_model, recipe=recipe)
+    assert fitted.spec.n_queries == 80
 
 
 def test_a_training_that_diverges_stops_and_says_so():

@@ -35,6 +35,12 @@ def icebergs(
         float | None,
         typer.Option(help="Least score; that of the best F1 on validation otherwise."),
     ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            help="Icebergs kept of each vignette, the best first; all are counted."
+        ),
+    ] = None,
     beam: Beam = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
@@ -60,7 +66,7 @@ def icebergs(
     if to.exists() and not overwrite:
         raise ProductError(f"{to} exists. Give another name, or --overwrite.")
     ds = opened(paths, beam)
-    found = ops.icebergs(ds, model=model, method=method, threshold=threshold)
+    found = ops.icebergs(ds, model=model, method=method, threshold=threshold, most=most)
     with dask_progress(f"searching {ds.sizes['vignette']} vignettes"):
         if to.suffix == ".zarr":
             to_zarr(found, to, mode="w" if overwrite else "w-")

@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 
 #: Lowest scores that are kept: what is below never makes the best F1.
 _LOW: Final = {"detector": 0.02, "cfar": 2.5}
+#: Detections of a vignette that are scored: CFAR with so low a threshold gives hundreds of false alarms.
+_MOST: Final = 2000
 #: Vignettes that are searched at a time.
 _BLOCK: Final = 64
 
@@ -96,8 +98,9 @@ class Search(Competitor):
 
     def _block(self, ds: xr.Dataset) -> list[Array]:
         found = icebergs(
-            ds, model=self.model, method=self.method, threshold=_LOW[self.method]
-        ).compute()
+            ds, model=self.model, method=self.method, threshold=_LOW[self.method],
+            most=_MOST,
+        ).compute()  # fmt: skip
         return [
             np.c_[box, score] for box, score in zip(*found_boxes(found), strict=True)
         ]

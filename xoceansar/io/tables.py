@@ -10,7 +10,7 @@ import xarray as xr
 
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
-from xoceansar.errors import DimensionError
+from xoceansar.errors import DimensionError, warn
 from xoceansar.io._storable import with_plain_attributes
 from xoceansar.texts import text_values
 
@@ -89,6 +89,8 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
         )
     icebergs = f"{_PREFIX}longitude" in ds and DETECTION in ds.dims
     rows = {VIGNETTE, DETECTION} if icebergs else {VIGNETTE}
+    if icebergs:
+        _warn_if_cut(ds)
     flat, columns = ds, {n: v for n, v in ds.variables.items() if set(v.dims) <= rows}
     if not icebergs:
         apart = _apart(ds)
@@ -227,6 +229,21 @@ def _apart(ds: xr.Dataset) -> dict[Hashable, xr.Variable]:
             said = columns[column].attrs.get("long_name", name)
             columns[column].attrs["long_name"] = f"{said}: {label}".replace("_", " ")
     return columns
+
+
+def _warn_if_cut(ds: xr.Dataset) -> None:
+    """Say how many icebergs were counted and not kept: a table has no row for them."""
+    count = ds.get(f"{_PREFIX}count")
+    if count is None or count.dims != (VIGNETTE,):
+        return
+    kept = ds[f"{_PREFIX}longitude"].notnull().sum(DETECTION)
+    beyond = (count - kept).where(kept == ds.sizes[DETECTION], 0).clip(0).sum()
+    if int(beyond):
+        warn(
+            f"{int(beyond)} icebergs are counted in iceberg_count and have no row: "
+            f"the best {ds.sizes[DETECTION]} of a vignette were kept. To keep more: "
+            "icebergs(most=...), or --most."
+        )
 
 
 def _of_icebergs(

@@ -40,6 +40,12 @@ Array = npt.NDArray[Any]
 _OVERLAP: Final = 0.25
 #: Boxes of different windows that share more than this part of the smaller are one target.
 _SAME: Final = 0.5
+#: Probability of a target in a cell from which it counts as likely.
+_LIKELY: Final = 0.2
+#: Part of the queries that likely targets may take: where most queries have one, none is sure of its own.
+_BUSY: Final = 0.5
+#: Probability in a cell that is no peak is less.
+_NONE: Final = 1e-20
 
 _detectors: dict[Any, "torch.nn.Module"] = {}
 
@@ -101,7 +107,9 @@ def detect_block(
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity = "linear",
-) -> npt.NDArray[np.float32]:
+    threshold: float | None = None,
+    most: int | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Detect targets in a block of vignettes.
 
     Parameters
@@ -116,13 +124,20 @@ def detect_block(
         One of its detectors.
     quantity : {"linear", "dB"}
         Whether `sigma0` is linear or in decibel.
+    threshold : float, optional
+        Score from which a detection counts; the detector's own where not given.
+    most : int, optional
+        Boxes of each vignette; the detector's `n_queries` where not given.
 
     Returns
     -------
-    ndarray (n, n_queries, 5), float32
+    targets : ndarray (n, most, 5), float32
         ``line_min, sample_min, line_max, sample_max`` as fractions of the image, and the score
         in (0, 1), the best first. All NaN for a vignette that cannot be used; where there are fewer
-        candidates than `n_queries` the rest have score 0 and no box.
+        candidates than `most` the rest have score 0 and no box.
+    count : ndarray (n,), float32
+        How many reach the threshold, those beyond `most` included; NaN for a vignette that cannot be
+        used.
 
     Raises
     ------
@@ -133,9 +148,10 @@ def detect_block(
     WeightsMismatchError
         If the detector was fitted on another backbone.
     """
-    out = np.full((len(sigma0), detector.n_queries, 5), np.nan, dtype=np.float32)
+    limit = detector.threshold if threshold is None else threshold
+    out, count = _missing(len(sigma0), most or detector.n_queries)
     if not len(sigma0):
-        return out
+        return out, count
     check_detector(detector, handle.backbone)
     network = get_network(handle)
     module = _get_detector(detector, handle, network)
@@ -166,8 +182,8 @@ def detect_block(
     scale = np.array([*sigma0.shape[1:], *sigma0.shape[1:], 1], dtype=np.float32)
     for i, parts in enumerate(found):
         if parts:
-            out[i] = _best(parts, detector.n_queries, scale)
-    return out
+            out[i], count[i] = _best(parts, out.shape[1], scale, limit)
+    return out, count
 
 
 def embed_and_detect_block(
@@ -177,21 +193,24 @@ def embed_and_detect_block(
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity = "linear",
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    threshold: float | None = None,
+    most: int | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Embed a block of vignettes and detect targets in it, with one run of the backbone.
 
     Parameters
     ----------
     sigma0 : ndarray (n, size, size)
         As of `detect_block`; not larger than the network's input, so that both see the same.
-    incidence, handle, detector, quantity
+    incidence, handle, detector, quantity, threshold, most
         As of `detect_block`.
 
     Returns
     -------
     embedding : ndarray (n, embedding_dim + 2), float32
         As of `xoceansar.models.runtime.embed_block`.
-    targets : ndarray (n, n_queries, 5), float32
+    targets : ndarray (n, most, 5), float32
+    count : ndarray (n,), float32
         As of `detect_block`.
 
     Raises
@@ -199,7 +218,8 @@ def embed_and_detect_block(
     DimensionError, DomainError, UnitsError, WeightsMismatchError
         As `detect_block`.
     """
-    targets = np.full((len(sigma0), detector.n_queries, 5), np.nan, dtype=np.float32)
+    limit = detector.threshold if threshold is None else threshold
+    targets, count = _missing(len(sigma0), most or detector.n_queries)
     check_detector(detector, handle.backbone)
     module = _get_detector(detector, handle, get_network(handle))
     both = forward_block(
@@ -208,14 +228,20 @@ def embed_and_detect_block(
         handle=handle,
         quantity=quantity,
         forward=partial(_features_and_boxes, handle=handle, detector=module),
-        width=handle.embedding_dim + 5 * detector.n_queries,
+        width=handle.embedding_dim + 5 * (detector.n_queries + 1),
     )
     embedding = np.delete(both, np.s_[handle.embedding_dim : -2], axis=1)
-    found = both[:, handle.embedding_dim : -2].reshape(targets.shape)
+    found = both[:, handle.embedding_dim : -2].reshape(len(both), -1, 5)
     scale = np.array([*sigma0.shape[1:], *sigma0.shape[1:], 1], dtype=np.float32)
-    for i in np.flatnonzero(np.isfinite(both[:, 0])):
-        targets[i] = _best([found[i]], detector.n_queries, scale)
-    return embedding, targets
+    crowded = _is_crowded(found, detector)
+    for i in np.flatnonzero(np.isfinite(both[:, 0]) & ~crowded):
+        targets[i], count[i] = _best([found[i, :-1]], targets.shape[1], scale, limit)
+    if crowded.any():
+        targets[crowded], count[crowded] = detect_block(
+            sigma0[crowded], incidence[crowded], handle=handle, detector=detector,
+            quantity=quantity, threshold=limit, most=targets.shape[1],
+        )  # fmt: skip
+    return embedding, targets, count
 
 
 def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
@@ -245,21 +271,67 @@ def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
     return [(int(top), int(left)) for top in starts[0] for left in starts[1]]
 
 
-def _detect(images: Array, network: Network, module: "torch.nn.Module") -> Array:
-    parts: list[Array] = []
+def _missing(
+    n: int, most: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Boxes and counts of vignettes that cannot be used."""
+    return (
+        np.full((n, most, 5), np.nan, dtype=np.float32),
+        np.full(n, np.nan, dtype=np.float32),
+    )
+
+
+def _detect(images: Array, network: Network, module: Any) -> list[Array]:
+    """Boxes and scores of each image (queries, 5): as many queries as it takes to find all."""
+    found: list[Array] = []
     with share_of_threads(network) as rebalance:
         for part in batches(len(images), network.batch):
             rebalance()
-            boxes = partial(_boxes, detector=module)
-            parts.append(run_network(network, images[part], boxes))
-    return np.concatenate(parts) if parts else np.empty((0, 0, 5), np.float32)
+            some = partial(_boxes, detector=module)
+            found.extend(run_network(network, images[part], some))
+        every = partial(_every_box, detector=module)
+        for i, boxes in enumerate(found):
+            if _is_crowded(boxes, module.spec):
+                rebalance()
+                found[i] = run_network(network, images[i : i + 1], every)[0]
+    return [boxes[:-1] for boxes in found]
+
+
+def _is_crowded(found: Array, spec: DetectorSpec) -> Array:
+    """Whether there may be more targets than the queries have found.
+
+    That is for the detector to say, and not for the caller's threshold: a lower one then shows more
+    of the same boxes.
+    """
+    score, likely = found[..., :-1, 4], found[..., -1, 4]
+    full = (score >= spec.threshold).all(axis=-1)
+    return np.asarray(full | (likely > score.shape[-1] * _BUSY))
 
 
 def _boxes(
     module: "torch.nn.Module", images: "torch.Tensor", detector: Any
 ) -> "torch.Tensor":
-    """Run backbone and detector: corners in pixels and score (n, queries, 5)."""
-    return _corners(images, image_tokens(module, images)[1], detector)
+    """Run backbone and detector: as `_corners`."""
+    tokens = image_tokens(module, images)[1]
+    return _corners(detector(images.float(), tokens), images.shape[-1])
+
+
+def _every_box(
+    module: "torch.nn.Module", image: "torch.Tensor", detector: Any
+) -> "torch.Tensor":
+    """Search one image with more queries, until it is not crowded or no peak is left."""
+    from xoceansar.models.detector import count_peaks
+
+    tokens = image_tokens(module, image)[1]
+    queries = detector.spec.n_queries
+    while True:
+        found = detector(image.float(), tokens, queries)
+        boxes = _corners(found, image.shape[-1])
+        peaks = max(queries, int(count_peaks(found.heat, _NONE)))
+        crowded = _is_crowded(boxes[0].cpu().numpy(), detector.spec)
+        if queries == peaks or not crowded:
+            return boxes
+        queries = min(max(2 * queries, int(boxes[0, -1, 4] / _BUSY)), peaks)
 
 
 def _features_and_boxes(
@@ -271,35 +343,40 @@ def _features_and_boxes(
     """Run backbone and detector: embeddings, then the boxes of each image in a row."""
     summary, tokens = image_tokens(module, images)
     features = pooled(summary, tokens, handle)
-    boxes = _corners(images, tokens, detector).flatten(1)
+    found = detector(images.float(), tokens)
+    boxes = _corners(found, images.shape[-1]).flatten(1)
     torch = require("torch", extra="models")
     return torch.cat([features, boxes], dim=1)  # type: ignore[no-any-return]
 
 
-def _corners(
-    images: "torch.Tensor", tokens: "torch.Tensor", detector: Any
-) -> "torch.Tensor":
+def _corners(found: Any, size: int) -> "torch.Tensor":
+    """Corners in pixels and score (n, queries + 1, 5); in the last row how many places are likely."""
+    from xoceansar.models.detector import count_peaks
+
     torch = require("torch", extra="models")
-    found = detector(images.float(), tokens)
     boxes = found.boxes[-1]
     half = boxes[..., 2:].exp() / 2
-    limit = images.shape[-1]
-    corners = [(boxes[..., :2] + sign * half).clamp(0, limit) for sign in (-1, 1)]
+    corners = [(boxes[..., :2] + sign * half).clamp(0, size) for sign in (-1, 1)]
     score = found.logits[-1].sigmoid()[..., None]
-    return torch.cat([*corners, score], dim=-1)  # type: ignore[no-any-return]
+    all_boxes = torch.cat([*corners, score], dim=-1)
+    likely = count_peaks(found.heat, _LIKELY).to(all_boxes.dtype)
+    last = likely[:, None, None].expand(-1, 1, 5)
+    return torch.cat([all_boxes, last], dim=1)  # type: ignore[no-any-return]
 
 
-def _best(parts: list[Array], count: int, scale: Array) -> Array:
-    """Keep the best of what all windows found, each target once."""
+def _best(
+    parts: list[Array], most: int, scale: Array, threshold: float
+) -> tuple[Array, int]:
+    """Keep the best of what all windows found, each target once, and count all."""
     boxes = np.concatenate(parts)
     boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
     if len(parts) > 1:
         boxes = boxes[_distinct(boxes)]
-    out = np.full((count, 5), np.nan, dtype=np.float32)
+    out = np.full((most, 5), np.nan, dtype=np.float32)
     out[:, 4] = 0.0
-    kept = boxes[:count] / scale
+    kept = boxes[:most] / scale
     out[: len(kept)] = kept
-    return out
+    return out, int((boxes[:, 4] >= threshold).sum())
 
 
 def _distinct(boxes: Array) -> list[int]:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from xoceansar.models.detector_spec import DetectorSpec
 
-__all__ = ["DeformableAttention", "Detections", "Detector"]
+__all__ = ["DeformableAttention", "Detections", "Detector", "count_peaks"]
 
 Tensor = torch.Tensor
 
@@ -380,6 +380,23 @@ class Detector(nn.Module):
             ],
             dim=-1,
         )
+
+
+def count_peaks(heat: Tensor, least: float) -> Tensor:
+    """Count the places in each image where a target may be.
+
+    Parameters
+    ----------
+    heat : Tensor (n, rows, columns)
+        As of `Detections`.
+    least : float
+        Probability of a target in the cell.
+
+    Returns
+    -------
+    Tensor (n,), int64
+    """
+    return (_peaks(heat).sigmoid() >= least).sum(dim=(1, 2))
 
 
 def _peaks(heat: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class DetectorSpec:
     encoder_layers, decoder_layers : int
         Depth.
     n_queries : int
-        Most targets in one window of the network.
+        Places that are looked at in one window of the network, more where it is crowded; and targets
+        that `xoceansar.ops.icebergs` keeps of a vignette, unless told otherwise.
     threshold : float
         Score from which a detection counts: that of the best F1 on validation vignettes.
     name : str

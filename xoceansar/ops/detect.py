@@ -1,5 +1,6 @@
 """Images to icebergs: boxes, scores, sizes and places."""
 
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -7,10 +8,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
-from xoceansar.errors import BundleError, DimensionError, MissingVariableError
+from xoceansar.errors import (
+    BundleError,
+    DimensionError,
+    OceansarError,
+    warn,
+)
 from xoceansar.models.detector_spec import DetectorSpec
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops import network
+from xoceansar.ops.boxes import DETECTION, places
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embed import Model, as_handle, model_attrs
 from xoceansar.ops.layout import (
@@ -24,13 +31,12 @@ from xoceansar.ops.layout import (
 )
 from xoceansar.ops.network import NetworkInput
 from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
-from xoceansar.sar.geometry import offset_position, position_between
 
 __all__ = [
     "DETECTION",
     "EDGES",
     "Method",
-    "boxes_of",
+    "Search",
     "detected",
     "detector_of",
     "icebergs",
@@ -39,11 +45,12 @@ __all__ = [
 Method = Literal["detector", "cfar"]
 Array = npt.NDArray[Any]
 
-DETECTION: Final = "detection"
 #: Coordinate of the dim ``edge`` of a box.
 EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
-#: Most targets that CFAR returns for a vignette: more is sea ice or land.
+#: Targets that CFAR keeps of a vignette where nothing else is asked for: more is sea ice or land.
 _MOST: Final = 64
+#: Largest `most`: every vignette takes the memory, also those without an iceberg.
+_LONGEST: Final = 10_000
 
 
 def icebergs(
@@ -52,6 +59,7 @@ def icebergs(
     model: Model = None,
     method: Method = "detector",
     threshold: float | None = None,
+    most: int | None = None,
     on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
     """Find the icebergs in each vignette.
@@ -70,6 +78,9 @@ def icebergs(
         Least score of a detection: a probability-like number in (0, 1) for the detector,
         standard deviations above the sea for CFAR. Without it the value of the best F1 on
         validation vignettes.
+    most : int, optional
+        Length of the dim ``detection``: the best so many icebergs of each vignette are kept. Without it
+        64 for CFAR, and for the detector what it was made for (``n_queries``, mostly 64 too).
     on_domain : {"flag", "raise"}, optional
         What to do with vignettes that the model was not trained for, as in `embed`.
 
@@ -80,12 +91,16 @@ def icebergs(
         ``iceberg_longitude``, ``iceberg_latitude`` (degree) of the centre,
         ``iceberg_azimuth_extent`` and ``iceberg_range_extent`` (m) of the box in ground range,
         ``iceberg_score``, and ``iceberg_box`` (..., detection, edge), fractions of the image.
-        ``iceberg_count`` (...), float: 0 for a vignette without any, NaN for one that could not
+        ``iceberg_count`` (...), float: all that reach the threshold, also those beyond `most`, of
+        which an `OceansarWarning` tells; 0 for a vignette without any, NaN for one that could not
         be searched: too little data, or outside the model's domain. ``searched_area`` (...), km2,
-        of the pixels with data; NaN likewise.
+        of the pixels with data; NaN likewise. The coordinate ``detection`` counts from 0, so that
+        ``xr.concat`` of results of different lengths fills the shorter ones with missing values.
 
     Raises
     ------
+    OceansarError
+        If `most` is no whole number from 1 to 10,000.
     BundleError
         If the model has no detector.
     DimensionError
@@ -108,84 +123,134 @@ def icebergs(
             "icebergs are found in images; an embedding does not say where things are. Give "
             "the Dataset with sigma0 (..., line, sample)."
         )
+    if most is not None and (
+        isinstance(most, bool)
+        or not isinstance(most, int | np.integer)
+        or not 1 <= most <= _LONGEST
+    ):
+        raise OceansarError(
+            f"most must be a whole number from 1 to {_LONGEST}; got {most!r}."
+        )
     if method == "cfar":
         images, quantity = find_images(obj)
         limit = CFAR_THRESHOLD if threshold is None else threshold
-        raw = _searched_by_cfar(images, quantity, limit)
+        found = _searched_by_cfar(images, quantity, limit, most or _MOST)
         attrs = {"method": f"CFAR, {limit:g} standard deviations"}
-        return _described(raw, limit, images, obj, method, attrs)
+        return _described(*found, limit, images, obj, method, attrs)
     handle = as_handle(model)
-    detector = detector_of(handle)
+    search = Search.by(handle, threshold, most)
     given = NetworkInput.of(obj, handle, on_domain)
-    raw = given.apply(
-        network.detect, boxes_of(detector), handle=handle, detector=detector
+    found = given.apply(
+        network.detect, *search.outputs, handle=handle, **search.arguments
     )
-    return detected(raw, given, obj, handle, threshold)
+    return detected(found, given, obj, handle, search)
 
 
-def boxes_of(detector: DetectorSpec) -> dict[str, int]:
-    """Give the dims of what a detector finds.
+@dataclass(frozen=True)
+class Search:
+    """What a detector is asked for.
 
     Parameters
     ----------
     detector : DetectorSpec
         The detector.
-
-    Returns
-    -------
-    dict of str to int
-        For `NetworkInput.apply`.
+    threshold : float
+        Least score.
+    most : int
+        Detections that are kept of each vignette.
     """
-    return {DETECTION: detector.n_queries, "number": 5}
+
+    detector: DetectorSpec
+    threshold: float
+    most: int
+
+    @classmethod
+    def by(
+        cls, handle: ModelHandle, threshold: float | None, most: int | None = None
+    ) -> "Search":
+        """Fill in what the detector of a model says of itself.
+
+        Parameters
+        ----------
+        handle : ModelHandle
+            The model.
+        threshold, most
+            As of `icebergs`.
+
+        Returns
+        -------
+        Search
+
+        Raises
+        ------
+        BundleError
+            If the model has no detector.
+        """
+        detector = detector_of(handle)
+        limit = detector.threshold if threshold is None else threshold
+        return cls(detector, limit, most or detector.n_queries)
+
+    @property
+    def outputs(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Dims of boxes and counts, for `NetworkInput.apply`."""
+        return {DETECTION: self.most, "number": 5}, {}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For `xoceansar.ops.network.detect`."""
+        return {
+            "detector": self.detector, "threshold": self.threshold, "most": self.most
+        }  # fmt: skip
 
 
 def detected(
-    raw: xr.DataArray,
+    found: tuple[xr.DataArray, xr.DataArray],
     given: NetworkInput,
     obj: XarrayObject,
     handle: ModelHandle,
-    threshold: float | None,
+    search: Search,
 ) -> xr.Dataset:
     """Give what the detector found its names, places and attributes.
 
     Parameters
     ----------
-    raw : DataArray (..., detection, number)
-        From `xoceansar.ops.network.detect`.
+    found : tuple of DataArray
+        Boxes with scores (..., detection, number) and counts (...), from `xoceansar.ops.network.detect`.
     given : NetworkInput
         What was searched.
     obj : Dataset or DataArray
         Where that came from.
     handle : ModelHandle
         The model.
-    threshold : float, optional
-        Least score.
+    search : Search
+        What was asked for.
 
     Returns
     -------
     Dataset
         As `icebergs`.
     """
-    limit = detector_of(handle).threshold if threshold is None else threshold
-    raw = given.without_refused(raw)
+    raw, count = map(given.without_refused, found)
     if given.flags is not None:
         raw = raw.assign_coords(domain=apart(given.flags))
+    limit = search.threshold
     attrs = {
         **model_attrs(handle),
         "method": f"detector, score of {limit:g} or more",
     }
-    return _described(raw, limit, given.images, obj, "detector", attrs)
+    return _described(raw, count, limit, given.images, obj, "detector", attrs)
 
 
 def _described(
     raw: xr.DataArray,
+    count: xr.DataArray,
     limit: float,
     images: xr.DataArray,
     obj: XarrayObject,
     method: Method,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
-    values = _measured(raw, limit, images, obj)
+    values = _measured(raw, count, limit, images, obj)
     previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
     for value in values.values():
         value.attrs |= attrs
@@ -220,59 +285,80 @@ def detector_of(handle: ModelHandle) -> DetectorSpec:
 
 
 def _searched_by_cfar(
-    images: xr.DataArray, quantity: Quantity, threshold: float
-) -> xr.DataArray:
-    found: xr.DataArray = xr.apply_ufunc(
+    images: xr.DataArray, quantity: Quantity, threshold: float, most: int
+) -> tuple[xr.DataArray, xr.DataArray]:
+    boxes, count = xr.apply_ufunc(
         _cfar,
         images,
         kwargs={
             "spacing": spacing_of(images),
             "threshold": threshold,
             "quantity": quantity,
+            "most": most,
         },
         input_core_dims=[[LINE, SAMPLE]],
-        output_core_dims=[[DETECTION, "number"]],
+        output_core_dims=[[DETECTION, "number"], []],
         dask="parallelized",
-        output_dtypes=[np.float32],
-        dask_gufunc_kwargs={"output_sizes": {DETECTION: _MOST, "number": 5}},
+        output_dtypes=[np.float32, np.float32],
+        dask_gufunc_kwargs={"output_sizes": {DETECTION: most, "number": 5}},
         keep_attrs=True,
     )
-    return found
+    return boxes, count
 
 
 def _cfar(
-    sigma0: Array, *, spacing: float, threshold: float, quantity: Quantity
-) -> npt.NDArray[np.float32]:
+    sigma0: Array, *, spacing: float, threshold: float, quantity: Quantity, most: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     leading = sigma0.shape[:-2]
     flat = sigma0.reshape(-1, *sigma0.shape[-2:])
-    out = np.full((len(flat), _MOST, 5), np.nan, dtype=np.float32)
+    out = np.full((len(flat), most, 5), np.nan, dtype=np.float32)
+    count = np.full(len(flat), np.nan, dtype=np.float32)
     for row, image in enumerate(flat):
         if not np.isfinite(image).any():
             continue
         linear = 10 ** (image / 10) if quantity == "dB" else image
         box, score = cfar(linear, spacing=spacing, threshold=threshold)
-        kept = len(score[:_MOST])
+        count[row] = len(score)
+        kept = len(score[:most])
         out[row, :, 4] = 0.0
         out[row, :kept, :4] = box[:kept]
         out[row, :kept, 4] = score[:kept]
-    return out.reshape(*leading, _MOST, 5)
+    return out.reshape(*leading, most, 5), count.reshape(leading)
 
 
 def _measured(
-    raw: xr.DataArray, threshold: float, images: xr.DataArray, obj: XarrayObject
+    raw: xr.DataArray,
+    count: xr.DataArray,
+    threshold: float,
+    images: xr.DataArray,
+    obj: XarrayObject,
 ) -> dict[str, xr.DataArray]:
-    """Variables of the result, from boxes and scores."""
+    """Variables of the result, from boxes, scores and counts."""
+    most = raw.sizes[DETECTION]
+    raw = raw.assign_coords({DETECTION: annotate(
+        xr.DataArray(np.arange(most, dtype=np.int32), dims=DETECTION), DETECTION
+    )})  # fmt: skip
     score = raw.isel(number=4)
-    searched = score.isel({DETECTION: 0}, drop=True).notnull()
     real = score >= threshold
     box = raw.isel(number=slice(0, 4)).rename(number="edge").where(real)
     box = box.assign_coords(edge=list(EDGES))
     # floats, so that a mean or a sum over vignettes leaves out those that were not searched
-    count = real.sum(DETECTION).where(searched).astype(np.float32)
+    count = xr.apply_ufunc(
+        _told,
+        count,
+        kwargs={"most": most},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        keep_attrs=True,
+    )
     spacing = spacing_of(images)
     values = {
         "iceberg_score": annotate(score.where(real), "iceberg_score"),
-        "iceberg_count": annotate(apart(count), "iceberg_count"),
+        "iceberg_count": annotate(
+            apart(count),
+            "iceberg_count",
+            comment=f"all that reach the threshold; the best {most} are kept",
+        ),
         "searched_area": _searched_area(count, images, obj),
         "iceberg_box": annotate(box, "iceberg_box"),
     }
@@ -281,10 +367,20 @@ def _measured(
         extent = extent * np.float32(images.sizes[dim] * spacing)
         key = f"iceberg_{name}_extent"
         values[key] = annotate(extent.drop_vars("edge", errors="ignore"), key)
-    longitude, latitude = _places(box, images, obj)
+    longitude, latitude = places(box, images, obj)
     values["iceberg_longitude"] = annotate(longitude, "iceberg_longitude")
     values["iceberg_latitude"] = annotate(latitude, "iceberg_latitude")
     return values
+
+
+def _told(count: Array, *, most: int) -> Array:
+    if (count > most).any():
+        warn(
+            f"vignettes have more than {most} icebergs: iceberg_count has all of them, and places and "
+            f"boxes are those of the best {most}. most={4 * most} (--most {4 * most}) keeps more; so many "
+            "are often sea ice or land."
+        )
+    return count
 
 
 def _searched_area(
@@ -298,76 +394,3 @@ def _searched_area(
         lacking = obj["no_data_fraction"].reset_coords(drop=True)
         searched = searched * (1 - chunk_like(lacking, searched))
     return annotate(searched.astype(np.float32), "searched_area")
-
-
-def _places(
-    box: xr.DataArray, images: xr.DataArray, obj: XarrayObject
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Longitude and latitude of the centres of boxes, lazily."""
-    corners = [
-        obj.coords[name].reset_coords(drop=True)
-        for name in ("corner_longitude", "corner_latitude")
-        if name in obj.coords
-    ]
-    if len(corners) == 2:
-        arrays, core = corners, [["corner"], ["corner"]]
-        function: Any = _between_corners
-        lengths: dict[str, float] = {}
-    else:
-        needed = ("longitude", "latitude", "ground_heading")
-        absent = [name for name in needed if name not in images.coords]
-        if absent:
-            raise MissingVariableError(
-                "icebergs get a place from the coordinates corner_longitude and corner_latitude, "
-                f"or from longitude, latitude and ground_heading; {absent} are absent. Open the "
-                "product with xoceansar.open_wave_mode, or add them with ds.assign_coords."
-            )
-        arrays = [images.coords[name].reset_coords(drop=True) for name in needed]
-        core = [[], [], []]
-        function = _around_centre
-        spacing = spacing_of(images)
-        lengths = {
-            "azimuth": images.sizes[LINE] * spacing,
-            "ground_range": images.sizes[SAMPLE] * spacing,
-        }
-    longitude, latitude = xr.apply_ufunc(
-        function,
-        box,
-        *(chunk_like(values, box) for values in arrays),
-        kwargs=lengths,
-        input_core_dims=[[DETECTION, "edge"], *core],
-        output_core_dims=[[DETECTION], [DETECTION]],
-        dask="parallelized",
-        output_dtypes=[np.float64, np.float64],
-        keep_attrs=True,
-    )
-    return longitude, latitude
-
-
-def _between_corners(
-    box: Array, longitude: Array, latitude: Array
-) -> tuple[Array, Array]:
-    return position_between(
-        longitude[..., None, :],
-        latitude[..., None, :],
-        (box[..., 0] + box[..., 2]) / 2,
-        (box[..., 1] + box[..., 3]) / 2,
-    )
-
-
-def _around_centre(
-    box: Array,
-    longitude: Array,
-    latitude: Array,
-    heading: Array,
-    *,
-    azimuth: float,
-    ground_range: float,
-) -> tuple[Array, Array]:
-    return offset_position(
-        longitude[..., None],
-        latitude[..., None],
-        heading[..., None],
-        ((box[..., 0] + box[..., 2]) / 2 - 0.5) * azimuth,
-        ((box[..., 1] + box[..., 3]) / 2 - 0.5) * ground_range,
-    )

@@ -4,7 +4,7 @@ import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
 from xoceansar.ops import network
-from xoceansar.ops.detect import boxes_of, detected, detector_of, icebergs
+from xoceansar.ops.detect import Search, detected, icebergs
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embed import Model, as_handle, embed, labelled
 from xoceansar.ops.layout import XarrayObject
@@ -47,21 +47,21 @@ def embed_and_icebergs(
     them and the embedding at their centre: the backbone then runs for each.
     """
     handle = as_handle(model)
-    detector = detector_of(handle)
+    search = Search.by(handle, threshold)
     given = NetworkInput.of(obj, handle, on_domain)
     if {given.images.sizes[dim] for dim in (LINE, SAMPLE)} != {handle.input.size}:
         return (
             embed(obj, model=handle, on_domain=on_domain),
             icebergs(obj, model=handle, threshold=threshold, on_domain=on_domain),
         )
-    raw, boxes = given.apply(
+    raw, boxes, count = given.apply(
         network.embed_and_detect,
         {EMBEDDING: handle.embedding_dim + 3},
-        boxes_of(detector),
+        *search.outputs,
         handle=handle,
-        detector=detector,
+        **search.arguments,
     )
     return (
         labelled(raw, given, handle),
-        detected(boxes, given, obj, handle, threshold),
+        detected((boxes, count), given, obj, handle, search),
     )

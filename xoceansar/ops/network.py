@@ -195,7 +195,9 @@ def detect(
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity,
-) -> npt.NDArray[np.float32]:
+    threshold: float,
+    most: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Detect targets in a block.
 
     Parameters
@@ -206,22 +208,26 @@ def detect(
         One of the model's.
     quantity
         As of `embed`.
+    threshold, most
+        As of `xoceansar.models.detect.detect_block`.
 
     Returns
     -------
-    ndarray (..., n_queries, 5)
-        As `xoceansar.models.detect.detect_block`.
+    targets : ndarray (..., most, 5)
+    count : ndarray (...)
+        As of `xoceansar.models.detect.detect_block`.
     """
     images, angle = _flat(sigma0, incidence)
     try:
-        out = detect_block(
-            images, angle, handle=handle, detector=detector, quantity=quantity
-        )
+        targets, count = detect_block(
+            images, angle, handle=handle, detector=detector, quantity=quantity,
+            threshold=threshold, most=most,
+        )  # fmt: skip
     except UnitsError:
         if not flagged.all():
             raise
-        out = _missing(len(images), detector.n_queries, 5)
-    return _shaped(out, sigma0)
+        targets, count = _missing(len(images), most, 5), _missing(len(images))
+    return _shaped(targets, sigma0), _shaped(count, sigma0)
 
 
 def embed_and_detect(
@@ -232,12 +238,14 @@ def embed_and_detect(
     handle: ModelHandle,
     detector: DetectorSpec,
     quantity: Quantity,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    threshold: float,
+    most: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Embed a block and detect targets in it, with one run of the backbone.
 
     Parameters
     ----------
-    sigma0, incidence, flagged, handle, detector, quantity
+    sigma0, incidence, flagged, handle, detector, quantity, threshold, most
         As of `detect`; the images have the size of the network's input.
 
     Returns
@@ -247,16 +255,21 @@ def embed_and_detect(
     """
     images, angle = _flat(sigma0, incidence)
     try:
-        out, targets = embed_and_detect_block(
-            images, angle, handle=handle, detector=detector, quantity=quantity
-        )
+        out, targets, count = embed_and_detect_block(
+            images, angle, handle=handle, detector=detector, quantity=quantity,
+            threshold=threshold, most=most,
+        )  # fmt: skip
     except UnitsError:
         if not flagged.all():
             raise
         out = _missing(len(images), handle.embedding_dim + 2)
-        targets = _missing(len(images), detector.n_queries, 5)
+        targets, count = _missing(len(images), most, 5), _missing(len(images))
     embedding = _with_precision(out, handle)
-    return _shaped(embedding, sigma0), _shaped(targets, sigma0)
+    return (
+        _shaped(embedding, sigma0),
+        _shaped(targets, sigma0),
+        _shaped(count, sigma0),
+    )
 
 
 def _flat(sigma0: Array, incidence: Array) -> tuple[Array, Array]:

@@ -36,6 +36,8 @@ _EVERY: Final = 25
 #: Largest decay of the average of the weights that is kept.
 _DECAY: Final = 0.995
 _CLIP: Final = 1.0
+#: Queries for each target of a crop, at least: so that most have none, as when the detector is used.
+_QUERIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,8 @@ def fit_detector(
     -------
     TrainedDetector
         For ``write_bundle(..., detectors=[...])``. Its threshold is 0.5: `choose_threshold` of
-        `xoceansar.evaluate.icebergs` sets it on vignettes that were not fitted on.
+        `xoceansar.evaluate.icebergs` sets it on vignettes that were not fitted on. ``n_queries`` is 64,
+        or twice the targets of the vignette that has most, where that is more.
 
     Raises
     ------
@@ -115,6 +118,8 @@ def fit_detector(
     with tempfile.TemporaryDirectory() as temporary:
         folder = local_target(temporary if cache is None else cache, "a cache")
         examples = prepare(ds, handle, boxes, folder)
+        needed = _QUERIES * max(len(examples.boxes[row]) for row in examples.rows)
+        spec = replace(spec, n_queries=max(spec.n_queries, needed))
         return train_detector(examples, spec, recipe or DetectorRecipe(), report)
 
 
@@ -164,7 +169,8 @@ def train_detector(
     broken = 0
     for step in range(1, recipe.steps + 1):
         images, tokens, boxes = crops.draw(recipe.batch)
-        found = detector(torch.from_numpy(images), torch.from_numpy(tokens), n_queries)
+        queries = max(n_queries, _QUERIES * max(map(len, boxes)))
+        found = detector(torch.from_numpy(images), torch.from_numpy(tokens), queries)
         try:
             loss = detection_loss(found, [_target(b) for b in boxes], spec.strides[0])
         except TrainingError:

@@ -105,14 +105,20 @@ def match(logits: Tensor, boxes: Tensor, target: Tensor) -> tuple[Tensor, Tensor
 
     Returns
     -------
-    query, number : Tensor (min(queries, m),), int64
+    query, number : Tensor (m,), int64
         Pairs.
 
     Raises
     ------
     TrainingError
-        If a prediction is not finite; the message says which.
+        If a prediction is not finite; the message says which. If there are more targets than
+        queries: those beyond would teach that they are none.
     """
+    if len(target) > len(boxes):
+        raise TrainingError(
+            f"{len(target)} targets in a crop for {len(boxes)} queries, and each needs one of its own: "
+            "take smaller crops (crop=), or finer maps (strides=)."
+        )
     for name, values in (("logits", logits), ("boxes", boxes)):
         if not bool(torch.isfinite(values).all()):
             raise TrainingError(

@@ -21,6 +21,8 @@ from xoceansar.ops.layout import find_images
 
 __all__ = ["small_objects"]
 
+#: Detections of a vignette that are scored.
+_MOST: Final = 512
 QUESTION: Final = "Which icebergs are found, by the length of their longer side?"
 CFAR: Final = "CFAR"
 
@@ -74,7 +76,7 @@ def small_objects(
     signs: list[Sign] = []
     answer = []
     for name, method in methods.items():
-        found = icebergs(some, model=handle, method=method).compute()
+        found = icebergs(some, model=handle, method=method, most=_MOST).compute()
         boxes, scores = found_boxes(found)
         sizes = recall_by_size(boxes, scores, truth, shape=shape)
         rows[name] = _row(boxes, scores, truth, sizes)
