@@ -5,11 +5,15 @@ heavy libraries (torch, timm, xsar, rasterio, matplotlib, cartopy): each is impo
 first used.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xoceansar import accessor as _accessor  # noqa: F401  registers .oceansar
 from xoceansar._version import __version__
+
+# the command line needs no accessor, and is to answer before xarray could be imported
+if "_xoceansar_command" not in sys.modules:
+    from xoceansar import accessor as _accessor  # noqa: F401  registers .oceansar
 
 if TYPE_CHECKING:
     from xoceansar import evaluate, models, ops, plot, simulate, train

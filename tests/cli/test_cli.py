@@ -1,9 +1,12 @@
 """The command line: what it prints, writes and refuses."""
 
+import ast
 import os
 import subprocess
 import sys
+import tomllib
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -264,6 +267,48 @@ def test_comparison_is_right_about_errors():
     _, summary = tables.compare(ice, values([1.0, 4.0, 9.0], [1, 3, 5]))
     assert summary.startswith("SWH: RMSE 0.71 m, bias +0.50 m (2 vignettes of open sea")
     assert "class: 2 of 3 right" in summary
+
+
+#: The command line as its console script starts it.
+SCRIPT = (
+    "import sys\nfrom _xoceansar_command import main\n"
+    "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+    "print('loaded', [m for m in {modules} if m in sys.modules])"
+)
+
+
+def run_script(*arguments, modules=()):
+    """What the console script prints, and which of some modules it has loaded."""
+    code = SCRIPT.format(modules=modules)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    printed, _, loaded = done.stdout.rpartition("loaded ")
+    return printed, ast.literal_eval(loaded)
+
+
+@pytest.mark.parametrize("command", [(), ("benchmark",), ("process",), ("demo",)])
+def test_help_loads_nothing_of_what_computes(command):
+    heavy = ("xarray", "pandas", "numpy", "scipy", "dask", "torch", "numba", "zarr")
+    printed, loaded = run_script(*command, "--help", modules=heavy)
+    assert "Usage: xoceansar" in printed
+    assert loaded == []
+
+
+def test_the_console_script_is_the_one_that_loads_nothing():
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["scripts"]
+    assert declared == {"xoceansar": "_xoceansar_command:main"}
+
+
+def test_commands_need_no_accessor(product, tmp_path):
+    printed, loaded = run_script("open", product, modules=("xoceansar.accessor",))
+    assert "2 vignettes" in printed
+    assert loaded == []
 
 
 def test_help_and_the_plot_package_load_nothing_heavy():

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from xoceansar._optional import require
 from xoceansar.cli.shell import local, out, working
-from xoceansar.conventions import CLASS_CODES
 from xoceansar.errors import OceansarError, ProductError
 
 if TYPE_CHECKING:
@@ -138,6 +137,7 @@ def open_truth(path: str, calibrated: str | None) -> "xr.Dataset":
     ProductError
         If it is neither, or has quick-looks alone.
     """
+    from xoceansar.conventions import CLASS_CODES
     from xoceansar.io.archive import is_archive, open_archive
 
     def store(name: str) -> "xr.Dataset":

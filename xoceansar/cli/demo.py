@@ -48,6 +48,7 @@ def demo(
     real one.
     """
     import xoceansar as xos
+    from xoceansar import ops
     from xoceansar.simulate.safe import truth_path, write_safe
 
     handle = xos.load_model(model)
@@ -59,7 +60,7 @@ def demo(
     with steps.step("read and calibrate"):
         ds = ds.compute()
     with steps.step("retrieve"):
-        result = ds.oceansar.retrieve(model=handle)
+        result = ops.retrieve(ds, model=handle)
         xos.to_zarr(result, to / "results.zarr", mode="w")
     truth = _truth(truth_path(product), result)
     with steps.step("draw maps and quick-looks"):

@@ -53,8 +53,10 @@ def open_(
 
     The # is what [bold]open_wave_mode(path, vignettes=...)[/bold] takes in Python.
     """
+    from xoceansar.ops.describe import describe
+
     ds = opened(paths, beam)
-    out.print(repr(ds.oceansar), markup=False, highlight=False, soft_wrap=True)
+    out.print(describe(ds), markup=False, highlight=False, soft_wrap=True)
     most = ds.sizes["vignette"] if everything else _ROWS
     out.print(tables.vignette_table(ds, most=most))
 

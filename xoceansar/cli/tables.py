@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from xoceansar.conventions import OCEAN_CLASSES
-
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -149,6 +147,8 @@ def compare(result: "xr.Dataset", truth: "xr.Dataset") -> tuple[Table, str]:
         Root mean square errors and the share of right classes, with the number behind each; wave
         height and wind of the open sea alone.
     """
+    from xoceansar.conventions import OCEAN_CLASSES
+
     table = Table(title="Retrieved beside the truth of the simulation", **_TITLE)
     table.add_column("#", justify="right")
     table.add_column("beam")
