@@ -1,5 +1,6 @@
 import argparse
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.models.conftest import TINY
-from xoceansar.errors import BundleError, WeightsMismatchError
+from xoceansar.errors import BundleError, OceansarWarning, WeightsMismatchError
 from xoceansar.models.convert import convert_checkpoint, one_channel
 from xoceansar.models.runtime import embed_block
 from xoceansar.models.vit import (
@@ -306,13 +307,65 @@ def test_positions_of_another_grid_are_resized_only_when_asked(tiny_state):
     flat["pos_embed"] = np.concatenate(
         [flat["pos_embed"][:, :1], np.full((1, 16, 32), 0.5, np.float32)], 1
     )
-    conversion = convert_checkpoint(flat, **{**VIT, "size": 64}, resize_positions=True)
+    with pytest.warns(OceansarWarning, match="16 positions are taken for 4 x 4"):
+        conversion = convert_checkpoint(
+            flat, **{**VIT, "size": 64}, resize_positions=True
+        )
     assert conversion.state["pos_embed"].shape == (1, 65, 32)
     np.testing.assert_array_equal(
         conversion.state["pos_embed"][:, 0], flat["pos_embed"][:, 0]
     )
     np.testing.assert_allclose(conversion.state["pos_embed"][:, 1:], 0.5, atol=1e-6)
     assert conversion.changes == ("pos_embed: 4 x 4 patches interpolated to 8 x 8",)
+
+
+@pytest.mark.parametrize("prefix", [0, 1])
+@pytest.mark.parametrize("size", [32, 64])
+def test_the_grid_of_positions_is_the_stated_one(tiny_state, size, prefix):
+    """2 x 8 patches have as many positions as 4 x 4: a ramp along the rows tells them apart."""
+    rows, columns = (2, 8), size // 8
+    ramp = np.repeat(np.arange(2.0), 8)[None, :, None] * np.ones((1, 1, 32))
+    first = tiny_state["pos_embed"][:, :prefix]
+    flat = {**tiny_state, "pos_embed": np.concatenate([first, ramp], 1)}
+    kwargs = {**TINY.kwargs, "no_embed_class": not prefix}
+    arguments = {**VIT, "size": size, "kwargs": kwargs}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = convert_checkpoint(flat, **arguments, resize_positions=rows)
+    found = made.state["pos_embed"][0, prefix:].reshape(columns, columns, 32)
+    np.testing.assert_allclose(
+        found, found[:, :1, :1].repeat(columns, 1).repeat(32, 2), atol=1e-5
+    )
+    assert (np.diff(found[:, 0, 0]) > 0).all()
+    assert made.changes == (
+        f"pos_embed: 2 x 8 patches interpolated to {columns} x {columns}",
+    )
+
+
+def test_positions_that_fit_the_size_are_those_of_the_size(tiny_state):
+    made = convert_checkpoint(tiny_state, **VIT)
+    np.testing.assert_array_equal(made.state["pos_embed"], tiny_state["pos_embed"])
+    assert made.changes == ()
+
+
+def test_positions_of_another_shape_are_refused(tiny_state):
+    flat = {**tiny_state, "pos_embed": tiny_state["pos_embed"].ravel()}
+    with pytest.raises(WeightsMismatchError, match=r"pos_embed must be \(1, tokens"):
+        convert_checkpoint(flat, **VIT)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ((3, 5), WeightsMismatchError, "17 tokens, which is not 3 x 5 of patches"),
+        ((0, 16), BundleError, "rows and columns"),
+        (4, BundleError, "rows and columns"),
+        ("4 x 4", BundleError, "rows and columns"),
+    ],
+)
+def test_a_grid_that_is_none_is_refused(tiny_state, asked, error, message):
+    with pytest.raises(error, match=message):
+        convert_checkpoint(tiny_state, **VIT, resize_positions=asked)
 
 
 @pytest.mark.parametrize(

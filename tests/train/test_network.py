@@ -62,6 +62,18 @@ def test_a_crop_takes_the_positions_of_its_window():
     torch.testing.assert_close(crop.reshape(2, 2, -1), whole[1:3, 2:4])
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (3, 2)])
+def test_the_rows_and_columns_of_a_crop_are_its_own(shape):
+    """Of 1 x 4 patches there are as many as of 2 x 2."""
+    model = backbone(depth=1)
+    for layer in (model.vit.blocks[0].attn.proj, model.vit.blocks[0].mlp.fc2):
+        torch.nn.init.zeros_(layer.weight)
+    image, (rows, columns) = torch.randn(1, 1, 64, 64), shape
+    whole = model(image, WHOLE[:1]).patches.reshape(4, 4, -1)
+    crop = model(image[..., : 16 * rows, : 16 * columns], WHOLE[:1]).patches
+    torch.testing.assert_close(crop.reshape(rows, columns, -1), whole[:rows, :columns])
+
+
 def test_each_image_has_its_own_window_and_mask():
     model = backbone()
     images = torch.randn(3, 1, 32, 32)

@@ -1,15 +1,16 @@
 """Foreign weights to bundles: every weight of the backbone is found, or nothing is converted."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
-from xoceansar.errors import BundleError, WeightsMismatchError
+from xoceansar.errors import BundleError, WeightsMismatchError, warn
 from xoceansar.models.checkpoint import (
     Branch,
     Family,
@@ -17,7 +18,7 @@ from xoceansar.models.checkpoint import (
     locate_backbone,
     read_checkpoint,
 )
-from xoceansar.models.layouts import original_names, patch_grid, to_timm
+from xoceansar.models.layouts import original_names, to_timm
 from xoceansar.models.spec import POOLINGS, BackboneSpec, Pooling
 from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import (
@@ -30,6 +31,8 @@ from xoceansar.models.vit import (
 __all__ = ["Conversion", "convert_checkpoint", "one_channel"]
 
 Array = npt.NDArray[Any]
+#: Rows and columns of patches.
+Grid: TypeAlias = tuple[int, int]
 
 _FIRST_CONVOLUTION: Final[Mapping[Family, str]] = {
     "vit": "patch_embed.proj",
@@ -81,7 +84,7 @@ def convert_checkpoint(
     kwargs: Mapping[str, Any] | None = None,
     branch: Branch | None = None,
     prefix: str | None = None,
-    resize_positions: bool = False,
+    resize_positions: bool | tuple[int, int] = False,
     channel_mean: tuple[float, float, float] | None = None,
     channel_std: tuple[float, float, float] | None = None,
 ) -> Conversion:
@@ -105,8 +108,10 @@ def convert_checkpoint(
         Which network of the file; the teacher where there is one.
     prefix : str, optional
         Where the backbone is in the file, for a framework that is not known.
-    resize_positions : bool
-        Whether positional embeddings of another grid are interpolated to this one (bicubic).
+    resize_positions : bool or tuple of int
+        Whether positional embeddings of another grid are interpolated to this one (bicubic). With the
+        rows and columns of patches that they were made for, as ``(8, 18)``; where True, they are taken
+        for those of square images, and an `OceansarWarning` says so.
     channel_mean, channel_std : tuple of float, optional
         Normalisation of each channel of a network of three, to fold into its first layer.
 
@@ -129,6 +134,7 @@ def convert_checkpoint(
     same output: its weights are summed over the channels, not averaged (`one_channel`).
     """
     _check_request(size, pooling, prefix)
+    made_for = _stated_grid(resize_positions)
     flat = (
         flatten(source)
         if isinstance(source, Mapping)
@@ -157,7 +163,11 @@ def convert_checkpoint(
     mean, std = _convert_channels(
         state, _FIRST_CONVOLUTION[found.family], channel_mean, channel_std, changes
     )
-    _convert_positions(state, own, resize_positions, changes)
+    if "pos_embed" in state and "pos_embed" in own:
+        grid = network.patch_embed.grid_size
+        _convert_positions(
+            state, own, grid, made_for or bool(resize_positions), changes
+        )
     state = {name: np.asarray(value, dtype=np.float32) for name, value in state.items()}
     load_state(network, state, f"the {found.branch} at {found.prefix or 'top level'!r}")
     return Conversion(
@@ -291,30 +301,89 @@ def _convert_channels(
     return (mean, std) if given else (None, None)
 
 
-def _convert_positions(
-    state: dict[str, Array], own: Mapping[str, Array], resize: bool, changes: list[str]
-) -> None:
-    if "pos_embed" not in state or "pos_embed" not in own:
-        return
-    (old, has_class), (new, _) = (
-        patch_grid(state["pos_embed"]),
-        patch_grid(own["pos_embed"]),
+def _stated_grid(asked: object) -> Grid | None:
+    """Rows and columns that the caller has named."""
+    if isinstance(asked, bool):
+        return None
+    if (
+        isinstance(asked, tuple | list)
+        and len(asked) == 2
+        and all(type(n) is int and n > 0 for n in asked)
+    ):
+        return asked[0], asked[1]
+    raise BundleError(
+        "resize_positions must be True, False, or the rows and columns of patches that the "
+        f"positions were made for, as (8, 18); got {str(asked)[:80]!r}."
     )
+
+
+def _convert_positions(
+    state: dict[str, Array],
+    own: Mapping[str, Array],
+    new: Grid,
+    resize: bool | Grid,
+    changes: list[str],
+) -> None:
+    """Bring positions to the grid of the network; the place of the class to its token, if need be."""
+    own_prefix = own["pos_embed"].shape[1] - math.prod(new)
+    stated = None if isinstance(resize, bool) else resize
+    old, prefix = _position_grid(state["pos_embed"], new, own_prefix, stated)
+    if prefix == 1 and not own_prefix:
+        first, state["pos_embed"] = np.split(state["pos_embed"], [1], axis=1)
+        state["cls_token"] = state["cls_token"] + first
+        prefix = 0
     if old == new:
         return
     if not resize:
         raise WeightsMismatchError(
-            f"the checkpoint has positions for {old} x {old} patches and the network {new} x "
-            f"{new}. Convert with the size that it was trained with, or interpolate them with "
-            "resize_positions=True."
+            f"the checkpoint has {math.prod(old)} positions, those of {_in_words(old)} patches if it "
+            f"was trained on square images, and the network {_in_words(new)}. Convert with the "
+            "size that it was trained with, or interpolate them with resize_positions=True, or "
+            "resize_positions=(rows, columns) of images that were not square."
+        )
+    if stated is None:
+        warn(
+            f"the {math.prod(old)} positions are taken for {_in_words(old)} patches, those of square "
+            "images; the checkpoint does not say. Of others: resize_positions=(rows, columns)."
         )
     torch = require("torch", extra="models")
     layers = require("timm.layers", extra="models")
     resized = layers.resample_abs_pos_embed(
         torch.from_numpy(np.asarray(state["pos_embed"], dtype=np.float32)),
-        new_size=[new, new],
-        old_size=[old, old],
-        num_prefix_tokens=int(has_class),
+        new_size=list(new),
+        old_size=list(old),
+        num_prefix_tokens=prefix,
     )
     state["pos_embed"] = resized.numpy()
-    changes.append(f"pos_embed: {old} x {old} patches interpolated to {new} x {new}")
+    changes.append(
+        f"pos_embed: {_in_words(old)} patches interpolated to {_in_words(new)}"
+    )
+
+
+def _position_grid(
+    positions: Array, network: Grid, own_prefix: int, stated: Grid | None
+) -> tuple[Grid, int]:
+    """Patches that positions were made for, and how many rows before theirs are of other tokens.
+
+    The number of rows tells no grid: it is the stated one, or that of the network, whose size the
+    caller gives, or else a square.
+    """
+    if positions.ndim != 3:
+        raise WeightsMismatchError(
+            f"pos_embed must be (1, tokens, width); got the shape {positions.shape}."
+        )
+    rows = positions.shape[1]
+    side = math.isqrt(rows)
+    for grid in [stated] if stated else [network, (side, side)]:
+        prefix = rows - math.prod(grid)
+        if prefix in (0, 1, own_prefix):
+            return grid, prefix
+    wanted = _in_words(stated) if stated else "a square grid"
+    raise WeightsMismatchError(
+        f"pos_embed has {rows} tokens, which is not {wanted} of patches, with or without the class "
+        "token. State the one of the checkpoint: resize_positions=(rows, columns)."
+    )
+
+
+def _in_words(grid: Grid) -> str:
+    return f"{grid[0]} x {grid[1]}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from xoceansar.errors import WeightsMismatchError
 from xoceansar.models.checkpoint import Family
 
-__all__ = ["original_names", "patch_grid", "to_timm"]
+__all__ = ["original_names", "to_timm"]
 
 Array = npt.NDArray[Any]
 State = dict[str, Array]
@@ -161,50 +161,8 @@ def _vit(kept: State, state: Mapping[str, Array], own: Mapping[str, Array]) -> S
             "the network has gated MLPs (SwiGLU) and the checkpoint plain ones; choose the "
             "architecture without 'plus'."
         )
-    if "pos_embed" in own and "pos_embed" in out:
-        _place_class_position(out, own)
     _split_bias(out, own)
     return out
-
-
-def _place_class_position(out: State, own: Mapping[str, Array]) -> None:
-    """Fold the class position into the class token where the network keeps patches' only."""
-    grid = own["pos_embed"].shape[1]
-    own_has_class = int(np.sqrt(grid)) ** 2 != grid
-    _, has_class = patch_grid(out["pos_embed"])
-    if has_class and not own_has_class:
-        out["cls_token"] = out["cls_token"] + out["pos_embed"][:, :1]
-        out["pos_embed"] = out["pos_embed"][:, 1:]
-
-
-def patch_grid(pos_embed: Array) -> tuple[int, bool]:
-    """Side of the patch grid of a positional embedding, and whether it holds the class token.
-
-    Parameters
-    ----------
-    pos_embed : ndarray (1, tokens, width)
-        Of a square grid.
-
-    Returns
-    -------
-    side : int
-        Patches along a side.
-    has_class : bool
-        Whether the first row belongs to the class token.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the grid is not square.
-    """
-    tokens = pos_embed.shape[1]
-    for extra in (0, 1):
-        side = round(np.sqrt(tokens - extra))
-        if side**2 == tokens - extra:
-            return side, bool(extra)
-    raise WeightsMismatchError(
-        f"pos_embed has {tokens} tokens, which is not a square grid."
-    )
 
 
 def _split_bias(out: State, own: Mapping[str, Array]) -> None:

@@ -56,7 +56,7 @@ class Features:
 
 
 class VisionBackbone(nn.Module):
-    """A timm vision transformer that takes square images up to its own size, and masks.
+    """A timm vision transformer that takes images up to its own size, and masks.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class VisionBackbone(nn.Module):
 
     Notes
     -----
-    An image of g x g patches, smaller than the grid, takes the positions of a g x g window of it:
+    An image of fewer patches than the grid takes the positions of a window of it:
     one step of position is always one patch, so the same number of metres. Interpolated positions
     would make a step of a crop mean more metres than one of the whole image.
     """
@@ -100,8 +100,8 @@ class VisionBackbone(nn.Module):
 
         Parameters
         ----------
-        images : Tensor (n, 1, side, side)
-            Network input; the side a multiple of the patch.
+        images : Tensor (n, 1, lines, samples)
+            Network input; both sides multiples of the patch.
         windows : Tensor (n, 2), int64
             First row and column of each image's positions in the grid.
         masks : Tensor (n, rows, columns), bool, optional
@@ -117,11 +117,14 @@ class VisionBackbone(nn.Module):
         if masks is not None:
             hidden = masks.flatten(1)[..., None]
             tokens = torch.where(hidden, self.mask_token.to(tokens.dtype), tokens)
-        tokens = self._with_positions(tokens, windows)
+        rows, columns = (side // self.patch for side in images.shape[-2:])
+        tokens = self._with_positions(tokens, windows, (rows, columns))
         tokens = vit.norm(vit.blocks(vit.norm_pre(vit.pos_drop(tokens))))
         return Features(tokens[:, 0], tokens[:, vit.num_prefix_tokens :])
 
-    def _with_positions(self, tokens: Tensor, windows: Tensor) -> Tensor:
+    def _with_positions(
+        self, tokens: Tensor, windows: Tensor, grid: tuple[int, int]
+    ) -> Tensor:
         """Add the positions and put the class and register tokens in front."""
         vit, n = self.vit, len(tokens)
         prefix = (
@@ -130,8 +133,10 @@ class VisionBackbone(nn.Module):
         first = torch.cat([token.expand(n, -1, -1) for token in prefix], dim=1)
         embedded = 0 if vit.no_embed_class else vit.num_prefix_tokens
         positions = vit.pos_embed[0, embedded:].unflatten(0, (self.grid, self.grid))
-        steps = torch.arange(math.isqrt(tokens.shape[1]), device=tokens.device)
-        rows, columns = (windows[:, None, :] + steps[:, None]).unbind(-1)
+        rows, columns = (
+            windows[:, i, None] + torch.arange(length, device=tokens.device)
+            for i, length in enumerate(grid)
+        )
         own = positions[rows[:, :, None], columns[:, None, :]].flatten(1, 2)
         if embedded:
             first = first + vit.pos_embed[:, :embedded]
