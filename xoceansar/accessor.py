@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
+from xoceansar._beams import Beams
 from xoceansar._plot_methods import PlotMethods
 from xoceansar.models.nearest import Metric
 from xoceansar.ops.describe import describe
@@ -274,7 +275,7 @@ class _Measurements(Generic[T_Object]):
         *,
         time: str | slice | tuple[Any, Any] | None = None,
         region: tuple[float, float, float, float] | None = None,
-        beam: str | Iterable[str] | None = None,
+        beam: Beams | None = None,
         ocean_class: str | Iterable[str] | None = None,
         **conditions: Any,
     ) -> T_Object:

@@ -81,7 +81,7 @@ def test_export(run, archive, tmp_path):
 
 def test_export_for_spreadsheets(run, archive, tmp_path):
     path = tmp_path / "a.csv"
-    assert run("export", archive, "--to", path, "--beam", "wv2").exit_code == 0
+    assert run("export", archive, "--to", path, "--beam", "WV2").exit_code == 0
     lines = path.read_text().splitlines()
     assert len(lines) == 4
     row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))

@@ -56,9 +56,14 @@ def test_open_lists_what_is_there(run, product):
 
 
 def test_open_keeps_one_beam(run, product):
-    done = run("open", product, "--beam", "wv2")
-    assert "1 vignettes" in done.stdout
-    assert "wv1" not in done.stdout
+    for typed in ("wv2", "WV2"):
+        done = run("open", product, "--beam", typed)
+        assert "1 vignettes" in done.stdout
+        assert "wv1" not in done.stdout
+    assert "2 vignettes" in run("open", product, "--beam", "WV1,wv2").stdout
+    refused = run("open", product, "--beam", "wv3")
+    assert refused.exit_code == 2
+    assert "'wv3' is not one of ['wv1', 'wv2']" in refused.stderr
 
 
 def test_long_lists_say_what_they_leave_out(product):

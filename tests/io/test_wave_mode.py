@@ -214,6 +214,9 @@ def test_selection(product, opened):
     assert found(vignettes=[ids[1].upper(), ids[0]]) == [0, 1]
     assert found(vignettes=np.array([1])) == [1]
     assert found(beam="wv2") == [1, 3]
+    for typed in ("WV2", ["WV2"], ("wv2", "WV2 ")):
+        assert found(beam=typed) == [1, 3], typed
+    assert found(beam=["WV2", "wv1"]) == found(beam="wv1,wv2") == [0, 1, 2, 3]
     assert found(beam="wv2", vignettes=1) == [3]
     mask = [False, False, True, True]
     assert found(vignettes=mask) == [2, 3]

@@ -139,6 +139,11 @@ def test_time(archive, time, expected):
 def test_names_and_ranges(archive):
     assert kept(archive, beam="wv2") == [1, 3, 5, 7]
     assert kept(archive, beam=["wv1", "wv2"]) == list(range(8))
+    for typed in ("WV2", " wV2", ["WV2"], ("wv2", "WV2"), "wv2,WV2", {"Wv2": 1}):
+        assert kept(archive, beam=typed) == [1, 3, 5, 7], typed
+    for both in (["WV2", "wv1"], "WV1,wv2", (b for b in ("wv1", "WV2"))):
+        assert kept(archive, beam=both) == list(range(8))
+    assert kept(archive, beam=[]) == []
     assert kept(archive, platform="S1B") == [4, 5, 6, 7]
     assert kept(archive, ocean_class="icebergs") == [3, 4]
     assert kept(archive, ocean_class=("icebergs", "sea_ice")) == [2, 3, 4]
@@ -147,6 +152,14 @@ def test_names_and_ranges(archive):
     assert kept(archive, swh=(5, None)) == [4, 5, 6, 7]
     assert kept(archive, swh=(None, None)) == [0, 1, 3, 4, 5, 6, 7]
     assert kept(archive, swh=slice(2, 5), beam="wv2") == [1, 3]
+
+
+def test_beams_of_other_modes_are_selected_by_the_name_that_is_there(archive):
+    mixed = archive.assign_coords(beam=("vignette", ["IW", "wv1", "EW", "wv2"] * 2))
+    assert kept(mixed, beam="iw") == [0, 4]
+    assert kept(mixed, beam=["EW", "WV1"]) == [1, 2, 5, 6]
+    with pytest.raises(errors.OceansarError, match=r"\['ew', 'iw', 'wv1', 'wv2'\]"):
+        select(mixed, beam="sm")
 
 
 def test_images_stay_lazy_and_classes_of_a_file_have_names(archive):
@@ -178,6 +191,8 @@ def test_nothing_found_is_a_dataset_of_length_0(archive):
         ({"class_probability": (0, 1)}, r"dims \('vignette', 'ocean_class'\)"),
         ({"ocean_class": "iceberg"}, "'iceberg' is not one of.*'icebergs'"),
         ({"beam": "wv3"}, r"'wv3' is not one of \['wv1', 'wv2'\]"),
+        ({"beam": ["wv1", "WV3"]}, r"'WV3' is not one of \['wv1', 'wv2'\]"),
+        ({"beam": 1}, r"1 is not one of \['wv1', 'wv2'\]"),
         ({"platform": "S1C"}, r"'S1C' is not one of \['S1A', 'S1B'\]"),
         ({"platform": 3}, "by name"),
         ({"swh": 3}, "pair"),

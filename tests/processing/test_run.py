@@ -19,6 +19,7 @@ from xoceansar.errors import (
     ArchiveError,
     BundleError,
     OceansarWarning,
+    ProductError,
     WeightsMismatchError,
 )
 from xoceansar.processing import block, cluster, run
@@ -226,9 +227,23 @@ def test_what_every_product_would_fail_of_stops_the_run(
 
 def test_a_beam_that_a_product_lacks_gives_no_row(products, path, tmp_path):
     one = write(tmp_path, 7, n=1)
-    report = xos.process([one, products[0]], path, **PLAIN, beam="wv2")
+    report = xos.process([one, products[0]], path, **PLAIN, beam="WV2")
     assert not report.failed
     assert plain(path).beam.values.tolist() == ["wv2"]
+    again = xos.process([one, products[0]], path, **PLAIN, beam=["wv2"])
+    assert (again.processed, again.skipped) == (0, 2)
+
+
+def test_both_beams_are_the_settings_of_all(products, path):
+    xos.process(products[:1], path, **PLAIN, beam=["WV2", "WV1"])
+    assert set(plain(path).beam.values) == {"wv1", "wv2"}
+    assert xos.process(products[:1], path, **PLAIN).skipped == 1
+    for wrong, words in (
+        ("wv3", r"'wv3' is not one of \['wv1', 'wv2'\]"),
+        ([], "no beam"),
+    ):
+        with pytest.raises(ProductError, match=words):
+            xos.process(products[:1], path, **PLAIN, beam=wrong)
 
 
 def test_a_full_disk_leaves_the_archive_and_the_run_goes_on_later(

@@ -102,7 +102,10 @@ def test_impossible_environments_are_refused(change, message):
         Environment(**{**values, **change})
 
 
-@pytest.mark.parametrize("kwargs", [{"ocean_class": "ice"}, {"beam": "wv3"}])
-def test_sampling_refuses_unknown_names(kwargs):
-    with pytest.raises(OceansarError, match="must be"):
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [({"ocean_class": "ice"}, "must be"), ({"beam": "wv3"}, r"\['wv1', 'wv2'\]")],
+)
+def test_sampling_refuses_unknown_names(kwargs, message):
+    with pytest.raises(OceansarError, match=message):
         sample_environment(np.random.default_rng(0), **kwargs)

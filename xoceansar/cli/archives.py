@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from xoceansar.cli.products import read_result
+from xoceansar.cli.products import Beam, read_result
 from xoceansar.cli.shell import dask_progress, local, out, working
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ Class = Annotated[
     list[str] | None,
     typer.Option("--class", help="Only this ocean class; may be given again."),
 ]
-Beam = Annotated[Literal["wv1", "wv2"] | None, typer.Option(help="Only one beam.")]
 
 _SUFFIXES: Final = (".parquet", ".csv", ".nc", ".geojson")
 

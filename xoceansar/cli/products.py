@@ -29,8 +29,11 @@ Paths = Annotated[
     ),
 ]
 Beam = Annotated[
-    Literal["wv1", "wv2"] | None,
-    typer.Option(help="Keep one beam: wv1 (24 degrees incidence) or wv2 (37 degrees)."),
+    str | None,
+    typer.Option(
+        help="Keep one beam: wv1 (24 degrees incidence) or wv2 (37 degrees).",
+        metavar="WV1|WV2",
+    ),
 ]
 
 #: Vignettes listed without --all.
@@ -172,16 +175,14 @@ def simulate(
     out.print(f"look inside: xoceansar open {product}", highlight=False, soft_wrap=True)
 
 
-def opened(
-    paths: list[str], beam: Literal["wv1", "wv2"] | None, *, verify: bool = True
-) -> "xr.Dataset":
+def opened(paths: list[str], beam: str | None, *, verify: bool = True) -> "xr.Dataset":
     """Open the products of a command, saying so.
 
     Parameters
     ----------
     paths : list of str
         As given.
-    beam : {"wv1", "wv2"}, optional
+    beam : str, optional
         The one to keep.
     verify : bool
         Whether pixels are held to their checksums.

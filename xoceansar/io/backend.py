@@ -7,8 +7,9 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from xoceansar._beams import Beams
 from xoceansar.io.names import parse_product
-from xoceansar.io.wave_mode import Beam, Chunks, Selection, open_wave_mode
+from xoceansar.io.wave_mode import Chunks, Selection, open_wave_mode
 
 __all__ = ["OceansarBackendEntrypoint"]
 
@@ -40,7 +41,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         spacing: float = 50.0,
         shape: tuple[int, int] = (384, 384),
         vignettes: Selection | None = None,
-        beam: Beam | None = None,
+        beam: Beams | None = None,
         vignette_chunks: Chunks = 8,
         on_error: Any = "flag",
         uncalibrated: bool = False,
@@ -62,7 +63,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             Number of pixels in azimuth and in range.
         vignettes : int, slice, str, iterable of int or str, or mask, optional
             Which vignettes; all by default.
-        beam : {"wv1", "wv2"}, optional
+        beam : str or iterable of str, optional
             Keep one beam.
         vignette_chunks : int or mapping, optional
             The `chunks` of `xoceansar.open_wave_mode`; xarray keeps that name for its own.

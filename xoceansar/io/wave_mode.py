@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
+from xoceansar._beams import Beam, Beams, one_beam
 from xoceansar._positions import positions_of
 from xoceansar.conventions import (
     LINE,
@@ -46,7 +47,6 @@ __all__ = ["open_wave_mode"]
 Chunks = int | Mapping[str, int]
 #: Vignettes by index, by identifier, or by a mask (``True`` or ``False`` for each).
 Selection = int | slice | str | Iterable[int] | Iterable[str]
-Beam = Literal["wv1", "wv2"]
 
 _CORNER: Final = "corner"
 #: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
@@ -80,7 +80,7 @@ def open_wave_mode(
     spacing: float = 50.0,
     shape: tuple[int, int] = (384, 384),
     vignettes: Selection | None = None,
-    beam: Beam | None = None,
+    beam: Beams | None = None,
     chunks: Chunks = 8,
     on_error: Literal["flag", "raise"] = "flag",
     uncalibrated: bool = False,
@@ -106,8 +106,8 @@ def open_wave_mode(
     vignettes : int, slice, str, iterable of int or str, or mask, optional
         Which vignettes: indices in order of time, identifiers, or True or False for each. All by
         default.
-    beam : {"wv1", "wv2"}, optional
-        Keep one beam; `vignettes` then counts in what remains.
+    beam : str or iterable of str, optional
+        Keep one beam, ``"wv1"`` or ``"WV2"``; `vignettes` then counts in what remains.
     chunks : int or mapping, optional
         Vignettes in each Dask chunk, as a number or as ``{"vignette": n}``.
     on_error : {"flag", "raise"}, optional
@@ -180,8 +180,7 @@ def open_wave_mode(
         uncalibrated=bool(uncalibrated),
         land=land_available(),
     )
-    if beam is not None:
-        _one_of("beam", beam, ("wv1", "wv2"))
+    kept = one_beam(beam, error=ProductError)
     size = _chunk_size(chunks)
     access = encode_options(storage_options)
     products = [
@@ -189,9 +188,9 @@ def open_wave_mode(
     ]
     report(products, raises=options.raises, verify=verify)
     listed = each_once(products)
-    if beam is not None:
-        listed = [one for one in listed if one[1].name.beam == beam]
-    chosen = listed if vignettes is None else _select(listed, beam, vignettes)
+    if kept is not None:
+        listed = [one for one in listed if one[1].name.beam == kept]
+    chosen = listed if vignettes is None else _select(listed, kept, vignettes)
     if not options.land:
         warn(
             "land cannot be flagged: roaring-landmask is not installed. Install it with: "

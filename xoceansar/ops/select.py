@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._beams import WAVE_BEAMS, Beams, beams_of
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.along import vignette_dim
@@ -22,7 +23,6 @@ __all__ = ["select"]
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
 Array = npt.NDArray[Any]
 
-_BEAMS: Final = ("wv1", "wv2")
 #: A time of day in a text: only beside one can a zone stand.
 _CLOCK: Final = re.compile(r"\d[T ]\s*\d")
 #: Degrees by which a longitude may pass an edge: what changing its frame rounds.
@@ -34,7 +34,7 @@ def select(
     *,
     time: str | slice | tuple[Any, Any] | None = None,
     region: tuple[float, float, float, float] | None = None,
-    beam: str | Iterable[str] | None = None,
+    beam: Beams | None = None,
     ocean_class: str | Iterable[str] | None = None,
     **conditions: Any,
 ) -> T_Object:
@@ -53,7 +53,7 @@ def select(
         Degrees, edges inside; longitudes from -180 to 180 or from 0 to 360. With lon_min greater
         than lon_max it lies across 180 degrees.
     beam : str or iterable of str, optional
-        ``wv1``, ``wv2``.
+        ``wv1``, ``wv2``, in capital or small letters; or another mode that is there.
     ocean_class : str or iterable of str, optional
         Names of classes.
     **conditions
@@ -166,11 +166,15 @@ def _is_flag(values: xr.DataArray, name: str, wanted: Any) -> Array:
 
 
 def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
-    texts = _texts(name, wanted)
     data = text_values(values)
     known = sorted(set(data.tolist()))
-    allowed = sorted({*known, *_BEAMS}) if name == "beam" else known
-    _refuse_unknown(name, texts, allowed)
+    if name == "beam":
+        folded = np.char.lower(data)
+        return np.isin(
+            folded, beams_of(wanted, sorted({*folded.tolist(), *WAVE_BEAMS}))
+        )
+    texts = _texts(name, wanted)
+    _refuse_unknown(name, texts, known)
     return np.isin(data, texts)
 
 

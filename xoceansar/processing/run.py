@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from xoceansar._beams import Beams, one_beam
 from xoceansar._paths import refuse_lost_slash
-from xoceansar.errors import warn
+from xoceansar.errors import ProductError, warn
 from xoceansar.io.product import Paths
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
 from xoceansar.io.source import Reader
@@ -81,7 +82,7 @@ def process(
     model: Model = None,
     level: float | None = None,
     threshold: float | None = None,
-    beam: Literal["wv1", "wv2"] | None = None,
+    beam: Beams | None = None,
     spacing: float = 50.0,
     shape: tuple[int, int] = (384, 384),
     reader: Reader = "direct",
@@ -188,7 +189,7 @@ def process(
         fingerprint=fingerprint(handle),
         level=level,
         threshold=threshold,
-        beam=beam,
+        beam=one_beam(beam, error=ProductError),
         spacing=float(spacing),
         shape=(int(shape[0]), int(shape[1])),
         reader=reader,

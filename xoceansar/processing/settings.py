@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from xoceansar._beams import Beam
 from xoceansar._version import __version__
 from xoceansar.errors import ArchiveError, BundleError
 from xoceansar.io.source import Reader
@@ -62,7 +63,7 @@ class Settings:
     fingerprint: str
     level: float | None
     threshold: float | None
-    beam: Literal["wv1", "wv2"] | None
+    beam: Beam | None
     spacing: float
     shape: tuple[int, int]
     reader: Reader

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from xoceansar._beams import one_beam
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
 
@@ -247,10 +248,11 @@ def sample_environment(
     """
     any_class = OCEAN_CLASSES[int(rng.integers(len(OCEAN_CLASSES)))]
     any_beam = ("wv1", "wv2")[int(rng.integers(2))]
-    name, beam = ocean_class or any_class, beam or any_beam
+    name = ocean_class or any_class
+    beam = one_beam(beam, error=OceansarError) or any_beam
     jitter = rng.uniform(-0.4, 0.4)
     uniform = rng.uniform()
-    if name not in WIND_RANGES or beam not in BEAMS:
+    if name not in WIND_RANGES:
         return Environment(name, beam, 0.0, 0.0, 0.0)  # raises with the list
     speed = _draw_wind_speed(uniform, name)
     direction = rng.uniform(-180.0, 180.0)

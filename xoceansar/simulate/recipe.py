@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xoceansar._beams import WAVE_BEAMS, beams_of
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
@@ -192,9 +193,7 @@ def make_recipe(
     if seed < 0:
         raise OceansarError(f"seed must be 0 or more; got {seed}.")
     names, cumulative = _class_table(classes)
-    chosen = (beams,) if isinstance(beams, str) else tuple(beams or BEAMS)
-    if not set(chosen) <= set(BEAMS):
-        raise OceansarError(f"beams must be among 'wv1' and 'wv2'; got {chosen}.")
+    chosen = beams_of(beams or WAVE_BEAMS)
     if min(shape) < 2 or spacing <= 0 or oversample < 1:
         raise OceansarError(
             "shape must be at least (2, 2), spacing positive and oversample 1 or more; "
