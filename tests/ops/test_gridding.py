@@ -219,7 +219,34 @@ def test_only_the_variable_is_computed():
 
     bad = da.zeros(40, chunks=4).map_blocks(fail, dtype=float, meta=np.zeros(0))
     ds = made().chunk(vignette=7).assign(wind_speed=("vignette", bad))
-    assert int(ops.grid(ds, "swh").observation_count.sum().compute()) == 40
+    sea = int((ds.ocean_class != 5).sum())
+    assert sea < 40
+    assert int(ops.grid(ds, "swh").observation_count.sum().compute()) == sea
+
+
+@pytest.mark.parametrize("chunks", [None, {"vignette": 2}])
+@pytest.mark.parametrize("codes", [list(range(10)), list(range(10, 110, 10))])
+def test_sea_state_under_ice_is_in_no_cell(chunks, codes):
+    """Classes are known by their flags, wherever sea ice stands among them, or by their names."""
+    swh = sample([1.0, 9.0, 3.0, 8.0], [1, 1, 1, 9], [1, 1, 1, 9])
+    classes = [0, 5, 1, 5]
+    attrs = class_attrs() | {"flag_values": codes}
+    flags = ("vignette", np.array(codes)[classes].astype(np.int8), attrs)
+    names = ("vignette", np.array(attrs["flag_meanings"].split())[classes])
+    for ocean_class in (flags, names):
+        ds = swh.to_dataset().assign(ocean_class=ocean_class, nrcs=swh * 1)
+        ds = ds if chunks is None else ds.chunk(chunks)
+        as_coordinate = ds.set_coords("ocean_class")["swh"]
+        for given_ice in (ops.grid(ds, "swh"), ops.grid(as_coordinate)):
+            cells = given_ice.stack(cell=("latitude", "longitude")).swh
+            assert cells.dropna("cell").values.tolist() == [2.0]
+            assert int(given_ice.observation_count.sum()) == 2
+            assert cells.attrs["cell_methods"] == "area: time: mean where ice_free_sea"
+        assert int(ops.grid(ds, "swh", statistic="count").observation_count.sum()) == 2
+        for whole in (ops.grid(ds, "nrcs"), ops.grid(ds.swh)):
+            assert int(whole.observation_count.sum()) == 4
+            name = next(iter(set(whole) - {"observation_count"}))
+            assert whole[name].attrs["cell_methods"] == "area: time: mean"
 
 
 @given(st.integers(0, 200))

@@ -258,9 +258,23 @@ def test_grid_of_vignettes_is_the_grid_of_the_operation():
     assert "Mean significant wave height (m)" in found
     assert "Mean significant wave height" in found
     span = f"S1A · {str(ds.time.values.min())[:10]} to {str(ds.time.values.max())[:10]} · cells of 5°"
-    assert span in found
+    assert f"{span} · without sea ice" in found
+    assert span in words(plot.grid(ds.swh, cell=5, land=False))
     counts = plot.grid(ds, "swh", cell=5, statistic="count", land=False).axes[0]
     assert drawn_cells(counts)[0].max() == int(best.observation_count)
+
+
+def test_sea_state_under_ice_is_in_no_cell_that_is_drawn():
+    ds = scattered(600)
+    ice = np.arange(600) % 3 == 0
+    ds["ocean_class"] = ds.ocean_class.copy(data=np.where(ice, 5, 0).astype(np.int8))
+    ds["swh"] = ds.swh.where(~ice, 60.0)
+    for drawn in (plot.grid(ds, "swh", cell=10, land=False),
+                  plot.seasons(ds, "swh", cell=10, land=False)):  # fmt: skip
+        assert any("without sea ice" in w for w in words(drawn))
+        for ax in drawn.axes:
+            if hasattr(ax, "projection"):
+                assert 1 <= drawn_cells(ax)[0].min() <= drawn_cells(ax)[0].max() <= 5
 
 
 def test_the_spread_of_directions_is_not_coloured_as_a_direction():

@@ -74,6 +74,20 @@ def test_the_interval_is_a_band(ds):
     assert not bare.collections
 
 
+def test_under_ice_there_is_neither_value_nor_interval(ds):
+    ds["ocean_class"] = ds.ocean_class.copy(data=np.int8([0, 0, 5, 0, 0, 0, 0, 0]))
+    ds["swh_lower"] = annotate(ds.swh - 0.5, "swh_lower")
+    ds["swh_upper"] = annotate(ds.swh + 1.0, "swh_upper")
+    _, (ax,), _ = draw(ds, "swh")
+    assert np.isnan(curve(ax, "wv1")[:, 1]).sum() == 1
+    bands = [c for c in ax.collections if isinstance(c, mpl.collections.PolyCollection)]
+    corners = np.concatenate([p.vertices for b in bands for p in b.get_paths()])
+    edges = {
+        i: np.isclose(corners[:, 1], float(ds.swh_upper[i])).any() for i in range(8)
+    }
+    assert [i for i, drawn in edges.items() if not drawn] == [2]
+
+
 def test_a_gap_and_a_missing_value_break_the_line(ds):
     ds["swh"][2] = np.nan
     later = ds.time + np.where(np.arange(8) > 4, 300, 0) * np.timedelta64(1, "s")

@@ -18,6 +18,7 @@ from xoceansar.errors import (
 from xoceansar.ops.along import assign_hint
 from xoceansar.ops.directions import direction_of
 from xoceansar.ops.layout import degrees_of, in_one_chunk
+from xoceansar.ops.sea_state import under_ice
 from xoceansar.sar.cells import (
     CellGrid,
     Statistic,
@@ -37,6 +38,8 @@ GridStatistic = Literal["mean", "median", "std", "min", "max", "count"]
 #: Labels of the seasons, as xarray has them, in the order of the year.
 SEASONS: Final = ("DJF", "MAM", "JJA", "SON")
 COUNT: Final = "observation_count"
+#: How the cell methods of CF say that sea ice is left out.
+ICE_FREE: Final = "where ice_free_sea"
 _ORDER: Final = ("latitude", "longitude")
 #: CF method and adjective of each statistic.
 _METHODS: Final = {
@@ -96,9 +99,11 @@ def grid(
 
     Notes
     -----
-    Missing values, and vignettes without a position or time, are left out. A cell counts
-    every vignette once: neighbours on one pass see nearly the same sea, so that a standard
-    error is larger than ``std / sqrt(count)``.
+    Missing values, and vignettes without a position or time, are left out; of a Dataset that has
+    ``ocean_class`` also the sea state (wave height, wind, peak of the waves) under sea ice, where it
+    means nothing: ``cell_methods`` then says ``where ice_free_sea``. A cell counts every vignette
+    once: neighbours on one pass see nearly the same sea, so that a standard error is larger than
+    ``std / sqrt(count)``.
 
     Lazy where the input is; the values of one variable are then held together, 4 bytes
     for each vignette.
@@ -128,6 +133,9 @@ def grid(
     data = choose(obj, variable)
     direction = direction_of(data)
     _check_values(data, statistic, direction is not None)
+    ice = under_ice(obj, data)
+    if ice is not None:
+        data = data.where(~ice)
     kernel = partial(
         _describe,
         kind=statistic,
@@ -143,7 +151,7 @@ def grid(
     out = (
         {}
         if statistic == "count"
-        else {str(data.name): _named(values, data, statistic)}
+        else {str(data.name): _named(values, data, statistic, ice is not None)}
     )
     out[COUNT] = counted
     words = f"{statistic} of {data.name} in cells of {cell:g} degrees"
@@ -384,7 +392,9 @@ def _coordinates(cells: CellGrid) -> dict[str, xr.DataArray]:
     }
 
 
-def _named(values: xr.DataArray, data: xr.DataArray, kind: Statistic) -> xr.DataArray:
+def _named(
+    values: xr.DataArray, data: xr.DataArray, kind: Statistic, ice_free: bool
+) -> xr.DataArray:
     """Give a gridded variable its name, and attributes that say what it is."""
     method, adjective = _METHODS[kind]
     table = VARIABLES.get(str(data.name), {})
@@ -392,7 +402,7 @@ def _named(values: xr.DataArray, data: xr.DataArray, kind: Statistic) -> xr.Data
     label = attrs.get("long_name", str(data.name).replace("_", " "))
     said = {
         "long_name": f"{adjective} {label}",
-        "cell_methods": f"area: time: {method}",
+        "cell_methods": f"area: time: {method}" + f" {ICE_FREE}" * ice_free,
         "ancillary_variables": COUNT,
     }
     out = values.rename(data.name)

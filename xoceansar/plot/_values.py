@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.conventions import OCEAN_CLASS, VARIABLES
+from xoceansar.conventions import VARIABLES
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
+from xoceansar.ops.sea_state import under_ice
 from xoceansar.plot._style import (
     CLASS_COLOURS,
     OTHER_COLOURS,
@@ -20,25 +21,12 @@ from xoceansar.plot._style import (
 from xoceansar.sar.geometry import from_unit_vector, unit_vector
 from xoceansar.texts import has_texts, text_values
 
-__all__ = ["SEA_STATE", "Category", "Values", "read_values", "span", "under_ice"]
+__all__ = ["Category", "Values", "read_values", "span"]
 
 XarrayObject = xr.Dataset | xr.DataArray
 
 #: Variables that a map of a Dataset draws where none is named, if just one of them is there.
 _DRAWABLE: Final = ("swh", "wind_speed", "wind_to_direction", "ocean_class")
-
-#: What there is of the open sea alone: under ice the numbers mean nothing.
-SEA_STATE: Final = frozenset(
-    name + end
-    for name in (
-        "swh",
-        "wind_speed",
-        "wind_to_direction",
-        "peak_wavelength",
-        "peak_to_direction",
-    )
-    for end in ("", "_lower", "_upper")
-)
 
 
 @dataclass(frozen=True)
@@ -141,9 +129,10 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
     corners = _cell_corners(lon, lat) if gridded else None
     numbers, categories = _numbers(data.compute())
     numbers = np.atleast_1d(numbers).ravel()
+    found = under_ice(obj, data)
     ice = np.zeros(numbers.size, bool)
-    if str(data.name) in SEA_STATE and isinstance(obj, xr.Dataset):
-        ice = under_ice(obj, data.dims) & np.isfinite(numbers)
+    if found is not None:
+        ice = np.atleast_1d(found.values).ravel() & np.isfinite(numbers)
         numbers = np.where(ice, np.nan, numbers)
     lon, lat = lon.ravel(), lat.ravel()
     known = np.isfinite(lon) & np.isfinite(lat)
@@ -308,20 +297,6 @@ def _cell_corners(
     nodes = np.stack(from_unit_vector(vectors), axis=-1)
     ring = (nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1])
     return np.stack(ring, axis=2).reshape(-1, 4, 2)
-
-
-def under_ice(
-    obj: xr.Dataset, dims: tuple[Hashable, ...] = ()
-) -> npt.NDArray[np.bool_]:
-    """Say which values are of sea ice, by ``ocean_class`` along their dims."""
-    classes = obj.get(OCEAN_CLASS)
-    if classes is None or set(classes.dims) != set(dims):
-        return np.zeros(1, bool)
-    names = str(classes.attrs.get("flag_meanings", "")).split()
-    codes = np.atleast_1d(classes.attrs.get("flag_values", []))
-    ice = [code for code, name in zip(codes, names, strict=False) if name == "sea_ice"]
-    found = np.isin(classes.transpose(*dims).values, ice)
-    return np.atleast_1d(found).ravel()
 
 
 def _period(

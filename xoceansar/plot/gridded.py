@@ -9,7 +9,7 @@ import xarray as xr
 from xoceansar import ops
 from xoceansar._optional import require
 from xoceansar.errors import DimensionError, MissingVariableError
-from xoceansar.ops.gridding import COUNT, SEASONS, GridStatistic, choose
+from xoceansar.ops.gridding import COUNT, ICE_FREE, SEASONS, GridStatistic, choose
 from xoceansar.plot._cells import Field, draw_cells, is_gridded, read_field
 from xoceansar.plot._frame import Region
 from xoceansar.plot._marks import Colouring, colouring
@@ -384,7 +384,10 @@ def _refuse_dims(data: xr.DataArray, wanted: tuple[str, ...]) -> None:
 
 def _note(cells: xr.DataArray) -> str:
     step = np.abs(np.diff(cells["latitude"].values[:2]))
-    return f"cells of {step[0]:.4g}°" if step.size else ""
+    said = [f"cells of {step[0]:.4g}°"] if step.size else []
+    if ICE_FREE in str(cells.attrs.get("cell_methods", "")):
+        said.append("without sea ice")
+    return " · ".join(said)
 
 
 def _region(extent: Extent | None, field: Field, home: Region) -> Region:

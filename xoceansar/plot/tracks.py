@@ -178,7 +178,7 @@ def _bounds(
     both = [np.asarray(ordered[name].values, float) for name in names]
     level = ordered[names[0]].attrs.get("confidence_level")
     words = f"{float(level):.0%} interval" if level is not None else "interval"
-    return np.stack(both), words
+    return np.where(np.isfinite(values.numbers), np.stack(both), np.nan), words
 
 
 def _layout(whole: _Track, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:

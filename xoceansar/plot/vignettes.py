@@ -12,10 +12,10 @@ from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.ops.layout import find_images
 from xoceansar.ops.quality import whole_flags
+from xoceansar.ops.sea_state import under_ice
 from xoceansar.plot._boxes import boxes_along, draw_boxes
 from xoceansar.plot._figure import new_figure
 from xoceansar.plot._style import CAUTION, INK, NO_DATA, provenance
-from xoceansar.plot._values import SEA_STATE, under_ice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -311,7 +311,8 @@ def _label_lines(
     for name, template in formats.items():
         if name not in one or one[name].ndim:
             continue
-        if name in SEA_STATE and under_ice(one).any():
+        ice = under_ice(one, one[name])
+        if ice is not None and ice.any():
             lines.append(f"{_words(name, template)}: none under sea ice")
             continue
         text, found = _say(one[name], template), _value(one[name])
