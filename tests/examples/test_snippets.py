@@ -85,6 +85,9 @@ def folder(made, bucket, tmp_path, monkeypatch):
             def __init__(self, **asked_for):
                 super().__init__(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)  # fmt: skip
 
+            def scale(self, n=0, *, jobs=0):
+                """Keep one worker."""
+
         setattr(stand_in, cluster, Cluster)
         monkeypatch.setitem(sys.modules, module, stand_in)
     return copied
@@ -97,20 +100,17 @@ def short_runs(monkeypatch):
 
     from xoceansar import simulate, train
     from xoceansar.processing import run
-    from xoceansar.train import config
+    from xoceansar.train import pretrain as pretraining
+    from xoceansar.train.config import load_config
 
-    load, simulated, fit_detector = (
-        config.load_config,
-        simulate.vignettes,
-        train.fit_detector,
-    )
+    simulated, fit_detector = simulate.vignettes, train.fit_detector
+    pretrain = pretraining.pretrain
 
-    def shortened(name, *args, **kwargs):
-        config = load("two-cores" if name in ("one-gpu", "paper") else name)
-        return config.with_steps(2)
+    def shortened(ds, config, folder, **kwargs):
+        return pretrain(ds, load_config("two-cores").with_steps(2), folder, **kwargs)
 
     def few(n, *args, **kwargs):
-        return simulated(min(n, 24), *args, **kwargs)
+        return simulated(min(n, 32), *args, **kwargs)
 
     def briefly(*args, **kwargs):
         recipe = train.DetectorRecipe(steps=4)
@@ -121,7 +121,7 @@ def short_runs(monkeypatch):
     def in_this_process(units, task, scheduler, workers):
         return outcomes(units, task, scheduler or "synchronous", workers)
 
-    monkeypatch.setattr(config, "load_config", shortened)
+    monkeypatch.setattr(pretraining, "pretrain", shortened)
     monkeypatch.setattr(run, "outcomes", in_this_process)
     monkeypatch.setattr(simulate, "vignettes", few)
     monkeypatch.setattr(train, "fit_detector", briefly)
