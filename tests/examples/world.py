@@ -15,6 +15,7 @@ import torch
 import xarray as xr
 
 import xoceansar as xos
+from tests.io.test_ocn import sign
 from tests.io.test_ocn import write as write_ocn_file
 from tests.io.test_tengeop import CLASS_CODES, CLOCK, pixels, write_table
 from tests.io.test_tengeop import stem as tengeop_stem
@@ -171,7 +172,7 @@ def build(folder: Path) -> Path:
     track(ds).to_netcdf(folder / "jason3.nc")
     ocn = folder / OCN
     write_ocn_file(ocn / "measurement")
-    (ocn / "manifest.safe").write_text("<xml/>")
+    sign(ocn)
     (folder / "S1A_WV_OCN__2SSV_....SAFE").symlink_to(ocn)
     write_tengeop(folder / "TenGeoP-SARwv")
     xos.to_zarr(calibrated_tengeop(folder / "TenGeoP-SARwv"), folder / "2016.zarr")

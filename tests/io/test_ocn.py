@@ -1,5 +1,6 @@
 """Level-2 OCN Wave Mode products: a made one in ESA's layout, and a real one where there is it."""
 
+import hashlib
 import os
 import shutil
 import warnings
@@ -108,13 +109,27 @@ def write(folder, number=1, beam="wv2", start=17, drop=(), attrs=None, **change)
     return path
 
 
+def sign(path, but=()):
+    """Write the manifest of a product, with the MD5 of its measurement files but some."""
+    listed = "".join(
+        f'<dataObject ID="d{i}"><byteStream mimeType="application/octet-stream" size="1">'
+        f'<fileLocation locatorType="URL" href="./measurement/{file.name}"/>'
+        + f'<checksum checksumName="MD5">{hashlib.md5(file.read_bytes()).hexdigest()}</checksum>'
+        * (file not in but)
+        + "</byteStream></dataObject>"
+        for i, file in enumerate(sorted((path / "measurement").glob("*.nc")))
+    )
+    manifest = f"<XFDU><dataObjectSection>{listed}</dataObjectSection></XFDU>"
+    (path / "manifest.safe").write_text(manifest)
+
+
 @pytest.fixture
 def safe(tmp_path):
     """Three vignettes in a product, written out of order."""
     path = tmp_path / PRODUCT
     for number, beam, start in ((3, "wv1", 46), (1, "wv1", 17), (2, "wv2", 32)):
         write(path / "measurement", number, beam, start)
-    (path / "manifest.safe").write_text("<xml/>")
+    sign(path)
     (path / "measurement" / "notes.txt").write_text("not a measurement")
     return path
 
@@ -279,6 +294,7 @@ def test_an_older_layout_has_missing_values_and_one_note(tmp_path):
 def test_one_bad_file_does_not_harm_its_neighbours(safe):
     bad = safe / "measurement" / f"{stem(2, 'wv2', 32)}.nc"
     bad.write_bytes(bad.read_bytes()[:2000])
+    sign(safe)
     with pytest.warns(OceansarWarning, match="Its row is missing") as notes:
         ds = xos.open_ocn(safe)
     assert len(notes) == 1
@@ -287,6 +303,57 @@ def test_one_bad_file_does_not_harm_its_neighbours(safe):
     assert ds.time[1] == np.datetime64("2026-01-12T04:58:33.5")
     with pytest.raises(VignetteError, match=stem(2, "wv2", 32)):
         xos.open_ocn(safe, on_error="raise")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda p: p,
+        lambda p: p / "measurement",
+        lambda p: sorted((p / "measurement").glob("*.nc")),
+        lambda p: archive(p, whole=True),
+    ],
+    ids=["folder", "measurement", "files", "zip"],
+)
+def test_a_flipped_bit_costs_its_row_whatever_it_would_have_given(safe, given):
+    bad = safe / "measurement" / f"{stem(2, 'wv2', 32)}.nc"
+    with netCDF4.Dataset(bad, "a") as file:
+        file["oswTotalHs"][:] = 3.0  # as plausible as what was there
+    with pytest.warns(OceansarWarning, match=r"-002.*its MD5 is .*Its row is missing"):
+        ds = xos.open_ocn(given(safe))
+    np.testing.assert_allclose(ds.swh, [2.01, np.nan, 2.01])
+    assert ds["quality"].values.tolist() == [0, 64, 0]
+    with pytest.raises(VignetteError, match="its MD5 is"):
+        xos.open_ocn(given(safe), on_error="raise")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        unchecked = xos.open_ocn(given(safe), verify=False)
+    np.testing.assert_allclose(unchecked.swh, [2.01, 3.0, 2.01])
+
+
+def test_what_cannot_be_verified_is_said(safe, monkeypatch):
+    one = safe / "measurement" / f"{stem(2, 'wv2', 32)}.nc"
+    sign(safe, but=[one])
+    with pytest.warns(OceansarWarning, match="has no MD5 of 1 of its files") as notes:
+        assert (xos.open_ocn(safe)["quality"] == 0).all()
+    assert len(notes) == 1
+    (safe / "manifest.safe").write_text("<xml")
+    with pytest.warns(
+        OceansarWarning, match="not well-formed.*not held to their"
+    ) as notes:
+        assert (xos.open_ocn(safe)["quality"] == 0).all()
+    assert len(notes) == 1
+    with pytest.raises(ProductError, match="not well-formed"):
+        xos.open_ocn(safe, on_error="raise")
+    monkeypatch.chdir(safe / "measurement")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quiet = xos.open_ocn(one.name, verify=False)
+        (safe / "manifest.safe").unlink()
+        assert (
+            xos.open_ocn(".")["product"] == PRODUCT
+        ).all()  # and asks for no manifest
+    assert quiet["product"].item() == PRODUCT
 
 
 def test_the_same_vignette_given_twice_is_one(safe, tmp_path):
@@ -574,6 +641,7 @@ def test_a_variable_of_more_values_than_a_vignette_has_is_not_read(safe, name):
         file.renameVariable(name, "old")
         file.createDimension("many", 2**31)
         file.createVariable(name, "i1", ("many",))
+    sign(safe)
     with pytest.warns(OceansarWarning, match=f"{name} announces 2147483648 values"):
         ds = xos.open_ocn(safe)
     assert ds.quality.values.tolist() == [0, 64, 0]

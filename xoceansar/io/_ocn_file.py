@@ -164,17 +164,17 @@ class Vignette:
     doubts: tuple[str, ...]
 
 
-def read_file(where: str, name: OcnName, memory: bytes | None = None) -> Vignette:
+def read_file(where: str, name: OcnName, content: bytes) -> Vignette:
     """Read what is kept of one file.
 
     Parameters
     ----------
     where : str
-        Path of the file, for reading and for messages.
+        Path of the file, for messages.
     name : OcnName
         What its stem says, for what the file does not.
-    memory : bytes, optional
-        Its content, where it lies in an archive.
+    content : bytes
+        The whole file.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def read_file(where: str, name: OcnName, memory: bytes | None = None) -> Vignett
         If it has no wave component for one vignette.
     """
     try:
-        with _opened(where, memory) as file:
+        with _opened(where, content) as file:
             _check_waves(file, where)
             return _Reader(file, name, where).vignette()
     except (OSError, RuntimeError) as error:
@@ -198,10 +198,10 @@ def read_file(where: str, name: OcnName, memory: bytes | None = None) -> Vignett
         ) from error
 
 
-def _opened(where: str, memory: bytes | None) -> "netCDF4.Dataset":
+def _opened(where: str, content: bytes) -> "netCDF4.Dataset":
     import netCDF4
 
-    return netCDF4.Dataset(where, memory=memory)
+    return netCDF4.Dataset(where, memory=content)
 
 
 def _check_waves(file: "netCDF4.Dataset", where: str) -> None:

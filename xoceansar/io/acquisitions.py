@@ -9,7 +9,7 @@ from xoceansar.errors import ProductError, warn
 from xoceansar.io.product import Product, VignetteFiles
 from xoceansar.io.store import MANIFEST
 
-__all__ = ["each_once", "report"]
+__all__ = ["each_once", "report", "report_unsigned"]
 
 Listed = tuple[Product, VignetteFiles]
 
@@ -86,11 +86,30 @@ def report(products: list[Product], *, raises: bool, verify: bool) -> None:
             if raises:
                 raise ProductError(problem)
             warn(problem)
-        if verify and product.unsigned:
-            warn(
-                f"{where} has no MD5 of {product.unsigned} of its files: damage in them shows "
-                "only where it breaks them. Download the product again, or say verify=False."
-            )
+        if verify:
+            report_unsigned(where, product.unsigned)
+
+
+def report_unsigned(where: str, count: int) -> None:
+    """Say that files cannot be verified.
+
+    Parameters
+    ----------
+    where : str
+        The manifest.
+    count : int
+        Of how many files it has no checksum.
+
+    Warns
+    -----
+    OceansarWarning
+        If there are such.
+    """
+    if count:
+        warn(
+            f"{where} has no MD5 of {count} of its files: damage in them shows only where it breaks "
+            "them. Download the product again, or say verify=False."
+        )
 
 
 def _radar(one: Listed) -> tuple[str, ...]:

@@ -1,21 +1,16 @@
 """Open Level-2 OCN Wave Mode products: ESA's own waves and wind, one row for each vignette."""
 
-import os
-import re
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import numpy as np
 import xarray as xr
 
-from xoceansar._paths import check_regular
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
 from xoceansar.conventions import Quality as Bits
-from xoceansar.errors import ProductError, UnsupportedProductError, VignetteError, warn
+from xoceansar.errors import ProductError, VignetteError, warn
 from xoceansar.io._ocn_file import (
     FLAGS,
     N_PARTITIONS,
@@ -24,20 +19,16 @@ from xoceansar.io._ocn_file import (
     Vignette,
     read_file,
 )
+from xoceansar.io._ocn_listing import OcnFile, list_files
 from xoceansar.io.guard import guard
-from xoceansar.io.names import OcnName, parse_ocn_file, parse_product
-from xoceansar.io.product import Paths, expand
-from xoceansar.io.store import ZipStore, zip_members
+from xoceansar.io.names import OcnName
+from xoceansar.io.product import Paths
 
 __all__ = ["open_ocn"]
 
 PARTITION: Final = "partition"
-_MEASUREMENT: Final = "measurement"
-#: Bytes that a measurement file may have: real ones have 0.8 MB.
-_FILE_BYTES: Final = 64 << 20
 #: Vignettes that a warning names.
 _MOST_SHOWN: Final = 3
-_LOOKS_SO: Final = re.compile(r"s1[a-z]-wv\d-ocn-[^/]*\.nc$", re.IGNORECASE)
 _STRINGS: Final = (
     "vignette_id",
     "beam",
@@ -84,34 +75,8 @@ _NOTES: Final[Mapping[str, dict[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class _File:
-    """A measurement file: where it is, and in which product."""
-
-    path: str
-    name: OcnName
-    product: str
-    archive: str | None = None
-
-    @property
-    def where(self) -> str:
-        return self.path if self.archive is None else f"{self.archive}/{self.path}"
-
-    def read(self) -> Vignette:
-        if self.archive is not None:
-            content = ZipStore(self.archive, "").read(self.path, _FILE_BYTES)
-            return read_file(self.where, self.name, content)
-        size = check_regular(self.path, error=ProductError).st_size
-        if size > _FILE_BYTES:
-            raise ProductError(
-                f"{self.path} has {size} bytes, and such a file has at most {_FILE_BYTES}: it is "
-                "not read. Download the product again."
-            )
-        return read_file(self.path, self.name)
-
-
 def open_ocn(
-    paths: Paths, *, on_error: Literal["flag", "raise"] = "flag"
+    paths: Paths, *, on_error: Literal["flag", "raise"] = "flag", verify: bool = True
 ) -> xr.Dataset:
     """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
 
@@ -124,6 +89,10 @@ def open_ocn(
     on_error : {"flag", "raise"}, optional
         What to do with a file that cannot be read: make its row missing, set ``unreadable`` in
         its quality and warn; or raise.
+    verify : bool, optional
+        Whether files of a product are held to the MD5 that its manifest has of each, as members of a
+        zip archive always are to their CRC. Without it a damaged file that is not in a zip
+        archive may be a wrong value that nothing shows.
 
     Returns
     -------
@@ -173,107 +142,16 @@ def open_ocn(
     """
     if on_error not in ("flag", "raise"):
         raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
-    files = _unique(_files(expand(paths)))
-    read = [_read(file, raises=on_error == "raise") for file in files]
+    raises = on_error == "raise"
+    files = list_files(paths, raises=raises, verify=verify)
+    read = [_read(file, raises=raises) for file in files]
     read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
     _note_absent(read)
     _note_doubts(read)
     return _dataset([one.values for one in read])
 
 
-def _files(paths: list[str]) -> Iterator[_File]:
-    for path in paths:
-        name = Path(path).name
-        if name.lower() == "manifest.safe":
-            path, name = str(Path(path).parent), Path(path).parent.name
-        found = list(_files_of(path))
-        if not found:
-            _refuse(path, name)
-        yield from found
-
-
-def _files_of(path: str) -> Iterator[_File]:
-    target = Path(path)
-    if not os.path.isdir(target):
-        check_regular(target, error=ProductError)
-    if os.path.isdir(target):
-        inner = target / _MEASUREMENT
-        folder = inner if inner.is_dir() else target
-        for member, name in _named(path, os.listdir(folder)):
-            yield _File(str(folder / member), name, _product_of(folder / member))
-    elif zipfile.is_zipfile(target):
-        for member, name in _named(path, list(zip_members(path))):
-            yield _File(member, name, _product_of(PurePosixPath(member)), path)
-    elif target.suffix.lower() == ".zip":
-        raise ProductError(
-            f"{path} is not a whole zip archive. Download it again, or give the product's "
-            ".SAFE folder."
-        )
-    elif (known := parse_ocn_file(target.name)) is not None:
-        yield _File(path, known, _product_of(target.absolute()))
-
-
-def _named(path: str, members: list[str]) -> list[tuple[str, OcnName]]:
-    """Measurement files in order, with what their names say; others that look so are counted."""
-    files = [(member, parse_ocn_file(member)) for member in sorted(members)]
-    odd = [
-        member for member, name in files if name is None and _LOOKS_SO.search(member)
-    ]
-    if odd:
-        known = sum(name is not None for _, name in files)
-        warn(
-            f"{path}: {len(odd)} of {len(odd) + known} measurement files have names that cannot be "
-            f"(time, orbit or number) and are left out: {', '.join(odd[:_MOST_SHOWN])}. Give them "
-            "their names back."
-        )
-    return [(member, name) for member, name in files if name is not None]
-
-
-def _product_of(file: PurePosixPath | Path) -> str:
-    """Name of the product's folder; empty for a file that lies elsewhere."""
-    folder = file.parent.parent.name
-    known = file.parent.name == _MEASUREMENT and parse_product(folder) is not None
-    return folder if known else ""
-
-
-def _refuse(path: str, name: str) -> None:
-    known = parse_product(name)
-    if known is not None and (known.mode, known.kind) != ("WV", "OCN"):
-        remedy = (
-            "Level 1 images are opened with xoceansar.open_wave_mode."
-            if (known.mode, known.kind) == ("WV", "SLC")
-            else "Open its netCDF files, where it has such, with xarray.open_dataset."
-        )
-        raise UnsupportedProductError(
-            f"{name} is a Sentinel-1 {known.mode} {known.kind} product; Wave Mode OCN "
-            f"products (S1x_WV_OCN__...) are read here. {remedy}"
-        )
-    if Path(path).is_file():
-        raise UnsupportedProductError(
-            f"{path} is not named as a measurement file of a Wave Mode OCN product "
-            "(s1x-wvN-ocn-pp-START-STOP-ORBIT-TAKE-NNN.nc), from which its beam, satellite and "
-            "identifier are taken. Give such a file under its own name."
-        )
-    raise ProductError(
-        f"{path} holds no measurement file of a Wave Mode OCN product (s1x-wvN-ocn-...nc). "
-        "Give the .SAFE folder, the archive, or the netCDF files."
-    )
-
-
-def _unique(files: Iterator[_File]) -> list[_File]:
-    kept: dict[str, _File] = {}
-    repeated = 0
-    for file in files:
-        repeated += kept.setdefault(file.name.stem, file) is not file
-    if repeated:
-        warn(
-            f"{repeated} files are given more than once; each vignette is taken once, from the "
-            "first."
-        )
-    return list(kept.values())
-
-
-def _read(file: _File, *, raises: bool) -> Vignette:
+def _read(file: OcnFile, *, raises: bool) -> Vignette:
     name = file.name
     known: dict[str, Any] = {
         "vignette_id": name.stem,
@@ -282,7 +160,7 @@ def _read(file: _File, *, raises: bool) -> Vignette:
     }
     try:
         with guard(name.stem, file.where):
-            found = file.read()
+            found = read_file(file.where, name, file.read())
     except VignetteError as error:
         if raises:
             raise

@@ -24,7 +24,15 @@ from xoceansar.io.names import (
 from xoceansar.io.remote import glob_url, is_url, open_remote_stores
 from xoceansar.io.store import MANIFEST, Store, open_stores
 
-__all__ = ["MANIFEST_BYTES", "Paths", "Product", "VignetteFiles", "discover", "expand"]
+__all__ = [
+    "MANIFEST_BYTES",
+    "Paths",
+    "Product",
+    "VignetteFiles",
+    "checksums",
+    "discover",
+    "expand",
+]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -334,6 +342,28 @@ def _listed(root: etree._Element) -> Iterator[_Listed]:
             elif child.get("checksumName") == "MD5" and child.text:
                 md5 = child.text.strip()
         yield from (_Listed(href, schema, md5) for href in hrefs)
+
+
+def checksums(store: Store) -> dict[str, str]:
+    """Read the MD5 that a manifest has of each file.
+
+    Parameters
+    ----------
+    store : Store
+        The files of a product.
+
+    Returns
+    -------
+    dict of str to str
+        By the path in the product, of those that have one.
+
+    Raises
+    ------
+    ProductError
+        If the manifest cannot be read.
+    """
+    root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), store.where(MANIFEST))
+    return {str(PurePosixPath(one.href)): one.md5 for one in _listed(root) if one.md5}
 
 
 def _refuse_by_name(path: str) -> None:
