@@ -116,6 +116,35 @@ def test_results_speak(retrieved):
     assert "results      6 along vignette" in repr(retrieved.swh.oceansar)
 
 
+@pytest.mark.parametrize(
+    ("longitudes", "words"),
+    [
+        ([170, 175, 179, -179, -170, -160], "170.00 to -160.00, across 180"),
+        ([170, 175, 179, 181, 190, 200], "170.00 to 200.00"),
+        ([-179, -178, 179.5, -180, 180, -179.9], "179.50 to -178.00, across 180"),
+        ([350, 355, 359, 1, 5, 10], "-10.00 to 10.00"),
+        ([200, 201, 202, 203, 204, 220], "200.00 to 220.00"),
+        ([-40, -20, 0, 30, 20, 10], "-40.00 to 30.00"),
+        ([-175, -115, -55, 5, 65, 125], "-175.00 to 125.00"),
+        ([7, 7, 7, 7, 7, 7], "7.00 to 7.00"),
+    ],
+)
+def test_the_box_is_the_shortest(retrieved, images, longitudes, words):
+    place = {"longitude": ("vignette", np.array(longitudes, float))}
+    for obj in (retrieved.assign_coords(place), images.assign_coords(place)):
+        line = next(x for x in repr(obj.oceansar).splitlines() if "longitude" in x)
+        assert line.split(maxsplit=1) == ["longitude", words]
+
+
+def test_the_box_of_the_whole_globe_goes_from_end_to_end(retrieved):
+    cells = retrieved.drop_vars("polarisation").oceansar.grid("swh", cell=20)
+    assert "longitude    -170.00 to 170.00" in repr(cells.oceansar)
+    everywhere = retrieved.isel(vignette=np.arange(72) % 6).assign_coords(
+        longitude=("vignette", np.linspace(-178, 177, 72))
+    )
+    assert "longitude    -178.00 to 177.00" in repr(everywhere.oceansar)
+
+
 def test_results_of_a_store_speak_too(retrieved, tmp_path):
     xos.to_zarr(retrieved, tmp_path / "a.zarr")
     text = repr(xos.open_archive(tmp_path / "a.zarr").oceansar)

@@ -1,14 +1,16 @@
 """Say in words what was understood of an object, and what is missing."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, VARIABLES, VIGNETTE
 from xoceansar.errors import OceansarError
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images, spacing_of
+from xoceansar.sar.geometry import shortest_arc
 from xoceansar.texts import text_values
 
 __all__ = ["describe"]
@@ -25,6 +27,9 @@ _NEXT: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 #: What an example draws, where it is there.
 _DRAWN: Final = ("swh", "wind_speed", "ocean_class", "iceberg_count")
+#: Degrees of longitude from which on a set is of the whole globe.
+_ALL_AROUND: Final = 350.0
+_ROUNDING: Final = 1e-6
 #: Layers of a graph that only reads an array and cuts it.
 _STORED: Final = 2
 
@@ -164,7 +169,20 @@ def _range_line(data: xr.DataArray, name: str) -> str:
     low, high = values.min(), values.max()
     if name == "time":
         return f"  {name:<12} {str(low)[:19]} to {str(high)[:19]}".replace("T", " ")
-    return f"  {name:<12} {float(low):.2f} to {float(high):.2f}"
+    ends = f"{float(low):.2f} to {float(high):.2f}"
+    return (
+        f"  {name:<12} {_longitudes(values) or ends if name == 'longitude' else ends}"
+    )
+
+
+def _longitudes(values: npt.NDArray[Any]) -> str:
+    """Say the ends of the shortest box, where they are not the least and the greatest number."""
+    west, east = shortest_arc(values)
+    length = float(values.max() - values.min())
+    if east - west > min(length - _ROUNDING, _ALL_AROUND):
+        return ""
+    across = ", across 180" if east > 180 else ""
+    return f"{west:.2f} to {(east + 180) % 360 - 180:.2f}{across}"
 
 
 def _products_line(obj: XarrayObject) -> list[str]:

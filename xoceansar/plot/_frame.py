@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 from xoceansar.errors import OceansarError
+from xoceansar.sar.geometry import shortest_arc
 
 if TYPE_CHECKING:
     from cartopy.crs import Projection
@@ -105,7 +106,7 @@ def region_of(longitude: Floats, latitude: Floats) -> Region:
     """
     if not longitude.size:
         return WORLD
-    west, east = _shortest_arc(longitude)
+    west, east = shortest_arc(longitude)
     south, north = float(latitude.min()), float(latitude.max())
     height = north - south
     margin = _MARGIN + 0.06 * max(height, min(east - west, 180.0))
@@ -217,7 +218,7 @@ def shown_region(ax: "GeoAxes") -> tuple[float, float, float, float]:
     x, y = np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41))
     places = crs.PlateCarree().transform_points(ax.projection, x, y)[..., :2]
     places = places[np.isfinite(places).all(axis=-1)]
-    west, east = _shortest_arc(places[:, 0])
+    west, east = shortest_arc(places[:, 0])
     return west, east, float(places[:, 1].min()), float(places[:, 1].max())
 
 
@@ -262,15 +263,6 @@ def pixel_places(
     places: npt.NDArray[np.float32] = found.astype(np.float32)
     places.flags.writeable = False
     return places
-
-
-def _shortest_arc(longitude: Floats) -> tuple[float, float]:
-    """Return the ends of the shortest arc that holds all longitudes; east may exceed 180."""
-    lon = np.unique((longitude + 180) % 360 - 180)
-    gaps = np.diff(lon, append=lon[0] + 360)
-    widest = int(gaps.argmax())
-    west = float(lon[(widest + 1) % lon.size])
-    return west, west + 360 - float(gaps[widest])
 
 
 def _inside(

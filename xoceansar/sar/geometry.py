@@ -18,6 +18,7 @@ __all__ = [
     "mean_position",
     "offset_position",
     "position_between",
+    "shortest_arc",
     "unit_vector",
 ]
 
@@ -364,3 +365,29 @@ def _clip(ring: Array, limit: float, side: float) -> Array:
             crossing = start + (stop - start) * (a / (a - b))
             out.append(np.array([limit, crossing[1]]))
     return np.array(out).reshape(-1, 2)
+
+
+def shortest_arc(longitude: npt.ArrayLike) -> tuple[float, float]:
+    """Find the shortest part of the globe that holds all longitudes.
+
+    Parameters
+    ----------
+    longitude : array_like
+        Degrees, finite, in either convention; one or more.
+
+    Returns
+    -------
+    west, east : float
+        Its ends, degrees: west from -180 to 180, east above 180 where 180 degrees lie between.
+
+    Examples
+    --------
+    >>> shortest_arc([170.0, -160.0, 175.0])
+    (170.0, 200.0)
+    """
+    lon = np.unique((np.asarray(longitude, float) + 180) % 360 - 180)
+    gaps = np.diff(lon, append=lon[0] + 360)
+    # of gaps that are alike, as of a grid all around, the last: no arc crosses 180 without need
+    widest = gaps.size - 1 - int(np.round(gaps[::-1], 6).argmax())
+    west = float(lon[(widest + 1) % lon.size])
+    return west, west + 360 - float(gaps[widest])
