@@ -1,4 +1,7 @@
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -62,8 +65,38 @@ def test_it_survives_a_file(found, tmp_path):
     np.testing.assert_allclose(again.geometry.x, [179.99, -179.99])
 
 
+@pytest.mark.parametrize("what", ["to_table", "to_geodataframe", "to_csv", "to_geoparquet", "to_geojson"])  # fmt: skip
+def test_the_remedy_for_a_single_vignette_is_one(what, tmp_path):
+    corners = np.array([[0.0, 1.0, 1.0, 0.0]] * 2)
+    ds = xr.Dataset({"swh": ("vignette", [1.5, 2.5])}).assign_coords(
+        vignette_id=("vignette", ["a", "b"]),
+        time=("vignette", np.array(["2021-01-01", "2021-01-02"], "datetime64[ns]")),
+        longitude=("vignette", [0.5, 10.0]), latitude=("vignette", [0.5, 5.0]),
+        corner_longitude=(("vignette", "corner"), corners),
+        corner_latitude=(("vignette", "corner"), np.sort(corners)),
+    )  # fmt: skip
+
+    def made(ds):
+        call = getattr(ds.oceansar, what)
+        if what in ("to_table", "to_geodataframe"):
+            return call()["swh"].tolist()
+        written = call(tmp_path / "out", overwrite=True)
+        if what == "to_geoparquet":
+            return pd.read_parquet(written)["swh"].tolist()
+        if what == "to_csv":
+            return pd.read_csv(written)["swh"].tolist()
+        found = json.loads(written.read_text())["features"]
+        assert [one["geometry"]["type"] for one in found] == ["Polygon"] * len(found)
+        return [one["properties"]["swh"] for one in found]
+
+    with pytest.raises(DimensionError, match=r"ds\.isel\(vignette=\[0\]\)"):
+        made(ds.isel(vignette=0))
+    assert made(ds.isel(vignette=[0])) == [1.5]
+    assert made(ds.swap_dims(vignette="time")) == [1.5, 2.5]
+
+
 def test_what_has_no_place_or_no_vignette_is_refused(found):
-    with pytest.raises(DimensionError, match="expand_dims"):
+    with pytest.raises(DimensionError, match=r"isel\(vignette=\[0\]\)"):
         xr.Dataset({"swh": 1.0}).oceansar.to_geodataframe()
     with pytest.raises(MissingVariableError, match=r"'latitude'\] are absent"):
         found[["iceberg_count"]].drop_vars("latitude").oceansar.to_geodataframe()

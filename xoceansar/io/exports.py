@@ -18,6 +18,7 @@ from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.errors import DimensionError, ProductError, UnitsError
 from xoceansar.io.geo import to_geodataframe
 from xoceansar.io.tables import DETECTION, plain, to_table, with_names_of_flags
+from xoceansar.ops.along import along_vignettes
 from xoceansar.ops.layout import degrees_of
 
 __all__ = ["draft_of", "to_csv", "to_geojson", "to_geoparquet"]
@@ -111,6 +112,7 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     null. The member ``metadata`` says where the results come from, and their units.
     """
     with draft_of(path, overwrite=overwrite) as draft:
+        ds = along_vignettes(ds)
         table = to_geodataframe(with_names_of_flags(ds))
         if DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
             corners = [_rows(ds[name], _CORNER) for name in _CORNERS]

@@ -10,8 +10,9 @@ import xarray as xr
 
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
-from xoceansar.errors import DimensionError, warn
+from xoceansar.errors import warn
 from xoceansar.io._storable import with_plain_attributes
+from xoceansar.ops.along import along_vignettes
 from xoceansar.texts import text_values
 
 __all__ = ["DETECTION", "plain", "rows_of", "to_table", "with_names_of_flags"]
@@ -82,11 +83,7 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
     DimensionError
         If there is no dim ``vignette``.
     """
-    if VIGNETTE not in ds.dims:
-        raise DimensionError(
-            f"results along the dim 'vignette' are needed; got the dims {dict(ds.sizes)}. "
-            "Use ds.expand_dims('vignette') for a single one."
-        )
+    ds = along_vignettes(ds)
     icebergs = f"{_PREFIX}longitude" in ds and DETECTION in ds.dims
     rows = {VIGNETTE, DETECTION} if icebergs else {VIGNETTE}
     if icebergs:

@@ -60,10 +60,11 @@ def vignette_dim(obj: xr.Dataset | xr.DataArray) -> Hashable:
     if dim is not None:
         return dim
     sizes = dict(obj.sizes)
+    single = not sizes or any(name in obj.coords for name in _OWN)
     remedy = (
-        f"Say which it is: ds.swap_dims({next(iter(sizes))}='vignette')."
-        if sizes
-        else "Keep the dim of a single one: ds.isel(vignette=[0])."
+        "Keep the dim of a single one: ds.isel(vignette=[0])."
+        if single
+        else f"Say which it is: ds.swap_dims({next(iter(sizes))}='vignette')."
     )
     raise DimensionError(
         "something along the dim 'vignette' is needed, or with longitude, latitude and time "
