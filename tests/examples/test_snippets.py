@@ -71,8 +71,11 @@ def folder(made, bucket, tmp_path, monkeypatch):
     for name, value in {**bucket, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}.items():
         monkeypatch.setenv(name, value)
     import xsar
+    from safe_s1.sentinel1_xml_mappings import compounds_vars
 
     monkeypatch.setattr(xsar, "Sentinel1Dataset", world.stand_in_for_xsar())
+    for name in ("swath_merging", "noise_lut_range_raw"):  # what `repair_xsar` replaces
+        monkeypatch.setitem(compounds_vars[name], "func", compounds_vars[name]["func"])
     for module, cluster in (
         ("dask_jobqueue", "SLURMCluster"),
         ("dask_cuda", "LocalCUDACluster"),

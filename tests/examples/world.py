@@ -127,7 +127,7 @@ def calibrated_tengeop(folder: Path) -> xr.Dataset:
     """Return vignettes with sigma0 of the same names as the pictures."""
     quick = xos.io.open_tengeop(folder)
     ds = xos.simulate.vignettes(quick.sizes["vignette"], seed=5, shape=(384, 384))
-    keep = ds[["sigma0", "incidence"]].drop_vars("vignette_id")
+    keep = ds[["sigma0", "incidence"]].drop_vars(["vignette_id", "product"])
     return keep.assign_coords(vignette_id=("vignette", quick.vignette_id.values))
 
 
@@ -203,9 +203,12 @@ def checkpoint(path: Path) -> None:
 
 def stand_in_for_xsar() -> type:
     """Return a Sentinel1Dataset that opens the simulated swath of the example."""
+    # a class of its own keeps what `repair_xsar` replaces
     tree = script("wide_swath").simulated
 
-    class Sentinel1Dataset:
+    import xsar
+
+    class Sentinel1Dataset(xsar.Sentinel1Dataset):
         def __init__(self, path: str, **kwargs: object) -> None:
             self.datatree = tree()
 

@@ -20,7 +20,8 @@ SHAPE = (52, 60)
 
 def stem(i, beam="wv1", clock="060000", platform="s1a"):
     start = f"20160301t{clock}"
-    return f"{platform}-{beam}-slc-vv-{start}-{start}-{10000 + i:06d}-00a1b2-{i:03d}"
+    take = f"{10000 + i:06d}-{0xA1B2 + i:06x}"
+    return f"{platform}-{beam}-slc-vv-{start}-{start}-{take}-{i:03d}"
 
 
 def write(path, pixels):
