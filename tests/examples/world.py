@@ -203,11 +203,11 @@ def checkpoint(path: Path) -> None:
 
 def stand_in_for_xsar() -> type:
     """Return a Sentinel1Dataset that opens the simulated swath of the example."""
-    # a class of its own keeps what `repair_xsar` replaces
-    tree = script("wide_swath").simulated
-
     import xsar
 
+    tree = script("wide_swath").simulated
+
+    # derived, so that `repair_xsar` finds what it replaces, and replaces it here alone
     class Sentinel1Dataset(xsar.Sentinel1Dataset):
         def __init__(self, path: str, **kwargs: object) -> None:
             self.datatree = tree()

@@ -1,5 +1,6 @@
 """TenGeoP-SARwv, from small files of its format."""
 
+import os
 import re
 import warnings
 
@@ -94,6 +95,35 @@ def test_both_orders_of_the_coordinates_are_told(folder, order, clock):
     np.testing.assert_allclose(ds["latitude"], LATITUDE)
     assert ds["ocean_class"].values.tolist() == list(range(10))
     assert ds["ocean_class"].attrs["flag_meanings"] == " ".join(OCEAN_CLASSES)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "sparse"])
+def test_a_table_without_end_is_refused(folder, kind):
+    table = folder / "58683.txt"
+    if kind == "pipe":
+        os.mkfifo(table)
+    elif kind == "device":
+        table.symlink_to("/dev/zero")
+    elif kind == "folder":
+        table.mkdir()
+    else:
+        with table.open("wb") as file:
+            file.truncate(1 << 40)
+    words = "1099511627776 bytes" if kind == "sparse" else "must be a file, and is a"
+    for given in ({}, {"table": table}):
+        with pytest.raises(ProductError, match=f"58683.txt .*{words}"):
+            open_tengeop(folder, **given)
+
+
+def test_a_picture_without_end_is_one_missing_row(folder):
+    write_table(folder / "58683.txt")
+    picture = next((folder / "F").glob("*.tiff"))
+    picture.unlink()
+    os.mkfifo(picture)
+    ds = by_class(open_tengeop(folder, shape=SHAPE))
+    with pytest.warns(OceansarWarning, match="named pipe"):
+        missing = ds["quicklook"].isnull().all(["line", "sample"]).values
+    assert missing.tolist() == [True] + [False] * 9
 
 
 @pytest.mark.parametrize("order", ["lonlat", "latlon"])
@@ -247,7 +277,7 @@ def test_nothing_to_open_is_an_error(tmp_path):
     with pytest.raises(ProductError, match="folders F to O"):
         open_tengeop(tmp_path)
     write(tmp_path / "F" / f"{stem(1)}.tif", pixels("wv1"))
-    with pytest.raises(ProductError, match="cannot be read"):
+    with pytest.raises(ProductError, match=r"absent\.txt does not exist"):
         open_tengeop(tmp_path, table=tmp_path / "absent.txt")
     (tmp_path / "58683.txt").write_text("nothing of use\n")
     with pytest.raises(ProductError, match="found none"):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._optional import require
+from xoceansar._paths import check_regular
 from xoceansar.conventions import (
     CLASS_CODES,
     LINE,
@@ -175,7 +176,7 @@ def _metadata(root: Path, table: str | Path | None, order: Order | None) -> Tabl
     if table is not None:
         return read_table(Path(table).expanduser(), order)
     for candidate in (root / _TABLE, root.parent / _TABLE):
-        if candidate.is_file():
+        if candidate.exists():
             return read_table(candidate, order)
     warn(
         f"the metadata file {_TABLE} is neither in {root} nor beside it: longitude and latitude "
@@ -284,12 +285,13 @@ def _read(path: str) -> npt.NDArray[np.float32] | None:
     import warnings
 
     try:
+        check_regular(path, error=ProductError)
         with warnings.catch_warnings():
             # a quick-look has no place in it, and need not have
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path) as file:
                 band = file.read(1, masked=True)
-    except rasterio.errors.RasterioError as error:
+    except (ProductError, rasterio.errors.RasterioError) as error:
         warn(f"the quick-look {path} cannot be read, and its row is missing: {error}")
         return None
     return np.ma.filled(band.astype(np.float32), np.nan)

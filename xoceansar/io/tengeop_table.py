@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._paths import read_regular
 from xoceansar.errors import ProductError, warn
 from xoceansar.io.names import VignetteName
 
@@ -15,6 +16,8 @@ __all__ = ["Order", "Row", "Table", "read_table"]
 Order = Literal["lonlat", "latlon"]
 Floats = npt.NDArray[np.float64]
 
+#: Bytes that the file may have: 37,000 lines take 4 MB.
+_FILE_BYTES: Final = 64 << 20
 #: Local solar time at which Sentinel-1 passes, and 12 hours later; hours.
 _PASS: Final = 6.0
 #: How much more an order must agree with the passes than the other, from -1 to 1, to be believed.
@@ -65,8 +68,8 @@ def read_table(path: Path, order: Order | None = None) -> Table:
     Raises
     ------
     ProductError
-        If the file is absent or has no such line, a line is cut short, no order gives latitudes
-        within 90 degrees, or both may be right.
+        If the file is absent, no regular file, larger than such files are or has no such line, a
+        line is cut short, no order gives latitudes within 90 degrees, or both may be right.
 
     Notes
     -----
@@ -75,12 +78,8 @@ def read_table(path: Path, order: Order | None = None) -> Table:
     ``UTC + longitude / 15``, as Sentinel-1 does; where that does not tell them apart either, it
     must be given. Where it contradicts the range there is a warning.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise ProductError(
-            f"the metadata of TenGeoP-SARwv cannot be read from {path}: {error}."
-        ) from error
+    content = read_regular(path, most=_FILE_BYTES, error=ProductError)
+    lines = content.decode("utf-8", errors="replace").splitlines()
     stems, rows = [], []
     for number, line in enumerate(lines, start=1):
         words = line.split()
