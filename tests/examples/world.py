@@ -17,7 +17,7 @@ import xarray as xr
 import xoceansar as xos
 from tests.io.test_ocn import sign
 from tests.io.test_ocn import write as write_ocn_file
-from tests.io.test_tengeop import CLASS_CODES, CLOCK, pixels, write_table
+from tests.io.test_tengeop import CLASS_CODES, CLOCK, LATITUDE, LONGITUDE, pixels
 from tests.io.test_tengeop import stem as tengeop_stem
 from tests.io.test_tengeop import write as write_picture
 
@@ -112,15 +112,15 @@ def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
 
 
 def write_tengeop(folder: Path) -> None:
-    """Write the labels of TenGeoP, and ten of its pictures."""
-    folder.mkdir()
-    write_table(folder / "58683.txt")
-    for i, code in enumerate(CLASS_CODES):
-        (folder / code).mkdir()
-        name = tengeop_stem(i, "wv2" if i % 2 else "wv1", CLOCK[i])
-        write_picture(
-            folder / code / f"{name}.png", pixels("wv2" if i % 2 else "wv1", i)
-        )
+    """Write thirty pictures of TenGeoP, three of each class, and their labels."""
+    lines = []
+    for i in range(30):
+        k, beam = i % 10, "wv2" if i % 2 else "wv1"
+        name = f"{CLASS_CODES[k]}/{tengeop_stem(i, beam, CLOCK[k])}.png"
+        write_picture(folder / name, pixels(beam, i))
+        time, place = "2016-03-01T06:00:00", f"{LONGITUDE[k]} {LATITUDE[k]}"
+        lines.append(f"{name} {CLASS_CODES[k]} {beam.upper()} {time} {place}")
+    (folder / "58683.txt").write_text("\n".join(lines))
 
 
 def calibrated_tengeop(folder: Path) -> xr.Dataset:

@@ -243,3 +243,13 @@ def test_folds_of_separate_classes_are_refused():
     y, groups = np.repeat([0, 1], 20), np.repeat([0, 1], 20)
     with pytest.raises(TrainingError, match="one class only"):
         list(class_folds(y, groups, 5, 0))
+
+
+def test_splits_are_as_many_as_rows_of_the_largest_class():
+    """Classes of a row or two, as of a handful of pictures, are split and not refused."""
+    y, groups = np.array([0, 0, 1, 2, 3]), np.arange(5)
+    splits = list(class_folds(y, groups, 5, 0))
+    assert len(splits) == 2
+    assert sorted(np.concatenate([test for _, test in splits])) == [0, 1, 2, 3, 4]
+    with pytest.raises(TrainingError, match="no class has two rows"):
+        list(class_folds(np.arange(5), groups, 5, 0))

@@ -203,7 +203,7 @@ def class_folds(
     groups : ndarray (n,)
         Group of each row.
     folds : int
-        Number of splits, at most the number of groups.
+        Number of splits, at most the number of groups, and of rows of the largest class.
     seed : int
         Decides which group goes to which split.
 
@@ -215,10 +215,17 @@ def class_folds(
     Raises
     ------
     TrainingError
-        If the training rows of a split are all of one class.
+        If no class has two rows, or the training rows of a split are all of one class.
     """
     selection = require("sklearn.model_selection", extra="train")
-    n = min(folds, len(np.unique(groups)))
+    n = min(
+        folds, len(np.unique(groups)), int(np.unique(y, return_counts=True)[1].max())
+    )
+    if n < 2:
+        raise TrainingError(
+            f"no class has two rows, and a split needs one on each side; {len(y)} rows are left. "
+            "Give more vignettes of each class."
+        )
     splitter = selection.StratifiedGroupKFold(n, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # of classes with fewer rows than splits: they are on one side of some
