@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from lightning_fabric import Fabric
 
 import xoceansar  # noqa: F401 - registers the accessor
 from xoceansar.errors import OceansarWarning, TrainingError
@@ -17,6 +19,7 @@ from xoceansar.train.checkpoint import checkpoints
 from xoceansar.train.config import parse_config
 from xoceansar.train.learner import Learner
 from xoceansar.train.pretrain import Run, pretrain
+from xoceansar.train.step import draw_batch
 
 pytestmark = pytest.mark.usefixtures("torch")  # one thread
 
@@ -175,7 +178,7 @@ def test_a_loss_without_a_moving_target_falls(archive, tmp_path):
     )
     log = pretrain(archive, config, tmp_path).log()
     assert log["loss"].iloc[-4:].mean() < log["loss"].iloc[:4].mean() - 0.3
-    assert log["feature_std"].iloc[-1] > log["feature_std"].iloc[0]
+    assert log["cosine"].iloc[-4:].mean() < log["cosine"].iloc[:4].mean() - 0.01
 
 
 @pytest.mark.parametrize(
@@ -342,6 +345,62 @@ def test_a_collapse_is_warned_of_once(archive, tmp_path):
         pretrain(same, config, tmp_path)
     assert sum("same summary" in str(w.message) for w in caught) == 1
     assert "ALARM" in (tmp_path / "log.txt").read_text()
+
+
+def watched(archive, folder, *, contrast, **optimisation):
+    """Alarms of a run on calm seas that differ by `contrast` dB, by centring and without speckle."""
+    rng = np.random.default_rng(1)
+    level = 10 ** (contrast * rng.uniform(-1, 1, (N, 1, 1)) / 10)
+    sigma0 = 0.1 * level * (1 + 1e-3 * rng.normal(size=(N, SIZE, SIZE)))
+    calm = archive.assign(sigma0=archive["sigma0"].copy(data=sigma0.astype(np.float32)))
+    config = recipe(
+        input={"centre": "global", "mean": -10.0, "std": 6.0},
+        losses={"targets": "centering"},
+        augmentation={"speckle_probability": 0.0, "gain_db": 0.0},
+        optimisation={
+            "warmup_steps": 10,
+            "temperature_warmup_steps": 10,
+            **optimisation,
+        },
+        watch={"log_every": 5, "checkpoint_every": 1000},
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        log = pretrain(calm, config, folder).log()
+    told = [str(w.message) for w in caught]
+    return " ".join(text for text in told if "collapsed" in text), log
+
+
+def test_images_that_differ_do_not_alarm(archive, tmp_path):
+    told, log = watched(archive, tmp_path, contrast=10.0, steps=80, learning_rate=3e-3)
+    assert told == ""
+    assert log["feature_std"].iloc[-3:].min() > 0.3
+    assert log["dino_over_ln_k"].iloc[-3:].max() < 0.9
+
+
+def test_a_loss_that_stays_at_ln_k_alarms(archive, tmp_path):
+    told, log = watched(archive, tmp_path, contrast=0.0, steps=80, learning_rate=3e-3)
+    assert "dino_over_ln_k is 1.0" in told
+    np.testing.assert_allclose(
+        log["dino_over_ln_k"], log["dino"] / np.log(16), rtol=1e-5
+    )
+    assert (log["dino_over_ln_k"].iloc[-10:] > 0.99).all()
+    assert log["feature_std"].iloc[-10:].max() < 0.06
+
+
+def test_the_loss_of_crops_without_a_mask_is_left_out_of_its_share(archive, tmp_path):
+    """A student of equal prototypes gives all the same probability: ln K for each masked crop."""
+    config = recipe()
+    learner = Learner(config, Fabric(accelerator="cpu", devices=1))
+    with torch.no_grad():
+        for name, weight in learner.raw.named_parameters():
+            if name.endswith("prototypes"):
+                weight.copy_(weight[:1].expand_as(weight))
+    batch = draw_batch(torch.randn(8, 1, SIZE, SIZE), config, step=0)
+    values = learner.step(batch, 0)
+    assert 0 < float(batch.masks.flatten(2).any(-1).float().mean()) < 1
+    assert values["ibot_over_ln_k"] == pytest.approx(1, abs=1e-5)
+    assert values["dino_over_ln_k"] == pytest.approx(1, abs=1e-5)
 
 
 _WORKER = """

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from xoceansar.errors import warn
-from xoceansar.train.watch import alarms
+from xoceansar.train.watch import ALARMS, alarms
 
 __all__ = ["Journal", "progress_bar"]
 
@@ -33,6 +33,8 @@ _SHOWN: Final = (
     "cosine",
     "entropy",
     "marginal_entropy",
+    "dino_over_ln_k",
+    "ibot_over_ln_k",
     "knn_ocean_class",
     "knn_swh",
     "knn_wind_speed",
@@ -57,6 +59,7 @@ class Journal:
         self._text = folder / "log.txt"
         self._logger = CSVLogger(folder, name="log", flush_logs_every_n_steps=1)
         self._warmup = warmup
+        self._since: dict[str, int] = {}
         self._alarmed: set[str] = set()
 
     def record(self, step: int, values: dict[str, float]) -> None:
@@ -72,7 +75,7 @@ class Journal:
         Warns
         -----
         OceansarWarning
-            If a number of the watch is beyond its limit.
+            If a number of the watch is beyond its limit, and has been for as long as it takes.
         """
         if not self._writes:
             return
@@ -82,11 +85,16 @@ class Journal:
         self.say(f"step {step}: {', '.join(words)}")
         if step < self._warmup:
             return
-        for name, sentence in alarms(values).items():
-            if name not in self._alarmed:
+        beyond = alarms(values)
+        for name in values.keys() - beyond.keys():
+            self._since.pop(name, None)
+        for name, sentence in beyond.items():
+            steps = step - self._since.setdefault(name, step)
+            if steps >= ALARMS[name].steps and name not in self._alarmed:
                 self._alarmed.add(name)
-                self.say(f"ALARM at step {step}: {sentence}")
-                warn(f"step {step}: {sentence}. The training may have collapsed.")
+                told = f"{sentence}, for {steps} steps" if steps else sentence
+                self.say(f"ALARM at step {step}: {told}")
+                warn(f"step {step}: {told}. The training may have collapsed.")
 
     def say(self, line: str) -> None:
         """Write a line for people.

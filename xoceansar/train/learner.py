@@ -182,6 +182,12 @@ class Learner:
             update_teacher(self.teacher, self.raw, rates["teacher_momentum"])
         self.optimiser.zero_grad(set_to_none=True)
         watched = spread(made.summary, made.ibot if made.dino is None else made.dino)
+        # of crops without a mask iBOT's loss is 0
+        hidden = self._mean(batch.masks.flatten(2).any(dim=-1).float().mean())
+        for name, part in (("dino", 1.0), ("ibot", float(hidden))):
+            if name in values and part > 0:
+                most = part * math.log(config.head.prototypes)
+                watched[f"{name}_over_ln_k"] = values[name] / most
         return {
             **values,
             **rates,

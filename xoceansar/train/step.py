@@ -89,7 +89,7 @@ class TeacherTargets:
         Probabilities of the summary of each global crop.
     ibot : Tensor (m, K) or None
         Probabilities of each masked patch, image by image.
-    summary : Tensor (2 n, d)
+    summary : Tensor (n, 2, d)
         The teacher's summaries of the global crops, for the watch.
     """
 
@@ -210,7 +210,7 @@ def teacher_targets(
     dino = made.get("dino")
     if dino is not None:
         dino = _by_image(dino).transpose(0, 1)
-    return TeacherTargets(dino, made.get("ibot"), logits["summary"])
+    return TeacherTargets(dino, made.get("ibot"), _by_image(logits["summary"]))
 
 
 def student_losses(

@@ -16,14 +16,52 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.spec import HeadSpec
 from xoceansar.train.heads import fit_knn
 
-__all__ = ["ALARMS", "ProbeTarget", "alarms", "probe_scores", "probe_targets", "spread"]
+__all__ = [
+    "ALARMS",
+    "Alarm",
+    "ProbeTarget",
+    "alarms",
+    "probe_scores",
+    "probe_targets",
+    "spread",
+]
 
-#: What is watched, the limit, and whether the value must stay below it; and what it means.
-ALARMS: Final[Mapping[str, tuple[float, bool, str]]] = {
-    "feature_std": (0.02, False, "all vignettes get the same summary"),
-    "cosine": (0.995, True, "summaries all point the same way"),
-    "marginal_entropy": (0.1, False, "the teacher uses one prototype for everything"),
-    "entropy": (0.995, True, "the teacher gives every prototype the same probability"),
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """When a number tells of collapse.
+
+    Parameters
+    ----------
+    limit : float
+        Where it begins.
+    above : bool
+        Whether on its upper side.
+    meaning : str
+        What it says.
+    steps : int
+        For how many steps the number must have been there.
+    """
+
+    limit: float
+    above: bool
+    meaning: str
+    steps: int = 0
+
+
+_IDLE: Final = "the student predicts no more than equal probabilities for everything do"
+#: What is watched.
+ALARMS: Final[Mapping[str, Alarm]] = {
+    "feature_std_at_most": Alarm(0.02, False, "all vignettes get the same summary"),
+    "cosine": Alarm(0.995, True, "summaries all point the same way"),
+    "marginal_entropy": Alarm(
+        0.1, False, "the teacher uses one prototype for everything"
+    ),
+    "entropy": Alarm(
+        0.995, True, "the teacher gives every prototype the same probability"
+    ),
+    "dino_over_ln_k": Alarm(0.99, True, _IDLE, steps=50),
+    "ibot_over_ln_k": Alarm(0.99, True, _IDLE, steps=50),
 }
 #: Targets of the probe, with their units.
 _TARGETS: Final = {"ocean_class": "1", "swh": "m", "wind_speed": "m s-1"}
@@ -37,25 +75,35 @@ def spread(
 
     Parameters
     ----------
-    summary : Tensor (n, d)
-        What DINO and KoLeo compare of each global crop.
+    summary : Tensor (n, 2, d)
+        What DINO and KoLeo compare of the two global crops of each image.
     probabilities : Tensor (..., K) or None
         Targets of the DINO loss, or of iBOT where DINO is off.
 
     Returns
     -------
     dict of str to float
-        ``feature_std``: standard deviation over the batch of the normalised summaries, times
-        sqrt(d), so that directions at random give 1 and equal ones 0. ``cosine``: mean over
-        pairs. ``entropy``: mean entropy of a target, ``marginal_entropy``: entropy of the mean
-        target, both over ln K.
+        ``feature_std``: standard deviation over images of the normalised summaries, over all of their
+        directions, so that images at random give 1 and equal ones 0: the root of the covariance
+        of the two crops, to which what differs between crops of one image adds nothing but
+        noise. ``feature_std_at_most``: the same with twice the standard error, so that few images
+        give no alarm. ``cosine``: mean over pairs of crops of different images. All need two images.
+        ``entropy``: mean entropy of a target, ``marginal_entropy``: entropy of the mean target,
+        both over ln K.
     """
-    direction = F.normalize(summary.float(), dim=-1)
-    n, d = direction.shape
-    std = direction.std(dim=0, correction=0).mean() * math.sqrt(d)
-    total = direction.sum(dim=0)
-    cosine = (total @ total - n) / max(n * (n - 1), 1)
-    found = {"feature_std": float(std), "cosine": float(cosine)}
+    found = {}
+    n, views = summary.shape[:2]
+    if n > 1:
+        direction = F.normalize(summary.float(), dim=-1)
+        apart = direction - direction.mean(dim=0)
+        shared = apart.prod(dim=1).sum(dim=-1)
+        variance = float(shared.sum()) / (n - 1)
+        error = float(shared.std(correction=0)) * math.sqrt(n) / (n - 1)
+        each = direction.sum(dim=1)
+        pairs = (each.sum(dim=0) ** 2).sum() - (each**2).sum()
+        found["feature_std"] = math.sqrt(max(variance, 0.0))
+        found["feature_std_at_most"] = math.sqrt(max(variance, 0.0) + 2 * error)
+        found["cosine"] = float(pairs) / (views**2 * n * (n - 1))
     if probabilities is not None:
         p = probabilities.float().flatten(0, -2)
         mean = p.mean(dim=0)
@@ -66,12 +114,12 @@ def spread(
 
 
 def alarms(values: Mapping[str, float]) -> dict[str, str]:
-    """Tell which of the watched numbers say that the training collapses.
+    """Tell which of the watched numbers are where a training that collapses has them.
 
     Parameters
     ----------
     values : mapping of str to float
-        From `spread`.
+        From `spread`, and losses over ln K.
 
     Returns
     -------
@@ -84,12 +132,12 @@ def alarms(values: Mapping[str, float]) -> dict[str, str]:
     ['cosine']
     """
     found = {}
-    for name, (limit, below, meaning) in ALARMS.items():
+    for name, alarm in ALARMS.items():
         value = values.get(name)
-        if value is None or (value < limit if below else value > limit):
+        if value is None or (value <= alarm.limit) is alarm.above:
             continue
-        side = "above" if below else "below"
-        found[name] = f"{name} is {value:.3f}, {side} {limit}: {meaning}"
+        side = "above" if alarm.above else "below"
+        found[name] = f"{name} is {value:.3f}, {side} {alarm.limit}: {alarm.meaning}"
     return found
 
 
