@@ -17,7 +17,7 @@ __all__ = [
     "path_text",
     "read_regular",
     "refuse_lost_slash",
-    "symbolic_links",
+    "strange_entries",
     "walk",
 ]
 
@@ -286,8 +286,10 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[st
         )
 
 
-def symbolic_links(folder: Path, depth: int | None = None) -> Iterator[Path]:
-    """Find symbolic links inside a folder, which itself may be one.
+def strange_entries(
+    folder: Path, depth: int | None = None
+) -> Iterator[tuple[Path, str]]:
+    """Find what is neither a file nor a folder inside a folder, which itself may be a link.
 
     Parameters
     ----------
@@ -298,8 +300,10 @@ def symbolic_links(folder: Path, depth: int | None = None) -> Iterator[Path]:
 
     Yields
     ------
-    Path
-        Each link.
+    path : Path
+        Each symbolic link, named pipe, device or socket.
+    kind : str
+        Which of these it is.
     """
     try:
         entries = list(os.scandir(folder))
@@ -307,9 +311,13 @@ def symbolic_links(folder: Path, depth: int | None = None) -> Iterator[Path]:
         return
     for entry in entries:
         if entry.is_symlink():
-            yield Path(entry.path)
-        elif depth != 1 and entry.is_dir(follow_symlinks=False):
-            yield from symbolic_links(Path(entry.path), depth and depth - 1)
+            yield Path(entry.path), "a symbolic link"
+        elif entry.is_dir(follow_symlinks=False):
+            if depth != 1:
+                yield from strange_entries(Path(entry.path), depth and depth - 1)
+        elif not entry.is_file(follow_symlinks=False):
+            kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+            yield Path(entry.path), _KINDS.get(kind, "no file")
 
 
 def _pseudo_devices() -> set[int]:

@@ -389,3 +389,35 @@ def test_arrays_along_other_dims_than_they_should_are_said(results, tmp_path):
     one = json.loads(results.oceansar.to_geojson(tmp_path / "a.geojson").read_text())
     two = json.loads(turned.oceansar.to_geojson(tmp_path / "b.geojson").read_text())
     assert one["features"] == two["features"]
+
+
+def test_one_place_for_all(results, tmp_path):
+    geopandas = pytest.importorskip("geopandas")
+    one = results.assign_coords(latitude=-35.0)
+    table = geopandas.read_parquet(one.oceansar.to_geoparquet(tmp_path / "a.parquet"))
+    count = int(results.longitude.notnull().sum())
+    assert table.geometry.y.tolist() == [-35.0] * count
+    assert len(table.embedding_vector) == count
+    nowhere = results.assign_coords(latitude=np.nan)
+    path = nowhere.oceansar.to_geoparquet(tmp_path / "b.parquet")
+    assert len(geopandas.read_parquet(path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        (["x", 0.5, None], ["x", "0.5", None]),
+        ([1, 0.5, None], [1.0, 0.5, np.nan]),
+        ([True, None, False], [True, None, False]),
+        ([np.nan, "x", b"y"], [None, "x", "b'y'"]),
+    ],
+)
+def test_columns_of_objects_are_of_one_type(results, tmp_path, values, column):
+    geopandas = pytest.importorskip("geopandas")
+    mixed = results.isel(vignette=slice(3)).assign(
+        note=("vignette", np.array(values, object))
+    )
+    table = geopandas.read_parquet(mixed.oceansar.to_geoparquet(tmp_path / "a.parquet"))
+    assert table.note.astype(object).where(table.note.notna(), None).tolist() == [
+        None if value is np.nan else value for value in column
+    ]

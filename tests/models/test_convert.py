@@ -621,3 +621,11 @@ def test_dinov2_of_transformers_is_the_same_as_of_its_authors(tiny_state, prefix
 def test_requests_that_make_no_sense_are_refused(tiny_state, change):
     with pytest.raises(BundleError, match=f"{next(iter(change))} must be"):
         convert_checkpoint(tiny_state, **{**VIT, **change})
+
+
+@pytest.mark.parametrize("kwargs", [-1, "depth", ["depth"]])
+def test_arguments_that_are_no_mapping_are_refused(tiny_state, tmp_path, kwargs):
+    file = tmp_path / "a.pth"
+    torch.save({n: torch.from_numpy(v) for n, v in tiny_state.items()}, file)
+    with pytest.raises(BundleError, match=r"backbone\.kwargs must be a mapping"):
+        convert_checkpoint(file, **VIT | {"kwargs": kwargs})

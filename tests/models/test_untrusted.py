@@ -145,8 +145,10 @@ def test_a_network_larger_than_its_weights_takes_no_memory(handle):
         ('{"provenance": ' + "[" * 100_000 + "}", "recursion"),
         ('{"provenance": ' + "[" * 40 + "]" * 40 + "}", "deep"),
         ('{"name": "\ud800"}', "not valid JSON"),
+        ("null", "must hold an object"),
+        ("1.5", "must hold an object"),
     ],
-    ids=["digits", "twins", "recursion", "depth", "surrogate"],
+    ids=["digits", "twins", "recursion", "depth", "surrogate", "null", "number"],
 )
 def test_configs_that_are_hard_to_parse_are_refused(handle, text, message):
     file = Path(handle.path) / "config.json"
@@ -251,6 +253,13 @@ def test_weights_that_are_not_finite_are_refused(handle, tiny_state, bad):
         run(replace_weights(handle, save(state)))
 
 
+def test_weights_that_give_no_number_are_refused(handle, tiny_state):
+    name = "patch_embed.proj.weight"
+    state = {**tiny_state, name: np.full_like(tiny_state[name], 3e38)}
+    with pytest.raises(WeightsMismatchError, match="gives no finite number"):
+        run(replace_weights(handle, weights_as(state, torch.float32)))
+
+
 def test_a_pipe_in_place_of_a_file_does_not_hang(handle):
     import os
 
@@ -306,6 +315,7 @@ CHECKPOINTS = {
     "on no device": lambda s: with_weight(s, torch.zeros(32, device="meta")),
     "recursive": recursive,
     "nested": lambda s: nested(s, 300),
+    "expanded": lambda s: with_weight(s, torch.zeros(1).expand(10**12)),
     "list": lambda s: [torch.from_numpy(v) for v in s.values()],
     "list of one": lambda s: [with_weight(s, torch.zeros(32))],
     "a tensor": lambda s: torch.zeros(3),

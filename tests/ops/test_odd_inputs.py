@@ -184,8 +184,13 @@ def test_grids_of_places_however_written(read):
 
 
 def test_variables_of_a_reference_that_are_no_names(read):
+    reference = read[["sigma0"]].mean(("line", "sample"))
     with pytest.raises(errors.MissingVariableError, match="variables is a name"):
-        collocate(read, read[["sigma0"]].mean(("line", "sample")), variables=5)
+        collocate(read, reference, variables=5)
+    with pytest.raises(errors.MissingVariableError, match="require is a name"):
+        collocate(read, reference, require=5)
+    latitude = collocate(read, reference.latitude).reference
+    np.testing.assert_allclose(latitude, read.latitude, atol=0.01)
 
 
 def test_texts_of_no_vignettes_are_written(read, tmp_path):
@@ -193,3 +198,15 @@ def test_texts_of_no_vignettes_are_written(read, tmp_path):
     with xr.open_dataset(none.oceansar.to_netcdf(tmp_path / "a.nc")) as back:
         assert back.sizes["vignette"] == 0
         assert set(map(str, none.variables)) == set(map(str, back.variables))
+
+
+def test_images_in_chunks_of_lines_are_put_together(read):
+    flat = read.drop_vars("quality", errors="ignore")
+    parts = flat.chunk(vignette=2, line=7, sample=50)
+    xr.testing.assert_equal(ops.quality(parts).compute(), ops.quality(flat))
+    wind = {"wind_to_direction": xr.zeros_like(flat.longitude, float).assign_attrs(units="degree")}  # fmt: skip
+    xr.testing.assert_allclose(ops.gmf_wind(parts, **wind).compute(), ops.gmf_wind(flat, **wind))  # fmt: skip
+    xr.testing.assert_equal(
+        ops.icebergs(parts, method="cfar").iceberg_count.compute(),
+        ops.icebergs(flat, method="cfar").iceberg_count,
+    )

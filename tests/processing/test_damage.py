@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pickle
 import shutil
 import warnings
@@ -211,6 +212,15 @@ def test_links_inside_an_archive_are_refused(path, tmp_path, name):
         with pytest.raises(OceansarError, match="symbolic link"):
             refused(path)
     assert [f.place for f in xos.check_archive(path).faults] == [name]
+
+
+def test_pipes_inside_an_archive_are_refused(path):
+    (path / "swh/c/0").unlink()
+    os.mkfifo(path / "swh/c/0")
+    for refused in (xos.open_archive, appended, lambda p: read_records(str(p))):
+        with pytest.raises(OceansarError, match="a named pipe"):
+            refused(path)
+    assert [f.place for f in xos.check_archive(path).faults] == ["swh/c/0"]
 
 
 def test_an_archive_may_itself_be_reached_by_a_link(path, tmp_path):

@@ -341,6 +341,7 @@ def test_no_such_config(name):
     ("before", "after", "message"),
     [
         ("seed = 0", "seed = 1" + "0" * 5000, "not a TOML file.*digits"),
+        ("seed = 0", "seed = 0x1" + "0" * 5000, "thousands of digits"),
         ("seed = 0", "seed = " + "[" * 100_000, "not a TOML file.*recursion"),
         ("seed = 0", "seed = " + "[" * 300 + "]" * 300, "recursion limit"),
         ("seed = 0", "seed = 1" + "0" * 400, r"seed must be less than \d+; got 1"),

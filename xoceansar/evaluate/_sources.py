@@ -12,7 +12,7 @@ import xarray as xr
 from xoceansar.errors import DimensionError, MissingVariableError, ProductError
 from xoceansar.evaluate._reference import find_name
 
-__all__ = ["Source", "as_dataset"]
+__all__ = ["Source", "as_dataset", "names_of"]
 
 Source: TypeAlias = (
     xr.Dataset
@@ -58,16 +58,12 @@ def as_dataset(source: Source, asked: str | Iterable[str] | None) -> xr.Dataset:
     ProductError
         If a file cannot be opened.
     """
-    try:
-        wanted = [asked] if isinstance(asked, str) else list(asked or ())
-    except TypeError as error:
-        raise MissingVariableError(
-            f"variables is a name, or several of them; got {asked!r}."
-        ) from error
+    wanted = names_of(asked, "variables")
     if isinstance(source, xr.Dataset):
         return source
     if isinstance(source, xr.DataArray):
-        return source.to_dataset(name=source.name or "reference")
+        name = "reference" if source.name in {None, *source.coords} else source.name
+        return source.to_dataset(name=name)
     if isinstance(source, xr.DataTree):
         return _group(source, wanted)
     if isinstance(source, pd.DataFrame):
@@ -212,3 +208,13 @@ def _ocn(paths: list[str]) -> xr.Dataset | None:
         if parse_ocn_file(path) is None and (product is None or product.kind != "OCN"):
             return None
     return open_ocn(paths)
+
+
+def names_of(asked: str | Iterable[str] | None, argument: str) -> list[str]:
+    """Names that an argument gives: one, several or none."""
+    try:
+        return [asked] if isinstance(asked, str) else list(asked or ())
+    except TypeError as error:
+        raise MissingVariableError(
+            f"{argument} is a name, or several of them; got {asked!r}."
+        ) from error

@@ -25,7 +25,7 @@ from xoceansar.evaluate._reference import (
     understand,
 )
 from xoceansar.evaluate._resolve import Method, Plan
-from xoceansar.evaluate._sources import Source, as_dataset
+from xoceansar.evaluate._sources import Source, as_dataset, names_of
 from xoceansar.ops.along import along_vignettes, find_dim
 from xoceansar.ops.directions import direction_of
 
@@ -214,7 +214,7 @@ def _judges(
 ) -> tuple[tuple[str, ...], bool]:
     """Variables that say whether a sample is missing, and whether all of them must be there."""
     if require is not None:
-        asked = [require] if isinstance(require, str) else list(require)
+        asked = names_of(require, "require")
         wrong = [name for name in asked if name not in names]
         if wrong or not asked:
             raise MissingVariableError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from xoceansar._paths import local_target, refuse_lost_slash, symbolic_links
+from xoceansar._paths import local_target, refuse_lost_slash, strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io._guarded import WholeStore, damaged, guarded, tell_unlisted
@@ -227,13 +227,13 @@ def _base(target: str, access: StorageOptions | None) -> "ZarrStore":
 
 
 def _refuse_links(target: str) -> None:
-    """Refuse arrays, or chunks of them, that are links to somewhere else."""
+    """Refuse arrays, or chunks of them, that are links to somewhere else, pipes or devices."""
     if is_url(target):
         return
-    link = next(symbolic_links(Path(target), _LEVELS), None)
-    if link is not None:
+    strange = next(strange_entries(Path(target), _LEVELS), None)
+    if strange is not None:
         raise ProductError(
-            f"{link} is a symbolic link, and an archive holds its own files only: what is read "
+            f"{strange[0]} is {strange[1]}, and an archive holds its own files only: what is read "
             "there could be anything. Copy the archive with its files (cp -rL), if you trust it."
         )
 

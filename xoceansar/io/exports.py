@@ -225,7 +225,8 @@ def _in_utc(table: pd.DataFrame) -> pd.DataFrame:
 def _placed(ds: xr.Dataset) -> Any:
     """Vignettes that `to_geodataframe` keeps."""
     places = [degrees_of(ds[name]) for name in ("longitude", "latitude")]
-    return np.flatnonzero(np.isfinite(places).all(axis=0))
+    there = np.isfinite(np.broadcast_arrays(*places)).all(axis=0)
+    return np.flatnonzero(np.broadcast_to(there, ds.sizes[VIGNETTE]))
 
 
 def _rows(array: xr.DataArray, dim: str) -> npt.NDArray[np.float64]:

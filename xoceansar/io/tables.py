@@ -21,6 +21,8 @@ DETECTION: Final = "detection"
 _PREFIX: Final = "iceberg_"
 #: Dims whose values are no columns.
 _LONG: Final = frozenset({LINE, SAMPLE, EMBEDDING, DETECTION})
+#: Types of columns of objects that all formats have.
+_PLAIN: Final = ("string", "boolean", "empty")
 #: Most columns that one variable gives.
 _MOST: Final = 36
 #: Attributes of variables that say where a value comes from.
@@ -93,7 +95,7 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
         apart = _apart(ds)
         flat, columns = ds.assign(apart), columns | apart
     bare = flat[list(columns)].reset_coords().load()
-    frame = bare.map(_native).to_dataframe().reset_index()
+    frame = bare.map(_native).to_dataframe().reset_index().apply(_of_one_type)
     origins = {str(name): variable.attrs for name, variable in columns.items()}
     if icebergs:
         frame, origins = _of_icebergs(frame, origins)
@@ -206,6 +208,16 @@ def _native(values: xr.DataArray) -> xr.DataArray:
     if values.dtype.isnative:
         return values
     return values.astype(values.dtype.newbyteorder("="))
+
+
+def _of_one_type(column: pd.Series) -> pd.Series:
+    """Give a column of objects of several types their texts: no format has such a column."""
+    if column.dtype != object or pd.api.types.infer_dtype(column) in _PLAIN:
+        return column
+    plainer = column.infer_objects()
+    if plainer.dtype != object:
+        return plainer
+    return plainer.map(lambda value: None if plain(value) is None else str(value))
 
 
 def _apart(ds: xr.Dataset) -> dict[Hashable, xr.Variable]:

@@ -150,6 +150,10 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     BundleError
         If one is not in `ARGUMENTS`, or its value is not what that allows.
     """
+    if not isinstance(arguments, Mapping):
+        raise BundleError(
+            f"backbone.kwargs must be a mapping of arguments; got {str(arguments)[:80]!r}."
+        )
     unknown = sorted(set(arguments) - set(ARGUMENTS), key=str)
     if unknown:
         raise BundleError(

@@ -228,6 +228,11 @@ def _leaves(
     elif hasattr(value, "is_floating_point"):  # a tensor; numpy has no bfloat16
         try:
             plain = value.detach()
+            if plain.numel() * plain.element_size() > plain.untyped_storage().nbytes():
+                raise BundleError(
+                    f"the tensor {'.'.join(name)!r} of shape {list(value.shape)} shares its numbers "
+                    "among its elements. Save a copy of it, tensor.clone()."
+                )
             plain = plain.float() if plain.is_floating_point() else plain
             yield name, plain.numpy()
         except (RuntimeError, TypeError) as error:

@@ -245,6 +245,8 @@ class Head:
         ------
         WeightsMismatchError
             If the number of inputs is not the head's.
+        BundleError
+            If no result of finite inputs is finite.
         """
         if inputs.ndim != 2 or inputs.shape[1] != self.n_inputs:
             raise WeightsMismatchError(
@@ -255,7 +257,14 @@ class Head:
         present = np.isfinite(inputs).all(axis=1)
         out = np.full((len(inputs), self.spec.n_outputs), np.nan, dtype=np.float32)
         if present.any():
-            out[present] = self._outputs(inputs[present])
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                found = self._outputs(inputs[present])
+            out[present] = np.where(np.isfinite(found), found, np.nan)
+        if present.any() and not np.isfinite(out[present]).any():
+            raise BundleError(
+                f"the results of head {self.spec.name!r} are beyond float32: its weights are of "
+                "other inputs, or damaged. Check the training, or download the bundle again."
+            )
         return out
 
     def bounds(

@@ -195,7 +195,7 @@ def read_config(folder: Path) -> ModelHandle:
         raise BundleError(f"{path}: {error}") from error
 
 
-def _read_json(folder: Path) -> Any:
+def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.exists():
         raise BundleError(
@@ -206,8 +206,10 @@ def _read_json(folder: Path) -> Any:
     content = read_regular(path, most=_LARGEST, error=BundleError)
     try:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_without_twins)
+        if not isinstance(data, dict):
+            raise TypeError(f"it must hold an object; got {type(data).__name__}")
         _check_depth(data)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON for a bundle: {error}.") from error
     return data
 
@@ -231,9 +233,7 @@ def _check_depth(data: Any) -> None:
     raise ValueError(f"lists and objects lie more than {_DEEPEST} deep in one another")
 
 
-def _parse(data: Any, folder: Path) -> ModelHandle:
-    if not isinstance(data, dict):
-        raise BundleError(f"the file must hold an object; got {type(data).__name__}.")
+def _parse(data: dict[str, Any], folder: Path) -> ModelHandle:
     version = data.get("schema_version")
     if version != SCHEMA_VERSION:
         raise BundleError(

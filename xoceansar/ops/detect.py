@@ -27,6 +27,7 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
+    in_one_chunk,
     spacing_of,
 )
 from xoceansar.ops.network import NetworkInput
@@ -289,7 +290,7 @@ def _searched_by_cfar(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     boxes, count = xr.apply_ufunc(
         _cfar,
-        images,
+        in_one_chunk(images, (LINE, SAMPLE)),
         kwargs={
             "spacing": spacing_of(images),
             "threshold": threshold,

@@ -6,7 +6,12 @@ import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, Quality, quality_attrs
 from xoceansar.errors import UnitsError
-from xoceansar.ops.layout import XarrayObject, find_embedding, find_images
+from xoceansar.ops.layout import (
+    XarrayObject,
+    find_embedding,
+    find_images,
+    in_one_chunk,
+)
 from xoceansar.sar.quality import BELOW_NOISE_LIMIT, NO_DATA_LIMIT
 
 __all__ = ["broken", "flag", "quality", "whole_flags"]
@@ -60,7 +65,7 @@ def quality(obj: XarrayObject) -> xr.DataArray:
     images, quantity = find_images(obj)
     flags: xr.DataArray = xr.apply_ufunc(
         _from_pixels,
-        images,
+        in_one_chunk(images, (LINE, SAMPLE)),
         kwargs={"floor": 0.0 if quantity == "linear" else -np.inf},
         input_core_dims=[[LINE, SAMPLE]],
         dask="parallelized",

@@ -22,6 +22,7 @@ from xoceansar.ops.layout import (
     chunk_like,
     find_embedding,
     find_images,
+    in_one_chunk,
     numbers_of,
 )
 from xoceansar.sar.direction import (
@@ -127,7 +128,7 @@ def _mean_sigma0(obj: XarrayObject) -> tuple[xr.DataArray, xr.DataArray]:
     images, quantity = find_images(obj)
     level: xr.DataArray = xr.apply_ufunc(
         _mean,
-        images,
+        in_one_chunk(images, (LINE, SAMPLE)),
         input_core_dims=[[LINE, SAMPLE]],
         kwargs={"decibel": quantity == "dB"},
         dask="parallelized",

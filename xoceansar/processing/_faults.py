@@ -7,7 +7,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from xoceansar._paths import symbolic_links
+from xoceansar._paths import strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive import COUNTS
@@ -19,8 +19,8 @@ __all__ = [
     "Hierarchy",
     "chunk_keys",
     "find_lengths",
-    "find_links",
     "find_lost_chunks",
+    "find_strange",
     "find_table_faults",
     "growing",
     "refuse",
@@ -242,8 +242,8 @@ def find_table_faults(records: Sequence[Record], ids: Sequence[str]) -> list[Fau
     return faults
 
 
-def find_links(target: str) -> list[Fault]:
-    """Find symbolic links inside an archive: what is behind them is not the archive's.
+def find_strange(target: str) -> list[Fault]:
+    """Find links, pipes and devices inside an archive: what is behind them is not the archive's.
 
     Parameters
     ----------
@@ -257,6 +257,6 @@ def find_links(target: str) -> list[Fault]:
     if is_url(target) or not Path(target).exists():
         return []
     return [
-        Fault(str(link.relative_to(target)), "a symbolic link, which is not followed")
-        for link in symbolic_links(Path(target))
+        Fault(str(entry.relative_to(target)), f"{kind}, which is not read")
+        for entry, kind in strange_entries(Path(target))
     ]

@@ -17,8 +17,8 @@ from xoceansar.io.archive import COUNTS, SETTINGS, WRITING, encode
 from xoceansar.processing._columns import Columns, columns_of, stored_columns
 from xoceansar.processing._faults import (
     find_lengths,
-    find_links,
     find_lost_chunks,
+    find_strange,
     find_table_faults,
     growing,
     refuse,
@@ -90,7 +90,7 @@ class Archive:
         self.target = target
         self.settings = settings
         self._options = options
-        refuse(target, find_links(target))
+        refuse(target, find_strange(target))
         with in_words(target, "read"):
             self._kind = choose_kind(target, options, store)
         self._begun = 0
@@ -158,7 +158,7 @@ class Archive:
         -----
         Makes the archive, without rows, where there is none.
         """
-        refuse(self.target, find_links(self.target))
+        refuse(self.target, find_strange(self.target))
         self._load(read_only=False)
         with in_words(self.target, "read"):
             keys = set(sync(collected(self._store.store.list_prefix(""))))
@@ -318,7 +318,7 @@ def read_records(target: str, options: str = "{}") -> list[Record]:
     ArchiveError
         If there is no archive.
     """
-    refuse(target, find_links(target))
+    refuse(target, find_strange(target))
     with in_words(target, "read"):
         kind = choose_kind(target, options, None)
         store = open_store(target, options, kind, read_only=True)

@@ -15,8 +15,8 @@ from xoceansar.processing._faults import (
     Fault,
     chunk_keys,
     find_lengths,
-    find_links,
     find_lost_chunks,
+    find_strange,
     find_table_faults,
     growing,
 )
@@ -111,9 +111,9 @@ def check_archive(
 
 
 def _report(target: str, options: str) -> ArchiveReport:
-    links = find_links(target)
-    if links:  # what is behind them is not read
-        return ArchiveReport(target, 0, 0, tuple(links))
+    strange = find_strange(target)
+    if strange:
+        return ArchiveReport(target, 0, 0, tuple(strange))
     with in_words(target, "read"):
         store = open_store(
             target, options, choose_kind(target, options, None), read_only=True

@@ -223,15 +223,16 @@ def parse_config(
         # By way of JSON: strict there means that a list may be a tuple, and 1 may be 1.0, and
         # nothing else may be another type.
         return PretrainConfig.model_validate_json(json.dumps(table, default=str))
-    except RecursionError as error:
-        raise TrainingError(
-            f"{where} cannot be used: its lists or tables lie too deep in one another."
-        ) from error
     except ValidationError as error:
         found = [_explain(dict(item)) for item in error.errors(include_url=False)]
         raise TrainingError(
             f"{where} cannot be used:\n"
             + "\n".join(f"  {line}" for line in dict.fromkeys(found))
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise TrainingError(
+            f"{where} cannot be used: its lists or tables lie too deep in one another, or a number "
+            "has thousands of digits."
         ) from error
 
 
