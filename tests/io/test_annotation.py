@@ -1,5 +1,7 @@
 """The lean parser against xarray-safe-s1, the parser under xsar, on real annotations."""
 
+import pickle
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,3 +209,38 @@ def test_a_file_of_another_vignette_is_refused(old, new):
 def test_a_comment_does_not_cut_a_number():
     data = noise((0, "0 1", "1 2")).replace(b"<line>0<", b"<line>1<!-- -->5<")
     assert parse_noise(data, NAME, "n.xml").along_range.line.tolist() == [15]
+
+
+def test_no_value_of_the_grid_moves_to_another_point(copy):
+    """One point without a latitude and one with two have as many latitudes as points."""
+    xml, name = copy.file("annotation", 0).read_bytes(), VignetteName(copy.stems[0])
+    latitude = re.findall(rb"<latitude>[^<]*</latitude>", xml)
+    assert latitude[0] != latitude[1]
+    moved = xml.replace(latitude[0], b"", 1).replace(
+        latitude[1], latitude[1] + latitude[0], 1
+    )
+    with pytest.raises(ProductError, match="lacks one of"):
+        parse_annotation(moved, name, "file.xml")
+    # points may have their values in any order, as long as all have the same
+    exchanged = re.sub(
+        rb"(<latitude>[^<]*</latitude>)(\s*)(<longitude>[^<]*</longitude>)",
+        rb"\3\2\1",
+        xml,
+    )
+    assert exchanged != xml
+    known = parse_annotation(xml, name, "file.xml").grid
+    found = parse_annotation(exchanged, name, "file.xml").grid
+    np.testing.assert_array_equal(found.latitude, known.latitude)
+    np.testing.assert_array_equal(found.longitude, known.longitude)
+
+
+def test_what_is_computed_once_does_not_travel_with_the_tasks(copy):
+    xml, name = copy.file("annotation", 0).read_bytes(), VignetteName(copy.stems[0])
+    grid = parse_annotation(xml, name, "file.xml").grid
+    before = len(pickle.dumps((name, grid)))
+    assert name.start <= name.stop
+    longitude, _ = grid.locate(0, 0)
+    assert len(pickle.dumps((name, grid))) == before
+    same_name, same_grid = pickle.loads(pickle.dumps((name, grid)))
+    assert same_name == name
+    assert same_grid.locate(0, 0)[0] == longitude == grid.longitude[0, 0]

@@ -8,7 +8,7 @@ from lxml import etree
 
 from xoceansar.errors import ProductError
 
-__all__ = ["attribute", "floats", "integers", "parse_xml", "text", "texts"]
+__all__ = ["attribute", "floats", "integers", "parse_xml", "table", "text"]
 
 _MARKS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 
@@ -34,7 +34,8 @@ def parse_xml(data: bytes, where: str) -> etree._Element:
         If the document is malformed or has a document type declaration, which Sentinel-1
         products never have and which can name other files or grow without bound.
     """
-    declared = any(mark in data for mark in _MARKS)
+    # no mark is without its second byte, which is looked for ten times faster
+    declared = b"!" in data and any(mark in data for mark in _MARKS)
     if not declared:
         # Blanks between elements are most of the nodes of an annotation, and a third of the time.
         parser = etree.XMLParser(
@@ -44,6 +45,7 @@ def parse_xml(data: bytes, where: str) -> etree._Element:
             remove_pis=True,
             remove_comments=True,
             remove_blank_text=True,
+            collect_ids=False,
         )
         try:
             root = etree.fromstring(data, parser)
@@ -69,12 +71,19 @@ def text(root: etree._Element, path: str) -> str:
     return _plain(found.strip(), path)
 
 
-def texts(root: etree._Element, path: str) -> list[str]:
-    """Texts of all elements at a path, many times faster than one by one."""
-    found = root.xpath(f"{path}/text()", smart_strings=False)
-    values = [str(value) for value in found] if isinstance(found, list) else []
+def table(
+    root: etree._Element, path: str, fields: tuple[str, ...]
+) -> npt.NDArray[np.float64]:
+    """Numbers of all elements at a path, a column for each of their children, in one pass."""
+    cells = [cell for row in root.iterfind(path) for cell in row.iterchildren(*fields)]
+    tags, values = [cell.tag for cell in cells], [cell.text or "" for cell in cells]
+    order = tags[: len(fields)]
+    whole = tags == order * (len(tags) // len(fields)) and all(values)
+    if not whole or sorted(order) != sorted(fields):
+        raise ValueError(f"a <{path}> lacks one of {fields}")
     _plain("".join(values), path)  # one test for hundreds
-    return values
+    numbers = np.array(list(map(float, values))).reshape(-1, len(fields))
+    return numbers[:, [order.index(field) for field in fields]]
 
 
 def _plain(value: str, path: str) -> str:

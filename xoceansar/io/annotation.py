@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lxml import etree
 
 from xoceansar.errors import ProductError
-from xoceansar.io._xml import floats, integers, parse_xml, text, texts
+from xoceansar.io._xml import floats, integers, parse_xml, table, text
 from xoceansar.io.names import VignetteName
 from xoceansar.io.times import parse_utc
 from xoceansar.sar.calibrate import AzimuthNoise, Vectors
@@ -269,10 +269,7 @@ def _size(root: etree._Element, tag: str) -> int:
 
 def _grid(root: etree._Element) -> GeolocationGrid:
     fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle")
-    columns = [list(map(float, texts(root, f"{_GRID}/{field}"))) for field in fields]
-    if len({len(column) for column in columns}) != 1:
-        raise ValueError("a point of the geolocation grid lacks a value")
-    values = np.array(columns).T
+    values = table(root, _GRID, fields)
     if not np.isfinite(values).all():
         raise ValueError("the geolocation grid has values that are not numbers")
     if (np.abs(values[:, 2:4]) > (360.0, 90.0)).any():

@@ -7,6 +7,7 @@ Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 3.4 (naming convent
 
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
@@ -91,11 +92,18 @@ class VignetteName:
 
     stem: str
 
+    def __reduce__(self) -> tuple[type["VignetteName"], tuple[str]]:
+        """Leave out of a pickle what the stem says anyway."""
+        return type(self), (self.stem,)
+
     def _field(self, name: str) -> str:
-        found = self._pattern().fullmatch(self.stem)
-        if found is None:
+        if self._match is None:
             raise ValueError(f"{self.stem!r} is not the stem of a Wave Mode file")
-        return found[name]
+        return self._match[name]
+
+    @cached_property
+    def _match(self) -> re.Match[str] | None:
+        return self._pattern().fullmatch(self.stem)
 
     def _pattern(self) -> re.Pattern[str]:
         return _STEM
@@ -103,7 +111,7 @@ class VignetteName:
     @property
     def is_valid(self) -> bool:
         """Whether the stem is that of a Wave Mode file, with times of the calendar."""
-        if self._pattern().fullmatch(self.stem) is None:
+        if self._match is None:
             return False
         try:
             return bool(self.start <= self.stop)
@@ -147,12 +155,12 @@ class VignetteName:
         """Mission data take in hexadecimal: one switch-on of the radar, maybe several products."""
         return self._field("datatake").lower()
 
-    @property
+    @cached_property
     def start(self) -> np.datetime64:
         """First line, UTC, to the second."""
         return parse_utc(self._field("start"))
 
-    @property
+    @cached_property
     def stop(self) -> np.datetime64:
         """Last line, UTC, to the second."""
         return parse_utc(self._field("stop"))
@@ -223,8 +231,16 @@ def parse_file(path: str) -> tuple[Role, VignetteName] | None:
     if found is None or found.end() != len(stem):
         return None
     role = _ROLES.get((stem[: found.start()], suffix))
-    name = VignetteName(stem[found.start() :])
-    return (role, name) if role is not None and name.is_of_product else None
+    name = _vignette(stem[found.start() :])
+    return None if role is None or name is None else (role, name)
+
+
+@lru_cache(
+    maxsize=1024
+)  # each stem comes four times in a manifest, which has 999 at most
+def _vignette(stem: str) -> VignetteName | None:
+    name = VignetteName(stem)
+    return name if name.is_of_product else None
 
 
 def parse_ocn_file(path: str) -> OcnName | None:

@@ -14,7 +14,6 @@ from xoceansar.io.annotation import Annotation, Calibration, Noise
 from xoceansar.io.names import VignetteName
 from xoceansar.io.times import TIME_TOLERANCE
 from xoceansar.sar.calibrate import Vectors
-from xoceansar.sar.geometry import unit_vector
 from xoceansar.sar.quality import INCIDENCE_RANGE
 
 __all__ = ["calibration_doubts", "check_annotation", "check_grid", "noise_doubts"]
@@ -96,7 +95,7 @@ def check_grid(note: Annotation, where: str) -> None:
         distances on the ground are not the stated spacings.
     """
     grid = note.grid
-    places = unit_vector(grid.longitude, grid.latitude)
+    places = grid.places
     lines, samples = places.mean(axis=1), places.mean(axis=0)
     along, across = lines[-1] - lines[0], samples[-1] - samples[0]
     length, width = np.linalg.norm(along), np.linalg.norm(across)

@@ -318,16 +318,16 @@ class _Listed:
     href: str
     schema: str
     md5: str | None
+    known: tuple[Role, VignetteName] | None
 
     @property
     def is_unknown(self) -> bool:
         """Whether it is said to be part of a vignette, and not named as one."""
-        if PurePosixPath(self.href).name.lower().startswith(_NOT_READ):
+        if self.known is not None:
             return False
-        part = (
-            self.schema in _SCHEMAS or str(PurePosixPath(self.href).parent) in _FOLDERS
-        )
-        return part and parse_file(self.href) is None
+        path = PurePosixPath(self.href)
+        part = self.schema in _SCHEMAS or str(path.parent) in _FOLDERS
+        return part and not path.name.lower().startswith(_NOT_READ)
 
 
 def _listed(root: etree._Element) -> Iterator[_Listed]:
@@ -341,7 +341,7 @@ def _listed(root: etree._Element) -> Iterator[_Listed]:
                 hrefs.append(child.get("href", ""))
             elif child.get("checksumName") == "MD5" and child.text:
                 md5 = child.text.strip()
-        yield from (_Listed(href, schema, md5) for href in hrefs)
+        yield from (_Listed(href, schema, md5, parse_file(href)) for href in hrefs)
 
 
 def checksums(store: Store) -> dict[str, str]:
@@ -393,10 +393,9 @@ def _pair(listed: list[_Listed], where: str) -> tuple[VignetteFiles, ...]:
     parts: dict[VignetteName, dict[Role, str]] = {}
     sums: dict[VignetteName, dict[Role, str]] = {}
     for one in listed:
-        known = parse_file(one.href)
-        if known is None:
+        if one.known is None:
             continue
-        role, name = known
+        role, name = one.known
         path = PurePosixPath(one.href)
         if ".." in path.parts or path.is_absolute():
             raise ProductError(

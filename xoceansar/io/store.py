@@ -154,12 +154,12 @@ class DirectoryStore(Store):
 
     def where(self, path: str) -> str:
         """Say where a file is, for messages."""
-        return str(Path(self.root, path))
+        return os.path.join(self.root, path)
 
     def size(self, path: str) -> int | None:
         """Size of a file in bytes, without reading it; None where it is absent."""
         try:
-            return Path(self.root, path).stat().st_size
+            return os.stat(self.where(path)).st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:  # links in a circle, a folder that is closed

@@ -1,7 +1,9 @@
 """Open Sentinel-1 Wave Mode SLC products as one lazy Dataset of calibrated vignettes."""
 
+import hashlib
 import math
 import operator
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -436,7 +438,9 @@ def _lazy(sources: list[Source], options: Options, size: int) -> dict[str, da.Ar
         }
     boxes = np.empty(len(sources), dtype=object)
     boxes[:] = sources
-    chunks = da.from_array(boxes, chunks=size)  # type: ignore[no-untyped-call]
+    # dask would pickle, unpickle and pickle again what it names
+    name = f"vignettes-{hashlib.sha256(pickle.dumps(sources)).hexdigest()}"
+    chunks = da.from_array(boxes, chunks=size, name=name)  # type: ignore[no-untyped-call]
     read = chunks.map_blocks(
         _read_box, options=options, dtype=object, meta=np.empty(0, object)
     )
