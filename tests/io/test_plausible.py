@@ -125,6 +125,7 @@ REFUSED = {
     "incidence of wv1": ("annotation", grid(incidence(22.9, 24.3))),
     "latitude 500": ("annotation", grid(one_cell(2, 500.0))),
     "longitude 1e20": ("annotation", grid(one_cell(3, 1e20))),
+    "a point twice": ("annotation", grid(lambda t: np.vstack([t[:7], [[*t[6, :2], *t[7, 2:]]], t[8:]]))),
     "azimuth spacing 1e30": ("annotation", value("azimuthPixelSpacing", "1e30")),
     "range spacing 1e30": ("annotation", value("rangePixelSpacing", "1e30")),
     "azimuth spacing doubled": ("annotation", value("azimuthPixelSpacing", "8.2")),

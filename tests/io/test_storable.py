@@ -41,6 +41,7 @@ ATTRIBUTES = {
     "frame": (pyproj.CRS(4326), pyproj.CRS(4326).to_wkt(), pyproj.CRS(4326).to_wkt()),
     "colour": (Colour.RED, "red", "red"),
     "scalar": (np.float32(0.5), 0.5, 0.5),
+    "half a pair": ("a\ud800", "a?", "a?"),
     "yes": (np.bool_(True), True, "true"),
     "numbers": (np.array([1, 2], ">i2"), [1, 2], [1, 2]),
     "table": (np.eye(2), [[1.0, 0.0], [0.0, 1.0]], "[[1.0, 0.0], [0.0, 1.0]]"),
@@ -155,6 +156,16 @@ def test_flags_that_are_none_are_refused(tmp_path, value, lazy):
         to_zarr(ds, tmp_path / "a.zarr")
     with pytest.raises(OceansarError, match="'kind' holds flags"):
         to_netcdf(ds, tmp_path / "a.nc")
+
+
+@pytest.mark.parametrize("write", [to_zarr, to_netcdf])
+def test_flags_named_by_texts_are_none(tmp_path, write):
+    attrs = {"flag_values": "m", "flag_masks": "s3://bucket/key"}
+    path = write(rows(attrs), tmp_path / "a.x")
+    engine = "zarr" if write is to_zarr else None
+    with xr.open_dataset(path, engine=engine) as back:
+        assert back.swh.values.tolist() == [1.0, 1.0]
+        assert {name: back.swh.attrs[name] for name in attrs} == attrs
 
 
 def test_a_value_that_no_flag_names_is_not_cut(tmp_path):

@@ -214,6 +214,15 @@ def test_links_inside_an_archive_are_refused(path, tmp_path, name):
     assert [f.place for f in xos.check_archive(path).faults] == [name]
 
 
+def test_values_whose_metadata_is_gone_are_named(path):
+    (path / "swh/zarr.json").unlink()
+    zarr.consolidate_metadata(str(path))
+    with pytest.warns(
+        OceansarWarning, match=r"values of \['swh'\] that cannot be read"
+    ):
+        assert "swh" not in xos.open_archive(path)
+
+
 def test_pipes_inside_an_archive_are_refused(path):
     (path / "swh/c/0").unlink()
     os.mkfifo(path / "swh/c/0")

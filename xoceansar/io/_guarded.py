@@ -82,7 +82,7 @@ def guarded(ds: xr.Dataset, where: str) -> xr.Dataset:
 
 
 def tell_unlisted(folder: Path, ds: xr.Dataset) -> None:
-    """Warn of arrays that are there, and that the metadata of all does not list.
+    """Warn of arrays that are there and are not opened.
 
     Parameters
     ----------
@@ -98,6 +98,13 @@ def tell_unlisted(folder: Path, ds: xr.Dataset) -> None:
         warn(
             f"{folder} holds {arrays} too, which its zarr.json does not list, and which are not "
             "opened. Have them listed by xoceansar check --mend."
+        )
+    chunks = {file.parent.name for file in folder.glob("*/c")}
+    nameless = sorted(n for n in chunks - set(map(str, ds.variables)) if not (folder / n / _METADATA).exists())  # fmt: skip
+    if nameless:
+        warn(
+            f"{folder} has values of {nameless} that cannot be read: their zarr.json is gone. Copy "
+            "the archive again, or make it anew."
         )
 
 

@@ -76,7 +76,7 @@ def plain_attributes(
     made = {}
     for name, value in attrs.items():
         try:
-            made[str(name)] = _plain(value)
+            made[_text(str(name))] = _plain(value)
         except (TypeError, RecursionError):
             lost.append(f"{where}{name} ({type(value).__name__})")
     return made
@@ -116,6 +116,8 @@ def stored_flags(
     if "flag_values" not in attrs and kind != "f":
         return variable, None
     codes = [np.ravel(attrs[n]) for n in _FLAGS if n in attrs and np.size(attrs[n])]
+    if any(part.dtype.kind not in "biuf" for part in codes):  # texts name no flag
+        return variable, None
     values = np.concatenate(codes).astype(np.int64) if codes else np.zeros(1, np.int64)
     if "flag_values" in attrs:
         fill = int(missing_flag({"flag_values": values}, np.dtype(np.int64))[0])
@@ -177,6 +179,11 @@ def _plain(value: Any) -> Any:
     return _nested(value)
 
 
+def _text(value: str) -> str:
+    """Give text that has a form in UTF-8: half a surrogate pair has none."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
 def _nested(value: Any) -> Any:
     """Return a value in the types of JSON, which lists and dicts hold."""
     if value is None or value is pd.NaT or value is pd.NA:
@@ -192,7 +199,7 @@ def _nested(value: Any) -> Any:
 #: The first that fits counts.
 _FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], Any]], ...]] = (
     ((Enum,), lambda value: _nested(value.value)),
-    ((str,), str),
+    ((str,), _text),
     ((bool, int, float), lambda value: value),
     ((bytes,), lambda value: value.decode("utf-8", "replace")),
     ((os.PathLike,), lambda value: str(os.fspath(value))),
@@ -209,7 +216,7 @@ _FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], Any]], ...]] = (
     ((np.generic,), lambda value: _nested(value.item())),
     (
         (Mapping,),
-        lambda value: {str(key): _nested(part) for key, part in value.items()},
+        lambda value: {_text(str(key)): _nested(part) for key, part in value.items()},
     ),
     (
         (list, tuple, set, frozenset),

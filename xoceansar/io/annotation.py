@@ -282,6 +282,9 @@ def _grid(root: etree._Element) -> GeolocationGrid:
             f"{shape[1]} samples; a full grid of at least 2 x 2 is needed"
         )
     ordered = values[np.lexsort((values[:, 1], values[:, 0]))]
+    nodes = np.stack(np.meshgrid(line, sample, indexing="ij"), axis=-1).reshape(-1, 2)
+    if (ordered[:, :2] != nodes).any():
+        raise ValueError("the geolocation grid has two points at one line and sample")
     tables = (ordered[:, k].reshape(shape) for k in (2, 3, 4))
     return GeolocationGrid(line, sample, *tables)
 

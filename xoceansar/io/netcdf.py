@@ -136,7 +136,8 @@ def _variable(
         encoding["_FillValue"] = dtype.type(fill)
     elif dtype.kind == "f":
         encoding["_FillValue"] = dtype.type(np.nan)
-    attrs |= {n: np.asarray(attrs[n]).astype(dtype) for n in _FLAGS if n in attrs}
+    codes = {n: np.asarray(attrs[n]) for n in _FLAGS if n in attrs}
+    attrs |= {n: v.astype(dtype) for n, v in codes.items() if v.dtype.kind in "biuf"}
     if variable.ndim > 1:
         encoding |= {"zlib": True, "complevel": 4, "shuffle": True}
     return xr.Variable(variable.dims, variable.astype(dtype).data, attrs), encoding
