@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["attribute_flag", "attribute_text"]
+__all__ = ["attribute_flag", "attribute_text", "is_simulated"]
 
 
 def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
@@ -49,6 +49,23 @@ def attribute_flag(attrs: Mapping[Any, Any], name: Hashable) -> bool:
     """
     text = attribute_text(attrs, name)
     return (text or "").strip().lower() not in ("", "0", "0.0", "false", "no")
+
+
+def is_simulated(attrs: Mapping[Any, Any]) -> bool:
+    """Tell whether attributes say that the data are simulated.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of a variable or a Dataset.
+
+    Returns
+    -------
+    bool
+        By the flag ``simulated``, or by the words of ``source``.
+    """
+    said = attribute_text(attrs, "source") or ""
+    return attribute_flag(attrs, "simulated") or "simulated" in said
 
 
 def _text(value: Any) -> str | None:

@@ -586,8 +586,9 @@ def test_simulated_data_are_labelled_in_every_output(ds, quick):
     content = json.loads(result.to_json())
     assert content["simulated"] is True
     assert "Simulated" in content["notes"][0]
-    real = quick(data=ds.assign_attrs(simulated=0, source="Sentinel-1"))
-    assert not real.simulated
+    for no in (0, "False", "false", b"0", np.array(["no"])):
+        real = quick(data=ds.assign_attrs(simulated=no, source="Sentinel-1"))
+        assert not real.simulated
     assert "imulated" not in real.to_markdown()
 
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from xoceansar import errors, ops
-from xoceansar._attributes import attribute_flag, attribute_text
+from xoceansar._attributes import attribute_flag, attribute_text, is_simulated
 from xoceansar.evaluate import collocate
 
 
@@ -210,3 +210,22 @@ def test_images_in_chunks_of_lines_are_put_together(read):
         ops.icebergs(parts, method="cfar").iceberg_count.compute(),
         ops.icebergs(flat, method="cfar").iceberg_count,
     )
+
+
+@pytest.mark.parametrize(
+    ("attrs", "expected"),
+    [
+        ({}, False),
+        ({"simulated": "False"}, False),
+        ({"simulated": b"no", "source": "Sentinel-1"}, False),
+        ({"simulated": 1}, True),
+        ({"simulated": "true"}, True),
+        ({"source": b"simulated by hand"}, True),
+        ({"simulated": 0, "source": np.array(["simulated", "twice"])}, True),
+    ],
+)
+def test_what_says_that_it_is_simulated(attrs, expected):
+    from xoceansar.plot._style import provenance
+
+    assert is_simulated(attrs) is expected
+    assert bool(provenance(attrs)) is expected

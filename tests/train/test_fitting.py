@@ -491,6 +491,9 @@ def test_a_head_of_the_same_name_takes_its_place(embeddings, tiny_model, tmp_pat
 def test_simulated_truth_marks_the_bundle(embeddings, tiny_model, tmp_path):
     real = fit(embeddings, "swh", model=tiny_model)
     assert not real.write(tmp_path / "real").simulated
+    assert not fit(
+        embeddings.assign_attrs(simulated="False"), "swh", model=tiny_model
+    ).simulated
     simulated = fit(embeddings.assign_attrs(simulated=1), "swh", model=tiny_model)
     assert "simulated" in repr(simulated)
     bundle = simulated.write(tmp_path / "simulated")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._attributes import is_simulated
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, OceansarError, warn
@@ -150,7 +151,7 @@ def benchmark(
         metadata={
             "xoceansar_version": __version__,
             "data": str(ds.attrs.get("source", "")),
-            "simulated": _is_simulated(ds),
+            "simulated": is_simulated(ds.attrs),
             **counts,
             "split": how,
             "seed": seed,
@@ -248,12 +249,6 @@ def _is_missing(predicted: Array) -> npt.NDArray[np.bool_]:
 # Words
 
 
-def _is_simulated(ds: xr.Dataset) -> bool:
-    return bool(ds.attrs.get("simulated")) or "simulated" in str(
-        ds.attrs.get("source", "")
-    )
-
-
 def _identity(competitor: Competitor) -> dict[str, Any]:
     handle = competitor.bundle
     if handle is None:
@@ -281,7 +276,7 @@ def _notes(
 ) -> list[str]:
     """Say what to know before using the numbers; the first is that the data are simulated."""
     notes = []
-    if _is_simulated(ds):
+    if is_simulated(ds.attrs):
         notes.append(
             "Simulated vignettes: these scores say nothing of skill on the real sea."
         )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import attribute_flag
 from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, VARIABLES, VIGNETTE
 from xoceansar.errors import OceansarError
 from xoceansar.ops.layout import XarrayObject, find_embedding, find_images, spacing_of
@@ -111,7 +112,7 @@ def _results_lines(ds: xr.Dataset) -> list[str]:
         lines.append(
             f"  model        {merged['model']}" + (f" ({trained})" if trained else "")
         )
-    if merged.get("simulated"):
+    if attribute_flag(merged, "simulated"):
         lines.append(f"  simulated    {merged.get('source', 'yes')}")
     example = next((n for n in _DRAWN if n in ds), next(iter(ds.data_vars)))
     steps = [step.format(name=example) for step in _NEXT.get(along, ())]

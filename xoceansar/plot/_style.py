@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xoceansar._attributes import is_simulated
 from xoceansar._optional import require
 from xoceansar.conventions import OCEAN_CLASSES
 
@@ -169,7 +170,7 @@ def provenance(*sources: Mapping[str, Any]) -> str:
     said = str(merged.get("source", ""))
     if "synthetic" in said:
         parts.append(said)
-    elif merged.get("simulated") or "simulated" in said:
+    elif is_simulated(merged):
         parts.append("simulated sea, not a measurement")
     if "simulated" in str(merged.get("model_training", "")):
         name = merged.get("model", "of unknown name")

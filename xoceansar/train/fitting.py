@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._attributes import is_simulated
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import TrainingError
@@ -280,7 +281,7 @@ def _with_provenance(
 def _is_simulated(ds: XarrayObject, handle: ModelHandle) -> bool:
     """Whether the data say so; embeddings of unknown source are taken for what the model is."""
     if "simulated" in ds.attrs or "source" in ds.attrs:
-        return bool(ds.attrs.get("simulated"))
+        return is_simulated(ds.attrs)
     mute = isinstance(ds, xr.DataArray) or find_embedding(ds) is not None
     return mute and handle.simulated
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 import xarray as xr
 
+from xoceansar._attributes import is_simulated
 from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError
 from xoceansar.models.torch_state import plain_torch
@@ -86,7 +87,7 @@ def pretrain(
         training = Training(fabric, ds, config, path, probe)
         if state is not None:
             training.load(state)
-        return training.run(simulated=bool(ds.attrs.get("simulated")))
+        return training.run(simulated=is_simulated(ds.attrs))
 
 
 def _begin(folder: Path, config: PretrainConfig, resume: bool) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xoceansar._attributes import is_simulated
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, OceansarWarning
@@ -151,7 +152,7 @@ def output_signs(
 def first_notes(ds: xr.Dataset, model: ModelHandle | None) -> list[str]:
     """Say what of the data and of the model is simulated."""
     notes = []
-    if _is_simulated(ds):
+    if is_simulated(ds.attrs):
         notes.append(
             "Simulated vignettes: these numbers say nothing of skill on the real sea."
         )
@@ -160,19 +161,13 @@ def first_notes(ds: xr.Dataset, model: ModelHandle | None) -> list[str]:
     return notes
 
 
-def _is_simulated(ds: xr.Dataset) -> bool:
-    return bool(ds.attrs.get("simulated")) or "simulated" in str(
-        ds.attrs.get("source", "")
-    )
-
-
 def about(
     ds: xr.Dataset, model: ModelHandle | None, seed: int, **more: Any
 ) -> dict[str, Any]:
     """Write down what an experiment was made with, as JSON values."""
     return {
         "xoceansar_version": __version__,
-        "simulated": _is_simulated(ds),
+        "simulated": is_simulated(ds.attrs),
         "vignettes": ds.sizes[VIGNETTE],
         "seed": seed,
         "model": None if model is None else model.name,
