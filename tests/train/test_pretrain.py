@@ -297,6 +297,37 @@ def test_a_run_is_not_overwritten_nor_continued_with_another_config(archive, tmp
     assert again.steps == 6
 
 
+def test_a_run_goes_on_with_its_own_vignettes_only(archive, tmp_path):
+    """Other pixels, another order and other names of as many vignettes; and the same, in chunks."""
+    config = recipe()
+    named = archive.assign_coords(vignette_id=("vignette", [f"v{i}" for i in range(N)]))
+    begun = {"named": named, "nameless": archive}
+    for name, ds in begun.items():
+        pretrain(ds, config, tmp_path / name)
+    renamed = named.assign_coords(vignette_id=named.vignette_id[::-1].values)
+    louder = archive.assign(sigma0=archive.sigma0 * 1.5)
+    for name, other in (
+        ("named", renamed),
+        ("named", named.isel(vignette=slice(None, None, -1))),
+        ("nameless", louder),
+        ("nameless", archive.isel(vignette=[*range(1, N), 0])),
+    ):
+        with pytest.raises(TrainingError, match="made with other vignettes than these"):
+            pretrain(other, config, tmp_path / name, resume=True)
+    for name, ds in begun.items():
+        again = pretrain(ds.chunk(vignette=5), config, tmp_path / name, resume=True)
+        assert again.steps == 6
+
+
+def test_a_checkpoint_that_knows_nothing_of_its_data_goes_on(archive, tmp_path):
+    run = pretrain(archive, recipe(), tmp_path)
+    [*_, last] = checkpoints(tmp_path / "checkpoints")
+    state = torch.load(last, weights_only=True)
+    del state["data"]
+    torch.save(state, last)
+    assert pretrain(archive, recipe(), tmp_path, resume=True).steps == run.steps
+
+
 def test_curation_trains_on_a_balanced_part_and_reports_it(archive, tmp_path):
     config = recipe(
         curation={"enabled": True, "fraction": 0.6, "levels": [4], "every_epochs": 2},

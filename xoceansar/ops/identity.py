@@ -11,12 +11,15 @@ import xarray as xr
 from xoceansar.ops.layout import Quantity
 from xoceansar.texts import has_texts, text_values
 
-__all__ = ["digest_images"]
+__all__ = ["digest_images", "digest_sample"]
 
 Array = npt.NDArray[Any]
 
 #: Coordinates that decide what is computed from the images.
 _DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")
+
+#: Images whose pixels are read, of many.
+_SAMPLED: Final = 8
 
 
 def digest_images(images: xr.DataArray, quantity: Quantity) -> str:
@@ -43,6 +46,31 @@ def digest_images(images: xr.DataArray, quantity: Quantity) -> str:
             found = images.coords[name]
             values = text_values(found) if has_texts(found) else found.values
             digest.update(f"{name} {values.dtype.kind} {values.tolist()}".encode())
+    return digest.hexdigest()
+
+
+def digest_sample(images: xr.DataArray, quantity: Quantity) -> str:
+    """Identify images that are too many to be read by a few of them, and by all of their names.
+
+    Parameters
+    ----------
+    images : DataArray (vignette, line, sample)
+        As of `digest_images`; the first, the last and six between them are read.
+    quantity : {"linear", "dB"}
+        What they are.
+
+    Returns
+    -------
+    str
+        SHA-256 of their number, of every ``vignette_id`` where there are any, and of those images.
+    """
+    count = len(images)
+    rows = np.unique(np.linspace(0, max(count - 1, 0), _SAMPLED).round().astype(int))
+    some = images[rows[:count]]
+    digest = hashlib.sha256(f"{count} {digest_images(some, quantity)}".encode())
+    if "vignette_id" in images.coords:
+        names = text_values(images.coords["vignette_id"]).tolist()
+        digest.update(str(names).encode())
     return digest.hexdigest()
 
 

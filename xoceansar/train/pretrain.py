@@ -14,8 +14,11 @@ import xarray as xr
 
 from xoceansar._attributes import is_simulated
 from xoceansar._paths import local_target
+from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import TrainingError
 from xoceansar.models.torch_state import plain_torch
+from xoceansar.ops.identity import digest_sample
+from xoceansar.ops.layout import find_images
 from xoceansar.train.checkpoint import load_checkpoint
 from xoceansar.train.config import PretrainConfig
 from xoceansar.train.launch import launch
@@ -65,7 +68,7 @@ def pretrain(
     ------
     TrainingError
         If the folder has a run and `resume` is false; there are fewer usable vignettes than a
-        batch; the checkpoint belongs to another configuration; or ``optimisation.max_bad_steps``
+        batch; the checkpoint belongs to another configuration or to other vignettes; or ``optimisation.max_bad_steps``
         steps in a row were not finite.
 
     Notes
@@ -82,9 +85,15 @@ def pretrain(
     """
     path = local_target(folder, "a run")
     state = _begin(path, config, resume)
+    identity = digest_sample(*find_images(ds))
+    if state is not None and state.get("data", identity) != identity:
+        raise TrainingError(
+            f"the run in {path} was made with other vignettes than these {ds.sizes[VIGNETTE]}. Go on "
+            "with those, in the same order, or choose another folder."
+        )
     fabric = launch(config)
     with torch.random.fork_rng():
-        training = Training(fabric, ds, config, path, probe)
+        training = Training(fabric, ds, config, path, probe, identity)
         if state is not None:
             training.load(state)
         return training.run(simulated=is_simulated(ds.attrs))

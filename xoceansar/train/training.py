@@ -56,6 +56,8 @@ class Training:
         Of the run.
     probe : Dataset or None
         Labelled vignettes.
+    identity : str
+        Of the vignettes to learn from: checkpoints keep it.
 
     Raises
     ------
@@ -70,8 +72,10 @@ class Training:
         config: PretrainConfig,
         folder: Path,
         probe: xr.Dataset | None,
+        identity: str,
     ) -> None:
         self.fabric, self.config, self.folder = fabric, config, folder
+        self._identity = identity
         pool = Pool(
             ds,
             config.input.spec(),
@@ -243,6 +247,7 @@ class Training:
         if self.fabric.is_global_zero:
             state = {
                 "config": self.config.to_dict(),
+                "data": self._identity,
                 "step": self.step,
                 "feed": self.feed.state(),
                 "bad": torch.from_numpy(bad),
