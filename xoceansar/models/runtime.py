@@ -29,7 +29,12 @@ from xoceansar.models.heads import Head, check_backbone, head_inputs, load_head
 from xoceansar.models.preprocess import Quantity, network_input
 from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.models.torch_state import plain_torch
-from xoceansar.models.vit import build_network, image_tokens, load_weights, pool_tokens
+from xoceansar.models.vit import (
+    image_tokens,
+    inference_network,
+    load_weights,
+    pool_tokens,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -302,7 +307,7 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
     torch = require("torch", extra="models")
     path = Path(handle.path) / handle.backbone.file
     state = read_arrays(path, handle.weights_sha256)
-    build = partial(build_network, handle.backbone, handle.input.size)
+    build = partial(inference_network, handle.backbone, handle.input.size)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     module = load_weights(build, state, str(path)).to(device=device, dtype=dtype)
     tokens = _TOKENS_PER_CALL[device.split(":")[0]]

@@ -1,4 +1,4 @@
-"""The network, built by timm, and the embedding that is pooled from its tokens.
+"""The network, as timm builds it, and the embedding that is pooled from its tokens.
 
 torch and timm are imported inside the functions.
 """
@@ -27,6 +27,7 @@ __all__ = [
     "check_network",
     "create_network",
     "image_tokens",
+    "inference_network",
     "load_state",
     "load_weights",
     "network_weights",
@@ -59,6 +60,36 @@ def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
     network = create_network(
         backbone.architecture, size, backbone.patch_size, backbone.kwargs
     )
+    check_network(network, backbone)
+    return network
+
+
+def inference_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
+    """Build the network of a bundle for inference: without timm, where it is a plain transformer.
+
+    Parameters
+    ----------
+    backbone : BackboneSpec
+        The network.
+    size : int
+        Side of its input, in pixels.
+
+    Returns
+    -------
+    torch.nn.Module
+        With the weights' names and the results of `build_network`, and no means of training.
+
+    Raises
+    ------
+    BundleError
+        As `build_network`.
+    """
+    require("torch", extra="models")
+    from xoceansar.models.transformer import plain_transformer
+
+    network = plain_transformer(backbone, size)
+    if network is None:
+        return build_network(backbone, size)
     check_network(network, backbone)
     return network
 
