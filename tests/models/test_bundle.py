@@ -96,6 +96,36 @@ def test_written_and_loaded_handles_are_equal(tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_a_config_that_is_not_the_one_that_was_written_is_refused(tmp_path):
+    """A digit that changes a value and leaves a valid config."""
+    handle = write(tmp_path)
+    path = tmp_path / "config.json"
+    text = path.read_text()
+    assert '"spacing": 50.0' in text
+    path.write_text(text.replace('"spacing": 50.0', '"spacing": 40.0'))
+    with pytest.raises(WeightsMismatchError, match=r"config\.json.*delete .*sha256"):
+        load_model(tmp_path)
+    (tmp_path / "config.sha256").unlink()
+    assert load_model(tmp_path).input.spacing == 40.0
+    assert write(tmp_path) == load_model(tmp_path) == handle
+    [*_, name] = (tmp_path / "config.sha256").read_text().split()
+    assert name == "config.json"
+
+
+@pytest.mark.parametrize("content", [b"", b"0" * 64, b"\xff" * 80])
+def test_a_checksum_that_is_none_is_another(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / "config.sha256").write_bytes(content)
+    with pytest.raises(WeightsMismatchError, match="not the file that was written"):
+        load_model(tmp_path)
+
+
+def test_every_shipped_config_has_its_checksum():
+    for name in bundle.shipped_models():
+        assert (bundle.BUNDLES / name / "config.sha256").is_file()
+        assert load_model(name).name == name
+
+
 def test_loading_reads_no_weights(tmp_path):
     written = write(tmp_path, heads=[linear_head(write(tmp_path).weights_sha256)])
     for file in tmp_path.rglob("*.safetensors"):
@@ -291,7 +321,12 @@ def test_hub_names_fetch_text_and_safetensors_only(hub, name, revision):
     assert load_model(name).name == "m"
     (repo, kwargs) = hub[0]
     assert (repo, kwargs["revision"]) == ("galeio/ocean", revision)
-    assert set(kwargs["allow_patterns"]) == {"*.json", "*.safetensors", "README.md"}
+    assert set(kwargs["allow_patterns"]) == {
+        "*.json",
+        "config.sha256",
+        "*.safetensors",
+        "README.md",
+    }
 
 
 def test_hub_out_of_reach_is_explained(hub):

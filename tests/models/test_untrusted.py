@@ -39,7 +39,8 @@ def edit(handle, change) -> Path:
     content = json.loads(file.read_text())
     change(content)
     file.write_text(json.dumps(content))
-    return Path(handle.path)
+    (file.parent / "config.sha256").unlink(missing_ok=True)
+    return file.parent
 
 
 def run(folder: Path) -> np.ndarray:

@@ -85,6 +85,8 @@ def load_model(
     ------
     BundleError
         If there is no such bundle, or its ``config.json`` is not valid.
+    WeightsMismatchError
+        If ``config.json`` is not the file that was written, by ``config.sha256`` beside it.
 
     Notes
     -----

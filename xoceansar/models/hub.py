@@ -9,7 +9,7 @@ from xoceansar.errors import BundleError
 __all__ = ["PATTERNS", "download"]
 
 #: All that is ever fetched: text and safetensors, never a pickle.
-PATTERNS: Final = ("*.json", "*.safetensors", "README.md")
+PATTERNS: Final = ("*.json", "config.sha256", "*.safetensors", "README.md")
 
 
 def download(repo: str, revision: str | None = None) -> Path:

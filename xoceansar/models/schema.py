@@ -19,11 +19,13 @@ from typing import (
 )
 
 from xoceansar._paths import read_regular
-from xoceansar.errors import BundleError
+from xoceansar.errors import BundleError, WeightsMismatchError
 from xoceansar.models.detector_spec import DetectorSpec
+from xoceansar.models.files import sha256_of, write_file
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
 
 __all__ = [
+    "CHECKSUM",
     "CONFIG",
     "SCHEMA_VERSION",
     "read_config",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 CONFIG: Final = "config.json"
+#: Checksum of the config, as ``sha256sum`` writes it; bundles of before have none.
+CHECKSUM: Final = "config.sha256"
 #: Raised when the meaning of a field changes; other versions are refused.
 SCHEMA_VERSION: Final = 1
 
@@ -50,6 +54,7 @@ _TOP_LEVEL: Final = frozenset(
 
 #: Bytes of a config, and levels of lists and objects in one another.
 _LARGEST: Final = 2**26
+_LARGEST_SUM: Final = 4096
 _DEEPEST: Final = 32
 
 T = TypeVar("T")
@@ -186,11 +191,15 @@ def read_config(folder: Path) -> ModelHandle:
     BundleError
         If the file is absent, is not JSON, is of another schema version, or if a field is
         missing, unknown or out of range; the message names the file and the field.
+    WeightsMismatchError
+        If it is not the file that was written.
     """
     path = folder / CONFIG
     data = _read_json(folder)
     try:
-        return _parse(data, folder)
+        handle = _parse(data, folder)
+        _check_content(folder)
+        return handle
     except (BundleError, TypeError, ValueError) as error:
         raise BundleError(f"{path}: {error}") from error
 
@@ -212,6 +221,20 @@ def _read_json(folder: Path) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON for a bundle: {error}.") from error
     return data
+
+
+def _check_content(folder: Path) -> None:
+    path = folder / CHECKSUM
+    if not path.exists():
+        return
+    recorded = read_regular(path, most=_LARGEST_SUM, error=BundleError)[:64]
+    content = read_regular(folder / CONFIG, most=_LARGEST, error=BundleError)
+    if sha256_of(content).encode() != recorded:
+        raise WeightsMismatchError(
+            f"{folder / CONFIG} is not the file that was written: {CHECKSUM} records another "
+            "SHA-256. Copy or download the bundle again; if you changed it on purpose, delete "
+            f"{path}."
+        )
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -265,7 +288,7 @@ def _read_list(kind: type[T], data: Mapping[str, Any], name: str) -> tuple[T, ..
 
 
 def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
-    """Write ``config.json`` in the folder of a bundle, replacing it in one step.
+    """Write ``config.json`` in the folder of a bundle, replacing it in one step, and its checksum.
 
     Parameters
     ----------
@@ -290,9 +313,12 @@ def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
         "detectors": [asdict(detector) for detector in handle.detectors],
         "provenance": dict(provenance),
     }
-    partial = folder / f"{CONFIG}.partial"
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return partial.replace(folder / CONFIG)
+    text = (json.dumps(content, indent=2) + "\n").encode()
+    # without a checksum at any moment at which it would be that of the other config
+    (folder / CHECKSUM).unlink(missing_ok=True)
+    write_file(folder / CONFIG, text)
+    write_file(folder / CHECKSUM, f"{sha256_of(text)}  {CONFIG}\n".encode())
+    return folder / CONFIG
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
