@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +24,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from xoceansar._paths import local_target
+from xoceansar.cli.hints import in_flags
 from xoceansar.errors import OceansarError, OceansarWarning
 
 if TYPE_CHECKING:
@@ -44,12 +45,6 @@ __all__ = [
 _ICECHUNK_LOG: Final = (
     "warn,icechunk::storage::object_store=error,icechunk_arrow_object_store=error"
 )
-
-#: Hints of the library, and what they are on the command line.
-_FLAGS: Final = {
-    "with mode='w'": "with --overwrite",
-    "with overwrite=True": "with --overwrite",
-}
 
 
 #: Columns of a table where there is no terminal: none is cut that a program reads.
@@ -73,32 +68,29 @@ class OceansarGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with errors and warnings of this package in words."""
+
+        def words(message: object) -> str:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            return in_flags(str(message), command.params if command else [])
+
+        def show(
+            message: Warning | str, category: type[Warning], *_: Any, **__: Any
+        ) -> None:
+            # warnings of others are not the user's business here
+            if issubclass(category, OceansarWarning):
+                note = Text(f"Note: {words(message)}", style="yellow")
+                err.print(note, soft_wrap=True)
+
         os.environ.setdefault("ICECHUNK_LOG", _ICECHUNK_LOG)
         with warnings.catch_warnings():
             warnings.simplefilter("default", OceansarWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = show
             try:
                 return super().invoke(ctx)
             except (OceansarError, FileNotFoundError) as error:
-                words = str(error)
-                for hint, flag in _FLAGS.items():
-                    words = words.replace(hint, flag)
-                err.print(Text(f"Error: {words}", style="bold red"), soft_wrap=True)
+                said = Text(f"Error: {words(error)}", style="bold red")
+                err.print(said, soft_wrap=True)
                 ctx.exit(2)
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Print this package's warnings; those of others are not the user's business here."""
-    del filename, lineno, file, line
-    if issubclass(category, OceansarWarning):
-        err.print(Text(f"Note: {message}", style="yellow"), soft_wrap=True)
 
 
 def local(path: Path | None) -> Path | None:

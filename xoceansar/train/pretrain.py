@@ -104,7 +104,7 @@ def _begin(folder: Path, config: PretrainConfig, resume: bool) -> dict[str, Any]
     state = load_checkpoint(folder / "checkpoints")
     if state is not None and not resume:
         raise TrainingError(
-            f"{folder} holds a run of {state['step']} steps. Go on with resume=True (--resume), or "
+            f"{folder} holds a run of {state['step']} steps. Go on with resume=True, or "
             "choose another folder."
         )
     now = config.to_dict()
