@@ -47,6 +47,16 @@ def test_similar_lists_the_matches(run, archive):
     )
 
 
+def test_a_query_without_an_embedding_is_said_to_have_none(run, archive, tmp_path):
+    ds = xr.open_zarr(archive).load()
+    ds["embedding_vector"][1] = np.nan
+    path = to_zarr(ds.drop_encoding(), tmp_path / "b.zarr")
+    done = run("similar", path, "s-1", "s-2", "--k", 1)
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["s-2"]
+    assert "nothing is like s-1: a vignette without an embedding" in done.stderr
+
+
 def test_similar_within_a_part(run, archive):
     done = run("similar", archive, "s-0", "--region", 170, -90, -170, 90)
     assert [line.split()[2] for line in done.stdout.splitlines()[1:]] == ["s-1"]

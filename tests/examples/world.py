@@ -112,9 +112,9 @@ def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
 
 
 def write_tengeop(folder: Path) -> None:
-    """Write thirty pictures of TenGeoP, three of each class, and their labels."""
+    """Write twenty pictures of TenGeoP, two of each class, and their labels."""
     lines = []
-    for i in range(30):
+    for i in range(20):
         k, beam = i % 10, "wv2" if i % 2 else "wv1"
         name = f"{CLASS_CODES[k]}/{tengeop_stem(i, beam, CLOCK[k])}.png"
         write_picture(folder / name, pixels(beam, i))
@@ -151,16 +151,17 @@ def build(folder: Path) -> Path:
         )
         for day in (5, 6)
     ]
-    zip_product(small[0], folder).rename(folder / "S1A_WV_SLC__1SSV_....zip")
+    zip_products(folder / "S1A_WV_SLC__1SSV_....zip", small[0])
+    zip_products(folder / "several.zip", *small)
     for month, path in enumerate(small, start=4):
-        zip_product(path, folder / "2021" / "04")
+        zip_products(folder / "2021" / "04" / f"{path.stem}.zip", path)
         (folder / "archive" / f"2021-{month:02d}").mkdir()
         (folder / "archive" / f"2021-{month:02d}" / path.name).symlink_to(path)
     (folder / "list.txt").write_text("\n".join(str(p) for p in small))
     everything = labelled(10, first=100)
     xos.to_zarr(everything, folder / "labelled.zarr")
-    xos.to_zarr(everything, folder / "train.zarr")
-    xos.to_zarr(labelled(4, first=200), folder / "test.zarr")
+    xos.to_zarr(everything.isel(vignette=slice(None, 32)), folder / "train.zarr")
+    xos.to_zarr(labelled(3, first=200), folder / "test.zarr")
     xos.to_zarr(many_embeddings(everything), folder / "known.zarr")
     everything["swh"].reset_coords(drop=True).assign_coords(
         vignette_id=everything.vignette_id
@@ -183,13 +184,12 @@ def build(folder: Path) -> Path:
     return folder
 
 
-def zip_product(product: Path, folder: Path) -> Path:
-    """Zip a product as it is distributed."""
-    path = folder / f"{product.stem}.zip"
+def zip_products(path: Path, *products: Path) -> None:
+    """Zip products as they are distributed."""
     with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(p for p in product.rglob("*") if p.is_file()):
-            archive.write(file, Path(product.name, file.relative_to(product)))
-    return path
+        for product in products:
+            for file in sorted(p for p in product.rglob("*") if p.is_file()):
+                archive.write(file, Path(product.name, file.relative_to(product)))
 
 
 def checkpoint(path: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from xoceansar.cli.products import Beam, read_result
 from xoceansar.cli.shell import dask_progress, local, out, working
+from xoceansar.errors import warn
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,10 +87,18 @@ def similar(
     table = Table(
         "query", "score", "vignette", "time", "longitude", "latitude", box=None
     )
+    alone = []
     for i in range(found.sizes["query"]):
-        for match in _rows(found.isel(query=i)):
+        matches = _rows(found.isel(query=i))
+        for match in matches:
             table.add_row(query[i], *match)
+        alone += [] if matches else [query[i]]
     out.print(table)
+    if alone:
+        warn(
+            f"nothing is like {', '.join(alone)}: a vignette without an embedding (its quality says "
+            "why) has no neighbours, and is none."
+        )
 
 
 def _rows(found: "xr.Dataset") -> list[list[str]]:
