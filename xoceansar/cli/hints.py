@@ -20,9 +20,17 @@ _OVERWRITES: Final = ("mode", "'w'")
 class Option(Protocol):
     """Option of a command, as click has it and as typer does in its place."""
 
-    name: str | None
-    opts: list[str]
-    secondary_opts: list[str]
+    @property
+    def name(self) -> str | None:
+        """As the function has it."""
+
+    @property
+    def opts(self) -> Sequence[str]:
+        """Flags that give it, or switch it on."""
+
+    @property
+    def secondary_opts(self) -> Sequence[str]:
+        """Flags that switch it off."""
 
 
 def in_flags(words: str, options: Sequence[Option]) -> str:
