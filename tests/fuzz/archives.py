@@ -309,6 +309,8 @@ def _committed(folder: Path) -> dict[str, Any]:
         except (ValueError, OSError):
             found[str(path)] = None
     for name in sorted(path.parent.name for path in folder.glob("*/zarr.json")):
+        if any(not p.is_file() and not p.is_dir() for p in (folder / name).rglob("*")):
+            continue  # a pipe would not answer
         try:
             found[name] = repr(np.asarray(zarr.open_array(str(folder / name), mode="r")[...]).tolist())  # fmt: skip
         except Exception as error:  # noqa: BLE001  what an earlier mutation broke

@@ -201,7 +201,7 @@ def _with_dask(ds: xr.Dataset, names: tuple[Hashable, ...]) -> xr.Dataset:
     replaced = {
         name: variable.chunk(_blocks(variable))
         for name, variable in ds.variables.items()
-        if name not in names
+        if name not in {*names, *ds.xindexes}
         and variable.chunks is None
         and variable.ndim > 0
         and not variable._in_memory
