@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from xoceansar._progress import computing
 from xoceansar.cli.products import Beam, read_result
-from xoceansar.cli.shell import dask_progress, local, out, working
+from xoceansar.cli.shell import local, out, working
 from xoceansar.errors import warn
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def export(
     )  # fmt: skip
     if not embedding:
         ds = ds.drop_vars("embedding_vector", errors="ignore")
-    with dask_progress(f"exporting {ds.sizes['vignette']} vignettes"):
+    with computing(f"exporting {ds.sizes['vignette']} vignettes"):
         if to.suffix == ".parquet":
             to_geoparquet(ds, to, overwrite=overwrite)
         elif to.suffix == ".nc":

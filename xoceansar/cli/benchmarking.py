@@ -108,11 +108,10 @@ def benchmark(
     chosen = find_task(task)
     ds = open_truth(data, calibrated)
     known = None if train is None else open_truth(train, calibrated)
-    with working(f"comparing models on {ds.sizes['vignette']} vignettes"):
-        result = compare(
-            ds, chosen, models=model, train=known, split=split, test=test, draws=draws,
-            seed=seed, cache=cache,
-        )  # fmt: skip
+    result = compare(
+        ds, chosen, models=model, train=known, split=split, test=test, draws=draws,
+        seed=seed, cache=cache,
+    )  # fmt: skip
     _print(result)
     if to is not None:
         _write(result, to)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from xoceansar._progress import computing
 from xoceansar.cli import tables
-from xoceansar.cli.shell import dask_progress, out, working
+from xoceansar.cli.shell import out, working
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +72,7 @@ def collocate(
             ds, reference, variables=variable, max_distance=_distance(max_distance),
             max_time=max_time, method=method,
         )  # fmt: skip
-    with dask_progress(f"matching {ds.sizes['vignette']} vignettes"):
+    with computing(f"matching {ds.sizes['vignette']} vignettes"):
         found = found.compute()
     to_zarr(found, to, mode="w" if overwrite else "w-")
     out.print(tables.summarise(found, title="Matched"))

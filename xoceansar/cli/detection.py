@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from xoceansar._progress import computing
 from xoceansar.cli.products import Beam, Paths, opened
-from xoceansar.cli.shell import dask_progress, local, out
+from xoceansar.cli.shell import local, out
 
 __all__ = ["icebergs"]
 
@@ -67,7 +68,7 @@ def icebergs(
         raise ProductError(f"{to} exists. Give another name, or --overwrite.")
     ds = opened(paths, beam)
     found = ops.icebergs(ds, model=model, method=method, threshold=threshold, most=most)
-    with dask_progress(f"searching {ds.sizes['vignette']} vignettes"):
+    with computing(f"searching {ds.sizes['vignette']} vignettes"):
         if to.suffix == ".zarr":
             to_zarr(found, to, mode="w" if overwrite else "w-")
             found = found[["iceberg_count"]].load()

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from xoceansar._optional import require
-from xoceansar.cli.shell import dask_progress, err, local, out
+from xoceansar.cli.shell import err, local, out
 from xoceansar.errors import MissingVariableError, ProductError, TrainingError
 
 if TYPE_CHECKING:
@@ -100,21 +100,20 @@ def fit(
     ds = _opened(data)
     if truth is not None:
         ds = ds.drop_vars(target, errors="ignore")
-    with dask_progress(f"embedding {ds.sizes.get('vignette', 0)} vignettes"):
-        result = fit_head(
-            ds,
-            target if truth is None else _truth(truth, target),
-            head=head,
-            model=model,
-            groups=groups,
-            validation=_validation(validation),
-            class_weights="balanced" if balanced else None,
-            learning_rates=rate or None,
-            finetune=finetune,
-            name=name,
-            to=to,
-            seed=seed,
-        )
+    result = fit_head(
+        ds,
+        target if truth is None else _truth(truth, target),
+        head=head,
+        model=model,
+        groups=groups,
+        validation=_validation(validation),
+        class_weights="balanced" if balanced else None,
+        learning_rates=rate or None,
+        finetune=finetune,
+        name=name,
+        to=to,
+        seed=seed,
+    )
     _show(result)
     out.print(f"model: {to}", highlight=False, soft_wrap=True)
 

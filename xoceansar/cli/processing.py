@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from xoceansar.cli.products import Beam
-from xoceansar.cli.shell import err, out, working
+from xoceansar.cli.shell import out, working
 
 if TYPE_CHECKING:
     from xoceansar.processing.records import Record
@@ -133,7 +133,6 @@ def process(
         verify=verify,
         storage_options=options,
         target_options=options,
-        progress=err.is_terminal,
     )
     out.print(
         f"{report.processed} products processed, {report.skipped} there already; "

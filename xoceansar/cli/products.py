@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from xoceansar._progress import computing
 from xoceansar.cli import tables
-from xoceansar.cli.shell import dask_progress, local, out, working
+from xoceansar.cli.shell import local, out, working
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,7 +118,7 @@ def retrieve(
     handle = load_model(model)
     ds = opened(paths, beam, verify=verify)
     result = ops.retrieve(ds, model=handle, level=level)
-    with dask_progress(f"retrieving {ds.sizes['vignette']} vignettes"):
+    with computing(f"retrieving {ds.sizes['vignette']} vignettes"):
         to_zarr(result, to, mode="w" if overwrite else "w-")
     out.print(tables.summarise(read_result(to).load()))
     out.print(f"model {handle.name}; written to {to}", highlight=False, soft_wrap=True)
@@ -165,11 +166,10 @@ def simulate(
     """
     from xoceansar.simulate.safe import truth_path, write_safe
 
-    with working(f"simulating {n} vignettes"):
-        product = write_safe(
-            folder, n=n, seed=seed, scale=scale, ipf=ipf, platform=platform,
-            polarisation=polarisation, start=start, orbit=orbit,
-        )  # fmt: skip
+    product = write_safe(
+        folder, n=n, seed=seed, scale=scale, ipf=ipf, platform=platform,
+        polarisation=polarisation, start=start, orbit=orbit,
+    )  # fmt: skip
     for line in (f"product: {product}", f"truth:   {truth_path(product)}"):
         out.print(line, highlight=False, soft_wrap=True)
     out.print(f"look inside: xoceansar open {product}", highlight=False, soft_wrap=True)

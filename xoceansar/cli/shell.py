@@ -1,39 +1,28 @@
-"""What all commands share: consoles, errors and warnings in words, a progress bar, step times."""
+"""What all commands share: consoles, errors and warnings in words, step times."""
 
 import os
 import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from xoceansar._paths import local_target
+from xoceansar._progress import only_display
 from xoceansar.cli.hints import in_flags
 from xoceansar.errors import OceansarError, OceansarWarning
-
-if TYPE_CHECKING:
-    from dask.callbacks import Callback
 
 __all__ = [
     "OceansarGroup",
     "Steps",
-    "dask_progress",
     "err",
     "local",
     "out",
@@ -128,49 +117,8 @@ def working(text: str) -> Iterator[None]:
     None
         While it is being done.
     """
-    with err.status(text):
+    with only_display() as free, err.status(text) if free else nullcontext():
         yield
-
-
-@contextmanager
-def dask_progress(text: str) -> Iterator[None]:
-    """Show a bar of the Dask tasks that are computed inside.
-
-    Parameters
-    ----------
-    text : str
-        What is being computed.
-
-    Yields
-    ------
-    None
-        While it is being computed.
-    """
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("tasks"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    )
-    with bar, _callback(bar, bar.add_task(text, total=None)):
-        yield
-
-
-def _callback(bar: Progress, task: Any) -> "Callback":
-    from dask.callbacks import Callback
-
-    def start_state(dsk: Any, state: dict[str, Any]) -> None:
-        total = sum(len(state[key]) for key in ("ready", "waiting", "running"))
-        bar.update(task, total=total, completed=0)
-
-    def posttask(*_: Any) -> None:
-        bar.advance(task)
-
-    return Callback(start_state=start_state, posttask=posttask)  # type: ignore[no-untyped-call]
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar._attributes import is_simulated
+from xoceansar._progress import tracked
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, OceansarError, warn
@@ -172,8 +173,11 @@ def _predict(
 ) -> dict[str, Array]:
     folder = None if cache is None else Path(cache).expanduser()
     found: dict[str, Array] = {}
-    with FeatureStore(folder) as store:
-        for competitor in competitors:
+    with (
+        FeatureStore(folder) as store,
+        tracked(competitors, "comparing models", len(competitors)) as each,
+    ):
+        for competitor in each:
             out = competitor.predict(task, known, scored, store)
             if len(out) != len(scored):
                 raise DimensionError(

@@ -4,16 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from xoceansar._progress import only_display, progress_bar
 from xoceansar.processing.block import Outcome
 
 __all__ = ["watching"]
@@ -42,22 +33,15 @@ def watching(total: int, *, show: bool) -> Iterator[Watch]:
     callable
         To be called with each `Outcome`.
     """
-    bar = Progress(
-        TextColumn("processing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(
-            "products, {task.fields[rows]} vignettes, {task.fields[rate]:.1f}/s"
-        ),
-        TextColumn("[red]{task.fields[failed]} failed"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
-        disable=not show,
+    bar = progress_bar(
+        "products, {task.fields[rows]} vignettes, {task.fields[rate]:.1f}/s",
+        "[red]{task.fields[failed]} failed",
+        shown=show,
+        transient=False,
     )
     rows = failed = 0
-    with bar:
-        task = bar.add_task("", total=total, rate=0.0, rows=0, failed=0)
+    with only_display(wanted=show), bar:
+        task = bar.add_task("processing", total=total, rate=0.0, rows=0, failed=0)
 
         def note(outcome: Outcome) -> None:
             nonlocal rows, failed

@@ -9,6 +9,7 @@ from typing import Final
 
 from xoceansar._beams import Beams, one_beam
 from xoceansar._paths import refuse_lost_slash
+from xoceansar._progress import is_watched
 from xoceansar.errors import ProductError, warn
 from xoceansar.io.product import Paths
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
@@ -94,7 +95,7 @@ def process(
     storage_options: StorageOptions | None = None,
     target_options: StorageOptions | None = None,
     commit_seconds: float = 10.0,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> ProcessReport:
     """Process Wave Mode products into an archive, or add to one.
 
@@ -138,7 +139,7 @@ def process(
         Least time between commits: what an interruption loses at most, beside the products at
         work. Commits take at most a hundredth of the time, so they are rarer where they are slow.
     progress : bool, optional
-        Whether to show a bar.
+        Whether to show a bar; where not given, if the standard error is a terminal, or a notebook.
 
     Returns
     -------
@@ -215,7 +216,9 @@ def process(
                 outcomes(
                     todo, Task(settings, handle, access, verify), scheduler, workers
                 ) as results,
-                watching(len(todo), show=progress) as note,
+                watching(
+                    len(todo), show=is_watched() if progress is None else progress
+                ) as note,
             ):
                 queue = _Queue(run.archive, lock, commit_seconds)
                 for outcome in results:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from xoceansar._paths import local_target
+from xoceansar._progress import tracked
 from xoceansar.errors import DomainError, OceansarError
 from xoceansar.simulate._safe.annotation import annotation_xml, geolocation_pixels
 from xoceansar.simulate._safe.geometry import Frame, Track, track_over
@@ -155,10 +156,17 @@ def write_safe(
         seed=seed,
         place=(longitude, latitude, heading),
     )
-    views = _scenes(scenes, n, seed)
+    count = _count(scenes, n)
     folder = local_target(folder, "a product")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".safe-") as draft:
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=".safe-") as draft,
+        tracked(
+            _simulated(count, seed) if scenes is None else scenes,
+            "simulating vignettes",
+            count,
+        ) as views,
+    ):
         return _write(folder, Path(draft) / "product", order, views)
 
 
@@ -188,23 +196,20 @@ def _time(start: str) -> np.datetime64:
     )
 
 
-def _scenes(
-    scenes: Sequence[Scene] | None, n: int | None, seed: int
-) -> Iterable[Scene]:
-    """Check the number of vignettes; scenes to be simulated come one at a time."""
+def _count(scenes: Sequence[Scene] | None, n: int | None) -> int:
+    """Check the number of vignettes."""
     count = (_DEFAULT_COUNT if scenes is None else len(scenes)) if n is None else n
     if not 1 <= count <= 999:
         raise OceansarError(f"a product holds 1 to 999 vignettes; got {count}.")
-    if scenes is None:
-        return _simulated(count, seed)
-    if len(scenes) != count:
+    if scenes is not None and len(scenes) != count:
         raise OceansarError(
             f"n is {count} and there are {len(scenes)} scenes: leave n out."
         )
-    return scenes
+    return count
 
 
 def _simulated(count: int, seed: int) -> Iterator[Scene]:
+    """Scenes one at a time."""
     for i in range(count):
         yield scene(seed + i, beam=("wv1", "wv2")[i % 2], size=_SCENE_SIZE)
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from xoceansar._progress import tracked
 from xoceansar.errors import TrainingError
 from xoceansar.models.files import encode_arrays, read_arrays, sha256_of
 from xoceansar.models.heads import Head
@@ -295,15 +296,17 @@ class _Run:
         """Lowest validation loss, its epoch, the model of that epoch, and the skipped steps."""
         best, best_loss, best_epoch = self._copy(), self.validation_loss(), 0
         stream = self._stream()
-        for epoch in range(1, self.tuning.epochs + 1):
-            self.model.train()
-            for _ in range(self.per_epoch):
-                self._learn(stream.next())
-            loss = self.validation_loss()
-            if loss < best_loss:
-                best, best_loss, best_epoch = self._copy(), loss, epoch
-            if epoch - best_epoch >= self.tuning.patience:
-                break
+        most = self.tuning.epochs
+        with tracked(range(1, most + 1), "fine-tuning, epochs at most", most) as epochs:
+            for epoch in epochs:
+                self.model.train()
+                for _ in range(self.per_epoch):
+                    self._learn(stream.next())
+                loss = self.validation_loss()
+                if loss < best_loss:
+                    best, best_loss, best_epoch = self._copy(), loss, epoch
+                if epoch - best_epoch >= self.tuning.patience:
+                    break
         self.model.load_state_dict(best)
         return best_loss, best_epoch, self.model, self.skipped
 

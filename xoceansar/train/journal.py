@@ -1,25 +1,18 @@
 """The log of a training: for machines as CSV, for people as text and a bar, with alarms."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from lightning_fabric.loggers.csv_logs import CSVLogger
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from xoceansar._progress import only_display, progress_bar
 from xoceansar.errors import warn
 from xoceansar.train.watch import ALARMS, alarms
 
-__all__ = ["Journal", "progress_bar"]
+__all__ = ["Journal", "steps_bar"]
 
 #: Numbers of a step that the log for people shows, where there are any.
 _SHOWN: Final = (
@@ -110,7 +103,7 @@ class Journal:
 
 
 @contextmanager
-def progress_bar(
+def steps_bar(
     total: int, done: int, *, shown: bool
 ) -> Iterator[Callable[[int, float], None]]:
     """Show a bar of the steps.
@@ -127,20 +120,7 @@ def progress_bar(
     callable
         Takes the steps done and the loss.
     """
-    if not shown:
-        yield lambda step, loss: None
-        return
-    bar = Progress(
-        TextColumn("pretraining"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task("", total=total, completed=done)
-        yield lambda step, loss: bar.update(
-            task, completed=step, description=f"loss {loss:.3f}"
-        )
+    bar = progress_bar("loss {task.fields[loss]:.3f}", shown=shown, transient=False)
+    with only_display(wanted=shown), bar:
+        task = bar.add_task("pretraining", total=total, completed=done, loss=math.nan)
+        yield lambda step, loss: bar.update(task, completed=step, loss=loss)

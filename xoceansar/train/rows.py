@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._flags import class_table
+from xoceansar._progress import computing
 from xoceansar.conventions import (
     EMBEDDING,
     OCEAN_CLASS,
@@ -256,7 +257,8 @@ def _computed(
     vectors: xr.DataArray, truth: Truth, side: Array, position: Array
 ) -> Rows:
     """Compute embeddings and coordinates at once; a chunk is read once."""
-    vectors = vectors.compute()
+    with computing("embedding vignettes"):
+        vectors = vectors.compute()
     angle = centre_incidence(vectors)
     level = vectors.coords.get("sigma0_mean")
     n = len(position)

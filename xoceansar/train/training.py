@@ -12,6 +12,7 @@ import xarray as xr
 from lightning_fabric import Fabric
 
 from xoceansar._flags import class_indices, class_table
+from xoceansar._progress import is_watched
 from xoceansar.conventions import CLASS_FILL, OCEAN_CLASSES
 from xoceansar.errors import TrainingError
 from xoceansar.models.bundle import write_bundle
@@ -20,7 +21,7 @@ from xoceansar.train.checkpoint import save_checkpoint
 from xoceansar.train.config import PretrainConfig
 from xoceansar.train.curate import curate
 from xoceansar.train.feed import Feed, Share
-from xoceansar.train.journal import Journal, progress_bar
+from xoceansar.train.journal import Journal, steps_bar
 from xoceansar.train.launch import gather
 from xoceansar.train.learner import Learner, backbone_spec
 from xoceansar.train.pool import Pool
@@ -179,8 +180,8 @@ class Training:
             If too few vignettes can be used, or too many steps in a row are not finite.
         """
         watch, total = self.config.watch, self.config.optimisation.steps
-        shown = watch.progress and self.fabric.is_global_zero
-        with progress_bar(total, self.step, shown=shown) as advance:
+        shown = watch.progress and self.fabric.is_global_zero and is_watched()
+        with steps_bar(total, self.step, shown=shown) as advance:
             for share in self.feed.shares(self.step, total):
                 began = time.perf_counter()
                 values = self._learn(share)
