@@ -20,8 +20,8 @@ def main() -> None:
     if len(sys.argv) > 1:
         ds = xr.open_zarr(sys.argv[1])
     else:
-        # 12 passes of 8 vignettes; images no larger than the model sees
-        parts = [xos.simulate.vignettes(8, seed=seed) for seed in range(12)]
+        # 12 passes of 6 vignettes; images no larger than the model sees
+        parts = [xos.simulate.vignettes(6, seed=seed) for seed in range(12)]
         ds = xr.concat(parts, "vignette", combine_attrs="drop_conflicts")
 
     # embedded once, used by both fits

@@ -10,6 +10,7 @@ from tests.conftest import write_tiny_model
 from xoceansar import errors
 from xoceansar.conventions import Quality
 from xoceansar.ops import embed, retrieve, swh
+from xoceansar.ops.layout import find_embedding
 
 
 def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
@@ -311,3 +312,18 @@ def test_roughness_needs_and_uses_the_incidence_profile(images, tmp_path):
 
 def test_public_names_are_the_operations():
     assert xos.ops.embed is embed
+
+
+def test_an_embedding_keeps_its_incidence_beside_that_of_the_images(images, tiny_model):
+    """As where one embeds, and drops the images of the Dataset to keep the rest."""
+    embedding = images.oceansar.embed(model=tiny_model).compute()
+    for given in (images, images.chunk(vignette=2)):
+        ds = given.drop_vars("sigma0").assign(embedding_vector=embedding)
+        assert ds.incidence.dims == ("vignette", "sample")
+        found = find_embedding(ds)
+        xr.testing.assert_allclose(found.incidence, embedding.incidence)
+        one, other = (
+            obj.oceansar.retrieve(model=tiny_model).compute() for obj in (ds, embedding)
+        )
+        for name in other.data_vars:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-5)

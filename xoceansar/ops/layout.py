@@ -64,13 +64,20 @@ def find_embedding(obj: XarrayObject) -> xr.DataArray | None:
     Returns
     -------
     DataArray or None
-        The embedding (..., embedding), as it is.
+        The embedding (..., embedding), as it is; in a Dataset that has the incidence of the images
+        still, (..., sample), with its mean over each, as `embed` gives it.
     """
     if isinstance(obj, xr.DataArray):
         return obj if EMBEDDING in obj.dims else None
     if "sigma0" in obj or "sigma0_db" in obj or "embedding_vector" not in obj:
         return None
-    return obj["embedding_vector"]
+    embedding = obj["embedding_vector"]
+    if "incidence" in embedding.coords or "incidence" not in obj.coords:
+        return embedding
+    mean = centre_incidence(obj["incidence"])
+    if mean is None or not set(mean.dims) <= set(embedding.dims):
+        return embedding
+    return embedding.assign_coords(incidence=mean.reset_coords(drop=True))
 
 
 def find_images(obj: XarrayObject) -> tuple[xr.DataArray, Quantity]:
