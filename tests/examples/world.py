@@ -112,10 +112,10 @@ def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
 
 
 def write_tengeop(folder: Path) -> None:
-    """Write twenty pictures of TenGeoP, two of each class, and their labels."""
+    """Write twenty pictures of TenGeoP, four of each of five classes, and their labels."""
     lines = []
     for i in range(20):
-        k, beam = i % 10, "wv2" if i % 2 else "wv1"
+        k, beam = i % 5, "wv2" if i % 2 else "wv1"
         name = f"{CLASS_CODES[k]}/{tengeop_stem(i, beam, CLOCK[k])}.png"
         write_picture(folder / name, pixels(beam, i))
         time, place = "2016-03-01T06:00:00", f"{LONGITUDE[k]} {LATITUDE[k]}"
