@@ -36,7 +36,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="xoceansar-")) / "my-model"
     model = result.write(folder)
     print(model)
-    print(cached.embedding_vector.oceansar.swh(model=model)[:5].values, "m")
+    print(cached.oceansar.swh(model=model)[:5].values, "m")
 
 
 if __name__ == "__main__":
