@@ -1,5 +1,8 @@
 """Small inputs that every part of the suite shares."""
 
+import importlib.util
+import os
+
 import dask
 import numpy as np
 import pytest
@@ -8,6 +11,22 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASSES
 
 SIZE = 64
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processor(tmp_path_factory):
+    """With PRECISION=bf16 or fp32, let any processor seem to have units for bf16, or none."""
+    precision = os.environ.get("PRECISION")
+    if precision is None or importlib.util.find_spec("torch") is None:
+        yield
+        return
+    from xoceansar.models import runtime
+
+    flags = tmp_path_factory.mktemp("processor") / "cpuinfo"
+    flags.write_text({"bf16": "flags : avx2 amx_bf16", "fp32": "flags : avx2"}[precision])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, "_CPUINFO", flags)
+        yield
 
 
 def refuse_to_compute(dsk, keys, **kwargs):
