@@ -23,7 +23,9 @@ def _processor(tmp_path_factory):
     from xoceansar.models import runtime
 
     flags = tmp_path_factory.mktemp("processor") / "cpuinfo"
-    flags.write_text({"bf16": "flags : avx2 amx_bf16", "fp32": "flags : avx2"}[precision])
+    flags.write_text(
+        {"bf16": "flags : avx2 amx_bf16", "fp32": "flags : avx2"}[precision]
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "_CPUINFO", flags)
         yield

@@ -34,7 +34,7 @@ def test_embedding_is_the_pooled_output_of_the_network(tiny, tiny_state):
     images, mean, fraction = network_input(sigma0, INCIDENCE[:3], spec=TINY_INPUT)
     with torch.inference_mode():
         expected = pooled_features(network, torch.from_numpy(images), TINY.pooling)
-    out = embed(sigma0, tiny)
+    out = embed(sigma0, load_model(tiny, precision="fp32"))
     assert out.shape == (3, 98)
     assert out.dtype == np.float32
     np.testing.assert_allclose(out[:, :96], expected.numpy(), atol=1e-5)
@@ -256,6 +256,9 @@ def test_bf16_stays_close(tiny, no_cache):
         / np.linalg.norm(half, axis=1)
     )
     assert cosine.min() > 0.9999
+    # the last normalisation is in float32: few numbers are left that bf16 has
+    rounded = torch.from_numpy(half).bfloat16().float().numpy()
+    assert (rounded == half).mean() < 0.05
 
 
 @pytest.mark.parametrize(

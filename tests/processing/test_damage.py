@@ -223,6 +223,17 @@ def test_values_whose_metadata_is_gone_are_named(path):
         assert "swh" not in xos.open_archive(path)
 
 
+def test_a_chunk_that_is_no_text_takes_no_memory_for_the_texts_it_claims(path):
+    """A height as a number of texts is a thousand million: Zarr takes 8 GB for them."""
+    shutil.copy(path / "swh/c/0", path / "vignette_id/c/0")
+    for read in (lambda p: xos.open_archive(p).vignette_id.load(), appended):
+        with pytest.raises(OceansarError, match=r"cannot hold \d{9,} texts"):
+            read(path)
+    (fault,) = xos.check_archive(path).faults
+    assert "cannot hold" in str(fault)
+    assert zarr.config.get("codecs.vlen-utf8").startswith("zarr.")
+
+
 def test_pipes_inside_an_archive_are_refused(path):
     (path / "swh/c/0").unlink()
     os.mkfifo(path / "swh/c/0")

@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
+import zarr
 from xarray.backends import BackendArray
 from xarray.core import indexing
+from zarr import codecs
+from zarr.registry import register_codec
 from zarr.storage import WrapperStore
 
 from xoceansar.errors import OceansarError, ProductError, warn
 
 if TYPE_CHECKING:
-    from zarr.abc.store import ByteRequest, Store
-    from zarr.core.buffer import Buffer, BufferPrototype
+    from contextlib import AbstractContextManager
 
-__all__ = ["WholeStore", "damaged", "guarded", "tell_unlisted"]
+    from zarr.abc.store import ByteRequest, Store
+    from zarr.core.array_spec import ArraySpec
+    from zarr.core.buffer import Buffer, BufferPrototype, NDBuffer
+
+__all__ = [
+    "VLenUTF8Codec",
+    "WholeStore",
+    "bounded_texts",
+    "damaged",
+    "guarded",
+    "tell_unlisted",
+]
 
 _METADATA: Final = "zarr.json"
 #: Arrays with this codec were written with all their chunks.
@@ -182,3 +195,42 @@ class WholeStore(WrapperStore["Store"]):
                     self._checked.add(f"{path}/{name}".strip("/"))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return  # Zarr says what is wrong with it
+
+
+class VLenUTF8Codec(codecs.VLenUTF8Codec):
+    """Zarr's codec of texts, which takes no memory for texts that a chunk cannot hold.
+
+    Zarr knows the codec of texts by the name of its class.
+
+    A chunk begins with their number, of which a damaged one says anything up to four thousand million.
+    """
+
+    async def _decode_single(
+        self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec"
+    ) -> "NDBuffer":
+        _check_number_of_texts(chunk_bytes)
+        return await super()._decode_single(chunk_bytes, chunk_spec)
+
+    def _decode_sync(
+        self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec"
+    ) -> "NDBuffer":
+        _check_number_of_texts(chunk_bytes)
+        return super()._decode_sync(chunk_bytes, chunk_spec)
+
+
+_TEXTS: Final = "vlen-utf8"
+register_codec(_TEXTS, VLenUTF8Codec)
+
+
+def bounded_texts() -> "AbstractContextManager[Any]":
+    """Let arrays that are opened meanwhile read their texts by `VLenUTF8Codec`."""
+    name = f"{VLenUTF8Codec.__module__}.{VLenUTF8Codec.__qualname__}"
+    context: AbstractContextManager[Any] = zarr.config.set({f"codecs.{_TEXTS}": name})
+    return context
+
+
+def _check_number_of_texts(chunk: "Buffer") -> None:
+    content = chunk.as_numpy_array()
+    number = int.from_bytes(content[:4].tobytes(), "little")
+    if 4 * (number + 1) > content.nbytes:  # each has its length before it
+        raise ValueError(f"{content.nbytes} bytes cannot hold {number} texts")

@@ -16,7 +16,13 @@ import xarray as xr
 from xoceansar._paths import local_target, refuse_lost_slash, strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io._guarded import WholeStore, damaged, guarded, tell_unlisted
+from xoceansar.io._guarded import (
+    WholeStore,
+    bounded_texts,
+    damaged,
+    guarded,
+    tell_unlisted,
+)
 from xoceansar.io._storable import stored_flags, with_plain_attributes
 from xoceansar.io._zarr_url import is_zarr_at, write_at_url
 from xoceansar.io.remote import (
@@ -208,9 +214,12 @@ def _opened(
     if is_repository(target, options):
         session = open_repository(target, options).readonly_session("main")
         whole = WholeStore(session.store, target)
-        ds: xr.Dataset = xr.open_zarr(whole, consolidated=False, **how)
+        with bounded_texts():
+            ds: xr.Dataset = xr.open_zarr(whole, consolidated=False, **how)
         return ds
-    plain: xr.Dataset = xr.open_zarr(WholeStore(_base(target, access), target), **how)
+    whole = WholeStore(_base(target, access), target)
+    with bounded_texts():
+        plain: xr.Dataset = xr.open_zarr(whole, **how)
     # a root that counts no row has what is left of a first commit that was cut short
     if not is_url(target) and plain.attrs.get(COUNTS[""]) != 0:
         tell_unlisted(Path(target, group or ""), plain)

@@ -31,6 +31,7 @@ from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.models.torch_state import plain_torch
 from xoceansar.models.vit import (
     image_tokens,
+    in_precision,
     inference_network,
     load_weights,
     pool_tokens,
@@ -309,7 +310,7 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
     state = read_arrays(path, handle.weights_sha256)
     build = partial(inference_network, handle.backbone, handle.input.size)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    module = load_weights(build, state, str(path)).to(device=device, dtype=dtype)
+    module = in_precision(load_weights(build, state, str(path)), dtype).to(device)
     tokens = _TOKENS_PER_CALL[device.split(":")[0]]
     batch = max(1, tokens // handle.backbone.tokens(handle.input.size))
     return Network(module, torch.device(device), dtype, batch)

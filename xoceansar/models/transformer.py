@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from xoceansar.models.architecture import check_patches
 from xoceansar.models.spec import BackboneSpec
 
-__all__ = ["Transformer", "plain_transformer"]
+__all__ = ["InSinglePrecision", "Transformer", "plain_transformer"]
 
 #: Width, blocks and heads by the name that timm has for them; bundles state their input and patch.
 _SIZES: Final = {
@@ -145,6 +145,25 @@ class Transformer(nn.Module):
         tokens = [token.expand(n, -1, -1) for token in prefix]
         embedded = torch.cat([*tokens, self.patch_embed(images)], dim=1)
         out: Tensor = self.norm(self.blocks(embedded + self.pos_embed))
+        return out
+
+
+class InSinglePrecision(nn.Module):
+    """A layer that takes its input, of any precision, in float32.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        With its weights in float32.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Apply the layer."""
+        out: Tensor = self.layer(values.float())
         return out
 
 

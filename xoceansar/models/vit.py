@@ -3,6 +3,7 @@
 torch and timm are imported inside the functions.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_network",
     "create_network",
     "image_tokens",
+    "in_precision",
     "inference_network",
     "load_state",
     "load_weights",
@@ -277,6 +279,31 @@ def load_weights(
             network = build()
         load_state(network, state, where)
         return network.eval().requires_grad_(False)
+
+
+def in_precision(network: "torch.nn.Module", dtype: "torch.dtype") -> "torch.nn.Module":
+    """Let a network compute in a type, but for its last normalisation, which is in float32.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From `inference_network`, in float32. Changed in place.
+    dtype : torch.dtype
+        float32 or bfloat16.
+
+    Returns
+    -------
+    torch.nn.Module
+        Its tokens are float32, and not rounded to the three digits of bfloat16 on their way out.
+    """
+    torch = require("torch", extra="models")
+    last = copy.deepcopy(getattr(network, "norm", None))
+    network.to(dtype)
+    if dtype != torch.float32 and isinstance(last, torch.nn.LayerNorm):
+        from xoceansar.models.transformer import InSinglePrecision
+
+        network.norm = InSinglePrecision(last)
+    return network
 
 
 def pooled_features(

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 
 from xoceansar.errors import ArchiveError, OceansarError
+from xoceansar.io._guarded import bounded_texts
 from xoceansar.io.remote import storage_errors
 from xoceansar.io.repository import icechunk_errors
 from xoceansar.processing._icechunk import OvertakenError
@@ -26,7 +27,7 @@ _OF_DAMAGE: Final = (
 def in_words(target: str, what: str) -> Iterator[None]:
     """Say what an error of the operating system, or of Icechunk, means for the archive."""
     try:
-        with icechunk_errors(), storage_errors():
+        with icechunk_errors(), storage_errors(), bounded_texts():
             yield
     except (OceansarError, OvertakenError):
         raise

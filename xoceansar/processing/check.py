@@ -125,10 +125,10 @@ def _report(target: str, options: str) -> ArchiveReport:
                 "is no archive to check. Check the path, and the credentials."
             )
         keys = set(sync(collected(store.store.list_prefix(""))))
+        values = [
+            fault for path in store.members for fault in _of_values(store, path, keys)
+        ]
     faults += find_lost_chunks(store.members, keys)
-    values = [
-        fault for path in store.members for fault in _of_values(store, path, keys)
-    ]
     vignettes = max(growing("", store.members).values(), default=0)
     products = max(growing(UNITS, store.members).values(), default=0)
     if SETTINGS in (store.attributes or {}) and not faults and not values:
