@@ -86,10 +86,15 @@ class Archive(Kind):
         if rng.random() < 0.2:
             other = rng.choice(self.chunks)
             self._put(path, self.files[other])
-            return f"{path} holds {other}", ""
+            same = path.count("/") == 2 and self._type(path) == self._type(other)
+            why = "a whole chunk of another array of the same type" if same else ""
+            return f"{path} holds {other}", why
         content, what = damage_bytes(rng, self.files[path])
         self._put(path, content)
         return f"{path}: {what}", ""
+
+    def _type(self, path: str) -> str:
+        return str(json.loads(self.files[path.partition("/c")[0] + "/zarr.json"])["data_type"])  # fmt: skip
 
     def _metadata(self, rng: Random) -> tuple[str, str]:
         """Change the metadata of an array, a group or the whole."""

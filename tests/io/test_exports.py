@@ -403,6 +403,17 @@ def test_one_place_for_all(results, tmp_path):
     assert len(geopandas.read_parquet(path)) == 0
 
 
+def test_what_no_table_has_is_said(results):
+    pytest.importorskip("geopandas")
+    wave = results.assign(spectrum=results.swh.astype(complex))
+    with pytest.raises(UnitsError, match="'spectrum' is complex"):
+        wave.oceansar.to_geodataframe()
+    levels = results.assign_coords(a=("x", [1, 2]), b=("x", [3, 4])).set_index(x=["a", "b"])  # fmt: skip
+    with pytest.raises(DimensionError, match="'x' is an index of several levels"):
+        levels.oceansar.to_table()
+    assert "swh" in levels.reset_index("x").oceansar.to_table()
+
+
 @pytest.mark.parametrize(
     ("values", "column"),
     [

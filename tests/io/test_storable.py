@@ -158,6 +158,20 @@ def test_flags_that_are_none_are_refused(tmp_path, value, lazy):
         to_netcdf(ds, tmp_path / "a.nc")
 
 
+def test_names_that_netcdf_does_not_allow(tmp_path):
+    names = {
+        "a/b": "a_b",
+        "": "_",
+        "-1": "_-1",
+        " x ": "_x",
+        "y\n": "y_",
+        "é (1)": "é (1)",
+    }
+    path = to_netcdf(rows(dict.fromkeys(names, 1)), tmp_path / "a.nc")
+    with xr.open_dataset(path) as back:
+        assert set(names.values()) <= set(back.swh.attrs)
+
+
 @pytest.mark.parametrize("write", [to_zarr, to_netcdf])
 def test_flags_named_by_texts_are_none(tmp_path, write):
     attrs = {"flag_values": "m", "flag_masks": "s3://bucket/key"}

@@ -1,6 +1,7 @@
 """Results as netCDF that follows the CF conventions, whatever attributes and types they carry."""
 
 import json
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,9 @@ __all__ = ["to_netcdf"]
 _TIME_UNITS: Final = "seconds since 2014-01-01 00:00:00"
 _EPOCH: Final = np.datetime64("2014-01-01", "ns")
 #: CF's types before version 1.9 are signed and of at most 32 bits, and every reader knows them.
+#: What names of netCDF are without, and what they may begin with.
+_NOT_IN_NAMES: Final = re.compile(r"[/\x00-\x1f\x7f]")
+_BEGINS_NAMES: Final = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff]")
 _TYPES: Final = {
     "b1": "i1", "u1": "i2", "u2": "i4", "u4": "f8", "u8": "f8", "i8": "f8", "f2": "f4",
 }  # fmt: skip
@@ -69,7 +73,7 @@ def to_netcdf(
     flags as -1, or as the next below all flags where -1 is one, and flags of ``quality`` that became
     floats as integers again, with no_data where they are missing. Attributes: bytes and paths are
     text, times ISO 8601, geometries WKT, lists and dicts JSON; None is left out, and what has no such
-    form too, with a warning that names it.
+    form too, with a warning that names it. "_" stands in their names for what netCDF does not allow.
     A dim that has the name of a variable along other dims is renamed: ``ocean_class_index``.
     """
     ds = with_plain_attributes(_dataset(obj))
@@ -173,8 +177,14 @@ def _times(
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    made = {str(n): _attribute(v) for n, v in attrs.items() if n not in _WRITTEN}
+    made = {_name(str(n)): _attribute(v) for n, v in attrs.items() if n not in _WRITTEN}
     return {name: value for name, value in made.items() if value is not None}
+
+
+def _name(text: str) -> str:
+    """Give a name that netCDF allows, with "_" for what it does not."""
+    name = _NOT_IN_NAMES.sub("_", text).rstrip()
+    return name if _BEGINS_NAMES.match(name) else f"_{name.lstrip()}"
 
 
 def _attribute(value: Any) -> Any:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
-from xoceansar.errors import warn
+from xoceansar.errors import DimensionError, UnitsError, warn
 from xoceansar.io._storable import with_plain_attributes
 from xoceansar.ops.along import along_vignettes
 from xoceansar.texts import text_values
@@ -86,6 +86,12 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
         If there is no dim ``vignette``.
     """
     ds = along_vignettes(ds)
+    levels = [n for n, i in ds.indexes.items() if isinstance(i, pd.MultiIndex)]
+    if levels:
+        raise DimensionError(
+            f"{levels[0]!r} is an index of several levels, which no row has. Take it apart with "
+            f"ds.reset_index({levels[0]!r})."
+        )
     icebergs = f"{_PREFIX}longitude" in ds and DETECTION in ds.dims
     rows = {VIGNETTE, DETECTION} if icebergs else {VIGNETTE}
     if icebergs:
@@ -203,6 +209,11 @@ def _names(flags: xr.Variable) -> xr.Variable:
 
 def _native(values: xr.DataArray) -> xr.DataArray:
     """Give values in a type that every version of pandas has."""
+    if values.dtype.kind == "c":
+        raise UnitsError(
+            f"{values.name!r} is complex, which tables have not. Leave it out with "
+            f"ds.drop_vars({values.name!r}), or give its real and imaginary parts."
+        )
     if values.dtype.kind in "ST":
         return values.copy(data=text_values(values).astype(object))
     if values.dtype.isnative:

@@ -145,6 +145,9 @@ class InputSpec:
         )
         _require_positive(self.spacing, "input.spacing")
         _require_positive(self.floor, "input.floor")
+        _require(
+            self.floor <= 1, "input.floor", "at most 1, a linear sigma0", self.floor
+        )
         if self.relative_floor is not None:
             _require_positive(self.relative_floor, "input.relative_floor")
         self._check_statistics()
