@@ -6,7 +6,7 @@ STAMP := .venv/.ready
 # $(call install,FOLDER,PACKAGES). uv resolves with the override of pyproject.toml that keeps GDAL (declared by
 # xsar, never imported) out. `make demo UV_TORCH_BACKEND=cpu` takes torch's wheels for the CPU alone, from
 # PyTorch's own index, and 4 GB less of disk.
-install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet $(2)
+install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet --compile-bytecode $(2)
 
 .PHONY: demo test test-newest test-minimum test-all fuzz notebooks snippets lint bench format clean
 
