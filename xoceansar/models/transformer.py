@@ -162,7 +162,17 @@ class InSinglePrecision(nn.Module):
         self.layer = layer
 
     def forward(self, values: Tensor) -> Tensor:
-        """Apply the layer."""
+        """Apply the layer.
+
+        Parameters
+        ----------
+        values : Tensor
+            Of any precision.
+
+        Returns
+        -------
+        Tensor, float32
+        """
         out: Tensor = self.layer(values.float())
         return out
 
