@@ -453,7 +453,9 @@ def in_one_chunk(array: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:
     if array.chunks is None:
         return array
     if array.size:
-        return array.chunk(dict.fromkeys(dims, -1))
+        # DataArray.chunk would make the coordinates lazy too, and xarray computes those to compare
+        axes = [array.get_axis_num(dim) for dim in dims if dim in array.dims]
+        return array.copy(data=array.data.rechunk(dict.fromkeys(axes, -1)))
     return array.copy(data=np.empty(array.shape, array.dtype))
 
 
