@@ -241,12 +241,14 @@ def test_summary_counts_the_missing():
         "quality": "nothing to report 2, no data 1, unreadable 1",
     }
     decoded = result.assign(
-        ocean_class=result.ocean_class.where(result.ocean_class >= 0)
+        ocean_class=result.ocean_class.where(result.ocean_class >= 0),
+        quality=result.quality.where([True, False, True]),
     )
     cells = dict(
         zip(*(c._cells for c in tables.summarise(decoded).columns), strict=True)
     )
     assert cells["ocean_class"] == "pure ocean waves 2, missing 1"
+    assert cells["quality"] == "nothing to report 1, no data 1, unreadable 1, missing 1"
 
 
 def test_comparison_is_right_about_errors():

@@ -123,10 +123,12 @@ def _class_counts(data: "xr.DataArray") -> str:
 def _flag_counts(data: "xr.DataArray") -> str:
     names = str(data.attrs["flag_meanings"]).split()
     masks = [int(v) for v in data.attrs["flag_masks"]]
-    counts = {n: int(((data & m) > 0).sum()) for n, m in zip(names, masks, strict=True)}
-    clean = int((data == 0).sum())
+    flags = data.dropna("vignette").astype(int)  # floats where some are missing
+    counts = {n: int((flags & m > 0).sum()) for n, m in zip(names, masks, strict=True)}
     parts = [f"{n.replace('_', ' ')} {c}" for n, c in counts.items() if c]
-    return ", ".join([f"nothing to report {clean}", *parts])
+    missing = data.size - flags.size
+    parts += [f"missing {missing}"] if missing else []
+    return ", ".join([f"nothing to report {int((flags == 0).sum())}", *parts])
 
 
 def compare(result: "xr.Dataset", truth: "xr.Dataset") -> tuple[Table, str]:
