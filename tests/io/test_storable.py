@@ -173,6 +173,14 @@ def test_names_that_netcdf_does_not_allow(tmp_path):
 
 
 @pytest.mark.parametrize("write", [to_zarr, to_netcdf])
+def test_coordinates_that_are_no_names_are_left_out(tmp_path, write):
+    with pytest.warns(OceansarWarning, match=r"left out: swh\.coordinates"):
+        path = write(rows({"coordinates": -1, "note": "x"}), tmp_path / "a.x")
+    with xr.open_dataset(path, engine="zarr" if write is to_zarr else None) as back:
+        assert back.swh.attrs["note"] == "x"
+
+
+@pytest.mark.parametrize("write", [to_zarr, to_netcdf])
 def test_flags_named_by_texts_are_none(tmp_path, write):
     attrs = {"flag_values": "m", "flag_masks": "s3://bucket/key"}
     path = write(rows(attrs), tmp_path / "a.x")

@@ -40,7 +40,7 @@ def test_the_better_processing_counts_whatever_its_name(products, tmp_path, by):
     ):
         report = xos.process(folder, tmp_path / "a.zarr", **RUN)
     assert (report.processed, report.vignettes) == (3, 4)
-    names = xos.open_archive(tmp_path / "a.zarr")["product"].values.astype(str).tolist()
+    names = xos.open_archive(tmp_path / "a.zarr")["product"].values.tolist()
     assert names == [new.name] * 2 + [products[1].name] * 2
     units = xos.open_archive(tmp_path / "a.zarr", group="units")
     assert units["repeated_count"].values.tolist() == [0, 2, 0]

@@ -43,6 +43,11 @@ def with_plain_attributes(ds: xr.Dataset) -> xr.Dataset:
     out.attrs = plain_attributes(ds.attrs, "", lost)
     for name, variable in out.variables.items():
         attrs = {k: v for k, v in variable.attrs.items() if k != "_FillValue"}
+        if not isinstance(
+            attrs.get("coordinates", ""), str
+        ):  # xarray takes it for names
+            del attrs["coordinates"]
+            lost.append(f"{name}.coordinates")
         if variable.dtype.kind in "mM":
             attrs = {k: v for k, v in attrs.items() if k not in _OF_TIMES}
         variable.attrs = plain_attributes(attrs, f"{name}.", lost)
