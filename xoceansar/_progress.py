@@ -92,7 +92,8 @@ def progress_bar(*columns: Any, shown: bool, transient: bool = True) -> "Progres
         *columns,
         TimeElapsedColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
+        # a bar that is disabled ends its line all the same in older versions of rich
+        console=Console(stderr=True, quiet=not shown),
         transient=transient,
         disable=not shown,
     )
