@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xoceansar.sar.geometry import (
     GeolocationGrid,
@@ -79,6 +81,22 @@ def test_incidence_is_linear_and_continued():
     grid = sphere_grid([0, 1000], [0, 1000])
     found = grid.incidence_at(500, [-500, 500, 1500])
     np.testing.assert_allclose(found, 23 + 4e-4 * np.array([-500, 500, 1500]))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.booleans())
+def test_the_incidence_along_a_line_is_that_at_its_samples(seed, samples, whole):
+    chance = np.random.default_rng(seed)
+    nodes = chance.uniform(-50, 450, chance.integers(2, 9))
+    nodes = np.unique(nodes.round() if whole else nodes)
+    if nodes.size < 2:
+        nodes = np.array([0.0, 7.0])
+    table = chance.uniform(20, 40, (3, nodes.size))
+    grid = GeolocationGrid(np.array([0.0, 10.0, 40.0]), nodes, table, table, table)
+    line = chance.uniform(-10, 60)
+    np.testing.assert_array_equal(
+        grid.incidence_along(line, samples),
+        grid.incidence_at(line, np.arange(samples)),
+    )
 
 
 def wgs84_step(lat, heading, metres=1000.0):

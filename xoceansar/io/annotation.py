@@ -274,18 +274,18 @@ def _grid(root: etree._Element) -> GeolocationGrid:
         raise ValueError("the geolocation grid has values that are not numbers")
     if (np.abs(values[:, 2:4]) > (360.0, 90.0)).any():
         raise ValueError("the geolocation grid has places that are not on the globe")
-    line, sample = np.unique(values[:, 0]), np.unique(values[:, 1])
+    line, sample = (np.array(sorted(set(values[:, k].tolist()))) for k in (0, 1))
     shape = (line.size, sample.size)
     if min(shape) < 2 or line.size * sample.size != len(values):
         raise ValueError(
             f"the geolocation grid has {len(values)} points on {shape[0]} lines and "
             f"{shape[1]} samples; a full grid of at least 2 x 2 is needed"
         )
-    ordered = values[np.lexsort((values[:, 1], values[:, 0]))]
-    nodes = np.stack(np.meshgrid(line, sample, indexing="ij"), axis=-1).reshape(-1, 2)
-    if (ordered[:, :2] != nodes).any():
+    ordered = values[np.lexsort((values[:, 1], values[:, 0]))].reshape(*shape, -1)
+    nodes = ordered[..., 0] == line[:, None], ordered[..., 1] == sample
+    if not all(same.all() for same in nodes):
         raise ValueError("the geolocation grid has two points at one line and sample")
-    tables = (ordered[:, k].reshape(shape) for k in (2, 3, 4))
+    tables = (ordered[..., k].copy() for k in (2, 3, 4))
     return GeolocationGrid(line, sample, *tables)
 
 

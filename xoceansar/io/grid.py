@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.io.annotation import Annotation
-from xoceansar.sar.geometry import ground_edges
+from xoceansar.sar.geometry import ground_edges, heading_between
 
 __all__ = ["GridSpec", "VignetteGrid"]
 
@@ -56,8 +56,7 @@ class VignetteGrid:
     def sample_edges_in(self) -> Array:
         """Edges of the image's samples in ground metres from the middle of the image."""
         note = self.annotation
-        middle = (note.lines - 1) / 2
-        incidence = note.grid.incidence_at(middle, np.arange(note.samples))
+        incidence = note.grid.incidence_along((note.lines - 1) / 2, note.samples)
         return ground_edges(note.range_spacing, incidence)
 
     def edges_out(self, axis: int) -> Array:
@@ -112,38 +111,53 @@ class VignetteGrid:
         return np.asarray(index + part - 0.5)
 
     @cached_property
-    def centre(self) -> tuple[float, float]:
-        """Longitude and latitude of the middle of the grid, degrees."""
-        line, sample = self.lines_at(0.0), self.samples_at(0.0)
-        longitude, latitude = self.annotation.grid.locate(line, sample)
-        return float(longitude), float(latitude)
+    def _columns(self) -> tuple[Array, Array]:
+        """Samples of the middle and of the two outer edges, and of the middles of the columns."""
+        edges = self.edges_out(1)
+        middles = (edges[:-1] + edges[1:]) / 2
+        samples = self.samples_at(np.r_[0.0, edges[0], edges[-1], middles])
+        return samples[:3], samples[3:]
 
     @cached_property
-    def heading(self) -> float:
-        """Heading of the track on the ground at the middle, degrees from north."""
-        return self.annotation.grid.heading_at(
-            float(self.lines_at(0.0)), float(self.samples_at(0.0))
+    def _marks(self) -> tuple[Array, Array]:
+        """Longitude and latitude of the corners, and of three places on the track at the middle."""
+        grid = self.annotation.grid
+        middle, near, far = self._columns[0]
+        first, last = self.lines_at(self.edges_out(0)[[0, -1]])
+        line, step = self.lines_at(0.0), grid.heading_step
+        return grid.locate(
+            [first, first, last, last, line - step, line, line + step],
+            [near, far, far, near, middle, middle, middle],
         )
 
-    @cached_property
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude of the middle of the grid, degrees."""
+        longitude, latitude = self._marks
+        return float(longitude[5]), float(latitude[5])
+
+    @property
+    def heading(self) -> float:
+        """Heading of the track on the ground at the middle, degrees from north."""
+        longitude, latitude = self._marks
+        return heading_between(longitude[4:], latitude[4:])
+
+    @property
     def incidence(self) -> npt.NDArray[np.float32]:
         """Incidence angle at the middle of each output column, degrees."""
-        edges = self.edges_out(1)
-        samples = self.samples_at((edges[:-1] + edges[1:]) / 2)
         middle = float(self.lines_at(0.0))
+        samples = self._columns[1]
         return self.annotation.grid.incidence_at(middle, samples).astype(np.float32)
 
-    @cached_property
+    @property
     def corners(self) -> tuple[Array, Array]:
         """Longitude and latitude of the outer corners, degrees.
 
         In order: first line near range, first line far range, last line far range, last line
         near range.
         """
-        rows, columns = self.edges_out(0), self.edges_out(1)
-        line = self.lines_at(rows[[0, 0, -1, -1]])
-        sample = self.samples_at(columns[[0, -1, -1, 0]])
-        return self.annotation.grid.locate(line, sample)
+        longitude, latitude = self._marks
+        return longitude[:4], latitude[:4]
 
     def points(self, count: int) -> tuple[Array, Array]:
         """Spread a regular lattice of points over the grid.

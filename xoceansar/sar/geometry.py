@@ -16,6 +16,7 @@ __all__ = [
     "footprint",
     "from_unit_vector",
     "ground_edges",
+    "heading_between",
     "mean_position",
     "offset_position",
     "position_between",
@@ -237,6 +238,32 @@ class GeolocationGrid:
         """
         return self._interpolate(self.incidence, line, sample)
 
+    def incidence_along(self, line: float, samples: int) -> Array:
+        """Interpolate the incidence angle of all pixels of a line.
+
+        Parameters
+        ----------
+        line : float
+            Image coordinate.
+        samples : int
+            Number of pixels.
+
+        Returns
+        -------
+        ndarray (samples,)
+            Degrees: what `incidence_at` gives, in half the time.
+        """
+        i, u = _cell(self.line, np.asarray(line, float))
+        near, far = self.incidence[i], self.incidence[i + 1]
+        ends = (near[:-1], near[1:], far[:-1], far[1:])
+        cells = np.stack([self.sample[:-1], np.diff(self.sample), *ends])
+        inner = np.ceil(self.sample[1:-1]).clip(0, samples).astype(int)
+        counts = np.diff([0, *inner.tolist(), samples])
+        start, width, a, b, c, d = np.repeat(cells, counts, axis=1)
+        v = (np.arange(samples) - start) / width
+        w = 1 - v
+        return np.asarray((1 - u) * (w * a + v * b) + u * (w * c + v * d))
+
     def heading_at(
         self, line: float, sample: float, *, step: float | None = None
     ) -> float:
@@ -247,32 +274,22 @@ class GeolocationGrid:
         line, sample : float
             Image coordinates.
         step : float, optional
-            Lines before and after between which the direction is taken; a quarter of the grid where
-            not given.
+            Lines before and after between which the direction is taken; `heading_step` where not
+            given.
 
         Returns
         -------
         float
             Degrees clockwise from north, in [0, 360).
-
-        Notes
-        -----
-        The step between two lines is taken as a difference of ellipsoid normals, and its
-        north component is scaled by the ratio of the meridian to the prime-vertical radius.
         """
         if step is None:
-            step = (self.line[-1] - self.line[0]) / 4
-        lon, lat = self.locate([line - step, line, line + step], sample)
-        before, _, after = unit_vector(lon, lat)
-        lam, phi = np.radians(lon[1]), np.radians(lat[1])
-        east = np.array([-np.sin(lam), np.cos(lam), 0.0])
-        north = np.array(
-            [-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)]
-        )
-        flattening = (1 - _E2) / (1 - _E2 * np.sin(phi) ** 2)
-        move = after - before
-        heading = np.degrees(np.arctan2(move @ east, move @ north * flattening))
-        return float(heading % 360.0 % 360.0)  # a tiny negative angle rounds up to 360
+            step = self.heading_step
+        return heading_between(*self.locate([line - step, line, line + step], sample))
+
+    @property
+    def heading_step(self) -> float:
+        """Lines before and after a place between which its heading is taken: a quarter of the grid."""
+        return float((self.line[-1] - self.line[0]) / 4)
 
     def _interpolate(
         self, table: Array, line: npt.ArrayLike, sample: npt.ArrayLike
@@ -289,6 +306,40 @@ class GeolocationGrid:
         far = (1 - v) * cells[at + step] + v * cells[at + step + 1]
         out: Array = (1 - u) * near + u * far
         return out
+
+
+def heading_between(longitude: Array, latitude: Array) -> float:
+    """Direction from a place before another to one after it.
+
+    Parameters
+    ----------
+    longitude, latitude : ndarray (3,)
+        Degrees: of the place before, the place itself and the place after.
+
+    Returns
+    -------
+    float
+        Degrees clockwise from north, in [0, 360).
+
+    Notes
+    -----
+    The step is taken as a difference of ellipsoid normals, and its north component is scaled by the
+    ratio of the meridian to the prime-vertical radius.
+
+    Examples
+    --------
+    >>> heading_between(np.array([0.0, 1.0, 2.0]), np.zeros(3))
+    90.0
+    """
+    before, _, after = unit_vector(longitude, latitude)
+    place = np.radians([longitude[1], latitude[1]])
+    (sin_lam, sin_phi), (cos_lam, cos_phi) = np.sin(place), np.cos(place)
+    east = np.array([-sin_lam, cos_lam, 0.0])
+    north = np.array([-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi])
+    flattening = (1 - _E2) / (1 - _E2 * sin_phi**2)
+    move = after - before
+    heading = np.degrees(np.arctan2(move @ east, move @ north * flattening))
+    return float(heading % 360.0 % 360.0)  # a tiny negative angle rounds up to 360
 
 
 def _cell(nodes: Array, at: Array) -> tuple[npt.NDArray[np.intp], Array]:
@@ -322,7 +373,9 @@ def ground_edges(range_spacing: float, incidence: Array) -> Array:
     edges = np.concatenate(
         [[0.0], np.cumsum(range_spacing / np.sin(np.radians(incidence)))]
     )
-    middle = np.interp(incidence.size / 2, np.arange(edges.size), edges)
+    half = incidence.size // 2
+    around = [half, half + 1]
+    middle = np.interp(incidence.size / 2, around, edges[around])
     return np.asarray(edges - middle)
 
 
