@@ -170,6 +170,32 @@ def contents(path):
     return {f: f.read_bytes() for f in sorted(path.rglob("*")) if f.is_file()}
 
 
+def edit_a_variable(path):
+    changed(path)["swh"].attrs["note"] = "mine"
+
+
+def edit_the_archive(path):
+    changed(path).attrs["note"] = "mine"
+
+
+def unlist_a_variable(path):
+    root = root_of(path)
+    del root["consolidated_metadata"]["metadata"]["swh"]
+    (path / "zarr.json").write_text(json.dumps(root))
+
+
+@pytest.mark.parametrize("edit", [edit_a_variable, edit_the_archive, unlist_a_variable])
+def test_a_refused_append_leaves_what_another_program_changed(path, edit):
+    edit(path)
+    chunk = path / "quality" / "c" / "0"
+    chunk.write_bytes(chunk.read_bytes()[::-1])
+    metadata = {f: f.read_bytes() for f in sorted(path.rglob("zarr.json"))}
+    with pytest.raises(ArchiveError, match="Nothing was committed"):
+        appended(path)
+    assert {f: f.read_bytes() for f in sorted(path.rglob("zarr.json"))} == metadata
+    assert zarr.open_array(path / "swh", mode="r")[:].tolist() == BEFORE
+
+
 @pytest.mark.parametrize("consolidated", [True, False])
 def test_rows_of_another_program_are_not_written_over(path, consolidated):
     archive = xr.open_zarr(path, chunks=None).load().drop_encoding()

@@ -172,6 +172,9 @@ class Archive:
             attrs[SETTINGS] = self.settings.to_json()
             attrs |= dict.fromkeys(COUNTS.values(), 0)
             zarr.create_group(self._store.store, zarr_format=3, attributes=attrs)
+        elif self._store.faults:
+            return  # mended with the first rows, which may yet be refused
+        # besides a new archive: the state of the last commit, where a run was cut after it
         self._store.commit("a new archive", {})
 
     def commit(self, outcomes: Iterable[Outcome]) -> list[Record]:
