@@ -385,6 +385,26 @@ def test_a_lost_chunk_is_an_error_of_open_archive(path, name):
         xos.open_archive(path, group=group or None)[variable].load()
 
 
+@pytest.mark.parametrize("consolidated", [True, False])
+@pytest.mark.parametrize(("name", "size"), [("class", 10**5), ("swh", 3 * 10**6)])
+def test_a_length_far_beyond_the_chunks_is_told_when_an_archive_is_opened(
+    tmp_path, name, size, consolidated
+):
+    path = tmp_path / "result.zarr"
+    labels = {"class": ["rain", "ice"]}
+    xos.to_zarr(xr.Dataset({"swh": ("vignette", [1.5, 2.0])}, labels), path)
+    zarr.open_group(path, use_consolidated=False)[name].resize(size)
+    if consolidated:
+        zarr.consolidate_metadata(path)
+    else:
+        root = root_of(path)
+        del root["consolidated_metadata"]
+        (path / "zarr.json").write_text(json.dumps(root))
+    last = size // 2 - 1
+    with pytest.raises(ProductError, match=f"{name} cannot be read.*{name}/c/{last}"):
+        xos.open_archive(path)
+
+
 def test_arrays_that_are_not_listed_are_told(path):
     root = root_of(path)
     del root["consolidated_metadata"]["metadata"]["swh"]

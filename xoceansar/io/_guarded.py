@@ -1,7 +1,9 @@
 """Lazy variables of a store whose damage is an error in words, whenever they are read."""
 
 import json
+import math
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +29,7 @@ __all__ = [
     "VLenUTF8Codec",
     "WholeStore",
     "bounded_texts",
+    "chunk_layout",
     "damaged",
     "guarded",
     "tell_unlisted",
@@ -35,6 +38,9 @@ __all__ = [
 _METADATA: Final = "zarr.json"
 #: Arrays with this codec were written with all their chunks.
 _CHECKED: Final = "crc32c"
+#: Chunks of an array whose shape is believed only where the last of them is there: of coordinates
+#: that an index is made of, which are read whole when a store is opened, and of the others.
+_MANY: Final = {True: 1000, False: 1_000_000}
 
 
 def damaged(where: str, what: str, error: Exception) -> ProductError:
@@ -177,24 +183,64 @@ class WholeStore(WrapperStore["Store"]):
         content = await self._store.get(key, prototype, byte_range)
         path = key.rpartition("/c")[0]
         if content is None and path in self._checked:
-            raise ProductError(
-                f"{path} cannot be read: {self._where} has lost its chunk {key}. All that is "
-                f"wrong is listed by: xoceansar check {self._where}"
-            )
+            raise self._lost(path, key)
         if content is not None and key.rpartition("/")[2] == _METADATA:
-            self._note(key.rpartition("/")[0], content.to_bytes())
+            for path, last in self._note(key.rpartition("/")[0], content.to_bytes()):
+                if not await self._store.exists(last):
+                    raise self._lost(path, last)
         return content
 
-    def _note(self, path: str, content: bytes) -> None:
-        """Remember which arrays were written whole."""
+    def _lost(self, path: str, key: str) -> ProductError:
+        return ProductError(
+            f"{path} cannot be read: {self._where} has lost its chunk {key}. All that is "
+            f"wrong is listed by: xoceansar check {self._where}"
+        )
+
+    def _note(self, path: str, content: bytes) -> list[tuple[str, str]]:
+        """Remember which arrays were written whole; give the last chunks of those with many."""
+        large = []
         try:
             node = json.loads(content)
             listed = (node.get("consolidated_metadata") or {}).get("metadata", {})
             for name, one in {"": node, **listed}.items():
                 if any(c["name"] == _CHECKED for c in one.get("codecs", [])):
-                    self._checked.add(f"{path}/{name}".strip("/"))
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return  # Zarr says what is wrong with it
+                    place = f"{path}/{name}".strip("/")
+                    self._checked.add(place)
+                    counts, key = chunk_layout(one)
+                    indexed = one.get("dimension_names") == [place.rpartition("/")[2]]
+                    if math.prod(counts) > _MANY[indexed]:
+                        large.append((place, f"{place}/{key(n - 1 for n in counts)}"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError):  # fmt: skip
+            return []  # Zarr says what is wrong with it
+        return large
+
+
+def chunk_layout(
+    metadata: Mapping[str, Any],
+) -> tuple[list[int], Callable[[Iterable[int]], str]]:
+    """Say how an array is divided into chunks.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Of the array.
+
+    Returns
+    -------
+    counts : list of int
+        Numbers of chunks along each dim.
+    key : callable
+        Gives the key of a chunk, below the array's path, from its indices.
+    """
+    chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+    how = metadata.get("chunk_key_encoding") or {}
+    separator = str((how.get("configuration") or {}).get("separator", "/"))
+    first = [] if how.get("name") == "v2" else ["c"]
+    counts = [
+        math.ceil(size / step)
+        for size, step in zip(metadata["shape"], chunks, strict=True)
+    ]
+    return counts, lambda index: separator.join([*first, *map(str, index)]) or "0"
 
 
 class VLenUTF8Codec(codecs.VLenUTF8Codec):

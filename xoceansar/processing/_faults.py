@@ -1,6 +1,5 @@
 """What can be wrong with an archive, and how it is found without reading its values."""
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
@@ -10,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from xoceansar._paths import strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import ArchiveError
+from xoceansar.io._guarded import chunk_layout
 from xoceansar.io.archive import COUNTS
 from xoceansar.io.remote import is_url
 from xoceansar.processing.records import UNIT, UNITS, Record
@@ -193,19 +193,8 @@ def chunk_keys(metadata: Mapping[str, Any]) -> Iterator[str]:
     str
         Below the array's path.
     """
-    chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
-    how = metadata.get("chunk_key_encoding") or {}
-    separator = str((how.get("configuration") or {}).get("separator", "/"))
-    counts = [
-        math.ceil(size / step)
-        for size, step in zip(metadata["shape"], chunks, strict=True)
-    ]
-    for index in product(*map(range, counts)):
-        numbers = [str(i) for i in index]
-        if how.get("name") == "v2":
-            yield separator.join(numbers) or "0"
-        else:
-            yield separator.join(["c", *numbers])
+    counts, key = chunk_layout(metadata)
+    yield from map(key, product(*map(range, counts)))
 
 
 def find_table_faults(records: Sequence[Record], ids: Sequence[str]) -> list[Fault]:
