@@ -215,3 +215,49 @@ def test_wind_components_in_units_of_no_speed_are_refused():
 def test_a_direction_of_components_is_under_360():
     ds = xr.Dataset({"u10": ("x", np.float32([-1e-9])), "v10": ("x", np.float32([1]))})
     assert float(wind_vector(ds).wind_to_direction[0]) == 0.0
+
+
+def two_samples(values, lazy=False):
+    """Of mean wave direction, 1 and 2 km from a vignette, as Python objects."""
+    lat = np.degrees(np.array([1.0, 2.0]) / 6371.0)
+    objects = np.empty(2, object)
+    objects[:] = values
+    ds = track([0.0, 0.0], lat, [START, START], mwd=objects)
+    ds.mwd.attrs["units"] = "degree"
+    return ds.chunk() if lazy else ds
+
+
+@pytest.mark.parametrize(
+    ("objects", "nearest", "mean"),
+    [
+        ([350, 10.0], 350.0, 0.0),
+        ([np.float32(350.0), np.int64(30)], 350.0, 10.0),
+        ([None, 10], 10.0, 10.0),
+        ([float("nan"), 20.0], 20.0, 20.0),
+        ([None, None], np.nan, np.nan),
+    ],
+)
+def test_numbers_in_arrays_of_objects_are_numbers(objects, nearest, mean):
+    own = vignettes([0.0, 90.0], 0.0)
+    found = collocate(own, two_samples(objects)).mwd
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found.values, [nearest, np.nan])
+    found = collocate(own, two_samples(objects), method="mean").mwd
+    np.testing.assert_allclose(
+        np.cos(np.radians(found[0] - mean)), 1.0 if mean == mean else np.nan
+    )
+
+
+def test_texts_in_arrays_of_objects_stay_texts():
+    own = vignettes([0.0, 90.0], 0.0)
+    for lazy in (False, True):
+        found = collocate(own, two_samples(["N", "S"], lazy)).mwd
+        assert found.values.tolist() == ["N", ""]
+
+
+@pytest.mark.parametrize("objects", [["N", 10.0], [{}, 10.0], ["", 10.0]])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_objects_of_several_types_are_named(objects, lazy):
+    own = vignettes([0.0], 0.0)
+    with pytest.raises(errors.UnitsError, match=r"'mwd'.*ds\['mwd'\]\.astype\(float\)"):
+        collocate(own, two_samples(objects, lazy)).load()

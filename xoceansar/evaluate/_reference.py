@@ -11,14 +11,15 @@ Four kinds are told apart by the dims of longitude, latitude and time alone:
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from xoceansar._attributes import attribute_text
-from xoceansar.errors import DimensionError, MissingVariableError
+from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.ops.layout import degrees_of
 
 __all__ = [
@@ -41,6 +42,9 @@ NAT: Final = np.iinfo(np.int64).min
 #: dim, which is mostly time, and of several steps.
 _BLOCK_BYTES: Final = 32 << 20
 _STEPS_BYTES: Final = 1 << 20
+#: What pandas calls the objects of an array that are all texts, and that are all numbers.
+_TEXTS: Final = ("string", "bytes")
+_NUMBERS: Final = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")  # fmt: skip
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "longitude": ("longitude", "lon", "nav_lon"),
     "latitude": ("latitude", "lat", "nav_lat"),
@@ -158,7 +162,7 @@ def understand(reference: xr.Dataset) -> Reference:
     DimensionError
         If their dims are those of no kind.
     UnitsError
-        If the places are no numbers.
+        If the places are no numbers, or a variable holds objects of several types.
     """
     names = tuple(_find(reference, quantity) for quantity in _NAMES)
     ds = _plain(reference, names)
@@ -186,7 +190,7 @@ def understand(reference: xr.Dataset) -> Reference:
 
 def _plain(reference: xr.Dataset, names: tuple[Hashable, ...]) -> xr.Dataset:
     """Return a Dataset without the dims that only say how a field was made."""
-    ds = _with_dask(reference, names)
+    ds = _without_objects(_with_dask(reference, names))
     for dim in ("number", "expver"):
         if ds.sizes.get(dim) == 1:
             ds = ds.isel({dim: 0}, drop=True)
@@ -207,6 +211,47 @@ def _with_dask(ds: xr.Dataset, names: tuple[Hashable, ...]) -> xr.Dataset:
         and not variable._in_memory
     }
     return ds.assign({name: ds[name].copy(data=v.data) for name, v in replaced.items()})
+
+
+def _without_objects(ds: xr.Dataset) -> xr.Dataset:
+    """Give numbers and times that lie in arrays of objects their own types; texts stay."""
+    replaced = {
+        name: (
+            ds[name].copy(data=_of_one_type(ds[name].values, name))
+            if variable.chunks is None
+            else xr.apply_ufunc(_texts, ds[name], kwargs={"name": name}, dask="parallelized",
+                                output_dtypes=[object], keep_attrs=True)
+        )
+        for name, variable in ds.variables.items()
+        if variable.dtype == object and name not in ds.xindexes
+    }  # fmt: skip
+    return ds.assign(replaced)
+
+
+def _of_one_type(values: npt.NDArray[Any], name: Hashable) -> npt.NDArray[Any]:
+    column = pd.Series(values.ravel(), dtype=object)
+    kind = pd.api.types.infer_dtype(column)
+    if kind in _TEXTS:
+        return values
+    plain = column.astype(float) if kind in _NUMBERS else column.infer_objects()
+    if not isinstance(plain.dtype, np.dtype) or plain.dtype == object:
+        raise _mixed(name, kind)
+    return plain.to_numpy().reshape(values.shape)
+
+
+def _texts(values: npt.NDArray[Any], name: Hashable) -> npt.NDArray[Any]:
+    """Refuse objects other than texts, whose type is known too late where they are lazy."""
+    kind = pd.api.types.infer_dtype(values.ravel())
+    if kind not in {*_TEXTS, "empty"}:
+        raise _mixed(name, kind)
+    return values
+
+
+def _mixed(name: Hashable, kind: str) -> UnitsError:
+    return UnitsError(
+        f"{name!r} of the reference holds Python objects ({kind}), neither numbers nor texts. "
+        f"Make it one of them with ds[{name!r}].astype(float), or .astype(str)."
+    )
 
 
 def _blocks(variable: xr.Variable) -> dict[Hashable, int]:
