@@ -6,6 +6,7 @@ import xarray as xr
 
 from xoceansar import errors, ops
 from xoceansar.evaluate import collocate, orbit_pass
+from xoceansar.io.tables import to_table
 from xoceansar.ops.along import along_vignettes, find_dim
 
 
@@ -84,3 +85,21 @@ def test_the_remedies_name_the_dim_that_is_there(read):
         .all()
     )
     assert along_vignettes(other).sizes["vignette"] == 6
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_stacked_dim_serves_as_any_other(read, numbered):
+    ds = read.assign_coords(vignette=np.arange(6) + 10) if numbered else read
+    stacked = ds.stack(row=["vignette"])
+    buoy = xr.Dataset(
+        {"swh": ("time", [2.5])},
+        {"time": read.time.values[:1], "longitude": read.longitude.values[0], "latitude": read.latitude.values[0]},
+    )  # fmt: skip
+    found = collocate(stacked, buoy)
+    assert found.swh.dims == ("row",)
+    assert found.swh.values[0] == 2.5
+    assert np.isnan(found.swh.values[1:]).all()
+    numbers = np.arange(6) + 10 * numbered
+    assert found.vignette.values.tolist() == numbers.tolist()
+    table = to_table(stacked[["quality"]])
+    assert table.vignette.tolist() == numbers.tolist()

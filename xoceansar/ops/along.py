@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import Final, TypeVar, cast
 
+import pandas as pd
 import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
@@ -84,7 +85,7 @@ def along_vignettes(obj: T_Object) -> T_Object:
     -------
     Dataset or DataArray
         The same values along ``vignette``; a coordinate as ``time`` that was the dim is one of
-        the vignettes.
+        the vignettes, and so are the levels of an index of several.
 
     Raises
     ------
@@ -92,7 +93,15 @@ def along_vignettes(obj: T_Object) -> T_Object:
         As of `vignette_dim`.
     """
     dim = vignette_dim(obj)
-    return obj if dim == VIGNETTE else cast("T_Object", obj.swap_dims({dim: VIGNETTE}))
+    if dim == VIGNETTE:
+        return obj
+    index = obj.indexes.get(dim)
+    if isinstance(index, pd.MultiIndex):  # of ds.stack: what it is made of stays
+        levels = {
+            n: (dim, index.get_level_values(k)) for k, n in enumerate(index.names)
+        }
+        obj = cast("T_Object", obj.drop_vars([dim, *levels]).assign_coords(levels))
+    return cast("T_Object", obj.swap_dims({dim: VIGNETTE}))
 
 
 def assign_hint(obj: xr.Dataset | xr.DataArray, name: str) -> str:
