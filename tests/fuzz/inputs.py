@@ -134,6 +134,7 @@ def _dtype(rng: Random, ds: xr.Dataset) -> tuple[xr.Dataset, str, bool]:
     name, kind = _name(rng, ds), rng.choice(_DTYPES)
     target = np.dtypes.StringDType() if kind == "T" else np.dtype(kind)
     old = ds[name].compute() if ds[name].dtype.kind in "OT" else ds[name]
+    old.compute().astype(target)  # what numpy refuses is refused before it is lazy
     new = old.astype(target, keep_attrs=True)
     lossless = target.kind in "OT" or (target.kind == old.dtype.kind and target.itemsize >= old.dtype.itemsize)  # fmt: skip
     return ds.assign_coords({name: new}) if name in ds.coords else ds.assign({name: new}), f"{name} as {kind}", lossless  # fmt: skip
