@@ -304,6 +304,7 @@ class Inputs(Kind):
             return Outcome.UNKNOWABLE if not words else Outcome.FLAGGED, "other numbers went in"  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            self.restore()  # nothing is written over
             good = _loaded(call(getattr(self, subject), Random(seed)))
         return _alike(found, good)
 
