@@ -18,6 +18,7 @@ __all__ = [
     "read_regular",
     "refuse_lost_slash",
     "strange_entries",
+    "strange_part",
     "walk",
 ]
 
@@ -27,6 +28,7 @@ _LOST_SLASH: Final = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]+:/(?!/)
 _PSEUDO: Final = ("/proc", "/sys", "/dev")
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -310,14 +312,42 @@ def strange_entries(
     except NotADirectoryError:
         return
     for entry in entries:
-        if entry.is_symlink():
-            yield Path(entry.path), "a symbolic link"
-        elif entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False):
             if depth != 1:
                 yield from strange_entries(Path(entry.path), depth and depth - 1)
         elif not entry.is_file(follow_symlinks=False):
-            kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
-            yield Path(entry.path), _KINDS.get(kind, "no file")
+            yield Path(entry.path), _kind(entry.stat(follow_symlinks=False).st_mode)
+
+
+def strange_part(folder: Path, inside: str) -> tuple[Path, str] | None:
+    """Find the first part of a path that is neither a file nor a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Which itself may be a link.
+    inside : str
+        Relative to it.
+
+    Returns
+    -------
+    path, kind
+        As of `strange_entries`; None where there is none, or nothing.
+    """
+    path = folder
+    for part in inside.split("/"):
+        path /= part
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            return None
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return path, _kind(mode)
+    return None
+
+
+def _kind(mode: int) -> str:
+    return _KINDS.get(stat.S_IFMT(mode), "no file")
 
 
 def _pseudo_devices() -> set[int]:

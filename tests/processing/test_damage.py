@@ -269,6 +269,21 @@ def test_pipes_inside_an_archive_are_refused(path):
     assert [f.place for f in xos.check_archive(path).faults] == ["swh/c/0"]
 
 
+@pytest.mark.parametrize("name", ["embedding_vector/c/0", "embedding_vector/c/0/0"])
+def test_links_and_pipes_at_any_depth_are_refused_when_values_are_read(
+    path, tmp_path, name
+):
+    (path / name).rename(tmp_path / "elsewhere")
+    (path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ProductError, match=f"{name} is a symbolic link"):
+        xos.open_archive(path).load()
+    (path / name).unlink()
+    os.mkfifo(path / name)
+    with pytest.raises(ProductError, match=f"{name} is a named pipe"):
+        xos.open_archive(path).load()
+    assert [f.place for f in xos.check_archive(path).faults] == [name]
+
+
 def test_an_archive_may_itself_be_reached_by_a_link(path, tmp_path):
     (tmp_path / "link.zarr").symlink_to(path)
     appended(tmp_path / "link.zarr")

@@ -14,8 +14,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 from zarr import codecs
 from zarr.registry import register_codec
-from zarr.storage import WrapperStore
+from zarr.storage import LocalStore, WrapperStore
 
+from xoceansar._paths import strange_part
 from xoceansar.errors import OceansarError, ProductError, warn
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "chunk_layout",
     "damaged",
     "guarded",
+    "no_file_of_its_own",
     "tell_unlisted",
 ]
 
@@ -63,6 +65,14 @@ def damaged(where: str, what: str, error: Exception) -> ProductError:
     return ProductError(
         f"{what} cannot be read: {where} is damaged, or was changed by another program "
         f"({reason}). All that is wrong is listed by: xoceansar check {where}"
+    )
+
+
+def no_file_of_its_own(path: Path, kind: str) -> ProductError:
+    """Say that something in a store is a link, a pipe or a device."""
+    return ProductError(
+        f"{path} is {kind}, and an archive holds its own files only: what is read there could be "
+        "anything. Copy the archive with its files (cp -rL), if you trust it."
     )
 
 
@@ -180,6 +190,10 @@ class WholeStore(WrapperStore["Store"]):
         byte_range: "ByteRequest | None" = None,
     ) -> "Buffer | None":
         """Read metadata, or a chunk that has to be there."""
+        if isinstance(self._store, LocalStore):
+            strange = strange_part(self._store.root, key)
+            if strange is not None:
+                raise no_file_of_its_own(*strange)
         content = await self._store.get(key, prototype, byte_range)
         path = key.rpartition("/c")[0]
         if content is None and path in self._checked:

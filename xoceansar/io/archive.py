@@ -21,6 +21,7 @@ from xoceansar.io._guarded import (
     bounded_texts,
     damaged,
     guarded,
+    no_file_of_its_own,
     tell_unlisted,
 )
 from xoceansar.io._storable import stored_flags, with_plain_attributes
@@ -241,10 +242,7 @@ def _refuse_links(target: str) -> None:
         return
     strange = next(strange_entries(Path(target), _LEVELS), None)
     if strange is not None:
-        raise ProductError(
-            f"{strange[0]} is {strange[1]}, and an archive holds its own files only: what is read "
-            "there could be anything. Copy the archive with its files (cp -rL), if you trust it."
-        )
+        raise no_file_of_its_own(*strange)
 
 
 def is_archive(path: str | Path) -> bool:
