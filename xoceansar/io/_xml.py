@@ -1,8 +1,9 @@
 """XML of untrusted products: no document type, no entities, no network, bounded depth."""
 
 import itertools
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +92,7 @@ def table(
 
 
 @lru_cache
-def _texts(path: str, place: int, field: str) -> etree.XPath:
+def _texts(path: str, place: int, field: str) -> Callable[[etree._Element], Any]:
     """Find the texts of a field, where it stands at a place, counted from 0."""
     return etree.XPath(
         f"{path}/*[{place + 1}]/self::{field}/text()", smart_strings=False
@@ -99,7 +100,7 @@ def _texts(path: str, place: int, field: str) -> etree.XPath:
 
 
 @lru_cache
-def _counts(path: str) -> tuple[etree.XPath, etree.XPath]:
+def _counts(path: str) -> tuple[Callable[[etree._Element], Any], ...]:
     """Count the elements at a path, and all their children."""
     return etree.XPath(f"count({path})"), etree.XPath(f"count({path}/*)")
 
