@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from xoceansar.simulate import scene
-from xoceansar.simulate.environment import sample_environment
+from xoceansar.simulate.sea.environment import sample_environment
 
 __all__ = ["PERTURBATIONS", "other_incidence"]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.safe import write_safe
-from xoceansar.simulate.scenes import Scene
+from xoceansar.simulate.products.safe_product import write_safe
+from xoceansar.simulate.sea.environment import Environment
+from xoceansar.simulate.sea.scenes import Scene
 
 __all__ = ["LEVELS", "flat_product"]
 

@@ -16,8 +16,8 @@ from _report import report
 from reader import COARSE
 
 from xoceansar import load_model, open_wave_mode
-from xoceansar.models.runtime import get_network
-from xoceansar.models.vit import pooled_features
+from xoceansar.models.inference.runtime import get_network
+from xoceansar.models.networks.vit import pooled_features
 
 #: Vignettes of the product: two chunks. Real products have 60 to 180; beams take turns.
 VIGNETTES = 16

@@ -20,8 +20,8 @@ from _report import report
 from _units import multiply, small_products
 
 from xoceansar.errors import ProductError
-from xoceansar.io.archive import is_archive, open_archive
-from xoceansar.io.repository import is_repository
+from xoceansar.io.archive.repository import is_repository
+from xoceansar.io.archive.zarr_archive import is_archive, open_archive
 
 HERE = Path(__file__).parent
 #: Attributes and columns that say when, and not what.

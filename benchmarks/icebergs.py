@@ -14,8 +14,8 @@ from _report import report
 
 from xoceansar import simulate
 from xoceansar.conventions import OCEAN_CLASSES
-from xoceansar.evaluate.detection import average_precision, best_f1
-from xoceansar.evaluate.icebergs import iceberg_curve
+from xoceansar.evaluate.iceberg_scores import iceberg_curve
+from xoceansar.evaluate.metrics.box_scores import average_precision, best_f1
 from xoceansar.models import load_model
 from xoceansar.ops import icebergs
 

@@ -12,9 +12,9 @@ import xarray as xr
 from _report import report
 
 from xoceansar import to_zarr
-from xoceansar.models.runtime import computes_bf16_fast
-from xoceansar.train.config import load_config, parse_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.models.inference.runtime import computes_bf16_fast
+from xoceansar.train.pretraining.config import load_config, parse_config
+from xoceansar.train.pretraining.entry import pretrain
 
 STEPS = 6
 

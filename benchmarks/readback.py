@@ -9,7 +9,7 @@ from _products import flat_product
 from _report import report
 
 from xoceansar import open_wave_mode
-from xoceansar.simulate.safe import truth_path, write_safe
+from xoceansar.simulate.products.safe_product import truth_path, write_safe
 
 VERSIONS = (
     "002.53",

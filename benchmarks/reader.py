@@ -15,12 +15,12 @@ from _products import flat_product
 from _report import report
 
 from xoceansar import open_wave_mode
-from xoceansar.io.annotation import Annotation
-from xoceansar.io.direct import read_averages
-from xoceansar.io.grid import GridSpec, VignetteGrid
-from xoceansar.io.pixels import read_numbers
-from xoceansar.io.product import discover
-from xoceansar.io.source import Source, load_annotation, load_tables
+from xoceansar.io.safe.annotation import Annotation
+from xoceansar.io.safe.direct_reader import read_averages
+from xoceansar.io.safe.ground_grid import GridSpec, VignetteGrid
+from xoceansar.io.safe.pixels import read_numbers
+from xoceansar.io.safe.product import discover
+from xoceansar.io.safe.vignette_source import Source, load_annotation, load_tables
 
 #: Pixels averaged by xsar's route to some 50 m: 12 lines of 4.13 m, 13 samples of 3.65 m.
 COARSE = {"line": 12, "sample": 13}

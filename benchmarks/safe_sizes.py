@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 from _report import report
 
-from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.safe import write_safe
-from xoceansar.simulate.scenes import Scene
+from xoceansar.simulate.products.safe_product import write_safe
+from xoceansar.simulate.sea.environment import Environment
+from xoceansar.simulate.sea.scenes import Scene
 
 REAL = Path(__file__).parents[2] / "shared/data/safe"
 PRODUCT = "S1B_WV_SLC__1SSV_20210403T083025_20210403T084452_026300_032390_D542.SAFE"

@@ -11,7 +11,7 @@ import time
 import numpy as np
 from _report import report
 
-from xoceansar.models.nearest import nearest
+from xoceansar.search.nearest import nearest
 
 DIMS, K, TURNS = 384, 10, 3
 

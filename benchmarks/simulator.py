@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 from xoceansar.sar.gmf import cmod5n
 from xoceansar.sar.spectra import azimuth_cutoff, cross_spectrum, dominant_wave
 from xoceansar.simulate import Environment, scene
-from xoceansar.simulate.environment import BEAMS, Swell, sample_environment
-from xoceansar.simulate.imaging import LOOK_TIMES, block_mean, sar_looks, speckled
-from xoceansar.simulate.waves import Grid, wave_surface
+from xoceansar.simulate.sea.environment import BEAMS, Swell, sample_environment
+from xoceansar.simulate.sea.imaging import LOOK_TIMES, block_mean, sar_looks, speckled
+from xoceansar.simulate.sea.waves import Grid, wave_surface
 
 GRID = Grid(768, 25.0)
 SWELL = Swell(2.0, 12.0, 150.0)

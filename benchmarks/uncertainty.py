@@ -23,7 +23,7 @@ from xoceansar import simulate
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.evaluate.metrics import expected_calibration_error, log_loss
 from xoceansar.models import load_model
-from xoceansar.models.runtime import embed_block, head_block
+from xoceansar.models.inference.runtime import embed_block, head_block
 from xoceansar.models.spec import ModelHandle
 
 SEED = 9_000_000

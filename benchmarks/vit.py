@@ -21,10 +21,14 @@ import xarray as xr
 from _report import report
 
 from xoceansar.models import BackboneSpec, InputSpec, load_model, write_bundle
-from xoceansar.models.preprocess import network_input
-from xoceansar.models.runtime import computes_bf16_fast, get_network
+from xoceansar.models.inference.runtime import computes_bf16_fast, get_network
+from xoceansar.models.networks.preprocessing import network_input
+from xoceansar.models.networks.vit import (
+    build_network,
+    network_weights,
+    pooled_features,
+)
 from xoceansar.models.spec import ModelHandle
-from xoceansar.models.vit import build_network, network_weights, pooled_features
 
 #: Operations of a ViT-S/16 on one image of 256 px, attention included.
 GIGA, SIZE, BATCH, NEIGHBOURS = 12.18, 256, 16, 10
@@ -156,7 +160,7 @@ def speed(handle: ModelHandle, n: int, turns: int) -> None:
 
 def overlap(n: int) -> None:
     """Neighbours that two precisions have in common, on trained weights."""
-    from xoceansar.models.nearest import nearest
+    from xoceansar.search.nearest import nearest
     from xoceansar.simulate import vignettes as simulated
 
     ds = simulated(n, seed=77).load()

@@ -14,8 +14,7 @@ from pathlib import Path
 import xarray as xr
 
 from xoceansar import simulate
-from xoceansar.evaluate import EXPERIMENTS, experiment
-from xoceansar.plot import write_experiment
+from xoceansar.evaluate import EXPERIMENTS, experiment, write_experiment
 
 PASSES, EACH = 12, 5
 

@@ -11,8 +11,8 @@ import xarray as xr
 
 import xoceansar as xos
 from xoceansar import simulate
-from xoceansar.train.config import load_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretraining.config import load_config
+from xoceansar.train.pretraining.entry import pretrain
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ def _processor(tmp_path_factory):
     if precision is None or importlib.util.find_spec("torch") is None:
         yield
         return
-    from xoceansar.models import runtime
+    from xoceansar.models.inference import runtime
 
     flags = tmp_path_factory.mktemp("processor") / "cpuinfo"
     flags.write_text(
@@ -89,7 +89,7 @@ def write_tiny_model(folder, scale="dB", polarisations=("VV",), seed=0):
     import torch
 
     from xoceansar.models import BackboneSpec, Head, HeadSpec, InputSpec, write_bundle
-    from xoceansar.models.vit import build_network
+    from xoceansar.models.networks.vit import build_network
 
     backbone = BackboneSpec(
         architecture="vit_tiny_patch16_224",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xoceansar._flags import class_indices, class_table
+from xoceansar.conventions.flags import class_indices, class_table
 from xoceansar.errors import TrainingError, UnitsError
 
 

@@ -12,12 +12,12 @@ import xarray as xr
 
 from tests.plot.conftest import result
 from xoceansar import plot
+from xoceansar.conventions.texts import plain_texts, stored_texts, text_values
 from xoceansar.errors import OceansarError
-from xoceansar.io.archive import to_zarr
-from xoceansar.io.exports import to_geojson, to_geoparquet
-from xoceansar.io.netcdf import to_netcdf
-from xoceansar.io.passes import orbit_pass
-from xoceansar.texts import plain_texts, stored_texts, text_values
+from xoceansar.io.archive.zarr_archive import to_zarr
+from xoceansar.io.export.netcdf import to_netcdf
+from xoceansar.io.export.tabular_files import to_geojson, to_geoparquet
+from xoceansar.splits.orbit_passes import orbit_pass
 
 mpl.use("Agg")
 

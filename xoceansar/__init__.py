@@ -17,11 +17,11 @@ if "_xoceansar_command" not in sys.modules:
 
 if TYPE_CHECKING:
     from xoceansar import evaluate, models, ops, plot, simulate, train
-    from xoceansar.io.archive import open_archive, to_zarr
-    from xoceansar.io.ocn import open_ocn
-    from xoceansar.io.wave_mode import open_wave_mode
-    from xoceansar.models.bundle import load_model
-    from xoceansar.processing.check import check_archive
+    from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
+    from xoceansar.io.ocn.level2 import open_ocn
+    from xoceansar.io.safe.wave_mode import open_wave_mode
+    from xoceansar.models.bundle.library import load_model
+    from xoceansar.processing.archive_check import check_archive
     from xoceansar.processing.run import process
 
 __all__ = [
@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 _LAZY = {
-    "check_archive": "xoceansar.processing.check",
-    "open_archive": "xoceansar.io.archive",
-    "open_ocn": "xoceansar.io.ocn",
-    "open_wave_mode": "xoceansar.io.wave_mode",
-    "to_zarr": "xoceansar.io.archive",
-    "load_model": "xoceansar.models.bundle",
+    "check_archive": "xoceansar.processing.archive_check",
+    "open_archive": "xoceansar.io.archive.zarr_archive",
+    "open_ocn": "xoceansar.io.ocn.level2",
+    "open_wave_mode": "xoceansar.io.safe.wave_mode",
+    "to_zarr": "xoceansar.io.archive.zarr_archive",
+    "load_model": "xoceansar.models.bundle.library",
     "process": "xoceansar.processing.run",
 }
 _SUBPACKAGES = frozenset(

@@ -13,22 +13,22 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
-from xoceansar._beams import Beams
-from xoceansar._plot_methods import PlotMethods
-from xoceansar.models.nearest import Metric
-from xoceansar.ops.describe import describe
-from xoceansar.ops.detect import Method
+from xoceansar.conventions.beams import Beams
+from xoceansar.gridding.cell_statistics import By, GridStatistic
+from xoceansar.layout.images import XarrayObject
+from xoceansar.ops.description import describe
+from xoceansar.ops.detection import Method
 from xoceansar.ops.domain import OnDomain
-from xoceansar.ops.embed import Model
-from xoceansar.ops.gridding import By, GridStatistic
-from xoceansar.ops.layout import XarrayObject
-from xoceansar.ops.similar import Query
+from xoceansar.ops.embedding import Model
+from xoceansar.ops.similarity import Query
+from xoceansar.plot_accessor import PlotMethods
+from xoceansar.search.nearest import Metric
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
-    from xoceansar.evaluate._sources import Source
+    from xoceansar.collocation.reference_sources import Source
 
 __all__ = ["OceansarDataArray", "OceansarDataTree", "OceansarDataset"]
 
@@ -500,9 +500,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         -------
         DataFrame
             One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
-            the values; see `xoceansar.io.tables.to_table`.
+            the values; see `xoceansar.io.export.tables.to_table`.
         """
-        from xoceansar.io.tables import to_table
+        from xoceansar.io.export.tables import to_table
 
         return to_table(self._obj)
 
@@ -519,9 +519,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.exports.to_csv`.
+            `path`; see `xoceansar.io.export.tabular_files.to_csv`.
         """
-        from xoceansar.io.exports import to_csv
+        from xoceansar.io.export.tabular_files import to_csv
 
         return to_csv(self._obj, path, overwrite=overwrite)
 
@@ -532,9 +532,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         -------
         GeoDataFrame
             One row for each iceberg or vignette, WGS 84. Loads the values; see
-            `xoceansar.io.geo.to_geodataframe`.
+            `xoceansar.io.export.geodataframe.to_geodataframe`.
         """
-        from xoceansar.io.geo import to_geodataframe
+        from xoceansar.io.export.geodataframe import to_geodataframe
 
         return to_geodataframe(self._obj)
 
@@ -555,9 +555,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.exports.to_geoparquet`.
+            `path`; see `xoceansar.io.export.tabular_files.to_geoparquet`.
         """
-        from xoceansar.io.exports import to_geoparquet
+        from xoceansar.io.export.tabular_files import to_geoparquet
 
         return to_geoparquet(self._obj, path, embedding=embedding, overwrite=overwrite)
 
@@ -574,9 +574,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.exports.to_geojson`.
+            `path`; see `xoceansar.io.export.tabular_files.to_geojson`.
         """
-        from xoceansar.io.exports import to_geojson
+        from xoceansar.io.export.tabular_files import to_geojson
 
         return to_geojson(self._obj, path, overwrite=overwrite)
 
@@ -593,9 +593,9 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.netcdf.to_netcdf`.
+            `path`; see `xoceansar.io.export.netcdf.to_netcdf`.
         """
-        from xoceansar.io.netcdf import to_netcdf
+        from xoceansar.io.export.netcdf import to_netcdf
 
         return to_netcdf(self._obj, path, overwrite=overwrite)
 
@@ -625,9 +625,9 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         DataArray (y, x)
-            Ready for ``.rio``. Loads the values; see `xoceansar.io.rasters.to_map_grid`.
+            Ready for ``.rio``. Loads the values; see `xoceansar.io.export.rasters.to_map_grid`.
         """
-        from xoceansar.io.rasters import to_map_grid
+        from xoceansar.io.export.rasters import to_map_grid
 
         return to_map_grid(self._obj, crs=crs, resolution=resolution)
 
@@ -648,9 +648,9 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         Path
-            The file. Loads the values; see `xoceansar.io.rasters.to_raster`.
+            The file. Loads the values; see `xoceansar.io.export.rasters.to_raster`.
         """
-        from xoceansar.io.rasters import to_raster
+        from xoceansar.io.export.rasters import to_raster
 
         return to_raster(self._obj, path, crs=crs, resolution=resolution)
 

@@ -9,12 +9,12 @@ import numpy as np
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import HeadSpec, ModelHandle
-from xoceansar.models.heads import head_inputs
-from xoceansar.models.runtime import clear_cache, embed_block
-from xoceansar.models.vit import network_weights
-from xoceansar.train.config import PretrainConfig
-from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
-from xoceansar.train.learner import backbone_spec, build_student
+from xoceansar.models.heads.head import head_inputs
+from xoceansar.models.inference.runtime import clear_cache, embed_block
+from xoceansar.models.networks.vit import network_weights
+from xoceansar.train.heads.linear_heads import fit_knn, fit_logistic, fit_ridge
+from xoceansar.train.pretraining.config import PretrainConfig
+from xoceansar.train.pretraining.learner import backbone_spec, build_student
 
 sys.path.append(str(Path(__file__).parents[2] / "training/sim-vit-tiny"))
 

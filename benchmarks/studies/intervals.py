@@ -17,9 +17,9 @@ import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import load_model
-from xoceansar.models.intervals import conformal_quantile
-from xoceansar.models.runtime import head_block
-from xoceansar.train.conformal import error_scale
+from xoceansar.models.inference.runtime import head_block
+from xoceansar.models.spec.intervals import conformal_quantile
+from xoceansar.train.heads.conformal import error_scale
 
 LEVEL, SPLITS = 0.9, 200
 STATES = {"swh": (0, 1.5, 2.5, 4, 99), "wind_speed": (0, 4, 7, 11, 99)}

@@ -21,8 +21,8 @@ import xarray as xr
 from _probes import Probes, untrained
 
 from xoceansar.models import load_model
-from xoceansar.train.config import PretrainConfig, parse_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretraining.config import PretrainConfig, parse_config
+from xoceansar.train.pretraining.entry import pretrain
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.jsonl"

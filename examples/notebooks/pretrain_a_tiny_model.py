@@ -13,8 +13,8 @@ from pathlib import Path
 import xarray as xr
 
 import xoceansar as xos
-from xoceansar.train.config import load_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretraining.config import load_config
+from xoceansar.train.pretraining.entry import pretrain
 
 folder = Path(tempfile.mkdtemp())
 vignettes = xos.simulate.vignettes(32, seed=1, shape=(256, 256), chunks=8)

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from xoceansar import __version__, open_wave_mode, to_zarr
-from xoceansar.cli import tables
+from xoceansar.cli import printed_tables
 from xoceansar.conventions import class_attrs, quality_attrs
 from xoceansar.errors import OceansarWarning
 
@@ -68,10 +68,10 @@ def test_open_keeps_one_beam(run, product):
 
 def test_long_lists_say_what_they_leave_out(product):
     ds = open_wave_mode(product).isel(vignette=np.arange(30) % 2)
-    table = tables.vignette_table(ds, most=24)
+    table = printed_tables.vignette_table(ds, most=24)
     assert table.row_count == 24
     assert "6 more" in table.caption
-    assert tables.vignette_table(ds, most=30).caption is None
+    assert printed_tables.vignette_table(ds, most=30).caption is None
 
 
 def test_retrieve_writes_what_the_library_retrieves(run, product, model, tmp_path):
@@ -190,14 +190,14 @@ def test_a_bad_vignette_is_a_note_and_a_missing_row(run, product, model, tmp_pat
 def test_warnings_of_others_stay_silent_and_filters_are_restored(
     run, product, monkeypatch
 ):
-    from xoceansar.cli import products
+    from xoceansar.cli import product_commands
 
     def noisy(*args):
         warnings.warn("not yours", RuntimeWarning, stacklevel=1)
         warnings.warn("yours", OceansarWarning, stacklevel=1)
         return open_wave_mode(product)
 
-    monkeypatch.setattr(products, "opened", noisy)
+    monkeypatch.setattr(product_commands, "opened", noisy)
     before = warnings.showwarning
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -233,7 +233,7 @@ def test_summary_counts_the_missing():
         }
     )
     cells = dict(
-        zip(*(c._cells for c in tables.summarise(result).columns), strict=True)
+        zip(*(c._cells for c in printed_tables.summarise(result).columns), strict=True)
     )
     assert cells == {
         "swh": "median 2.00, 1.00 to 3.00 m; 1 missing",
@@ -245,7 +245,7 @@ def test_summary_counts_the_missing():
         quality=result.quality.where([True, False, True]),
     )
     cells = dict(
-        zip(*(c._cells for c in tables.summarise(decoded).columns), strict=True)
+        zip(*(c._cells for c in printed_tables.summarise(decoded).columns), strict=True)
     )
     assert cells["ocean_class"] == "pure ocean waves 2, missing 1"
     assert cells["quality"] == "nothing to report 1, no data 1, unreadable 1, missing 1"
@@ -261,7 +261,7 @@ def test_comparison_is_right_about_errors():
             }
         )
 
-    table, summary = tables.compare(
+    table, summary = printed_tables.compare(
         values([2.0, 4.0, np.nan], [1, 2, -1]), values([1.0, 4.0, 9.0], [1, 3, 4])
     )
     assert table.row_count == 3
@@ -271,7 +271,7 @@ def test_comparison_is_right_about_errors():
     assert lines[2] == "class: 1 of 3 right"
 
     ice = values([2.0, 4.0, 3.0], [1, 2, 5])
-    _, summary = tables.compare(ice, values([1.0, 4.0, 9.0], [1, 3, 5]))
+    _, summary = printed_tables.compare(ice, values([1.0, 4.0, 9.0], [1, 3, 5]))
     assert summary.startswith("SWH: RMSE 0.71 m, bias +0.50 m (2 vignettes of open sea")
     assert "class: 2 of 3 right" in summary
 
@@ -336,7 +336,9 @@ def test_units_are_whole_in_the_summary():
 
     wind = annotate(xr.DataArray([5.0, 7.0, 8.0], dims="vignette"), "wind_speed")
     share = annotate(xr.DataArray([0.1, 0.2, 1.0], dims="vignette"), "ood_score")
-    table = tables.summarise(xr.Dataset({"wind_speed": wind, "ood_score": share}))
+    table = printed_tables.summarise(
+        xr.Dataset({"wind_speed": wind, "ood_score": share})
+    )
     _, results = (list(column.cells) for column in table.columns)
     assert results == ["median 7.00, 5.00 to 8.00 m s-1", "median 0.20, 0.10 to 1.00"]
 

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from xoceansar import open_wave_mode, to_zarr
-from xoceansar.train.config import load_config, parse_config
+from xoceansar.train.pretraining.config import load_config, parse_config
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def calls(monkeypatch):
         )
 
     fake = SimpleNamespace(pretrain=pretrain)
-    monkeypatch.setitem(sys.modules, "xoceansar.train.pretrain", fake)
+    monkeypatch.setitem(sys.modules, "xoceansar.train.pretraining.entry", fake)
     return made
 
 

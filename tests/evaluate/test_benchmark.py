@@ -28,13 +28,13 @@ from xoceansar.evaluate import (
     find_models,
     metrics,
 )
+from xoceansar.evaluate.benchmark_result import markdown_table
 from xoceansar.evaluate.competitors import NoImage, OwnHead
+from xoceansar.evaluate.feature_store import FeatureStore
+from xoceansar.evaluate.linear_probes import Probe
 from xoceansar.evaluate.parts import divide, with_truth
-from xoceansar.evaluate.probes import Probe
-from xoceansar.evaluate.references import REFERENCES
-from xoceansar.evaluate.result import markdown_table
+from xoceansar.evaluate.published_scores import REFERENCES
 from xoceansar.evaluate.simple_features import HandFeatures, Level
-from xoceansar.evaluate.store import FeatureStore
 from xoceansar.evaluate.tasks import STRATA, find_task
 
 PASSES, EACH = 12, 10

@@ -9,9 +9,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xoceansar.collocation.nearby import EARTH_RADIUS
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.evaluate import collocate
-from xoceansar.evaluate._candidates import EARTH_RADIUS
 
 START = np.datetime64("2021-04-03T08:00", "ns")
 HOUR = np.timedelta64(3600, "s")

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from tests.evaluate.test_collocate import START, field, haversine, track, vignettes
+from xoceansar.collocation.reference import understand
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.evaluate import collocate, wind_vector
-from xoceansar.evaluate._reference import understand
 
 HOUR = np.timedelta64(3600, "s")
 
@@ -414,7 +414,7 @@ def coarse_with_gaps():
 
 
 def test_blocks_of_a_file_are_whole_chunks_of_bounded_size():
-    from xoceansar.evaluate._reference import _BLOCK_BYTES, _blocks
+    from xoceansar.collocation.reference import _BLOCK_BYTES, _blocks
 
     def blocks(shape, stored):
         variable = xr.Variable(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from xoceansar.errors import DimensionError
-from xoceansar.evaluate.detection import (
+from xoceansar.evaluate.metrics.box_scores import (
     average_precision,
     best_f1,
     box_iou,

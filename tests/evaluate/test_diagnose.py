@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xoceansar.errors import DimensionError
-from xoceansar.evaluate.diagnose import (
+from xoceansar.evaluate.diagnosis import (
     collapsed_embedding,
     constant_classes,
     constant_predictions,
@@ -16,7 +16,7 @@ from xoceansar.evaluate.diagnose import (
     unusable_input,
 )
 from xoceansar.evaluate.metrics import Interval
-from xoceansar.evaluate.sizes import SizeRecall, recall_by_size
+from xoceansar.evaluate.metrics.size_scores import SizeRecall, recall_by_size
 
 RNG = np.random.default_rng(3)
 TRUTH = RNG.uniform(0.5, 8, 200)

@@ -12,7 +12,8 @@ import xarray as xr
 from xoceansar.conventions import class_attrs
 from xoceansar.errors import MissingVariableError, OceansarError, TrainingError
 from xoceansar.evaluate import EXPERIMENTS, experiment
-from xoceansar.evaluate.experiments._rows import (
+from xoceansar.evaluate.experiments.common import compare
+from xoceansar.evaluate.experiments.computed_rows import (
     Given,
     Nearest,
     Precomputed,
@@ -21,20 +22,19 @@ from xoceansar.evaluate.experiments._rows import (
     numbered,
     out_of_pass,
 )
-from xoceansar.evaluate.experiments._shared import compare
-from xoceansar.evaluate.experiments.calibration import CONDITIONS
 from xoceansar.evaluate.experiments.digital_numbers import (
     digital_numbers,
     quick_look,
 )
-from xoceansar.evaluate.experiments.result import paired_gain
+from xoceansar.evaluate.experiments.experiment_result import paired_gain
+from xoceansar.evaluate.experiments.miscalibration import CONDITIONS
+from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.parts import with_truth
-from xoceansar.evaluate.store import FeatureStore
 from xoceansar.evaluate.tasks import find_task
 from xoceansar.models import BackboneSpec, InputSpec, write_bundle
-from xoceansar.models.heads import load_head
-from xoceansar.models.vit import build_network
-from xoceansar.ops.retrieve import swh, wind
+from xoceansar.models.heads.head import load_head
+from xoceansar.models.networks.vit import build_network
+from xoceansar.ops.retrieval import swh, wind
 
 PASSES, EACH = 8, 9
 N = PASSES * EACH

@@ -3,8 +3,12 @@ import pytest
 import xarray as xr
 
 from xoceansar.errors import MissingVariableError
-from xoceansar.evaluate.icebergs import choose_threshold, iceberg_curve, true_boxes
-from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.evaluate.iceberg_scores import (
+    choose_threshold,
+    iceberg_curve,
+    true_boxes,
+)
+from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
 
 NAN = np.full(4, np.nan)
 A, B = np.array([0.1, 0.1, 0.2, 0.2]), np.array([0.5, 0.5, 0.6, 0.7])
@@ -89,8 +93,7 @@ def test_methods_are_compared_and_drawn(images, tmp_path):
     """Bright squares: CFAR finds them all, and the report shows it."""
     import matplotlib as mpl
 
-    from xoceansar.evaluate import benchmark
-    from xoceansar.plot import write_report
+    from xoceansar.evaluate import benchmark, write_report
 
     mpl.use("Agg")
     boxes = np.full((6, 1, 4), np.nan)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from xoceansar.errors import BundleError
+from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.features import Embeddings, RandomTwin, TimmNetwork
-from xoceansar.evaluate.networks import random_twin, timm_network
-from xoceansar.evaluate.store import FeatureStore
+from xoceansar.evaluate.reference_networks import random_twin, timm_network
 
 NAME = "test_vit"
 SIZE = 64
@@ -31,8 +31,8 @@ def weights(torch, tmp_path):
 
 
 def test_one_channel_gives_what_three_gave(torch, weights, tmp_path):
-    from xoceansar.models.files import read_arrays
-    from xoceansar.models.vit import build_network, load_state, pooled_features
+    from xoceansar.models.bundle.weight_files import read_arrays
+    from xoceansar.models.networks.vit import build_network, load_state, pooled_features
 
     path, three = weights
     handle = timm_network(NAME, tmp_path / "bundle", size=SIZE, file=path)

@@ -11,7 +11,7 @@ from xoceansar.errors import (
     OceansarError,
     OceansarWarning,
 )
-from xoceansar.evaluate.splits import (
+from xoceansar.splits.partition import (
     group_split,
     orbit_pass,
     overlap,

@@ -103,8 +103,8 @@ def short_runs(monkeypatch):
 
     from xoceansar import simulate, train
     from xoceansar.processing import run
-    from xoceansar.train import pretrain as pretraining
-    from xoceansar.train.config import load_config
+    from xoceansar.train.pretraining import entry as pretraining
+    from xoceansar.train.pretraining.config import load_config
 
     simulated, fit_detector = simulate.vignettes, train.fit_detector
     pretrain = pretraining.pretrain

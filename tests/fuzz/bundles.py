@@ -43,7 +43,7 @@ class Bundle(Kind):
 
     def _retrieved(self) -> xr.Dataset:
         from xoceansar import load_model
-        from xoceansar.models import runtime
+        from xoceansar.models.inference import runtime
 
         runtime.clear_cache()
         with warnings.catch_warnings():
@@ -206,7 +206,7 @@ class Checkpoint(Kind):
         import torch
 
         from tests.models.conftest import TINY, TINY_INPUT
-        from xoceansar.models.vit import build_network, network_weights
+        from xoceansar.models.networks.vit import build_network, network_weights
 
         torch.manual_seed(3)
         self.state = {n: torch.from_numpy(a.copy()) for n, a in network_weights(build_network(TINY, TINY_INPUT.size)).items()}  # fmt: skip
@@ -222,7 +222,7 @@ class Checkpoint(Kind):
 
         self.safe = save(self.state)
         self.name_of_file = ""
-        from xoceansar.models.convert import convert_checkpoint
+        from xoceansar.models.bundle.conversion import convert_checkpoint
 
         self.known = convert_checkpoint(
             self.folder / "good.pth", **self.arguments
@@ -309,7 +309,7 @@ class Checkpoint(Kind):
         return buffer.getvalue(), f"{way} ({name})"
 
     def check(self, mutant: Mutant, rng: Random) -> tuple[Outcome, str]:
-        from xoceansar.models.convert import convert_checkpoint
+        from xoceansar.models.bundle.conversion import convert_checkpoint
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -376,7 +376,7 @@ class Config(Kind):
         return Mutant("; ".join(notes), "a config is what its author writes", "load")
 
     def check(self, mutant: Mutant, rng: Random) -> tuple[Outcome, str]:
-        from xoceansar.train.config import load_config, parse_config
+        from xoceansar.train.pretraining.config import load_config, parse_config
 
         config = load_config(self.path)
         if parse_config(config.to_dict()) != config:

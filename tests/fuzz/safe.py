@@ -25,7 +25,7 @@ from tests.fuzz.tiff import mutate_tiff
 from tests.simulate.made_scenes import made_scene
 from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
-from xoceansar.simulate.safe import write_safe
+from xoceansar.simulate.products.safe_product import write_safe
 
 SHAPE: Final = (36, 36)
 _ROLES: Final = ("annotation", "calibration", "noise", "measurement")

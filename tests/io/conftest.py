@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from tests.simulate.made_scenes import made_scene
-from xoceansar.simulate.safe import truth_path, write_safe
+from xoceansar.simulate.products.safe_product import truth_path, write_safe
 
 #: Pixels that fit both beams at a tenth of the size: 1.8 km of 1.96 km.
 SHAPE = (36, 36)

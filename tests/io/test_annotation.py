@@ -10,8 +10,12 @@ import pytest
 
 from tests.io.conftest import make_product
 from xoceansar.errors import ProductError
-from xoceansar.io.annotation import parse_annotation, parse_calibration, parse_noise
-from xoceansar.io.names import VignetteName
+from xoceansar.io.safe.annotation import (
+    parse_annotation,
+    parse_calibration,
+    parse_noise,
+)
+from xoceansar.io.safe.product_names import VignetteName
 
 SHARED = Path(__file__).parents[2] / "../shared/data/safe"
 

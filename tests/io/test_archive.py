@@ -13,8 +13,8 @@ import zarr
 
 from xoceansar import conventions
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io.archive import open_archive, to_zarr
-from xoceansar.io.netcdf import to_netcdf
+from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
+from xoceansar.io.export.netcdf import to_netcdf
 
 N = 10
 

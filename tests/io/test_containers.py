@@ -16,7 +16,7 @@ from tests.io.test_store import archive
 from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
 from xoceansar.errors import OceansarWarning, PathError, ProductError, VignetteError
-from xoceansar.io.product import discover, expand
+from xoceansar.io.safe.product import discover, expand
 
 
 def read(path, **kwargs):

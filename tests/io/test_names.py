@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xoceansar.io.names import VignetteName, parse_file, parse_product
+from xoceansar.io.safe.product_names import VignetteName, parse_file, parse_product
 
 STEM = "s1a-wv1-slc-vv-20210403t083025-20210403t083028-026300-032390-001"
 

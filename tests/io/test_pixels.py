@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from xoceansar.errors import ProductError
-from xoceansar.io.pixels import read_numbers
-from xoceansar.io.store import DirectoryStore
+from xoceansar.io.containers import DirectoryStore
+from xoceansar.io.safe.pixels import read_numbers
 
 LINES, SAMPLES = 23, 32
 

@@ -15,7 +15,7 @@ from tests.io.conftest import LEVELS, SHAPE
 from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
 from xoceansar.errors import OceansarWarning, ProductError, VignetteError
-from xoceansar.io import annotation, plausible, source
+from xoceansar.io.safe import annotation, plausibility, vignette_source
 
 SHARED = Path(__file__).parents[2] / "../shared/data/safe"
 BAD = 1
@@ -325,21 +325,21 @@ def test_real_products_are_plausible(path):
     if not (path.parent / f"calibration/calibration-{path.name}").exists():
         pytest.skip("no calibration beside it")
     note, calibration, noise = parsed(path)
-    assert plausible.calibration_doubts(calibration, note) == []
+    assert plausibility.calibration_doubts(calibration, note) == []
     if noise is not None:
-        assert plausible.noise_doubts(noise, note) == []
+        assert plausibility.noise_doubts(noise, note) == []
     if "-s3-" in path.name:  # the lines of other modes come in bursts
-        plausible.check_grid(note, path.name)
+        plausibility.check_grid(note, path.name)
         table = note.grid
         turned = replace(
             note, grid=replace(table, longitude=table.longitude[::-1], latitude=table.latitude[::-1])
         )  # fmt: skip
         with pytest.raises(ProductError, match="looks to the right"):
-            plausible.check_grid(turned, path.name)
+            plausibility.check_grid(turned, path.name)
 
 
-ROLES = {"annotation": "source.parse_annotation", "calibration": "source.parse_calibration",
-         "noise": "source.parse_noise", "measurement": "direct.read_numbers"}  # fmt: skip
+ROLES = {"annotation": "vignette_source.parse_annotation", "calibration": "vignette_source.parse_calibration",
+         "noise": "vignette_source.parse_noise", "measurement": "direct_reader.read_numbers"}  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -347,7 +347,7 @@ ROLES = {"annotation": "source.parse_annotation", "calibration": "source.parse_c
 def test_whatever_one_file_causes_costs_one_vignette(
     copy, plain, monkeypatch, role, error
 ):
-    path = f"xoceansar.io.{ROLES[role]}"
+    path = f"xoceansar.io.safe.{ROLES[role]}"
     original = pkgutil.resolve_name(path)
 
     def fails(*args):
@@ -370,12 +370,12 @@ def test_whatever_one_file_causes_costs_one_vignette(
 
 def test_each_annotation_is_parsed_once(copy, monkeypatch):
     parsed_names = []
-    original = source.parse_annotation
+    original = vignette_source.parse_annotation
 
     def counted(data, name, where):
         parsed_names.append(name.stem)
         return original(data, name, where)
 
-    monkeypatch.setattr(source, "parse_annotation", counted)
+    monkeypatch.setattr(vignette_source, "parse_annotation", counted)
     read(copy.path)
     assert sorted(parsed_names) == sorted(copy.stems)

@@ -11,7 +11,7 @@ from xoceansar.conventions import (
     domain_attrs,
     quality_attrs,
 )
-from xoceansar.io.rasters import to_map_grid, to_raster
+from xoceansar.io.export.rasters import to_map_grid, to_raster
 from xoceansar.sar.geometry import offset_position
 
 pytest.importorskip("rioxarray")

@@ -17,9 +17,9 @@ import zarr
 
 from xoceansar.conventions import Quality, class_attrs, domain_attrs, quality_attrs
 from xoceansar.errors import OceansarError, OceansarWarning
-from xoceansar.io.archive import to_zarr
-from xoceansar.io.exports import to_geojson, to_geoparquet
-from xoceansar.io.netcdf import to_netcdf
+from xoceansar.io.archive.zarr_archive import to_zarr
+from xoceansar.io.export.netcdf import to_netcdf
+from xoceansar.io.export.tabular_files import to_geojson, to_geoparquet
 
 
 class Colour(enum.Enum):

@@ -10,13 +10,13 @@ import xarray as xr
 
 import xoceansar as xos
 from xoceansar.errors import OceansarError, PathError, ProductError
-from xoceansar.evaluate.store import FeatureStore
-from xoceansar.io.exports import to_geojson, to_geoparquet
-from xoceansar.io.netcdf import to_netcdf
-from xoceansar.io.rasters import to_raster
+from xoceansar.evaluate.feature_store import FeatureStore
+from xoceansar.io.export.netcdf import to_netcdf
+from xoceansar.io.export.rasters import to_raster
+from xoceansar.io.export.tabular_files import to_geojson, to_geoparquet
 from xoceansar.io.remote import open_filesystem, with_limits
-from xoceansar.models.bundle import write_bundle
-from xoceansar.models.extend import extend_bundle
+from xoceansar.models.bundle.extension import extend_bundle
+from xoceansar.models.bundle.library import write_bundle
 from xoceansar.processing.run import process
 from xoceansar.simulate import write_safe
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xoceansar.io.times import parse_utc
+from xoceansar.io.safe.times import parse_utc
 
 
 @given(st.integers(0, 129 * 365 * 86400 * 10**6))

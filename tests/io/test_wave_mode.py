@@ -107,8 +107,8 @@ def test_opening_reads_no_pixel(product, no_compute, monkeypatch):
     def refuse(*args):
         raise AssertionError("pixels were read")
 
-    monkeypatch.setattr("xoceansar.io.direct.read_numbers", refuse)
-    monkeypatch.setattr("xoceansar.io.store.DirectoryStore.buffer", refuse)
+    monkeypatch.setattr("xoceansar.io.safe.direct_reader.read_numbers", refuse)
+    monkeypatch.setattr("xoceansar.io.containers.DirectoryStore.buffer", refuse)
     ds = open_wave_mode(product.path, shape=SHAPE)
     assert all(ds[name].chunks for name in ds.data_vars)
     assert ds.sigma0.dtype == np.float32
@@ -123,7 +123,7 @@ def test_pixels_are_read_when_computed_and_not_before(copy):
 
 
 def test_all_variables_come_of_one_reading(product, monkeypatch):
-    import xoceansar.io.direct as direct
+    import xoceansar.io.safe.direct_reader as direct
 
     read = []
     plain = direct.read_numbers
@@ -328,7 +328,7 @@ def test_the_engine_without_chunks_reads_on_first_use(product, opened, no_comput
 
 
 def test_the_engine_knows_its_products(tmp_path):
-    from xoceansar.io.backend import OceansarBackendEntrypoint
+    from xoceansar.io.safe.backend import OceansarBackendEntrypoint
 
     can = OceansarBackendEntrypoint().guess_can_open
     stem = "_20210403T083025_20210403T084452_026300_032390_D542"
@@ -342,7 +342,7 @@ def test_the_engine_knows_its_products(tmp_path):
 
 def test_importing_the_reader_loads_nothing_heavy():
     code = (
-        "import sys, xoceansar.io, xoceansar.io.wave_mode\n"
+        "import sys, xoceansar.io, xoceansar.io.safe.wave_mode\n"
         "print([m for m in ('torch', 'numba', 'xsar', 'rasterio', 'distributed') "
         "if m in sys.modules])"
     )
@@ -356,7 +356,7 @@ def test_land_is_flagged_and_its_absence_is_said(tmp_path, product, monkeypatch)
     pytest.importorskip("roaring_landmask")
     crete = make_product(tmp_path, levels=(0.1,), longitude=24.9, latitude=35.2)
     assert open_wave_mode(crete, shape=SHAPE).quality.values[0] & Quality.LAND
-    monkeypatch.setattr("xoceansar.io.wave_mode.land_available", lambda: False)
+    monkeypatch.setattr("xoceansar.io.safe.wave_mode.land_available", lambda: False)
     with pytest.warns(OceansarWarning, match="pip install roaring-landmask"):
         ds = open_wave_mode(crete, shape=SHAPE)
     assert not ds.quality.values[0] & Quality.LAND

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xoceansar.models import BackboneSpec, InputSpec, ModelHandle, runtime, write_bundle
+from xoceansar.models import BackboneSpec, InputSpec, ModelHandle, write_bundle
+from xoceansar.models.inference import runtime
 
 TINY = BackboneSpec(
     architecture="vit_tiny_patch16_224",
@@ -29,7 +30,7 @@ def tiny_state() -> dict[str, np.ndarray]:
     """Weights of the tiny network, random and seeded, every one of them different from zero."""
     import torch
 
-    from xoceansar.models.vit import build_network, network_weights
+    from xoceansar.models.networks.vit import build_network, network_weights
 
     # on a busy machine the barriers between threads cost more than sums this small
     torch.set_num_threads(1)

@@ -15,13 +15,12 @@ from xoceansar.models import (
     Head,
     HeadSpec,
     InputSpec,
-    bundle,
     load_model,
-    schema,
     shipped_models,
     write_bundle,
 )
-from xoceansar.models.files import read_arrays
+from xoceansar.models.bundle import library, schema
+from xoceansar.models.bundle.weight_files import read_arrays
 
 STATE = {"weight": np.array([[1.0, 1 / 3]], dtype=np.float32)}
 
@@ -121,8 +120,8 @@ def test_a_checksum_that_is_none_is_another(tmp_path, content):
 
 
 def test_every_shipped_config_has_its_checksum():
-    for name in bundle.shipped_models():
-        assert (bundle.BUNDLES / name / "config.sha256").is_file()
+    for name in library.shipped_models():
+        assert (library.BUNDLES / name / "config.sha256").is_file()
         assert load_model(name).name == name
 
 
@@ -258,7 +257,7 @@ def test_config_that_is_no_object_or_no_json_is_refused(config):
 
 def test_unknown_names_list_the_known_ones(monkeypatch, tmp_path):
     write(tmp_path / "sim-one")
-    monkeypatch.setattr(bundle, "BUNDLES", tmp_path)
+    monkeypatch.setattr(library, "BUNDLES", tmp_path)
     assert shipped_models() == ["sim-one"]
     assert load_model("sim-one").name == "m"
     with pytest.raises(BundleError, match=r"no model 'sim-two'.*\['sim-one'\]"):
@@ -269,7 +268,7 @@ def test_unknown_names_list_the_known_ones(monkeypatch, tmp_path):
 
 def test_default_is_the_shipped_bundle(monkeypatch, tmp_path):
     write(tmp_path / DEFAULT_MODEL)
-    monkeypatch.setattr(bundle, "BUNDLES", tmp_path)
+    monkeypatch.setattr(library, "BUNDLES", tmp_path)
     assert load_model() == load_model(DEFAULT_MODEL)
 
 
@@ -344,19 +343,19 @@ def test_local_folders_never_ask_the_hub(hub, monkeypatch, tmp_path):
 
 
 def test_simulated_models_warn_once_in_a_process(monkeypatch, tmp_path):
-    monkeypatch.setattr(bundle, "_warned", False)
+    monkeypatch.setattr(library, "_warned", False)
     real, simulated = write(tmp_path / "1"), write(tmp_path / "2", simulated=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        bundle.warn_if_simulated(real)
+        library.warn_if_simulated(real)
     with pytest.warns(
         OceansarWarning, match="not measurements of the real sea"
     ) as caught:
-        bundle.warn_if_simulated(simulated)
+        library.warn_if_simulated(simulated)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        bundle.warn_if_simulated(simulated)
+        library.warn_if_simulated(simulated)
 
 
 def test_config_survives_another_round(tmp_path):

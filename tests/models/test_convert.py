@@ -11,9 +11,9 @@ import pytest
 
 from tests.models.conftest import TINY
 from xoceansar.errors import BundleError, OceansarWarning, WeightsMismatchError
-from xoceansar.models.convert import convert_checkpoint, one_channel
-from xoceansar.models.runtime import embed_block
-from xoceansar.models.vit import (
+from xoceansar.models.bundle.conversion import convert_checkpoint, one_channel
+from xoceansar.models.inference.runtime import embed_block
+from xoceansar.models.networks.vit import (
     build_network,
     create_network,
     load_state,

@@ -8,18 +8,21 @@ import pytest
 from tests.models.conftest import TINY, vignettes
 from xoceansar.errors import BundleError, DomainError, WeightsMismatchError
 from xoceansar.models import load_model
-from xoceansar.models.detect import (
+from xoceansar.models.inference.detection_blocks import (
     detect_block,
     embed_and_detect_block,
     token_block,
     windows,
 )
-from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
 
 torch = pytest.importorskip("torch")
 
-from xoceansar.models.detector import DeformableAttention, Detector  # noqa: E402
-from xoceansar.models.vit import network_weights  # noqa: E402
+from xoceansar.models.networks.detection_transformer import (  # noqa: E402
+    DeformableAttention,
+    Detector,
+)
+from xoceansar.models.networks.vit import network_weights  # noqa: E402
 
 ANGLE = np.array([23.8])
 
@@ -233,7 +236,7 @@ def test_larger_vignettes_are_covered_by_windows(model):
 
 
 def test_what_two_windows_see_is_one_detection(model):
-    from xoceansar.models.detect import _distinct
+    from xoceansar.models.inference.detection_blocks import _distinct
 
     boxes = np.array(
         [
@@ -315,7 +318,7 @@ def test_counts_follow_the_threshold_and_boxes_do_not(model):
 
 
 def test_tokens_are_those_that_the_embedding_pools(model):
-    from xoceansar.models.runtime import embed_block
+    from xoceansar.models.inference.runtime import embed_block
 
     sigma0, angle = vignettes(3, 36), np.full(3, 30.0)
     sigma0[1] = np.nan

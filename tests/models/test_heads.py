@@ -7,7 +7,7 @@ import pytest
 
 from xoceansar.errors import BundleError, DimensionError, WeightsMismatchError
 from xoceansar.models import Head, HeadSpec
-from xoceansar.models.heads import head_inputs, load_head, save_head
+from xoceansar.models.heads.head import head_inputs, load_head, save_head
 from xoceansar.sar.inversion import invert_cmod5n
 
 LINEAR = HeadSpec(

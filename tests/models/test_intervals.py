@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from xoceansar.errors import BundleError, LevelError, WeightsMismatchError
 from xoceansar.models import Head, HeadSpec, load_model, write_bundle
-from xoceansar.models.distance import distance_score
-from xoceansar.models.intervals import (
+from xoceansar.models.heads.distance import distance_score
+from xoceansar.models.spec import BackboneSpec, InputSpec
+from xoceansar.models.spec.intervals import (
     IntervalSpec,
     check_level,
     conformal_quantile,
     half_widths,
 )
-from xoceansar.models.spec import BackboneSpec, InputSpec
 
 INTERVALS = IntervalSpec(
     beams=("wv1", "wv2"), n=(9, 4), incidence=((23.5, 24.1), (36.5, 37.1))
@@ -181,7 +181,7 @@ def bundle(folder, *heads):
 
 
 def test_a_bundle_keeps_the_calibration(tmp_path):
-    from xoceansar.models.runtime import head_block
+    from xoceansar.models.inference.runtime import head_block
 
     handle = bundle(tmp_path, calibrated())
     again = load_model(tmp_path)
@@ -314,7 +314,7 @@ def test_distance_takes_no_classes():
 
 
 def test_an_altered_calibration_is_refused(tmp_path):
-    from xoceansar.models.heads import load_head
+    from xoceansar.models.heads.head import load_head
 
     handle = bundle(tmp_path, calibrated())
     file = tmp_path / handle.heads[0].file

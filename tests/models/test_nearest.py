@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xoceansar.models._integer_tile import has_avx2
-from xoceansar.models.nearest import nearest
-from xoceansar.models.screens import DeviceScreen, FloatScreen, IntegerScreen
+from xoceansar.search.integer_tile import has_avx2
+from xoceansar.search.nearest import nearest
+from xoceansar.search.screens import DeviceScreen, FloatScreen, IntegerScreen
 
 SCREENS = ["float", "device", "integer"]
 
@@ -49,8 +49,8 @@ def force(monkeypatch, name):
             search, pool, threads
         ),
     }[name]
-    monkeypatch.setattr("xoceansar.models.nearest._screen", chosen)
-    monkeypatch.setattr("xoceansar.models.nearest._TOO_MANY", 2.0)
+    monkeypatch.setattr("xoceansar.search.nearest._screen", chosen)
+    monkeypatch.setattr("xoceansar.search.nearest._TOO_MANY", 2.0)
 
 
 def made(kind, n, dims, seed):
@@ -202,8 +202,8 @@ def test_vectors_beyond_the_range_of_integers_and_floats_are_compared_too(screen
 @pytest.mark.skipif(not has_avx2(), reason="no AVX2")
 def test_the_integer_screen_rules_out_all_but_a_few_percent():
     """If its bound were loose, the result would be right and slow."""
-    from xoceansar.models.nearest import _measured
-    from xoceansar.models.screens import Search
+    from xoceansar.search.nearest import _measured
+    from xoceansar.search.screens import Search
 
     for kind in ("plain", "alike"):
         both = made(kind, 9000, 384, 9)
@@ -221,7 +221,7 @@ def test_the_integer_screen_rules_out_all_but_a_few_percent():
 
 def test_what_rounding_loses_is_measured():
     """The bound of the integer screen rests on these numbers."""
-    from xoceansar.models import _nearest_kernels as kernels
+    from xoceansar.search import nearest_kernels as kernels
 
     turned = made("plain", 40, 192, 11)
     scale = 63 / np.abs(turned).max()

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.models.conftest import vignettes
 from xoceansar.errors import DimensionError, DomainError, UnitsError
-from xoceansar.models import InputSpec, preprocess
-from xoceansar.models.preprocess import beam_of, network_input
+from xoceansar.models import InputSpec
+from xoceansar.models.networks import preprocessing
+from xoceansar.models.networks.preprocessing import beam_of, network_input
 
 SIZE = 8
 SPEC = InputSpec(scale="dB", size=SIZE, mean=0.0, std=1.0, floor=1e-4)
@@ -96,7 +97,7 @@ def test_roughness_divides_by_the_gmf_at_each_column(monkeypatch):
         asked.append((wind, direction))
         return incidence / 100.0
 
-    monkeypatch.setattr(preprocess, "cmod5n", gmf)
+    monkeypatch.setattr(preprocessing, "cmod5n", gmf)
     profile = np.linspace(20.0, 30.0, 12)[None]
     sigma0 = np.full((1, 10, 12), 0.1, dtype=np.float32)
     sigma0[0, 5, 5] = 0.2
@@ -113,7 +114,7 @@ def test_roughness_divides_by_the_gmf_at_each_column(monkeypatch):
 def test_roughness_is_relative_to_the_reference_sea():
     pytest.importorskip("xsarsea")
     profile = np.linspace(22, 25, SIZE)[None]
-    reference = preprocess.cmod5n(10.0, 45.0, profile)[0]
+    reference = preprocessing.cmod5n(10.0, 45.0, profile)[0]
     sigma0 = np.tile(reference, (1, SIZE, 1)).astype(np.float32)
     sigma0[0, 0] *= 2
     out = network_input(sigma0, profile, spec=replace(SPEC, scale="roughness"))[0][0, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.models.conftest import vignettes
-from xoceansar.models.runtime import embed_block
+from xoceansar.models.inference.runtime import embed_block
 
 pytest.importorskip("torch")
 distributed = pytest.importorskip("distributed")
@@ -12,7 +12,7 @@ distributed = pytest.importorskip("distributed")
 
 def count_loads(log: Path) -> None:
     """Note each load of this process in a file."""
-    from xoceansar.models import runtime
+    from xoceansar.models.inference import runtime
 
     load = runtime._load_network
 

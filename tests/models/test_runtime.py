@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from tests.models.conftest import TINY, TINY_INPUT, vignettes
 from xoceansar.errors import OceansarError, UnitsError, WeightsMismatchError
-from xoceansar.models import Head, HeadSpec, bundle, load_model, runtime
-from xoceansar.models.preprocess import network_input
-from xoceansar.models.runtime import embed_block, head_block
+from xoceansar.models import Head, HeadSpec, load_model
+from xoceansar.models.bundle import library
+from xoceansar.models.inference import runtime
+from xoceansar.models.inference.runtime import embed_block, head_block
+from xoceansar.models.networks.preprocessing import network_input
 
 torch = pytest.importorskip("torch")
 
@@ -26,7 +28,7 @@ def embed(sigma0, handle, **kwargs):
 
 
 def test_embedding_is_the_pooled_output_of_the_network(tiny, tiny_state):
-    from xoceansar.models.vit import build_network, load_state, pooled_features
+    from xoceansar.models.networks.vit import build_network, load_state, pooled_features
 
     sigma0 = vignettes(3)
     network = build_network(TINY, 32).eval()
@@ -283,7 +285,7 @@ def test_missing_device_is_refused():
 
 def test_simulated_model_warns_at_first_use(make_tiny, tmp_path, monkeypatch, no_cache):
     handle = make_tiny(tmp_path, simulated=True)
-    monkeypatch.setattr(bundle, "_warned", False)
+    monkeypatch.setattr(library, "_warned", False)
     with pytest.warns(UserWarning, match="simulated vignettes only") as caught:
         embed(vignettes(1), handle)
     assert caught[0].filename == __file__
@@ -349,7 +351,7 @@ def test_loading_describing_and_applying_heads_need_no_torch(tiny, make_tiny, tm
 import sys
 import numpy as np
 from xoceansar.models import load_model
-from xoceansar.models.runtime import embed_block, head_block
+from xoceansar.models.inference.runtime import embed_block, head_block
 handle = load_model({str(tmp_path)!r})
 repr(handle), hash(handle)
 out = head_block(np.ones((2, 96)), np.ones(2), np.ones(2), handle=handle, head="swh")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from tests.models.conftest import TINY, vignettes
-from xoceansar.models import runtime
-from xoceansar.models.convert import convert_checkpoint
-from xoceansar.models.detect import detect_block
-from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
-from xoceansar.models.nearest import nearest
-from xoceansar.models.torch_state import plain_torch
-from xoceansar.models.vit import network_weights
+from xoceansar.models.bundle.conversion import convert_checkpoint
+from xoceansar.models.inference import runtime
+from xoceansar.models.inference.detection_blocks import detect_block
+from xoceansar.models.inference.torch_state import plain_torch
+from xoceansar.models.networks.vit import network_weights
+from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.search.nearest import nearest
 
 torch = pytest.importorskip("torch")
 
@@ -68,7 +68,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def detecting(make_tiny, tmp_path_factory):
-    from xoceansar.models.detector import Detector
+    from xoceansar.models.networks.detection_transformer import Detector
 
     folder = tmp_path_factory.mktemp("detecting")
     spec = DetectorSpec(
@@ -103,7 +103,7 @@ def targets(handle):
 
 
 def perceptron():
-    from xoceansar.train.mlp import Recipe, Rows, train
+    from xoceansar.train.heads.perceptron_loop import Recipe, Rows, train
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 3))
@@ -126,7 +126,10 @@ def perceptron():
 
 def detector():
     from tests.train.test_detector import SMALL, one_square
-    from xoceansar.train.detector import DetectorRecipe, train_detector
+    from xoceansar.train.detector.detector_training import (
+        DetectorRecipe,
+        train_detector,
+    )
 
     recipe = DetectorRecipe(steps=2, batch=2, crop=64)
     return train_detector(one_square(), SMALL, recipe).weights
@@ -151,9 +154,9 @@ def test_what_is_computed_and_labelled_does_not_depend_on_the_caller(
     expected, bits = embedded(detecting)
     boxes = targets(detecting)
     runtime.clear_cache()
-    from xoceansar.models import detect
+    from xoceansar.models.inference import detection_blocks
 
-    detect._detectors.clear()
+    detection_blocks._detectors.clear()
     with SETTINGS[setting]():
         found, labelled = embedded(detecting)
         again = targets(detecting)
@@ -172,8 +175,8 @@ def test_what_is_fitted_does_not_depend_on_the_caller(tiny_state, setting):
 
 
 def test_a_search_on_a_device_finds_the_same_under_autocast(monkeypatch):
-    from xoceansar.models import nearest as module
-    from xoceansar.models.screens import DeviceScreen
+    from xoceansar.search import nearest as module
+    from xoceansar.search.screens import DeviceScreen
 
     monkeypatch.setattr(
         module, "_screen", lambda search, *_: DeviceScreen(search, "cpu"), raising=True

@@ -9,7 +9,7 @@ import pytest
 from tests.models.conftest import TINY
 from xoceansar.errors import BundleError
 from xoceansar.models import BackboneSpec
-from xoceansar.models.vit import build_network, image_tokens, inference_network
+from xoceansar.models.networks.vit import build_network, image_tokens, inference_network
 
 torch = pytest.importorskip("torch")
 

@@ -10,11 +10,12 @@ import pytest
 
 from tests.models.conftest import TINY, vignettes
 from xoceansar.errors import BundleError, OceansarError, WeightsMismatchError
-from xoceansar.models import files, load_model
-from xoceansar.models.convert import convert_checkpoint
-from xoceansar.models.runtime import embed_block, get_network
-from xoceansar.models.schema import read_provenance
-from xoceansar.models.vit import create_network
+from xoceansar.models import load_model
+from xoceansar.models.bundle import weight_files
+from xoceansar.models.bundle.conversion import convert_checkpoint
+from xoceansar.models.bundle.schema import read_provenance
+from xoceansar.models.inference.runtime import embed_block, get_network
+from xoceansar.models.networks.vit import create_network
 
 torch = pytest.importorskip("torch")
 
@@ -195,7 +196,7 @@ def test_a_border_that_no_patch_sees_is_refused(handle):
 def replace_weights(handle, content: bytes) -> Path:
     """Give a bundle other weights, with the hash that they have."""
     (Path(handle.path) / "backbone.safetensors").write_bytes(content)
-    sha256 = files.sha256_of(content)
+    sha256 = weight_files.sha256_of(content)
     return edit(handle, lambda c: c["backbone"].update(sha256=sha256))
 
 
@@ -228,7 +229,7 @@ def test_weights_of_other_types_are_read_or_refused(handle, tiny_state):
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
         content = weights_as(tiny_state, dtype)
         file = Path(replace_weights(handle, content)) / "backbone.safetensors"
-        read = files.read_arrays(file, files.sha256_of(content))
+        read = weight_files.read_arrays(file, weight_files.sha256_of(content))
         for name, value in tiny_state.items():
             expected = torch.from_numpy(value).to(dtype).float().numpy()
             np.testing.assert_array_equal(read[name], expected)

@@ -6,7 +6,7 @@ import pytest
 from tests.models.conftest import TINY
 from xoceansar.errors import BundleError, WeightsMismatchError
 from xoceansar.models import BackboneSpec
-from xoceansar.models.vit import (
+from xoceansar.models.networks.vit import (
     build_network,
     load_state,
     network_weights,

@@ -11,10 +11,10 @@ def detecting(tiny_model, tmp_path_factory):
     """The tiny bundle with a detector of random numbers."""
     torch = pytest.importorskip("torch")
     from xoceansar.models import write_bundle
-    from xoceansar.models.detector import Detector
-    from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
-    from xoceansar.models.files import read_arrays
-    from xoceansar.models.vit import network_weights
+    from xoceansar.models.bundle.weight_files import read_arrays
+    from xoceansar.models.networks.detection_transformer import Detector
+    from xoceansar.models.networks.vit import network_weights
+    from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
 
     torch.set_num_threads(1)
     torch.manual_seed(4)

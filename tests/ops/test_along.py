@@ -6,8 +6,8 @@ import xarray as xr
 
 from xoceansar import errors, ops
 from xoceansar.evaluate import collocate, orbit_pass
-from xoceansar.io.tables import to_table
-from xoceansar.ops.along import along_vignettes, find_dim
+from xoceansar.io.export.tables import to_table
+from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 
 
 @pytest.fixture

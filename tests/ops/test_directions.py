@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from xoceansar import errors, ops
 from xoceansar.evaluate import collocate
-from xoceansar.ops.directions import Direction, direction_of
-from xoceansar.sar.direction import wrap_angle
+from xoceansar.layout.directions import Direction, direction_of
+from xoceansar.sar.bearings import wrap_angle
 
 FROM, TO, OPEN = (Direction(360.0, sense) for sense in ("from", "to", None))
 GRIB = "Degree true"

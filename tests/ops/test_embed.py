@@ -9,8 +9,8 @@ import xoceansar as xos
 from tests.conftest import write_tiny_model
 from xoceansar import errors
 from xoceansar.conventions import Quality
+from xoceansar.layout.images import find_embedding
 from xoceansar.ops import embed, retrieve, swh
-from xoceansar.ops.layout import find_embedding
 
 
 def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
@@ -47,7 +47,7 @@ def test_level_beside_the_embedding_is_the_mean_of_what_the_model_sees(
 def test_precision_is_that_of_the_process_that_embedded(
     images, tiny_model, monkeypatch, asked, fast, bits
 ):
-    runtime = pytest.importorskip("xoceansar.models.runtime")
+    runtime = pytest.importorskip("xoceansar.models.inference.runtime")
     monkeypatch.setattr(runtime, "computes_bf16_fast", lambda device: fast)
     runtime._resolve_precision.cache_clear()
     model = replace(tiny_model, precision=asked, device="cpu")
@@ -291,7 +291,7 @@ def test_what_is_no_flag_is_refused(images, values):
 def test_the_user_is_warned_of_a_simulated_model_when_the_graph_is_built(
     images, tiny_model, monkeypatch, no_compute
 ):
-    monkeypatch.setattr("xoceansar.models.bundle._warned", False)
+    monkeypatch.setattr("xoceansar.models.bundle.library._warned", False)
     model = replace(tiny_model, simulated=True)
     lazy = images.assign(sigma0=images.sigma0.chunk())
     with pytest.warns(errors.OceansarWarning, match="not measurements") as caught:

@@ -9,7 +9,7 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASSES, Quality
 from xoceansar.errors import LevelError, MissingVariableError
 from xoceansar.models import BackboneSpec, Head, HeadSpec, InputSpec, write_bundle
-from xoceansar.models.intervals import IntervalSpec
+from xoceansar.models.spec.intervals import IntervalSpec
 from xoceansar.ops import retrieve, wind
 
 WIDTH = 4

@@ -6,9 +6,9 @@ import xarray as xr
 from tests.ops.conftest import with_corners
 from xoceansar import errors
 from xoceansar.conventions import Quality
-from xoceansar.models import runtime
+from xoceansar.models.inference import runtime
 from xoceansar.ops import embed, icebergs
-from xoceansar.ops.joint import embed_and_icebergs
+from xoceansar.ops.joint_outputs import embed_and_icebergs
 
 pytest.importorskip("torch")
 

@@ -5,7 +5,11 @@ import pytest
 import xarray as xr
 
 from xoceansar import errors, ops
-from xoceansar._attributes import attribute_flag, attribute_text, is_simulated
+from xoceansar.conventions.attributes import (
+    attribute_flag,
+    attribute_text,
+    is_simulated,
+)
 from xoceansar.evaluate import collocate
 
 
@@ -225,7 +229,7 @@ def test_images_in_chunks_of_lines_are_put_together(read):
     ],
 )
 def test_what_says_that_it_is_simulated(attrs, expected):
-    from xoceansar.plot._style import provenance
+    from xoceansar.plot.style import provenance
 
     assert is_simulated(attrs) is expected
     assert bool(provenance(attrs)) is expected

@@ -5,7 +5,7 @@ import xarray as xr
 from xoceansar import errors
 from xoceansar.conventions import Quality
 from xoceansar.ops import calibrate, quality
-from xoceansar.ops.quality import flag
+from xoceansar.ops.quality_flags import flag
 
 
 def test_flags_from_pixels(images):

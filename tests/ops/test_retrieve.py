@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASSES, Quality
-from xoceansar.models.runtime import clear_cache
+from xoceansar.models.inference.runtime import clear_cache
 from xoceansar.ops import classify, embed, retrieve, swh, wind
 
 
@@ -68,7 +68,7 @@ def test_an_embedding_serves_as_well_as_the_images(images, tiny_model):
 
 
 def test_linear_head_is_its_equation(images, tiny_model):
-    from xoceansar.models.files import read_arrays
+    from xoceansar.models.bundle.weight_files import read_arrays
 
     emb = embed(images, model=tiny_model)
     head = tiny_model.head("wind_speed")
@@ -96,7 +96,7 @@ def test_class_is_the_most_probable_with_cf_flags(images, tiny_model):
 
 def test_sea_ice_is_hinted_where_the_class_says_so(images, tiny_model, monkeypatch):
     # the package's attribute of this name is the function
-    module = import_module("xoceansar.ops.retrieve")
+    module = import_module("xoceansar.ops.retrieval")
     found = [5, 0, 5, -1, 9, 0]
     monkeypatch.setattr(
         module, "_most_likely", lambda probability: np.array(found, dtype=np.int8)
@@ -124,7 +124,7 @@ def test_pixels_are_read_once(images, tiny_model):
 
 
 def test_weights_are_read_once_in_a_process(images, tiny_model, monkeypatch):
-    import xoceansar.models.runtime as runtime
+    import xoceansar.models.inference.runtime as runtime
 
     loads = []
     original = runtime._load_network

@@ -112,7 +112,7 @@ def test_lazy_and_the_same(archive, chunks, no_compute):
 def test_each_block_of_the_archive_is_read_once_and_never_all_at_once(
     archive, monkeypatch
 ):
-    module = import_module("xoceansar.ops.similar")
+    module = import_module("xoceansar.ops.similarity")
     monkeypatch.setattr(module, "_BLOCK_BYTES", 12 * 8 * 4)
     reads = []
 

@@ -8,13 +8,13 @@ import xarray as xr
 
 from xoceansar import errors
 from xoceansar.models import Head, HeadSpec, write_bundle
-from xoceansar.models.files import read_arrays
+from xoceansar.models.bundle.weight_files import read_arrays
 from xoceansar.ops import embed, gmf_wind, retrieve, swh, wind
-from xoceansar.sar.direction import axis_error, encode_axis
+from xoceansar.sar.bearings import axis_error, encode_axis
 from xoceansar.sar.gmf import cmod5n
 from xoceansar.sar.inversion import invert_cmod5n
 from xoceansar.sar.texture import texture_axis
-from xoceansar.simulate.environment import to_compass
+from xoceansar.simulate.sea.environment import to_compass
 
 HEADING = np.array([348.0, 192.0, 10.0, 350.0, 170.0, 0.0])
 ANGLE = 25.0
@@ -53,7 +53,7 @@ def with_axis(tiny_model, tmp_path_factory):
         folder = tmp_path_factory.mktemp("axis")
         from pathlib import Path
 
-        from xoceansar.models.heads import load_head
+        from xoceansar.models.heads.head import load_head
 
         old = [load_head(h, Path(tiny_model.path)) for h in tiny_model.heads]
         return write_bundle(

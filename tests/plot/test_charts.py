@@ -9,8 +9,8 @@ import xarray as xr
 
 from xoceansar.conventions import class_attrs
 from xoceansar.errors import OceansarError
-from xoceansar.evaluate import benchmark
-from xoceansar.plot import charts, write_report
+from xoceansar.evaluate import benchmark, write_report
+from xoceansar.evaluate.report import charts
 
 PASSES, EACH = 8, 6
 N = PASSES * EACH

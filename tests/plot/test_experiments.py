@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 
 from xoceansar.errors import OceansarError
-from xoceansar.evaluate.diagnose import Sign
+from xoceansar.evaluate import write_experiment
+from xoceansar.evaluate.diagnosis import Sign
 from xoceansar.evaluate.experiments import ExperimentResult
-from xoceansar.evaluate.experiments._rows import Given, known_tasks, numbered
-from xoceansar.evaluate.experiments._shared import compare
-from xoceansar.evaluate.experiments.result import summary
-from xoceansar.plot import write_experiment
-from xoceansar.plot.experiments import gain_curve
+from xoceansar.evaluate.experiments.common import compare
+from xoceansar.evaluate.experiments.computed_rows import Given, known_tasks, numbered
+from xoceansar.evaluate.experiments.experiment_result import summary
+from xoceansar.evaluate.report.experiment_report import gain_curve
 
 GAINS = {"gain +1 dB": 1.0, "as calibrated": 0.0, "gain -1 dB": -1.0}
 SLOPE = {"wv1": 1.0, "wv2": 0.25}

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from tests.plot.conftest import result
 from xoceansar import ops, plot
-from xoceansar._plot_methods import PlotMethods
 from xoceansar.conventions import OCEAN_CLASSES, annotate
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
-from xoceansar.plot import _cells, _frame
+from xoceansar.plot import cell_images, map_frame
+from xoceansar.plot_accessor import PlotMethods
 
 PLATE = ccrs.PlateCarree()
 ROOT = Path(__file__).parents[2]
@@ -129,8 +129,8 @@ def test_each_place_has_the_value_of_its_cell_in_any_projection(projection, fram
 @given(st.floats(-720, 720), st.floats(-90, 90))
 def test_sampling_is_the_nearest_centre(lon, lat):
     cells = pattern()
-    field = _cells.read_field(cells, {})
-    got = _cells._sample(field, field.numbers, np.array([lon]), np.array([lat]))[0]
+    field = cell_images.read_field(cells, {})
+    got = cell_images._sample(field, field.numbers, np.array([lon]), np.array([lat]))[0]
     turned = (lon + 180) % 360 - 180
     near = abs((turned + 180) / 6 % 1 - 0.5), abs((lat + 90) / 6 % 1 - 0.5)
     if max(near) > 0.499999:
@@ -171,9 +171,9 @@ MAPS = {
 @pytest.mark.parametrize("case", EXTENTS)
 @pytest.mark.parametrize("name", MAPS)
 def test_every_map_shows_the_region_of_its_vignettes(name, case, monkeypatch):
-    monkeypatch.setattr("xoceansar.plot._sheet.draw_land", lambda *a, **k: None)
-    monkeypatch.setattr("xoceansar.plot._panels.draw_land", lambda *a, **k: None)
-    monkeypatch.setattr("xoceansar.plot._sheet.draw_globe", lambda *a, **k: None)
+    monkeypatch.setattr("xoceansar.plot.map_sheet.draw_land", lambda *a, **k: None)
+    monkeypatch.setattr("xoceansar.plot.panels.draw_land", lambda *a, **k: None)
+    monkeypatch.setattr("xoceansar.plot.map_sheet.draw_globe", lambda *a, **k: None)
     region, projection, width = EXTENTS[case]
     ds = scattered(**region)
     ax = MAPS[name](ds).axes[0]
@@ -182,10 +182,10 @@ def test_every_map_shows_the_region_of_its_vignettes(name, case, monkeypatch):
     shown = (
         ds if name != "iceberg_density" else ds.where(ds.iceberg_count > 0, drop=True)
     )
-    xy = _frame.project(ax.projection, shown.longitude.values, shown.latitude.values)
+    xy = map_frame.project(ax.projection, shown.longitude.values, shown.latitude.values)
     assert ((x0 <= xy[:, 0]) & (xy[:, 0] <= x1)).all()
     assert ((y0 <= xy[:, 1]) & (xy[:, 1] <= y1)).all()
-    west, east, south, north = _frame.shown_region(ax)
+    west, east, south, north = map_frame.shown_region(ax)
     if width:
         assert width[0] <= east - west <= width[1]
     if case == "arctic":
@@ -204,7 +204,7 @@ def test_a_given_extent_is_the_extent(name):
     args = ("swh",) if name in ("grid", "seasons") else ()
     ax = draw(ds, *args, cell=5, extent=(170, -170, -10, 10), land=False)
     ax = ax.axes[0] if isinstance(ax, mpl.figure.Figure) else ax
-    west, east, south, north = _frame.shown_region(ax)
+    west, east, south, north = map_frame.shown_region(ax)
     assert (west, east) == pytest.approx((170, 190), abs=0.6)
     assert (south, north) == pytest.approx((-10, 10), abs=0.6)
 
@@ -343,7 +343,9 @@ def test_density_tells_none_from_not_searched():
 def test_without_any_iceberg_the_map_shows_where_they_were_sought():
     ds = scattered(west=-40, east=-10, south=-65, north=-50)
     ds["iceberg_count"][:] = 0
-    west, east, _, _ = _frame.shown_region(plot.iceberg_density(ds, land=False).axes[0])
+    west, east, _, _ = map_frame.shown_region(
+        plot.iceberg_density(ds, land=False).axes[0]
+    )
     assert east - west < 90
 
 

@@ -26,7 +26,7 @@ from xoceansar.errors import (
     OceansarWarning,
     UnitsError,
 )
-from xoceansar.plot import _frame, land
+from xoceansar.plot import land_layer, map_frame
 from xoceansar.sar import land as mask
 
 PLATE = ccrs.PlateCarree()
@@ -125,7 +125,7 @@ def test_a_footprint_on_the_seam_stays_small_and_whole(case, offset):
     corners = np.stack(
         footprint(np.array([lon]), np.array([lat]), np.array([-15.0])), -1
     )
-    quads, owner = _frame.projected_quads(projection, corners)
+    quads, owner = map_frame.projected_quads(projection, corners)
     assert set(owner) == {0}
     x, y = np.moveaxis(quads, -1, 0)
     if case.startswith("plate"):
@@ -135,7 +135,7 @@ def test_a_footprint_on_the_seam_stays_small_and_whole(case, offset):
     area = (
         0.5 * np.abs((x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(axis=1)).sum()
     )
-    reference, _ = _frame.projected_quads(projection, corners - [lon - centre, 0])
+    reference, _ = map_frame.projected_quads(projection, corners - [lon - centre, 0])
     assert len(reference) == 1
     p, q = np.moveaxis(reference, -1, 0)
     whole = 0.5 * np.abs((p * np.roll(q, -1, 1) - q * np.roll(p, -1, 1)).sum())
@@ -172,7 +172,7 @@ def test_polar_footprints_never_flood_the_map(projection, lat):
 
 def test_a_track_across_the_antimeridian_makes_a_narrow_map():
     ds = result(12, lon0=179.5, lat0=-20)
-    west, east, _, _ = _frame.shown_region(draw(ds, "swh"))
+    west, east, _, _ = map_frame.shown_region(draw(ds, "swh"))
     assert east - west < 20
     assert west < ds.longitude.where(ds.longitude > 0).min() < 180 < east
 
@@ -185,8 +185,8 @@ def test_a_track_across_the_antimeridian_makes_a_narrow_map():
 )
 def test_region_holds_its_points_and_turns_with_them(places, turn):
     lon, lat = np.array(places).T
-    region = _frame.region_of(lon, lat)
-    turned = _frame.region_of(lon + turn, lat)
+    region = map_frame.region_of(lon, lat)
+    turned = map_frame.region_of(lon + turn, lat)
     inside = (lon - region.west) % 360
     assert ((inside <= region.east - region.west + 1e-9) | (inside > 360 - 1e-9)).all()
     assert region.south <= lat.min() <= lat.max() <= region.north
@@ -233,21 +233,21 @@ def test_offline_with_an_empty_cache(tmp_path, monkeypatch, ds):
 
 
 def test_land_is_where_it_is():
-    fraction = land.land_fraction(PLATE, (-180, 180, -90, 90), (180, 360))
+    fraction = land_layer.land_fraction(PLATE, (-180, 180, -90, 90), (180, 360))
     assert fraction[90 + 23, 180 + 10] == 1  # the Sahara
     assert fraction[90 - 40, 180 - 130] == 0  # the South Pacific
     assert fraction[90 - 26, 180 + 134] == 1  # Australia: rows run from the south
     weights = np.cos(np.radians(np.arange(180) - 89.5))[:, None]
     share = (fraction * weights).sum() / (weights.sum() * 360)
     assert share == pytest.approx(0.292, abs=0.01)  # land of the Earth
-    shifted = land.land_fraction(
+    shifted = land_layer.land_fraction(
         ccrs.PlateCarree(180), (-180, 180, -90, 90), (180, 360)
     )
     np.testing.assert_array_equal(shifted, np.roll(fraction, 180, axis=1))
 
 
 def test_outside_the_world_is_no_land():
-    fraction = land.land_fraction(
+    fraction = land_layer.land_fraction(
         ccrs.Orthographic(10, 20), (-6.4e6, 6.4e6, -6.4e6, 6.4e6), (60, 60)
     )
     assert fraction[30, 30] == 1
@@ -257,7 +257,7 @@ def test_outside_the_world_is_no_land():
 def test_without_the_land_mask_there_is_a_map_and_one_warning(monkeypatch, ds):
     monkeypatch.setitem(sys.modules, "roaring_landmask", None)
     monkeypatch.setattr(mask, "_LOADED", [])
-    land.land_fraction.cache_clear()
+    land_layer.land_fraction.cache_clear()
     with pytest.warns(OceansarWarning, match="no land.*roaring_landmask") as caught:
         ax = plot.map(ds, "swh", locator=False).axes[0]
     assert len(caught) == 1
@@ -280,7 +280,7 @@ def test_axes_of_the_caller_keep_their_extent(ds):
 
 def test_extent_across_the_antimeridian(ds):
     ax = draw(ds, "swh", extent=(170, -170, -10, 10))
-    west, east, south, north = _frame.shown_region(ax)
+    west, east, south, north = map_frame.shown_region(ax)
     assert (west, east) == pytest.approx((170, 190), abs=0.6)
     assert (south, north) == pytest.approx((-10, 10), abs=0.6)
 

@@ -9,7 +9,7 @@ from tests.plot.conftest import result
 from xoceansar import plot
 from xoceansar.conventions import annotate
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
-from xoceansar.plot import _frame
+from xoceansar.plot import map_frame
 
 
 def passes(n, each=8):
@@ -139,11 +139,11 @@ EXTENTS = {
 def test_the_map_shows_the_pass_and_some_of_the_world_around_it(case):
     ds = result(10, **EXTENTS[case])
     _, _, chart = draw(ds, "swh")
-    xy = _frame.project(chart.projection, ds.longitude.values, ds.latitude.values)
+    xy = map_frame.project(chart.projection, ds.longitude.values, ds.latitude.values)
     (x0, x1), (y0, y1) = chart.get_xlim(), chart.get_ylim()
     assert ((x0 < xy[:, 0]) & (xy[:, 0] < x1)).all()
     assert ((y0 < xy[:, 1]) & (xy[:, 1] < y1)).all()
-    west, east, south, north = _frame.shown_region(chart)
+    west, east, south, north = map_frame.shown_region(chart)
     if case != "polar":
         assert 15 < east - west < 70
     assert north - south > 20

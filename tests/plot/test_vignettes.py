@@ -15,7 +15,7 @@ from xoceansar.errors import (
     MissingVariableError,
     OceansarError,
 )
-from xoceansar.plot._style import NO_DATA
+from xoceansar.plot.style import NO_DATA
 
 
 def panels(figure):

@@ -8,8 +8,8 @@ import xarray as xr
 
 from tests.processing.products import products  # noqa: F401  a fixture
 from xoceansar.conventions import annotate, class_attrs, quality_attrs
-from xoceansar.processing.block import Outcome
-from xoceansar.processing.listing import Unit
+from xoceansar.processing.product_block import Outcome
+from xoceansar.processing.product_listing import Unit
 from xoceansar.processing.settings import Settings
 
 SETTINGS = Settings(

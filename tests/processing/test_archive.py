@@ -11,10 +11,10 @@ import xarray as xr
 import zarr
 
 from tests.processing.conftest import failure, outcome, plain, rows_of
+from xoceansar.conventions.texts import text_values
 from xoceansar.errors import ArchiveError
-from xoceansar.io.archive import open_archive, to_zarr
-from xoceansar.processing.archive import Archive, read_records
-from xoceansar.texts import text_values
+from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
+from xoceansar.processing.archive_writer import Archive, read_records
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import xoceansar as xos
 from tests.processing.conftest import SETTINGS, failure, outcome, rows_of
 from tests.processing.damages import damage
 from xoceansar.errors import ArchiveError, OceansarError, OceansarWarning, ProductError
-from xoceansar.io.netcdf import to_netcdf
-from xoceansar.processing.archive import Archive, read_records
+from xoceansar.io.export.netcdf import to_netcdf
+from xoceansar.processing.archive_writer import Archive, read_records
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,15 @@ import xoceansar as xos
 from tests.processing.conftest import failure, outcome, plain, rows_of
 from tests.processing.products import SHAPE
 from xoceansar.errors import ArchiveError, OceansarWarning, ProductError
-from xoceansar.io.archive import to_zarr
-from xoceansar.processing import _icechunk, archive, block, lock, run
-from xoceansar.processing.archive import Archive, read_records
+from xoceansar.io.archive.zarr_archive import to_zarr
+from xoceansar.processing import (
+    archive_writer,
+    icechunk_branch,
+    product_block,
+    run,
+    writer_lock,
+)
+from xoceansar.processing.archive_writer import Archive, read_records
 
 icechunk = pytest.importorskip("icechunk")
 
@@ -28,7 +34,7 @@ PLAIN = {"outputs": ["quality"], "shape": SHAPE, "scheduler": "synchronous"}
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(archive, "_PAUSE", 0.0)
+    monkeypatch.setattr(archive_writer, "_PAUSE", 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", OceansarWarning)
@@ -223,7 +229,7 @@ def test_two_that_make_the_archive_at_the_same_moment_agree(path, settings):
 def test_a_repository_that_another_made_meanwhile_is_used(path, settings, monkeypatch):
     begun(path, settings).commit([outcome(0, 2)])
     with monkeypatch.context() as patch:
-        patch.setattr(_icechunk, "is_repository", lambda *args: False)
+        patch.setattr(icechunk_branch, "is_repository", lambda *args: False)
         made = begun(path, settings)
     made.commit([outcome(1, 3)])
     is_whole(path, 5)
@@ -239,7 +245,7 @@ def test_other_settings_of_the_first_are_refused_at_the_second(path, settings):
 
 def test_a_writer_that_is_never_first_ends_in_words(path, settings, monkeypatch):
     made, other = begun(path, settings), begun(path, settings)
-    monkeypatch.setattr(archive, "_TRIES", 3)
+    monkeypatch.setattr(archive_writer, "_TRIES", 3)
     numbers = iter(range(1, 100))
     real = Archive._write
 
@@ -263,7 +269,7 @@ def test_a_commit_on_a_file_system_waits_for_another(path, settings, monkeypatch
         order.append("committed")
 
     thread = threading.Thread(target=commit)
-    with lock.ArchiveLock(str(path), "{}"):
+    with writer_lock.ArchiveLock(str(path), "{}"):
         thread.start()
         thread.join(0.5)
         order.append("released")
@@ -272,9 +278,9 @@ def test_a_commit_on_a_file_system_waits_for_another(path, settings, monkeypatch
     first.commit([outcome(0, 1)])
     is_whole(path, 3)
     assert not path.with_name(f"{path.name}.lock").exists()
-    monkeypatch.setattr(_icechunk, "_PATIENCE", 0.1)
+    monkeypatch.setattr(icechunk_branch, "_PATIENCE", 0.1)
     with (
-        lock.ArchiveLock(str(path), "{}"),
+        writer_lock.ArchiveLock(str(path), "{}"),
         pytest.raises(ArchiveError, match="is being written by process"),
     ):
         first.commit([outcome(5, 1)])
@@ -284,7 +290,7 @@ WRITER = """
 import sys
 sys.path.insert(0, {root!r})
 from tests.processing.conftest import SETTINGS, failure, outcome
-from xoceansar.processing.archive import Archive
+from xoceansar.processing.archive_writer import Archive
 made = Archive({path!r}, "{{}}", SETTINGS, "icechunk")
 made.begin()
 for number in {numbers}:
@@ -358,7 +364,7 @@ def test_a_commit_that_landed_though_it_seemed_not_to_is_not_made_twice(
     def lost_answer(self, *args, **kwargs):
         monkeypatch.setattr(icechunk.Session, "commit", real)
         real(self, *args, **kwargs)
-        raise _icechunk.OvertakenError
+        raise icechunk_branch.OvertakenError
 
     monkeypatch.setattr(icechunk.Session, "commit", lost_answer)
     made.commit([outcome(0, 2), failure(1)])
@@ -407,7 +413,7 @@ def test_a_second_run_reads_and_writes_nothing(products, path, monkeypatch):
 
 
 def test_a_failure_is_recorded_and_tried_again_when_asked(products, path, monkeypatch):
-    real = block.open_wave_mode
+    real = product_block.open_wave_mode
 
     def odd(where, **kwargs):
         if where == str(products[1]):
@@ -415,7 +421,7 @@ def test_a_failure_is_recorded_and_tried_again_when_asked(products, path, monkey
         return real(where, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(block, "open_wave_mode", odd)
+        patch.setattr(product_block, "open_wave_mode", odd)
         report = xos.process(products, path, store="icechunk", **PLAIN)
     assert [r.failure for r in report.failed] == ["ZeroDivisionError: odd"]
     assert xos.process(products, path, **PLAIN).processed == 0
@@ -426,7 +432,7 @@ def test_a_failure_is_recorded_and_tried_again_when_asked(products, path, monkey
 
 
 def test_a_run_beside_another_reports_its_own_rows(products, path, monkeypatch):
-    real = block.open_wave_mode
+    real = product_block.open_wave_mode
     others = []
 
     def with_another(where, **kwargs):
@@ -435,7 +441,7 @@ def test_a_run_beside_another_reports_its_own_rows(products, path, monkeypatch):
             others[0] = xos.process(products[:2], path, store="icechunk", **PLAIN)
         return real(where, **kwargs)
 
-    monkeypatch.setattr(block, "open_wave_mode", with_another)
+    monkeypatch.setattr(product_block, "open_wave_mode", with_another)
     report = xos.process(products[1:], path, store="icechunk", **PLAIN)
     assert (others[0].processed, others[0].vignettes) == (2, 4)
     assert (report.processed, report.skipped, report.vignettes) == (1, 1, 2)
@@ -493,8 +499,8 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_read(
         raise AssertionError("a product was read")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lock.os, "link", refused)
-        patch.setattr(block, "open_wave_mode", read)
+        patch.setattr(writer_lock.os, "link", refused)
+        patch.setattr(product_block, "open_wave_mode", read)
         with pytest.raises(ArchiveError, match="Read-only file system"):
             xos.process(products, path, **PLAIN)
     xr.testing.assert_identical(stored(path), before)
@@ -506,7 +512,7 @@ def test_a_new_archive_in_a_folder_that_cannot_be_written_is_said(
     def refused(*args, **kwargs):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("xoceansar.io.repository.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("xoceansar.io.archive.repository.tempfile.mkdtemp", refused)
     with pytest.raises(ArchiveError, match=r"read \(Read-only|written \(Read-only"):
         begun(path, settings)
 

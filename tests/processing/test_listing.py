@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from xoceansar.errors import ProductError
-from xoceansar.processing import listing
-from xoceansar.processing.listing import Unit
+from xoceansar.processing import product_listing
+from xoceansar.processing.product_listing import Unit
 
 WV = "S1A_WV_SLC__1SSV_20210403T083025_20210403T083110_026300_032390_{:04X}"
 
 
 def list_units(*arguments):
-    return listing.list_units(*arguments)[0]
+    return product_listing.list_units(*arguments)[0]
 
 
 @pytest.fixture

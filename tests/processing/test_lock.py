@@ -11,8 +11,8 @@ import time
 import pytest
 
 from xoceansar.errors import ArchiveError
-from xoceansar.processing import lock as locks
-from xoceansar.processing.lock import ArchiveLock
+from xoceansar.processing import writer_lock as locks
+from xoceansar.processing.writer_lock import ArchiveLock
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import xoceansar as xos
 from tests.processing.products import SHAPE
 from xoceansar.errors import OceansarWarning, ProductError
-from xoceansar.processing.listing import list_units
+from xoceansar.processing.product_listing import list_units
 
 RUN = {"outputs": ["quality"], "shape": SHAPE, "scheduler": "synchronous"}
 

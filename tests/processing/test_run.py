@@ -22,8 +22,8 @@ from xoceansar.errors import (
     ProductError,
     WeightsMismatchError,
 )
-from xoceansar.processing import block, cluster, run
-from xoceansar.processing.archive import read_records
+from xoceansar.processing import cluster, product_block, run
+from xoceansar.processing.archive_writer import read_records
 
 PLAIN = {"outputs": ["quality"], "shape": SHAPE, "scheduler": "synchronous"}
 
@@ -49,7 +49,7 @@ def untouched(monkeypatch):
 
     def forbid():
         monkeypatch.setattr(run, "outcomes", refuse)
-        monkeypatch.setattr(block, "open_wave_mode", refuse)
+        monkeypatch.setattr(product_block, "open_wave_mode", refuse)
 
     return forbid
 
@@ -198,14 +198,14 @@ def test_one_bad_vignette_does_not_harm_its_neighbour_and_is_noted(
 def test_an_unforeseen_error_is_the_products_and_not_the_runs(
     products, path, monkeypatch
 ):
-    real = block.open_wave_mode
+    real = product_block.open_wave_mode
 
     def odd(where, **kwargs):
         if where == str(products[1]):
             raise ZeroDivisionError("odd")
         return real(where, **kwargs)
 
-    monkeypatch.setattr(block, "open_wave_mode", odd)
+    monkeypatch.setattr(product_block, "open_wave_mode", odd)
     report = xos.process(products, path, **PLAIN)
     assert [r.failure for r in report.failed] == ["ZeroDivisionError: odd"]
     assert plain(path).sizes["vignette"] == 4
@@ -218,7 +218,7 @@ def test_what_every_product_would_fail_of_stops_the_run(
     def refuse(*args, **kwargs):
         raise error("no such model here")
 
-    monkeypatch.setattr(block, "open_wave_mode", refuse)
+    monkeypatch.setattr(product_block, "open_wave_mode", refuse)
     with pytest.raises(error, match="no such model"):
         xos.process(products, path, **PLAIN)
     assert read_records(str(path)) == []
@@ -402,7 +402,7 @@ def test_each_gpu_has_one_worker(monkeypatch, devices, device, expected, tiny_mo
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
     monkeypatch.setattr(cluster, "_cores", lambda: 2)
-    task = block.Task(None, load_model(tiny_model, device=device), "{}")
+    task = product_block.Task(None, load_model(tiny_model, device=device), "{}")
     specs = cluster._local_cluster(made, task, None, 100)
     pinned = [s["options"]["env"].get("CUDA_VISIBLE_DEVICES") for s in specs.values()]
     assert pinned == expected
@@ -474,5 +474,5 @@ def test_manifests_that_are_known_are_not_read_again(products, path, monkeypatch
     def refuse(*args):
         raise AssertionError("a manifest was read")
 
-    monkeypatch.setattr("xoceansar.processing.listing.open_stores", refuse)
+    monkeypatch.setattr("xoceansar.processing.product_listing.open_stores", refuse)
     assert xos.process(products, path, **PLAIN).skipped == 3

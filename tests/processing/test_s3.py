@@ -11,9 +11,9 @@ from tests.processing.conftest import failure, outcome, plain
 from tests.processing.products import SHAPE
 from xoceansar.errors import ArchiveError, OceansarError, ProductError
 from xoceansar.io.remote import encode_options, is_url
-from xoceansar.processing.archive import Archive, read_records
-from xoceansar.processing.listing import list_units
-from xoceansar.processing.lock import ArchiveLock
+from xoceansar.processing.archive_writer import Archive, read_records
+from xoceansar.processing.product_listing import list_units
+from xoceansar.processing.writer_lock import ArchiveLock
 
 pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
@@ -201,7 +201,7 @@ def test_a_zarr_archive_on_object_storage_is_opened_by_its_url(
 
 
 def test_options_are_those_of_s3fs_or_the_environments(monkeypatch):
-    from xoceansar.io.repository import _s3_arguments
+    from xoceansar.io.archive.repository import _s3_arguments
 
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.delenv("AWS_REGION", raising=False)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RectBivariateSpline
 
-from xoceansar.sar.calibrate import (
+from xoceansar.sar.calibration import (
     AzimuthNoise,
     Vectors,
     amplitude_table,

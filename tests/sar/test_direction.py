@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xoceansar.sar.direction import (
+from xoceansar.sar.bearings import (
     axis_error,
     compass_direction,
     decode_axis,
@@ -11,7 +11,7 @@ from xoceansar.sar.direction import (
     look_angle,
     nearer_end,
 )
-from xoceansar.simulate.environment import to_compass
+from xoceansar.simulate.sea.environment import to_compass
 
 angles = st.floats(-720, 720)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from xoceansar.conventions import Quality
-from xoceansar.sar.quality import implausible_nesz, pixel_flags, sea_ice_possible
+from xoceansar.sar.pixel_quality import implausible_nesz, pixel_flags, sea_ice_possible
 
 
 def image(missing=0, negative=0):

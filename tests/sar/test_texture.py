@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xoceansar.sar.direction import decode_axis
+from xoceansar.sar.bearings import decode_axis
 from xoceansar.sar.texture import texture_axis
 
 SPACING = 50.0

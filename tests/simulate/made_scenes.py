@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.scenes import Scene
+from xoceansar.simulate.sea.environment import Environment
+from xoceansar.simulate.sea.scenes import Scene
 
 INCIDENCE = {"wv1": 23.8, "wv2": 36.8}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from xoceansar.simulate.wide import Vectors, _vectors
+from xoceansar.simulate.products.wide_product import Vectors, _vectors
 
 DATA = Path(
     os.environ.get("XOCEANSAR_SAFE_DATA")

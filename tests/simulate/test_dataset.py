@@ -10,9 +10,9 @@ import xarray as xr
 from xoceansar.conventions import OCEAN_CLASSES, VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate import vignettes
-from xoceansar.simulate.icebergs import MAX_ICEBERGS
-from xoceansar.simulate.orbit import EARTH_RADIUS, acquisition, destination
 from xoceansar.simulate.recipe import make_recipe
+from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS
+from xoceansar.simulate.sea.orbit import EARTH_RADIUS, acquisition, destination
 
 SMALL = {"shape": (48, 40), "spacing": 100.0}
 

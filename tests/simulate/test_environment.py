@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
-from xoceansar.simulate.environment import (
+from xoceansar.simulate.sea.environment import (
     WIND_RANGES,
     Environment,
     sample_environment,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from xoceansar.sar.gmf import cmod5n
 from xoceansar.sar.spectra import azimuth_cutoff, cross_spectrum, dominant_wave
-from xoceansar.simulate import imaging, kernels
-from xoceansar.simulate.environment import BEAMS, Environment, Swell
-from xoceansar.simulate.waves import Grid, wave_surface
+from xoceansar.simulate.sea import imaging, kernels
+from xoceansar.simulate.sea.environment import BEAMS, Environment, Swell
+from xoceansar.simulate.sea.waves import Grid, wave_surface
 
 ONE = np.float32(1)
 

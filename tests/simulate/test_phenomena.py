@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from xoceansar.conventions import OCEAN_CLASSES
-from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.fields import Canvas, mosaic
-from xoceansar.simulate.icebergs import MAX_ICEBERGS, add_icebergs
-from xoceansar.simulate.phenomena import PHENOMENA, paint
+from xoceansar.simulate.sea.environment import Environment
+from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS, add_icebergs
+from xoceansar.simulate.sea.phenomena import PHENOMENA, paint
+from xoceansar.simulate.sea.random_fields import Canvas, mosaic
 
 N, SPACING = 192, 100.0
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import DomainError
-from xoceansar.simulate._safe.geometry import (
+from xoceansar.simulate.products.acquisition import SECONDS_BETWEEN, frame_of
+from xoceansar.simulate.products.product_geometry import (
     SEMI_MAJOR,
     SEMI_MINOR,
     locate,
     mid_range,
     track_over,
 )
-from xoceansar.simulate._safe.image import SECONDS_BETWEEN, frame_of
 
 PLACES = {
     "longitude": st.floats(-180, 180),

@@ -7,12 +7,12 @@ import pytest
 from lxml import etree
 
 from tests.simulate.made_scenes import INCIDENCE, made_scene
-from xoceansar.simulate._safe.annotation import annotation_xml
-from xoceansar.simulate._safe.geometry import track_over
-from xoceansar.simulate._safe.image import Acquisition, Image, frame_of
-from xoceansar.simulate._safe.luts import calibration_xml, noise_xml
-from xoceansar.simulate._safe.xml import Node, listing, render, values
-from xoceansar.simulate.safe import write_safe
+from xoceansar.simulate.products.acquisition import Acquisition, Image, frame_of
+from xoceansar.simulate.products.annotation_xml import annotation_xml
+from xoceansar.simulate.products.calibration_xml import calibration_xml, noise_xml
+from xoceansar.simulate.products.product_geometry import track_over
+from xoceansar.simulate.products.safe_product import write_safe
+from xoceansar.simulate.products.xml_writer import Node, listing, render, values
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "safe"
 

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from tests.simulate.made_scenes import made_scene
 from xoceansar.errors import DomainError
-from xoceansar.simulate._safe.geometry import track_over
-from xoceansar.simulate._safe.image import frame_of
-from xoceansar.simulate._safe.luts import lut_gain
-from xoceansar.simulate._safe.pixels import (
+from xoceansar.simulate.products.acquisition import frame_of
+from xoceansar.simulate.products.calibration_xml import lut_gain
+from xoceansar.simulate.products.complex_pixels import (
     digital_numbers,
     in_polarisation,
     pixel_cells,
     polarisation_ratio,
     speckle_taps,
 )
+from xoceansar.simulate.products.product_geometry import track_over
 
 
 def drawn(view, *, lines=400, scale=0.1, seed=0):

@@ -14,8 +14,8 @@ from lxml import etree
 from tests.simulate.made_scenes import made_scene
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import DomainError, OceansarError
-from xoceansar.simulate._safe.pixels import polarisation_ratio
-from xoceansar.simulate.safe import truth_path, write_safe
+from xoceansar.simulate.products.complex_pixels import polarisation_ratio
+from xoceansar.simulate.products.safe_product import truth_path, write_safe
 
 BEAMS = ("wv1", "wv2", "wv1")
 #: S-1 Mission Performance Centre, as xsar applies them, dB.
@@ -492,7 +492,7 @@ def test_simulated_scenes_by_default(tmp_path):
     product = write_safe(tmp_path, 2, seed=5, scale=0.05)
     truth = xr.open_dataset(truth_path(product), engine="scipy")
     assert truth.sizes["vignette"] == 2
-    from xoceansar.simulate.scenes import scene
+    from xoceansar.simulate.sea.scenes import scene
 
     made = scene(6, beam="wv2", size=21_600)
     assert float(truth.swh[1]) == made.truth["swh"]

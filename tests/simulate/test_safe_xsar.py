@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from tests.simulate.made_scenes import made_scene
-from xoceansar.simulate.safe import truth_path, write_safe
+from xoceansar.simulate.products.safe_product import truth_path, write_safe
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import OceansarError
 from xoceansar.sar.gmf import cmod5n
 from xoceansar.simulate import Environment, Scene, scene
-from xoceansar.simulate.environment import BEAMS, Swell
+from xoceansar.simulate.sea.environment import BEAMS, Swell
 
 SMALL = {"size": 6400.0, "spacing": 50.0}
 

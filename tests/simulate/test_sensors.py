@@ -6,7 +6,7 @@ import pytest
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import orbit_pass
 from xoceansar.simulate import SENSORS, Environment, Scene, Sensor, vignettes
-from xoceansar.simulate.sensors import find_sensor
+from xoceansar.simulate.sea.sensors import find_sensor
 
 SMALL = {"shape": (64, 64), "workers": 1}
 LIKE_WV2 = Sensor(

@@ -7,8 +7,8 @@ import pytest
 
 from xoceansar.errors import OceansarError
 from xoceansar.sar.spectra import cross_spectrum, dominant_wave
-from xoceansar.simulate.environment import Environment, Swell
-from xoceansar.simulate.waves import (
+from xoceansar.simulate.sea.environment import Environment, Swell
+from xoceansar.simulate.sea.waves import (
     Grid,
     elfouhaily,
     elfouhaily_spread,

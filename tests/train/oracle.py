@@ -117,7 +117,12 @@ def evaluate(data, rows):
     """Evaluate everything on a slice of the data: arrays by name, with gradients."""
     import torch
 
-    from xoceansar.train.losses import Targets, dino_loss, ibot_loss, koleo_loss
+    from xoceansar.train.pretraining.losses import (
+        Targets,
+        dino_loss,
+        ibot_loss,
+        koleo_loss,
+    )
 
     data = {name: torch.from_numpy(values) for name, values in data.items()}
     found = {}
@@ -146,7 +151,7 @@ def evaluate_split(data, rows):
     """Evaluate what may be split unevenly: the targets, and KoLeo where there are rows."""
     import torch
 
-    from xoceansar.train.losses import Targets, koleo_loss
+    from xoceansar.train.pretraining.losses import Targets, koleo_loss
 
     logits, features = (torch.from_numpy(data[n][rows]) for n in ("logits", "features"))
     found = {}
@@ -166,7 +171,7 @@ def evaluate_poisoned(data, rows):
     """Evaluate the centre where the last row of all has a NaN."""
     import torch
 
-    from xoceansar.train.losses import Targets
+    from xoceansar.train.pretraining.losses import Targets
 
     logits = torch.from_numpy(data["logits"]).clone()
     logits[-1, 2] = torch.nan

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from xoceansar.errors import DimensionError, TrainingError
-from xoceansar.models.preprocess import network_input
+from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
 
 torch = pytest.importorskip("torch")
 
-from xoceansar.train.augment import Augmentation, make_views  # noqa: E402
+from xoceansar.train.pretraining.augmentation import Augmentation, make_views  # noqa: E402
 
 #: On one thread: on a busy machine barriers cost more than sums this small.
 pytestmark = pytest.mark.usefixtures("torch")

@@ -6,8 +6,12 @@ import pytest
 import torch
 
 from xoceansar.errors import OceansarWarning, TrainingError
-from xoceansar.train import checkpoint
-from xoceansar.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from xoceansar.train.pretraining import checkpoint_files
+from xoceansar.train.pretraining.checkpoint_files import (
+    checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 
 def state(value):
@@ -39,7 +43,7 @@ def test_a_process_killed_while_writing_leaves_the_one_before(tmp_path, monkeypa
         file.write(b"PK\x03\x04 half of a checkpoint")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.torch, "save", half)
+    monkeypatch.setattr(checkpoint_files.torch, "save", half)
     with pytest.raises(KeyboardInterrupt):
         save_checkpoint(tmp_path, 2, state(2), keep=1)
     monkeypatch.undo()

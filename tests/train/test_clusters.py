@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import DimensionError, OceansarWarning, TrainingError
-from xoceansar.train import clusters
-from xoceansar.train.clusters import hierarchical_kmeans
+from xoceansar.train.curation import clusters
+from xoceansar.train.curation.clusters import hierarchical_kmeans
 
 
 def blobs(sizes, width=8, spread=0.05, seed=0):

@@ -17,7 +17,12 @@ from pydantic import ValidationError
 
 from xoceansar.errors import TrainingError
 from xoceansar.models.spec import InputSpec
-from xoceansar.train.config import SHIPPED, PretrainConfig, load_config, parse_config
+from xoceansar.train.pretraining.config import (
+    SHIPPED,
+    PretrainConfig,
+    load_config,
+    parse_config,
+)
 
 CONFIGS = resources.files("xoceansar.train") / "configs"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -112,7 +117,7 @@ def test_two_cores_train_for_five_minutes():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_network_of_a_shipped_config_can_be_built(name):
-    from xoceansar.models.vit import create_network
+    from xoceansar.models.networks.vit import create_network
 
     config = load_config(name)
     network = create_network(
@@ -245,7 +250,7 @@ def test_defaults_and_frozen():
 
 def test_checking_a_config_needs_no_torch():
     code = (
-        "import sys; from xoceansar.train.config import load_config; "
+        "import sys; from xoceansar.train.pretraining.config import load_config; "
         "load_config('paper').to_toml(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

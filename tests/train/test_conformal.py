@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from xoceansar.errors import BundleError, DimensionError, TrainingError
 from xoceansar.models import Head, HeadSpec
-from xoceansar.models.heads import load_head, save_head
+from xoceansar.models.heads.head import load_head, save_head
 from xoceansar.train import calibrate
 
 SPEC = HeadSpec(

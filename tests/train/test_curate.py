@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.train.test_clusters import blobs
 from xoceansar.errors import DimensionError, TrainingError
-from xoceansar.train.balance import balanced_sample, water_filling
-from xoceansar.train.clusters import Tree, hierarchical_kmeans
-from xoceansar.train.curate import curate, effective_clusters
+from xoceansar.train.curation.balance import balanced_sample, water_filling
+from xoceansar.train.curation.clusters import Tree, hierarchical_kmeans
+from xoceansar.train.curation.subset import curate, effective_clusters
 
 COUNTS = st.lists(st.integers(0, 12), min_size=1, max_size=7)
 

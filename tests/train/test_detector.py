@@ -5,19 +5,19 @@ import pytest
 import xarray as xr
 
 from xoceansar.errors import MissingVariableError, TrainingError
-from xoceansar.models.detector_spec import DetectorSpec
+from xoceansar.models.spec.detector_spec import DetectorSpec
 
 pytestmark = pytest.mark.usefixtures("torch")
 torch = pytest.importorskip("torch")
 
-from xoceansar.models.detector import Detections, Detector  # noqa: E402
-from xoceansar.train.detector import (  # noqa: E402
+from xoceansar.models.networks.detection_transformer import Detections, Detector  # noqa: E402
+from xoceansar.train.detector.detector_loss import detection_loss, match  # noqa: E402
+from xoceansar.train.detector.detector_training import (  # noqa: E402
     DetectorRecipe,
     fit_detector,
     train_detector,
 )
-from xoceansar.train.detector_loss import detection_loss, match  # noqa: E402
-from xoceansar.train.examples import (  # noqa: E402
+from xoceansar.train.detector.examples import (  # noqa: E402
     Crops,
     TrainingSet,
     check_boxes,
@@ -64,7 +64,7 @@ def found_by(fitted, examples):
 
 
 def test_one_image_is_learned_by_heart():
-    from xoceansar.evaluate.detection import box_iou
+    from xoceansar.evaluate.metrics.box_scores import box_iou
 
     examples = one_square()
     losses = []
@@ -214,7 +214,9 @@ def test_every_target_of_a_crop_has_a_query(monkeypatch):
         seen.append((found.logits.shape[-1], len(targets[0])))
         return detection_loss(found, targets, stride)
 
-    monkeypatch.setattr("xoceansar.train.detector.detection_loss", loss)
+    monkeypatch.setattr(
+        "xoceansar.train.detector.detector_training.detection_loss", loss
+    )
     spec = dataclasses.replace(SMALL, n_queries=4)
     train_detector(examples, spec, DetectorRecipe(steps=2, batch=1, crop=64))
     assert seen == [(18, 9), (18, 9)]
@@ -252,7 +254,7 @@ def test_a_training_that_diverges_stops_and_says_so():
 
 
 def test_boxes_without_extent_stay_finite():
-    from xoceansar.train.detector import _target
+    from xoceansar.train.detector.detector_training import _target
 
     target = _target(np.array([[5.0, 5.0, 5.0, 9.0]], np.float32))
     loss = detection_loss(
@@ -353,7 +355,7 @@ def test_preparation_follows_the_crop_of_the_model(bergs, tiny_model, tmp_path):
 
 def test_preparation_is_not_done_twice(bergs, tiny_model, tmp_path, monkeypatch):
     first = prepare(bergs, tiny_model, "iceberg_box", tmp_path)
-    monkeypatch.setattr("xoceansar.train.examples.token_block", None)
+    monkeypatch.setattr("xoceansar.train.detector.examples.token_block", None)
     again = prepare(bergs.chunk(vignette=2), tiny_model, "iceberg_box", tmp_path)
     np.testing.assert_array_equal(first.tokens, again.tokens)
 
@@ -382,7 +384,7 @@ def test_each_call_learns_from_its_own_pixels(bergs, tiny_model, tmp_path):
 def test_a_preparation_that_failed_leaves_nothing(
     bergs, tiny_model, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("xoceansar.train.examples.token_block", None)
+    monkeypatch.setattr("xoceansar.train.detector.examples.token_block", None)
     with pytest.raises(TypeError):
         prepare(bergs, tiny_model, "iceberg_box", tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -394,7 +396,7 @@ def test_a_detector_is_fitted_and_finds_its_way_into_a_bundle(
     from pathlib import Path
 
     from xoceansar.models import write_bundle
-    from xoceansar.models.files import read_arrays
+    from xoceansar.models.bundle.weight_files import read_arrays
 
     recipe = DetectorRecipe(steps=2, batch=2, crop=32)
     fitted = fit_detector(bergs.chunk(vignette=2), model=tiny_model, recipe=recipe)

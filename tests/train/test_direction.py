@@ -5,8 +5,8 @@ import pytest
 
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models import HeadSpec
-from xoceansar.models.heads import head_inputs
-from xoceansar.sar.direction import axis_error, decode_axis, encode_axis
+from xoceansar.models.heads.head import head_inputs
+from xoceansar.sar.bearings import axis_error, decode_axis, encode_axis
 from xoceansar.train import fit_direction
 
 SPEC = HeadSpec(

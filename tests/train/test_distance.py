@@ -4,7 +4,7 @@ from scipy import stats
 
 from xoceansar.errors import TrainingError
 from xoceansar.models import HeadSpec
-from xoceansar.models.heads import head_inputs
+from xoceansar.models.heads.head import head_inputs
 from xoceansar.train import fit_distance
 
 SPEC = HeadSpec(

@@ -9,7 +9,7 @@ import xarray as xr
 from tests.train.test_fitting import SIZE, make_vignettes
 from xoceansar import load_model
 from xoceansar.errors import OceansarWarning, TrainingError, WeightsMismatchError
-from xoceansar.models.files import read_arrays
+from xoceansar.models.bundle.weight_files import read_arrays
 from xoceansar.train import fit
 
 pytest.importorskip("torch")
@@ -138,8 +138,8 @@ def test_classes_are_tuned_too(vignettes, tiny_model, tmp_path):
 
 @pytest.mark.parametrize("kind", ["linear", "logistic", "mlp"])
 def test_training_begins_at_the_fitted_head(vignettes, tiny_model, torch, kind):
-    from xoceansar.train import finetune
-    from xoceansar.train.rows import gather
+    from xoceansar.train.finetuning import joint_training
+    from xoceansar.train.heads.rows import gather
 
     ds, target = vignettes, "swh"
     if kind == "logistic":
@@ -156,12 +156,12 @@ def test_training_begins_at_the_fitted_head(vignettes, tiny_model, torch, kind):
         classes=None,
         groups="orbit_pass",
     )
-    network = finetune._network(tiny_model)
-    model = finetune._Tuned(network, head, tiny_model.backbone.pooling).eval()
-    side = finetune._Side(
-        finetune._pool(ds, tiny_model),
+    network = joint_training._network(tiny_model)
+    model = joint_training._Tuned(network, head, tiny_model.backbone.pooling).eval()
+    side = joint_training._Side(
+        joint_training._pool(ds, tiny_model),
         rows,
-        finetune._ancillary(rows, head, tiny_model),
+        joint_training._ancillary(rows, head, tiny_model),
         torch.device("cpu"),
     )
     images, ancillary, targets, kept = side.batch(np.array([9, 2, 40]))
@@ -179,10 +179,12 @@ def test_training_begins_at_the_fitted_head(vignettes, tiny_model, torch, kind):
 
 
 def test_what_does_not_help_is_not_kept(vignettes, tiny_model, tmp_path, monkeypatch):
-    from xoceansar.train import finetune
+    from xoceansar.train.finetuning import joint_training
 
     losses = iter(range(100))
-    monkeypatch.setattr(finetune._Run, "validation_loss", lambda run: next(losses))
+    monkeypatch.setattr(
+        joint_training._Run, "validation_loss", lambda run: next(losses)
+    )
     with pytest.warns(OceansarWarning, match="no better"):
         result = fit(vignettes, "swh", model=tiny_model, finetune="full")
     assert next(losses) == 6  # the start, and as many passes as patience has
@@ -210,9 +212,9 @@ def test_the_best_of_several_rates_is_kept(vignettes, tiny_model, tuned):
 def test_steps_that_are_not_finite_are_skipped_and_counted(
     vignettes, tiny_model, monkeypatch
 ):
-    from xoceansar.train import finetune
+    from xoceansar.train.finetuning import joint_training
 
-    make_views = finetune.make_views
+    make_views = joint_training.make_views
     calls = []
 
     def broken(*args, **kwargs):
@@ -223,7 +225,7 @@ def test_steps_that_are_not_finite_are_skipped_and_counted(
         return views
 
     always = range(0)
-    monkeypatch.setattr(finetune, "make_views", broken)
+    monkeypatch.setattr(joint_training, "make_views", broken)
     call = {"model": tiny_model, "finetune": "lora", "learning_rates": [3e-3]}
     result = fit(vignettes, "swh", **call)
     assert result.head.spec.metrics["skipped_steps"] == 1
@@ -243,7 +245,7 @@ def test_a_head_without_gradients_is_refused(vignettes, tiny_model):
 
 @pytest.fixture
 def network(torch):
-    from xoceansar.models.vit import create_network
+    from xoceansar.models.networks.vit import create_network
 
     torch.manual_seed(0)
     kwargs = {"depth": 2, "embed_dim": 24, "num_heads": 2}
@@ -251,7 +253,7 @@ def network(torch):
 
 
 def test_merged_is_what_was_trained(torch, network):
-    from xoceansar.train.lowrank import add_low_rank, merge_low_rank
+    from xoceansar.train.finetuning.low_rank import add_low_rank, merge_low_rank
 
     images = torch.randn(3, 1, SIZE, SIZE)
     names = set(network.state_dict())
@@ -279,7 +281,7 @@ def test_merged_is_what_was_trained(torch, network):
 def test_a_convnet_has_no_such_layers(torch):
     import timm
 
-    from xoceansar.train.lowrank import add_low_rank
+    from xoceansar.train.finetuning.low_rank import add_low_rank
 
     with pytest.raises(TrainingError, match="finetune='full'"):
         add_low_rank(timm.create_model("resnet10t", num_classes=0))

@@ -20,8 +20,8 @@ from xoceansar.errors import (
     UnitsError,
     WeightsMismatchError,
 )
-from xoceansar.io.passes import orbit_pass
-from xoceansar.models.heads import head_inputs, load_head
+from xoceansar.models.heads.head import head_inputs, load_head
+from xoceansar.splits.orbit_passes import orbit_pass
 from xoceansar.train import fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*simulated vignettes only")

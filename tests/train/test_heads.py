@@ -5,9 +5,9 @@ import pytest
 
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models import HeadSpec
-from xoceansar.models.heads import head_inputs
+from xoceansar.models.heads.head import head_inputs
 from xoceansar.train import fit_knn, fit_logistic, fit_mlp, fit_ridge
-from xoceansar.train.sample import class_folds, group_folds
+from xoceansar.train.heads.samples import class_folds, group_folds
 
 N, WIDTH = 300, 6
 RIDGE = HeadSpec(

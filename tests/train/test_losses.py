@@ -8,7 +8,7 @@ import torch
 
 from tests.train import oracle
 from xoceansar.errors import DimensionError, OceansarWarning, TrainingError
-from xoceansar.train.losses import Targets, dino_loss, ibot_loss, koleo_loss
+from xoceansar.train.pretraining.losses import Targets, dino_loss, ibot_loss, koleo_loss
 
 pytestmark = pytest.mark.usefixtures("torch")  # one thread
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import TrainingError
-from xoceansar.train.masks import block_masks
+from xoceansar.train.pretraining.masks import block_masks
 
 
 def draw(n, grid, probability=0.5, ratio=(0.1, 0.5), seed=0):

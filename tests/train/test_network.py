@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from xoceansar.errors import TrainingError
 from xoceansar.models.spec import BackboneSpec
-from xoceansar.train.network import (
+from xoceansar.train.pretraining.student_teacher import (
     Network,
     ProjectionHead,
     VisionBackbone,

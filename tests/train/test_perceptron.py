@@ -8,9 +8,10 @@ import pytest
 
 from tests.train.test_heads import CLASSES, FEATURES, LOGISTIC, MLP, SWH, N, inputs
 from xoceansar.errors import TrainingError
-from xoceansar.models.heads import Head, _mlp
-from xoceansar.train import fit_mlp, mlp
-from xoceansar.train.heads import as_float32, unscaled
+from xoceansar.models.heads.head import Head, _mlp
+from xoceansar.train import fit_mlp
+from xoceansar.train.heads import perceptron_loop
+from xoceansar.train.heads.linear_heads import as_float32, unscaled
 
 
 def numbers(rng, hidden, outputs):
@@ -31,7 +32,7 @@ def test_the_linear_path_is_exact(outputs):
     arrays = numbers(rng, (16, 8), outputs)
     weight, bias = rng.normal(size=(6, outputs)), rng.normal(size=outputs)
     x = (rng.normal(size=(40, 6)) * [0.01, 1, 3, 10, 1, 1]).astype(np.float32)
-    wide = mlp.with_linear_path(arrays, weight, bias)
+    wide = perceptron_loop.with_linear_path(arrays, weight, bias)
     assert wide["weight0"].shape == (6, 16 + 2 * outputs)
 
     def apply(numbers):
@@ -43,7 +44,7 @@ def test_the_linear_path_is_exact(outputs):
 
 
 def test_layers_in_numpy_are_the_network_that_was_trained(torch):
-    recipe = mlp.Recipe(
+    recipe = perceptron_loop.Recipe(
         hidden=(16, 8),
         outputs=1,
         class_weights=(),
@@ -57,8 +58,8 @@ def test_layers_in_numpy_are_the_network_that_was_trained(torch):
     )
     x = ((FEATURES - FEATURES.mean(0)) / FEATURES.std(0)).astype(np.float32)
     y = (SWH - SWH.mean()) / SWH.std()
-    rows = mlp.Rows(x, np.zeros((N, 1)), y)
-    arrays, epoch, loss = mlp.train(rows, rows, recipe)
+    rows = perceptron_loop.Rows(x, np.zeros((N, 1)), y)
+    arrays, epoch, loss = perceptron_loop.train(rows, rows, recipe)
     assert epoch == 3
     out = Head(MLP, as_float32({**arrays, **unscaled(x)}))(x)[:, 0]
     assert loss == pytest.approx(np.mean((out - y) ** 2), rel=1e-4)

@@ -16,10 +16,10 @@ from xoceansar.errors import (
     TrainingError,
     UnitsError,
 )
-from xoceansar.models.preprocess import network_input
+from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
-from xoceansar.train.order import epoch_order
-from xoceansar.train.pool import Pool
+from xoceansar.train.data.epoch_order import epoch_order
+from xoceansar.train.data.vignette_dataset import Pool
 
 N, SIDE = 20, 24
 DB = InputSpec(scale="dB", size=SIDE, mean=-12.0, std=4.0)
@@ -326,7 +326,7 @@ def test_own_statistics_are_those_of_the_pixels_with_data(scale):
 
 def test_statistics_are_what_views_need():
     torch = pytest.importorskip("torch")
-    from xoceansar.train.augment import Augmentation, make_views
+    from xoceansar.train.pretraining.augmentation import Augmentation, make_views
 
     spec = InputSpec(scale="linear", size=SIDE, centre="vignette", mean=None, std=None)
     still = Augmentation(

@@ -14,12 +14,12 @@ from lightning_fabric import Fabric
 
 import xoceansar  # noqa: F401 - registers the accessor
 from xoceansar.errors import OceansarWarning, TrainingError
-from xoceansar.train import learner as learner_module
-from xoceansar.train.checkpoint import checkpoints
-from xoceansar.train.config import parse_config
-from xoceansar.train.learner import Learner
-from xoceansar.train.pretrain import Run, pretrain
-from xoceansar.train.step import draw_batch
+from xoceansar.train.pretraining import learner as learner_module
+from xoceansar.train.pretraining.checkpoint_files import checkpoints
+from xoceansar.train.pretraining.config import parse_config
+from xoceansar.train.pretraining.entry import Run, pretrain
+from xoceansar.train.pretraining.learner import Learner
+from xoceansar.train.pretraining.step import draw_batch
 
 pytestmark = pytest.mark.usefixtures("torch")  # one thread
 
@@ -207,7 +207,7 @@ def test_the_bundle_is_the_teacher_and_says_where_it_comes_from(
     archive, tmp_path, monkeypatch
 ):
     run = pretrain(archive, recipe(), tmp_path / "run")
-    monkeypatch.setattr("xoceansar.models.bundle._warned", False)
+    monkeypatch.setattr("xoceansar.models.bundle.library._warned", False)
     with pytest.warns(OceansarWarning, match="simulated"):
         embedding = archive.oceansar.embed(model=run.bundle).compute()
     assert embedding.shape == (N, 72)
@@ -436,8 +436,8 @@ def test_the_loss_of_crops_without_a_mask_is_left_out_of_its_share(archive, tmp_
 
 _WORKER = """
 import sys, torch, xarray as xr
-from xoceansar.train.config import load_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretraining.config import load_config
+from xoceansar.train.pretraining.entry import pretrain
 torch.set_num_threads(1)
 pretrain(xr.open_zarr(sys.argv[1]), load_config(sys.argv[2]), sys.argv[3])
 """

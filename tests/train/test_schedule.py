@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xoceansar.train.config import load_config, parse_config
-from xoceansar.train.schedule import Schedule, Schedules
+from xoceansar.train.pretraining.config import load_config, parse_config
+from xoceansar.train.pretraining.schedules import Schedule, Schedules
 
 levels = st.floats(-10, 10)
 

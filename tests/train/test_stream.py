@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xoceansar.errors import TrainingError
-from xoceansar.train.stream import Stream
+from xoceansar.train.data.sampler import Stream
 
 
 def stream(choose, batch=4, n=14):

@@ -9,14 +9,14 @@ import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.errors import TrainingError
-from xoceansar.train.journal import Journal
-from xoceansar.train.watch import (
+from xoceansar.train.pretraining.monitor import (
     ProbeTarget,
     alarms,
     probe_scores,
     probe_targets,
     spread,
 )
+from xoceansar.train.pretraining.training_log import Journal
 
 
 def crops(each, of_crops=0.0, seed=0):

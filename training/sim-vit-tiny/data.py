@@ -10,7 +10,7 @@ import xarray as xr
 from xoceansar import simulate, to_zarr
 from xoceansar.evaluate import hand_features
 from xoceansar.models import ModelHandle
-from xoceansar.models.runtime import embed_block
+from xoceansar.models.inference.runtime import embed_block
 
 CACHE = Path(__file__).parent / "cache"
 LABELLED = ("train", "validation", "test")

@@ -9,12 +9,12 @@ import xarray as xr
 from data import CACHE
 
 from xoceansar import models, ops
-from xoceansar.evaluate.icebergs import choose_threshold
+from xoceansar.evaluate.iceberg_scores import choose_threshold
 from xoceansar.models import ModelHandle, load_model
-from xoceansar.models.detector_spec import DetectorSpec, TrainedDetector
-from xoceansar.models.files import read_arrays
-from xoceansar.train.detector import DetectorRecipe, train_detector
-from xoceansar.train.examples import TrainingSet, prepare
+from xoceansar.models.bundle.weight_files import read_arrays
+from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
+from xoceansar.train.detector.detector_training import DetectorRecipe, train_detector
+from xoceansar.train.detector.examples import TrainingSet, prepare
 
 #: Lowest score that the choice of the threshold looks at.
 _LOW = 0.02

@@ -7,8 +7,8 @@ import numpy as np
 from data import BLOCK, CACHE, Labelled
 
 from xoceansar.models import Head, HeadSpec, ModelHandle
-from xoceansar.models.heads import head_inputs
-from xoceansar.sar.direction import axis_error, decode_axis, look_angle
+from xoceansar.models.heads.head import head_inputs
+from xoceansar.sar.bearings import axis_error, decode_axis, look_angle
 from xoceansar.sar.texture import texture_axis
 from xoceansar.simulate.recipe import make_recipe
 from xoceansar.train import fit_direction

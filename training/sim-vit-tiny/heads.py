@@ -14,14 +14,14 @@ from direction import fit_wind_direction
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import Head, HeadSpec, ModelHandle, load_model
-from xoceansar.models.bundle import BUNDLES
-from xoceansar.models.files import read_arrays
-from xoceansar.models.heads import head_inputs
+from xoceansar.models.bundle.library import BUNDLES
+from xoceansar.models.bundle.weight_files import read_arrays
+from xoceansar.models.heads.head import head_inputs
+from xoceansar.models.networks.vit import network_weights
 from xoceansar.models.spec import POOLINGS
-from xoceansar.models.vit import network_weights
 from xoceansar.train import fit_logistic, fit_mlp, fit_ridge
-from xoceansar.train.config import load_config, parse_config
-from xoceansar.train.learner import backbone_spec, build_student
+from xoceansar.train.pretraining.config import load_config, parse_config
+from xoceansar.train.pretraining.learner import backbone_spec, build_student
 
 HERE = Path(__file__).parent
 NAME = "sim-vit-tiny"

@@ -25,8 +25,8 @@ from data import (
     simulate_pool,
 )
 
-from xoceansar.train.config import load_config
-from xoceansar.train.pretrain import pretrain
+from xoceansar.train.pretraining.config import load_config
+from xoceansar.train.pretraining.entry import pretrain
 
 HERE = Path(__file__).parent
 

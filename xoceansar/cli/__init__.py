@@ -7,17 +7,17 @@ import typer
 
 from xoceansar import __version__
 from xoceansar.cli import (
-    archives,
-    benchmarking,
-    collocation,
+    archive_commands,
+    benchmark,
+    collocate,
     demo,
-    detection,
-    experimenting,
-    figures,
-    fitting,
-    pretraining,
-    processing,
-    products,
+    experiment,
+    fit,
+    icebergs_command,
+    map,
+    pretrain,
+    process,
+    product_commands,
 )
 from xoceansar.cli.shell import OceansarGroup, out
 
@@ -60,18 +60,18 @@ def main(
     """
 
 
-app.command("open")(products.open_)
-app.command("retrieve")(products.retrieve)
-app.command("process")(processing.process)
-app.command("icebergs")(detection.icebergs)
-app.command("collocate")(collocation.collocate)
-app.command("similar")(archives.similar)
-app.command("export")(archives.export)
-app.command("check")(processing.check)
-app.command("map")(figures.map_)
-app.command("simulate")(products.simulate)
-app.command("fit")(fitting.fit)
-app.command("benchmark")(benchmarking.benchmark)
-app.command("experiment")(experimenting.experiment)
-app.command("pretrain")(pretraining.pretrain)
+app.command("open")(product_commands.open_)
+app.command("retrieve")(product_commands.retrieve)
+app.command("process")(process.process)
+app.command("icebergs")(icebergs_command.icebergs)
+app.command("collocate")(collocate.collocate)
+app.command("similar")(archive_commands.similar)
+app.command("export")(archive_commands.export)
+app.command("check")(process.check)
+app.command("map")(map.map_)
+app.command("simulate")(product_commands.simulate)
+app.command("fit")(fit.fit)
+app.command("benchmark")(benchmark.benchmark)
+app.command("experiment")(experiment.experiment)
+app.command("pretrain")(pretrain.pretrain)
 app.command("demo")(demo.demo)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xoceansar.cli import tables
-from xoceansar.cli.figures import save, use_files
+from xoceansar.cli import printed_tables
+from xoceansar.cli.map import save, use_files
 from xoceansar.cli.shell import Steps, local, out
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def demo(
     """
     import xoceansar as xos
     from xoceansar import ops
-    from xoceansar.simulate.safe import truth_path, write_safe
+    from xoceansar.simulate.products.safe_product import truth_path, write_safe
 
     handle = xos.load_model(model)
     steps = Steps()
@@ -66,7 +66,7 @@ def demo(
     with steps.step("draw maps and quick-looks"):
         _draw(ds, result, truth, to)
 
-    table, summary = tables.compare(result, truth)
+    table, summary = printed_tables.compare(result, truth)
     out.print(table)
     out.print(summary, markup=False, soft_wrap=True)
     trained = ", and the sea that the model was trained on" if handle.simulated else ""

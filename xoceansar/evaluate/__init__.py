@@ -1,15 +1,17 @@
 """Measure models: baselines to beat, truth to compare with, metrics, and the benchmark of them all."""
 
-from xoceansar.evaluate.collocate import collocate
-from xoceansar.evaluate.compare import benchmark
+from xoceansar.collocation.matching import collocate
+from xoceansar.collocation.wind_components import wind_vector
+from xoceansar.evaluate.benchmark_result import BenchmarkResult
+from xoceansar.evaluate.comparison import benchmark
 from xoceansar.evaluate.competitors import Competitor
-from xoceansar.evaluate.components import wind_vector
 from xoceansar.evaluate.experiments import EXPERIMENTS, experiment
-from xoceansar.evaluate.hand_features import HAND_FEATURES, hand_features
+from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
 from xoceansar.evaluate.lineup import find_models
-from xoceansar.evaluate.result import BenchmarkResult
-from xoceansar.evaluate.splits import group_split, orbit_pass
+from xoceansar.evaluate.report.benchmark_report import write_report
+from xoceansar.evaluate.report.experiment_report import write_experiment
 from xoceansar.evaluate.tasks import TASKS, Metric, Strata, Task
+from xoceansar.splits.partition import group_split, orbit_pass
 
 __all__ = [
     "EXPERIMENTS",
@@ -28,4 +30,6 @@ __all__ = [
     "hand_features",
     "orbit_pass",
     "wind_vector",
+    "write_experiment",
+    "write_report",
 ]

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import OceansarError, TrainingError
+from xoceansar.evaluate.benchmark_truth import class_names
+from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.features import Embeddings, embedding_of
 from xoceansar.evaluate.parts import Part
-from xoceansar.evaluate.store import FeatureStore
 from xoceansar.evaluate.tasks import Task
-from xoceansar.evaluate.truth import class_names
 from xoceansar.models import ModelHandle
-from xoceansar.ops.heads import value_of
-from xoceansar.ops.retrieve import classify, wind
+from xoceansar.ops.head_values import value_of
+from xoceansar.ops.retrieval import classify, wind
 
 __all__ = ["Competitor", "NoImage", "OwnHead", "look_azimuth"]
 

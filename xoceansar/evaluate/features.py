@@ -14,12 +14,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, VIGNETTE
-from xoceansar.evaluate.networks import random_twin, timm_network
-from xoceansar.evaluate.store import FeatureStore
+from xoceansar.evaluate.feature_store import FeatureStore
+from xoceansar.evaluate.reference_networks import random_twin, timm_network
+from xoceansar.layout.images import centre_incidence, find_images
 from xoceansar.models import ModelHandle
-from xoceansar.models.runtime import precision_bits
-from xoceansar.ops.embed import embed, model_attrs, texture_of
-from xoceansar.ops.layout import centre_incidence, find_images
+from xoceansar.models.inference.runtime import precision_bits
+from xoceansar.ops.embedding import embed, model_attrs, texture_of
 
 __all__ = ["Embeddings", "Features", "RandomTwin", "TimmNetwork", "embedding_of"]
 

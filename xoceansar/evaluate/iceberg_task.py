@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.evaluate.detection import (
+from xoceansar.evaluate.iceberg_scores import IOU, true_boxes
+from xoceansar.evaluate.metrics.box_scores import (
     PrecisionRecall,
     average_precision,
     best_f1,
     curve_of,
     match_boxes,
 )
-from xoceansar.evaluate.icebergs import IOU, true_boxes
 
 __all__ = ["curve_of_rows", "read_boxes", "rows_of", "score_boxes"]
 

@@ -6,8 +6,8 @@ from typing import Final
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.competitors import Competitor, NoImage, OwnHead
 from xoceansar.evaluate.features import Embeddings, RandomTwin, TimmNetwork
-from xoceansar.evaluate.probes import Probe
-from xoceansar.evaluate.searches import Search, detector_of
+from xoceansar.evaluate.iceberg_searches import Search, detector_of
+from xoceansar.evaluate.linear_probes import Probe
 from xoceansar.evaluate.simple_features import HandFeatures, Level
 from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle, load_model

@@ -9,14 +9,14 @@ import xarray as xr
 
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
-from xoceansar.evaluate.splits import (
+from xoceansar.evaluate.tasks import Task
+from xoceansar.splits.partition import (
     Split,
     group_split,
     orbit_pass,
     random_split,
     time_split,
 )
-from xoceansar.evaluate.tasks import Task
 
 __all__ = ["Part", "SplitBy", "divide", "with_truth"]
 

@@ -10,10 +10,10 @@ import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
 from xoceansar.errors import MissingVariableError
+from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.features import Features
-from xoceansar.evaluate.hand_features import HAND_FEATURES, hand_features
-from xoceansar.evaluate.store import FeatureStore
-from xoceansar.ops.layout import Quantity, find_images
+from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
+from xoceansar.layout.images import Quantity, find_images
 
 __all__ = ["HandFeatures", "Level"]
 

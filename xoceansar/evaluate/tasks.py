@@ -20,11 +20,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
+from xoceansar.conventions.texts import text_values
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
+from xoceansar.evaluate.benchmark_truth import read_classes, read_open_sea
 from xoceansar.evaluate.iceberg_task import read_boxes, score_boxes
-from xoceansar.evaluate.truth import read_classes, read_open_sea
-from xoceansar.texts import text_values
 
 __all__ = [
     "STRATA",

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xoceansar.io.archive import open_archive, to_zarr
-    from xoceansar.io.backend import OceansarBackendEntrypoint
-    from xoceansar.io.ocn import open_ocn
-    from xoceansar.io.tengeop import open_tengeop
-    from xoceansar.io.wave_mode import open_wave_mode
-    from xoceansar.io.xsar_repairs import repair_xsar
+    from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
+    from xoceansar.io.ocn.level2 import open_ocn
+    from xoceansar.io.safe.backend import OceansarBackendEntrypoint
+    from xoceansar.io.safe.wave_mode import open_wave_mode
+    from xoceansar.io.safe.xsar_repairs import repair_xsar
+    from xoceansar.io.tengeop.chips import open_tengeop
 
 __all__ = [
     "OceansarBackendEntrypoint",
@@ -25,13 +25,13 @@ __all__ = [
 ]
 
 _LAZY = {
-    "OceansarBackendEntrypoint": "xoceansar.io.backend",
-    "open_archive": "xoceansar.io.archive",
-    "open_ocn": "xoceansar.io.ocn",
-    "open_tengeop": "xoceansar.io.tengeop",
-    "open_wave_mode": "xoceansar.io.wave_mode",
-    "repair_xsar": "xoceansar.io.xsar_repairs",
-    "to_zarr": "xoceansar.io.archive",
+    "OceansarBackendEntrypoint": "xoceansar.io.safe.backend",
+    "open_archive": "xoceansar.io.archive.zarr_archive",
+    "open_ocn": "xoceansar.io.ocn.level2",
+    "open_tengeop": "xoceansar.io.tengeop.chips",
+    "open_wave_mode": "xoceansar.io.safe.wave_mode",
+    "repair_xsar": "xoceansar.io.safe.xsar_repairs",
+    "to_zarr": "xoceansar.io.archive.zarr_archive",
 }
 
 

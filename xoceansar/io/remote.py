@@ -15,7 +15,7 @@ import numpy as np
 from xoceansar._optional import require
 from xoceansar._paths import is_url
 from xoceansar.errors import OceansarError, ProductError
-from xoceansar.io.store import MANIFEST, Bytes, Store, manifests
+from xoceansar.io.containers import MANIFEST, Bytes, Store, manifests
 
 __all__ = [
     "StorageOptions",

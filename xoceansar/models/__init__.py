@@ -3,13 +3,13 @@
 Importing this package loads no torch: networks are read by the first block that needs them.
 """
 
-from xoceansar.models.bundle import (
+from xoceansar.models.bundle.library import (
     DEFAULT_MODEL,
     load_model,
     shipped_models,
     write_bundle,
 )
-from xoceansar.models.heads import Head
+from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
 
 __all__ = [

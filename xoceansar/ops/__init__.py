@@ -6,21 +6,21 @@ nothing into it and loads nothing. The accessor only gives these functions a sho
 
 from typing import TYPE_CHECKING, Any
 
-from xoceansar.ops.calibrate import calibrate
-from xoceansar.ops.detect import icebergs
-from xoceansar.ops.embed import embed
-from xoceansar.ops.fields import field
-from xoceansar.ops.gridding import grid
-from xoceansar.ops.occurrence import class_occurrence, iceberg_density
-from xoceansar.ops.polarisation import to_vv
-from xoceansar.ops.quality import quality
-from xoceansar.ops.retrieve import classify, retrieve, swh, wind
-from xoceansar.ops.select import select
-from xoceansar.ops.similar import similar
-from xoceansar.ops.wind import gmf_wind
+from xoceansar.gridding.cell_statistics import grid
+from xoceansar.gridding.occurrence import class_occurrence, iceberg_density
+from xoceansar.layout.sigma0 import calibrate
+from xoceansar.ops.detection import icebergs
+from xoceansar.ops.embedding import embed
+from xoceansar.ops.quality_flags import quality
+from xoceansar.ops.retrieval import classify, retrieve, swh, wind
+from xoceansar.ops.selection import select
+from xoceansar.ops.similarity import similar
+from xoceansar.ops.vv_equivalent import to_vv
+from xoceansar.ops.wind_directions import gmf_wind
+from xoceansar.swath.fields import field
 
 if TYPE_CHECKING:
-    from xoceansar.ops.tiles import vignettes
+    from xoceansar.swath.tiles import vignettes
 
 __all__ = [
     "calibrate",
@@ -46,7 +46,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what needs dask.array on first use (PEP 562)."""
     if name == "vignettes":
-        from xoceansar.ops.tiles import vignettes
+        from xoceansar.swath.tiles import vignettes
 
         return vignettes
     raise AttributeError(f"module 'xoceansar.ops' has no attribute {name!r}")

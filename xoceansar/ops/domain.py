@@ -6,11 +6,11 @@ import numpy as np
 import xarray as xr
 
 from xoceansar.conventions import Domain, domain_attrs
+from xoceansar.conventions.texts import plain_texts, text_values
 from xoceansar.errors import DomainError, warn
-from xoceansar.models.intervals import INCIDENCE_MARGIN
+from xoceansar.layout.images import centre_incidence, chunk_like
 from xoceansar.models.spec import ModelHandle
-from xoceansar.ops.layout import centre_incidence, chunk_like
-from xoceansar.texts import plain_texts, text_values
+from xoceansar.models.spec.intervals import INCIDENCE_MARGIN
 
 __all__ = [
     "OnDomain",

@@ -3,13 +3,11 @@
 Importing this package loads neither; the functions do.
 """
 
-from xoceansar.plot._style import CLASS_COLOURS
-from xoceansar.plot.experiments import write_experiment
 from xoceansar.plot.gridded import class_occurrence, grid, iceberg_density, seasons
 from xoceansar.plot.maps import map
-from xoceansar.plot.report import write_report
+from xoceansar.plot.quicklooks import vignettes
+from xoceansar.plot.style import CLASS_COLOURS
 from xoceansar.plot.tracks import track
-from xoceansar.plot.vignettes import vignettes
 
 __all__ = [
     "CLASS_COLOURS",
@@ -20,6 +18,4 @@ __all__ = [
     "seasons",
     "track",
     "vignettes",
-    "write_experiment",
-    "write_report",
 ]

@@ -9,13 +9,19 @@ import xarray as xr
 from xoceansar import ops
 from xoceansar._optional import require
 from xoceansar.errors import DimensionError, MissingVariableError
-from xoceansar.ops.gridding import COUNT, ICE_FREE, SEASONS, GridStatistic, choose
-from xoceansar.plot._cells import Field, draw_cells, is_gridded, read_field
-from xoceansar.plot._frame import Region
-from xoceansar.plot._marks import Colouring, colouring
-from xoceansar.plot._panels import Panel, draw_panels
-from xoceansar.plot._sheet import Extent, choose_region, draw_map
-from xoceansar.plot._style import sentence
+from xoceansar.gridding.cell_statistics import (
+    COUNT,
+    ICE_FREE,
+    SEASONS,
+    GridStatistic,
+    choose,
+)
+from xoceansar.plot.cell_images import Field, draw_cells, is_gridded, read_field
+from xoceansar.plot.map_frame import Region
+from xoceansar.plot.map_sheet import Extent, choose_region, draw_map
+from xoceansar.plot.marks import Colouring, colouring
+from xoceansar.plot.panels import Panel, draw_panels
+from xoceansar.plot.style import sentence
 
 if TYPE_CHECKING:
     from cartopy.crs import Projection

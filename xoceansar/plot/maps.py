@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from xoceansar.plot._marks import colouring, draw_marks
-from xoceansar.plot._sheet import Extent, choose_region, draw_map
-from xoceansar.plot._values import read_values
+from xoceansar.plot.map_sheet import Extent, choose_region, draw_map
+from xoceansar.plot.map_values import read_values
+from xoceansar.plot.marks import colouring, draw_marks
 
 if TYPE_CHECKING:
     from cartopy.crs import Projection

@@ -10,16 +10,16 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar.conventions import VIGNETTE
+from xoceansar.conventions.texts import text_values
 from xoceansar.errors import MissingVariableError, OceansarError
-from xoceansar.io.passes import orbit_pass
-from xoceansar.ops.along import along_vignettes, assign_hint
-from xoceansar.plot._figure import new_figure
-from xoceansar.plot._frame import Region, choose_projection, project, region_of, zoom
-from xoceansar.plot._sheet import FOOT, WIDTH, graticule
-from xoceansar.plot._style import CAUTION, INK, MISSING, SEA, sentence
-from xoceansar.plot._values import Values, read_values, span
-from xoceansar.plot.land import draw_land
-from xoceansar.texts import text_values
+from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
+from xoceansar.plot.figures import new_figure
+from xoceansar.plot.land_layer import draw_land
+from xoceansar.plot.map_frame import Region, choose_projection, project, region_of, zoom
+from xoceansar.plot.map_sheet import FOOT, WIDTH, graticule
+from xoceansar.plot.map_values import Values, read_values, span
+from xoceansar.plot.style import CAUTION, INK, MISSING, SEA, sentence
+from xoceansar.splits.orbit_passes import orbit_pass
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes

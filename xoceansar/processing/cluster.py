@@ -17,8 +17,8 @@ from xoceansar.errors import (
     OceansarError,
     WeightsMismatchError,
 )
-from xoceansar.processing.block import Outcome, Task, process_unit
-from xoceansar.processing.listing import Unit
+from xoceansar.processing.product_block import Outcome, Task, process_unit
+from xoceansar.processing.product_listing import Unit
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -5,8 +5,8 @@ from collections import defaultdict
 from typing import Final
 
 from xoceansar.errors import OceansarError, warn
-from xoceansar.io.product import discover
-from xoceansar.processing.listing import Unit
+from xoceansar.io.safe.product import discover
+from xoceansar.processing.product_listing import Unit
 
 __all__ = ["best_first"]
 
@@ -24,7 +24,7 @@ def best_first(units: list[Unit], options: str) -> list[Unit]:
     Parameters
     ----------
     units : list of Unit
-        Products, from `xoceansar.processing.listing.list_units`.
+        Products, from `xoceansar.processing.product_listing.list_units`.
     options : str
         From `xoceansar.io.remote.encode_options`.
 

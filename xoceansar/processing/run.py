@@ -7,31 +7,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from xoceansar._beams import Beams, one_beam
 from xoceansar._paths import refuse_lost_slash
 from xoceansar._progress import is_watched
+from xoceansar.conventions.beams import Beams, one_beam
 from xoceansar.errors import ProductError, warn
-from xoceansar.io.product import Paths
 from xoceansar.io.remote import StorageOptions, encode_options, is_url
-from xoceansar.io.source import Reader
-from xoceansar.models.bundle import load_model, warn_if_simulated
-from xoceansar.ops.embed import Model
-from xoceansar.ops.heads import check_levels
-from xoceansar.processing._stores import StoreKind
-from xoceansar.processing.archive import Archive
-from xoceansar.processing.block import Outcome, Task
+from xoceansar.io.safe.product import Paths
+from xoceansar.io.safe.vignette_source import Reader
+from xoceansar.models.bundle.library import load_model, warn_if_simulated
+from xoceansar.ops.embedding import Model
+from xoceansar.ops.head_values import check_levels
+from xoceansar.processing.archive_stores import StoreKind
+from xoceansar.processing.archive_writer import Archive
 from xoceansar.processing.cluster import Scheduler, outcomes
-from xoceansar.processing.listing import Unit, list_units
-from xoceansar.processing.lock import ArchiveLock
 from xoceansar.processing.preference import best_first
-from xoceansar.processing.progress import watching
-from xoceansar.processing.records import Record
+from xoceansar.processing.process_progress import watching
+from xoceansar.processing.product_block import Outcome, Task
+from xoceansar.processing.product_listing import Unit, list_units
+from xoceansar.processing.product_records import Record
 from xoceansar.processing.settings import (
     Settings,
     choose_outputs,
     fingerprint,
     needs_model,
 )
+from xoceansar.processing.writer_lock import ArchiveLock
 
 __all__ = ["ProcessReport", "process"]
 

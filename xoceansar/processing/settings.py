@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from xoceansar._beams import Beam
 from xoceansar._version import __version__
+from xoceansar.conventions.beams import Beam
 from xoceansar.errors import ArchiveError, BundleError
-from xoceansar.io.source import Reader
+from xoceansar.io.safe.vignette_source import Reader
 from xoceansar.models.spec import ModelHandle
 
 __all__ = ["OUTPUTS", "Output", "Settings", "choose_outputs", "fingerprint"]

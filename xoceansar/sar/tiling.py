@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import DimensionError
-from xoceansar.sar.quality import MISSING_LIMIT
+from xoceansar.sar.pixel_quality import MISSING_LIMIT
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xoceansar.simulate.dataset import vignettes
-    from xoceansar.simulate.environment import Environment
-    from xoceansar.simulate.safe import write_safe
-    from xoceansar.simulate.scenes import Scene, scene
-    from xoceansar.simulate.sensors import SENSORS, Sensor
-    from xoceansar.simulate.wide import fill_safe
+    from xoceansar.simulate.products.safe_product import write_safe
+    from xoceansar.simulate.products.wide_product import fill_safe
+    from xoceansar.simulate.sea.environment import Environment
+    from xoceansar.simulate.sea.scenes import Scene, scene
+    from xoceansar.simulate.sea.sensors import SENSORS, Sensor
 
 __all__ = [
     "SENSORS",
@@ -26,14 +26,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Environment": "environment",
-    "SENSORS": "sensors",
-    "Scene": "scenes",
-    "Sensor": "sensors",
-    "scene": "scenes",
-    "fill_safe": "wide",
+    "Environment": "sea.environment",
+    "SENSORS": "sea.sensors",
+    "Scene": "sea.scenes",
+    "Sensor": "sea.sensors",
+    "scene": "sea.scenes",
+    "fill_safe": "products.wide_product",
     "vignettes": "dataset",
-    "write_safe": "safe",
+    "write_safe": "products.safe_product",
 }
 
 

@@ -20,13 +20,13 @@ from xoceansar.conventions import (
     quality_attrs,
 )
 from xoceansar.errors import OceansarError
-from xoceansar.sar.quality import pixel_flags
-from xoceansar.simulate.environment import Environment
-from xoceansar.simulate.icebergs import MAX_ICEBERGS
-from xoceansar.simulate.orbit import Acquisition, acquisition, destination
+from xoceansar.sar.pixel_quality import pixel_flags
 from xoceansar.simulate.recipe import Recipe, make_recipe
-from xoceansar.simulate.scenes import SIMULATOR_VERSION, Scene, range_profiles
-from xoceansar.simulate.sensors import Sensor
+from xoceansar.simulate.sea.environment import Environment
+from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS
+from xoceansar.simulate.sea.orbit import Acquisition, acquisition, destination
+from xoceansar.simulate.sea.scenes import SIMULATOR_VERSION, Scene, range_profiles
+from xoceansar.simulate.sea.sensors import Sensor
 
 __all__ = ["vignettes"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xoceansar._beams import WAVE_BEAMS, beams_of
 from xoceansar.conventions import OCEAN_CLASSES
+from xoceansar.conventions.beams import WAVE_BEAMS, beams_of
 from xoceansar.errors import OceansarError
-from xoceansar.simulate.environment import BEAMS, Environment, sample_environment
-from xoceansar.simulate.scenes import Scene, scene, scene_wind
-from xoceansar.simulate.sensors import Sensor, find_sensor
+from xoceansar.simulate.sea.environment import BEAMS, Environment, sample_environment
+from xoceansar.simulate.sea.scenes import Scene, scene, scene_wind
+from xoceansar.simulate.sea.sensors import Sensor, find_sensor
 
 __all__ = ["Recipe", "make_recipe"]
 

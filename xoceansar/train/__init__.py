@@ -6,17 +6,17 @@ Importing this package loads no torch: what needs it is imported on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xoceansar.train.conformal import calibrate
-from xoceansar.train.direction import fit_direction
-from xoceansar.train.distance import fit_distance
 from xoceansar.train.fitting import fit
-from xoceansar.train.heads import fit_knn, fit_logistic, fit_ridge
-from xoceansar.train.perceptron import fit_mlp
-from xoceansar.train.result import FitResult
-from xoceansar.train.temperature import fit_temperature
+from xoceansar.train.heads.conformal import calibrate
+from xoceansar.train.heads.direction_head import fit_direction
+from xoceansar.train.heads.distance_head import fit_distance
+from xoceansar.train.heads.fit_result import FitResult
+from xoceansar.train.heads.linear_heads import fit_knn, fit_logistic, fit_ridge
+from xoceansar.train.heads.perceptron import fit_mlp
+from xoceansar.train.heads.temperature import fit_temperature
 
 if TYPE_CHECKING:
-    from xoceansar.train.detector import DetectorRecipe, fit_detector
+    from xoceansar.train.detector.detector_training import DetectorRecipe, fit_detector
 
 __all__ = [
     "DetectorRecipe",
@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "DetectorRecipe": "xoceansar.train.detector",
-    "fit_detector": "xoceansar.train.detector",
+    "DetectorRecipe": "xoceansar.train.detector.detector_training",
+    "fit_detector": "xoceansar.train.detector.detector_training",
 }
 
 

@@ -9,23 +9,23 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar._attributes import is_simulated
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
+from xoceansar.conventions.attributes import is_simulated
 from xoceansar.errors import TrainingError
-from xoceansar.models.heads import Head
+from xoceansar.layout.images import XarrayObject, find_embedding
+from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import Ancillary, HeadSpec, ModelHandle
-from xoceansar.ops.embed import Model, as_handle
-from xoceansar.ops.layout import XarrayObject, find_embedding
-from xoceansar.train.groups import ORBIT_PASS
-from xoceansar.train.kinds import KINDS, Settings
-from xoceansar.train.perceptron import LEARNING_RATES
-from xoceansar.train.result import FitResult, plain
-from xoceansar.train.rows import Groups, Rows, gather
-from xoceansar.train.sample import ClassWeights
-from xoceansar.train.scores import score_table
-from xoceansar.train.sides import kind_of, two_sides, warn_about_classes
-from xoceansar.train.tuning import tune
+from xoceansar.ops.embedding import Model, as_handle
+from xoceansar.splits.groups import ORBIT_PASS
+from xoceansar.train.finetuning.tuning import tune
+from xoceansar.train.heads.fit_result import FitResult, plain
+from xoceansar.train.heads.head_scores import score_table
+from xoceansar.train.heads.kinds import KINDS, Settings
+from xoceansar.train.heads.perceptron import LEARNING_RATES
+from xoceansar.train.heads.rows import Groups, Rows, gather
+from xoceansar.train.heads.samples import ClassWeights
+from xoceansar.train.heads.validation import kind_of, two_sides, warn_about_classes
 
 __all__ = ["fit"]
 

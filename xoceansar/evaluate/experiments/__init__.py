@@ -3,13 +3,13 @@
 Each gives a table, sentences, and the signs of failure that it looked for.
 """
 
+from xoceansar.evaluate.experiments.experiment_result import ExperimentResult
 from xoceansar.evaluate.experiments.registry import (
     EXPERIMENTS,
     Experiment,
     experiment,
     find_experiment,
 )
-from xoceansar.evaluate.experiments.result import ExperimentResult
 
 __all__ = [
     "EXPERIMENTS",

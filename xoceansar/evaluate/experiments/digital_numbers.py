@@ -8,8 +8,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
-from xoceansar.evaluate.diagnose import collapsed_embedding
-from xoceansar.evaluate.experiments._rows import (
+from xoceansar.conventions.texts import text_values
+from xoceansar.evaluate.diagnosis import collapsed_embedding
+from xoceansar.evaluate.experiments.common import (
+    about,
+    compare,
+    first_notes,
+    open_store,
+    output_signs,
+)
+from xoceansar.evaluate.experiments.computed_rows import (
     Given,
     Precomputed,
     embedded,
@@ -18,22 +26,14 @@ from xoceansar.evaluate.experiments._rows import (
     out_of_pass,
     own_outputs,
 )
-from xoceansar.evaluate.experiments._shared import (
-    about,
-    compare,
-    first_notes,
-    open_store,
-    output_signs,
-)
-from xoceansar.evaluate.experiments.result import (
+from xoceansar.evaluate.experiments.experiment_result import (
     ExperimentResult,
     paired_gain,
     summary,
 )
-from xoceansar.evaluate.probes import Probe
-from xoceansar.evaluate.splits import orbit_pass
-from xoceansar.ops.embed import Model, as_handle
-from xoceansar.texts import text_values
+from xoceansar.evaluate.linear_probes import Probe
+from xoceansar.ops.embedding import Model, as_handle
+from xoceansar.splits.partition import orbit_pass
 
 __all__ = ["digital_numbers", "dn", "quick_look"]
 

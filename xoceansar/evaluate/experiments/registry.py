@@ -9,14 +9,14 @@ import xarray as xr
 
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.experiments import (
-    calibration,
     digital_numbers,
-    finetuning,
-    sensors,
+    miscalibration,
+    other_sensors,
     small_objects,
+    trained_backbone,
     zero_shot,
 )
-from xoceansar.evaluate.experiments.result import ExperimentResult
+from xoceansar.evaluate.experiments.experiment_result import ExperimentResult
 
 __all__ = ["EXPERIMENTS", "Experiment", "experiment", "find_experiment"]
 
@@ -58,15 +58,17 @@ EXPERIMENTS: Final[Mapping[str, Experiment]] = MappingProxyType(
             ),
             Experiment(
                 "finetune",
-                finetuning.QUESTION,
-                finetuning.finetune,
+                trained_backbone.QUESTION,
+                trained_backbone.finetune,
                 options=("task", "modes"),
             ),
-            Experiment("calibration", calibration.QUESTION, calibration.calibration),
+            Experiment(
+                "calibration", miscalibration.QUESTION, miscalibration.calibration
+            ),
             Experiment(
                 "sensor",
-                sensors.QUESTION,
-                sensors.sensor,
+                other_sensors.QUESTION,
+                other_sensors.sensor,
                 needs="nothing",
                 options=("sensors",),
             ),

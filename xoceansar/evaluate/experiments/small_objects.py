@@ -8,16 +8,16 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar.conventions import LINE, SAMPLE
-from xoceansar.evaluate.detection import precision_recall
-from xoceansar.evaluate.diagnose import Sign, missed_small_objects
-from xoceansar.evaluate.experiments._rows import numbered
-from xoceansar.evaluate.experiments._shared import about, first_notes
-from xoceansar.evaluate.experiments.result import ExperimentResult
-from xoceansar.evaluate.icebergs import IOU, found_boxes, true_boxes
-from xoceansar.evaluate.sizes import SizeRecall, recall_by_size
-from xoceansar.ops.detect import Method, icebergs
-from xoceansar.ops.embed import Model, as_handle
-from xoceansar.ops.layout import find_images
+from xoceansar.evaluate.diagnosis import Sign, missed_small_objects
+from xoceansar.evaluate.experiments.common import about, first_notes
+from xoceansar.evaluate.experiments.computed_rows import numbered
+from xoceansar.evaluate.experiments.experiment_result import ExperimentResult
+from xoceansar.evaluate.iceberg_scores import IOU, found_boxes, true_boxes
+from xoceansar.evaluate.metrics.box_scores import precision_recall
+from xoceansar.evaluate.metrics.size_scores import SizeRecall, recall_by_size
+from xoceansar.layout.images import find_images
+from xoceansar.ops.detection import Method, icebergs
+from xoceansar.ops.embedding import Model, as_handle
 
 __all__ = ["small_objects"]
 

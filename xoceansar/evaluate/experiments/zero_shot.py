@@ -5,8 +5,17 @@ from typing import Final
 
 import xarray as xr
 
-from xoceansar.evaluate.diagnose import Sign, collapsed_embedding, near_random
-from xoceansar.evaluate.experiments._rows import (
+from xoceansar.evaluate.benchmark_result import BenchmarkResult
+from xoceansar.evaluate.diagnosis import Sign, collapsed_embedding, near_random
+from xoceansar.evaluate.experiments.common import (
+    about,
+    compare,
+    first_notes,
+    open_store,
+    output_signs,
+    with_unit,
+)
+from xoceansar.evaluate.experiments.computed_rows import (
     Given,
     Learner,
     Nearest,
@@ -17,23 +26,14 @@ from xoceansar.evaluate.experiments._rows import (
     numbered,
     out_of_pass,
 )
-from xoceansar.evaluate.experiments._shared import (
-    about,
-    compare,
-    first_notes,
-    open_store,
-    output_signs,
-    with_unit,
-)
-from xoceansar.evaluate.experiments.result import (
+from xoceansar.evaluate.experiments.experiment_result import (
     ExperimentResult,
     paired_gain,
     summary,
 )
 from xoceansar.evaluate.features import RandomTwin
-from xoceansar.evaluate.result import BenchmarkResult
 from xoceansar.evaluate.simple_features import HandFeatures
-from xoceansar.ops.embed import Model, as_handle
+from xoceansar.ops.embedding import Model, as_handle
 
 __all__ = ["zero_shot"]
 

@@ -4,7 +4,7 @@ Every score takes truth first and drops the rows in which either side is missing
 negative class); with no row left it is NaN. The caller counts what is dropped.
 """
 
-from xoceansar.evaluate.metrics.classes import (
+from xoceansar.evaluate.metrics.class_scores import (
     Reliability,
     accuracy,
     balanced_accuracy,
@@ -15,13 +15,13 @@ from xoceansar.evaluate.metrics.classes import (
     log_loss,
     reliability_curve,
 )
-from xoceansar.evaluate.metrics.directions import (
+from xoceansar.evaluate.metrics.direction_scores import (
     direction_bias,
     direction_difference,
     direction_mae,
     direction_rmse,
 )
-from xoceansar.evaluate.metrics.numbers import (
+from xoceansar.evaluate.metrics.number_scores import (
     bias,
     correlation,
     mae,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import DimensionError, OceansarError
-from xoceansar.evaluate.metrics._rows import Array
+from xoceansar.evaluate.metrics.complete_rows import Array
 
 __all__ = ["Interval", "bootstrap", "bootstrap_scores"]
 
@@ -51,7 +51,7 @@ def bootstrap(
     statistic : callable
         Score of the arrays; called with the rows that were drawn.
     groups : array_like (rows,)
-        Product or orbit pass of each row, as `xoceansar.evaluate.splits.orbit_pass` gives it.
+        Product or orbit pass of each row, as `xoceansar.splits.partition.orbit_pass` gives it.
     *arrays : ndarray (rows, ...)
         Arguments of `statistic`, of any kind that takes an array of row numbers.
     n : int

@@ -1,0 +1,89 @@
+"""The command that finds icebergs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from xoceansar._progress import computing
+from xoceansar.cli.product_commands import Beam, Paths, opened
+from xoceansar.cli.shell import local, out
+
+__all__ = ["icebergs"]
+
+
+def icebergs(
+    paths: Paths,
+    to: Annotated[
+        Path,
+        typer.Option(
+            callback=local,
+            help="File to write: .geojson or .parquet (a table of points) or .zarr.",
+            metavar="OUT",
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
+    ] = None,
+    method: Annotated[
+        Literal["detector", "cfar"],
+        typer.Option(
+            help="The model's detector, or the classical CFAR, which needs none."
+        ),
+    ] = "detector",
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Least score; that of the best F1 on validation otherwise."),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            help="Icebergs kept of each vignette, the best first; all are counted."
+        ),
+    ] = None,
+    beam: Beam = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
+    ] = False,
+) -> None:
+    """Find icebergs, and write where they are.
+
+    [bold]Examples[/bold]
+
+      xoceansar icebergs PRODUCT.SAFE --to icebergs.geojson
+      xoceansar icebergs 'archive/*.SAFE' --method cfar --to icebergs.parquet
+
+    A ship is as bright and as small as an iceberg: neither method tells them apart.
+    """
+    from xoceansar import ops, to_zarr
+    from xoceansar.errors import ProductError
+    from xoceansar.io.export.tabular_files import to_geojson, to_geoparquet
+
+    if to.suffix not in (".geojson", ".parquet", ".zarr"):
+        raise ProductError(
+            f"icebergs are written as .geojson, .parquet or .zarr; got --to {to}."
+        )
+    if to.exists() and not overwrite:
+        raise ProductError(f"{to} exists. Give another name, or --overwrite.")
+    ds = opened(paths, beam)
+    found = ops.icebergs(ds, model=model, method=method, threshold=threshold, most=most)
+    with computing(f"searching {ds.sizes['vignette']} vignettes"):
+        if to.suffix == ".zarr":
+            to_zarr(found, to, mode="w" if overwrite else "w-")
+            found = found[["iceberg_count"]].load()
+        else:
+            found = found.load()
+    count = found["iceberg_count"]
+    if to.suffix == ".parquet":
+        to_geoparquet(found, to, overwrite=overwrite)
+    elif to.suffix == ".geojson":
+        to_geojson(found, to, overwrite=overwrite)
+    searched = int(count.notnull().sum())
+    out.print(
+        f"{int(count.sum())} icebergs in {searched} of "
+        f"{count.size} vignettes ({count.size - searched} could not be searched); "
+        f"written to {to}",
+        highlight=False,
+        soft_wrap=True,
+    )

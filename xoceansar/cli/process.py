@@ -1,0 +1,244 @@
+"""Process thousands of products into an archive, and say what became of each."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import typer
+
+from xoceansar.cli.product_commands import Beam
+from xoceansar.cli.shell import out, working
+
+if TYPE_CHECKING:
+    from xoceansar.processing.product_records import Record
+
+__all__ = ["check", "process"]
+
+StorageOptions = Annotated[
+    str | None,
+    typer.Option(
+        help="For s3:// inputs and archives: JSON of the file system's options.",
+        metavar="JSON",
+    ),
+]
+
+#: Exit code where some product could not be processed, or an archive is damaged; 2 is that of an error.
+_SOME_FAILED: Final = 3
+
+
+def process(
+    to: Annotated[
+        str,
+        typer.Option(
+            help="The archive: a folder, made or added to, or an s3:// URL.",
+            metavar="OUT.zarr",
+        ),
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUTS...",
+            help="Products, quoted globs, directories, text files that list products, or s3:// URLs.",
+        ),
+    ] = None,
+    store: Annotated[
+        Literal["zarr", "icechunk"] | None,
+        typer.Option(
+            help="What a new archive is held in: zarr, or icechunk for several writers at a time. "
+            "What is there is recognised."
+        ),
+    ] = None,
+    outputs: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: embedding, swh, wind, class, icebergs, quality, sigma0. "
+            "All that the model gives otherwise, without sigma0.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            help="Add intervals that hold the truth with this probability, as 0.9."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least score of an iceberg.")
+    ] = None,
+    beam: Beam = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Dask scheduler (tcp://...); local processes otherwise.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of local processes.", min=1)
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Try again what failed before."),
+    ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Hold pixels to their checksums: 0.16 s of the processor a vignette.",
+        ),
+    ] = True,
+    status: Annotated[
+        bool,
+        typer.Option("--status", help="Say what the archive holds, and do nothing."),
+    ] = False,
+    storage_options: StorageOptions = None,
+) -> None:
+    """Process products into an archive, or add to one; go on where a run was stopped.
+
+    [bold]Examples[/bold]
+
+      xoceansar process archive/2021 --to 2021.zarr
+      xoceansar process 'archive/2021/*.zip' --to 2021.zarr --outputs embedding,swh
+      xoceansar process list.txt --to 2021.zarr --scheduler tcp://10.0.0.1:8786
+      xoceansar process s3://bucket/wv --to s3://bucket/wv.zarr
+      xoceansar process archive/2021-04 --to s3://bucket/wv --store icechunk
+      xoceansar process --status --to 2021.zarr
+
+    A product that cannot be read is recorded with its reason, and stops nothing:
+    the exit code is then 3. Products that the archive has are not read again.
+    """
+    options = _parsed(storage_options)
+    if status:
+        _print_status(to, options)
+        return
+    if not inputs:
+        raise typer.BadParameter(
+            "give at least one product, directory or list.", param_hint="INPUTS"
+        )
+    from xoceansar.processing.run import process as run
+
+    report = run(
+        inputs,
+        to,
+        store=store,
+        outputs=None if outputs is None else outputs.split(","),
+        model=model,
+        level=level,
+        threshold=threshold,
+        beam=beam,
+        scheduler=scheduler,
+        workers=workers,
+        retry_failed=retry_failed,
+        verify=verify,
+        storage_options=options,
+        target_options=options,
+    )
+    out.print(
+        f"{report.processed} products processed, {report.skipped} there already; "
+        f"{report.vignettes} vignettes added to {to}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.duplicates or report.repeated:
+        out.print(
+            f"left out: {report.duplicates} inputs that name a product again, {report.repeated} "
+            "vignettes that the archive has from another product",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if report.failed:
+        _print_failed(list(report.failed))
+        raise typer.Exit(_SOME_FAILED)
+
+
+def check(
+    archive: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHIVE",
+            help="A Zarr store or Icechunk repository, or its s3:// URL.",
+        ),
+    ],
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend", help="Write anew the metadata that follows from the rest."
+        ),
+    ] = False,
+    storage_options: StorageOptions = None,
+) -> None:
+    """Say what is wrong with an archive, and what of it can be mended.
+
+    [bold]Examples[/bold]
+
+      xoceansar check 2021.zarr
+      xoceansar check 2021.zarr --mend
+
+    Reads every chunk. --mend changes no value: where the metadata that lists all
+    arrays is missing or old, it is made from that of each array. The exit code is 3
+    where something is wrong and was not mended.
+    """
+    from xoceansar import check_archive
+
+    with working(f"reading {archive}"):
+        report = check_archive(
+            archive, mend=mend, storage_options=_parsed(storage_options)
+        )
+    held = f"{report.vignettes} vignettes of {report.products} products"
+    out.print(f"{archive}: {held}", highlight=False, soft_wrap=True)
+    for title, faults in (
+        ("mended:", report.mended),
+        ("can be mended, with --mend:", [f for f in report.faults if f.mendable]),
+        ("cannot be mended:", [f for f in report.faults if not f.mendable]),
+    ):
+        if faults:
+            out.print(title)
+        for fault in faults:
+            out.print(f"  {fault}", highlight=False, markup=False, soft_wrap=True)
+    if report.faults:
+        raise typer.Exit(_SOME_FAILED)
+    out.print("Nothing is wrong with it.")
+
+
+def _parsed(options: str | None) -> dict[str, Any] | None:
+    import json
+
+    if options is None:
+        return None
+    try:
+        found = json.loads(options)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"no JSON: {error}", param_hint="--storage-options"
+        ) from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(
+            'an object is needed, as {"anon": true}', param_hint="--storage-options"
+        )
+    return found
+
+
+def _print_status(to: str, options: dict[str, Any] | None) -> None:
+    from xoceansar.io.remote import encode_options
+    from xoceansar.processing.archive_writer import read_records
+    from xoceansar.processing.product_records import Ledger
+
+    records = list(Ledger(read_records(to, encode_options(options))))
+    failed = [record for record in records if record.failure]
+    out.print(
+        f"{to}: {sum(r.rows for r in records)} vignettes of {len(records) - len(failed)} "
+        f"products; {len(failed)} products failed",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if failed:
+        _print_failed(failed)
+
+
+def _print_failed(records: "list[Record]") -> None:
+    out.print("failed:")
+    for record in records:
+        line = f"  {record.product}: {record.failure}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    out.print("Try them again with --retry-failed.")

@@ -1,0 +1,1 @@
+"""Match vignettes with what others measured or modelled."""

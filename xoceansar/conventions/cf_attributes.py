@@ -1,0 +1,212 @@
+"""CF attributes of what leaves the package."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from xoceansar._version import __version__
+from xoceansar.conventions.names import (
+    CLASS_FILL,
+    NO_TILE,
+    OCEAN_CLASSES,
+    Domain,
+    Quality,
+)
+from xoceansar.conventions.variables import VARIABLES
+from xoceansar.errors import OceansarError
+
+__all__ = [
+    "CF_VERSION",
+    "annotate",
+    "class_attrs",
+    "domain_attrs",
+    "history_line",
+    "missing_flag",
+    "product_attrs",
+    "quality_attrs",
+]
+
+CF_VERSION: Final = "CF-1.11"
+
+
+def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
+    """Give an array its name and attributes, replacing whatever it carried.
+
+    Parameters
+    ----------
+    data : DataArray
+        Any array; not modified, not loaded.
+    name : str
+        A key of `VARIABLES`.
+    **extra
+        Further attributes, which win over the table's.
+
+    Returns
+    -------
+    DataArray
+        The same data and coordinates under the name, with the table's attributes.
+
+    Raises
+    ------
+    OceansarError
+        If the table has no such name.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> annotate(xr.DataArray([1.2], dims="vignette"), "swh").attrs["units"]
+    'm'
+    """
+    try:
+        attrs = VARIABLES[name]
+    except KeyError:
+        raise OceansarError(
+            f"conventions.VARIABLES has no entry {name!r}; known: {sorted(VARIABLES)}."
+        ) from None
+    out = data.rename(name)
+    out.attrs = {**attrs, **extra}
+    return out
+
+
+def quality_attrs() -> dict[str, Any]:
+    """Give the CF flag attributes of ``quality``.
+
+    Returns
+    -------
+    dict
+        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
+    return {
+        **VARIABLES["quality"],
+        "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
+    }
+
+
+def domain_attrs() -> dict[str, Any]:
+    """Give the CF flag attributes of ``domain``.
+
+    Returns
+    -------
+    dict
+        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
+    return {
+        **VARIABLES["domain"],
+        "flag_masks": np.array([flag.value for flag in Domain], dtype=np.uint8),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in Domain),
+    }
+
+
+def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
+    """Give the CF flag attributes of ``ocean_class``.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Flag meanings of the int8 values 0, 1, ...
+
+    Returns
+    -------
+    dict
+        ``flag_values``, ``flag_meanings`` and the entry of `VARIABLES`.
+    """
+    return {
+        **VARIABLES["ocean_class"],
+        "flag_values": np.arange(len(classes), dtype=np.int8),
+        "flag_meanings": " ".join(classes),
+    }
+
+
+def missing_flag(
+    attrs: Mapping[Any, Any], dtype: np.dtype[Any]
+) -> tuple[np.generic, dict[Any, Any]]:
+    """Choose the value of flags where there is no vignette.
+
+    Parameters
+    ----------
+    attrs : mapping
+        With ``flag_masks`` or ``flag_values``.
+    dtype : dtype
+        Of the variable.
+
+    Returns
+    -------
+    value : numpy scalar
+        Of flag values -1, or the next below them all where -1 is one of them; of flag masks a bit
+        that is none of them. Of a dtype that holds the variable too.
+    attrs : dict
+        Those given; of flag masks with the bit, as ``no_tile``.
+
+    Examples
+    --------
+    >>> value, attrs = missing_flag(quality_attrs(), np.dtype("uint8"))
+    >>> int(value), attrs["flag_meanings"].split()[-1]
+    (256, 'no_tile')
+    """
+    out = dict(attrs)
+    if "flag_masks" not in attrs:
+        codes = np.atleast_1d(attrs["flag_values"]).astype(int)
+        value = CLASS_FILL if CLASS_FILL not in codes else int(codes.min()) - 1
+        return np.result_type(dtype, np.min_scalar_type(value)).type(value), out
+    masks = np.atleast_1d(attrs["flag_masks"]).astype(int).tolist()
+    meanings = str(attrs.get("flag_meanings", "")).split()
+    if NO_TILE in meanings:
+        value = masks[meanings.index(NO_TILE)]
+    else:
+        value = 1 << max(masks).bit_length()
+        masks, meanings = [*masks, value], [*meanings, NO_TILE]
+    kind = np.result_type(dtype, np.min_scalar_type(value))
+    out["flag_masks"] = np.array(masks, kind)
+    out["flag_meanings"] = " ".join(meanings)
+    return kind.type(value), out
+
+
+def history_line(action: str) -> str:
+    """Write one line of the ``history`` attribute.
+
+    Parameters
+    ----------
+    action : str
+        What was done.
+
+    Returns
+    -------
+    str
+        UTC time, package version and the action.
+    """
+    now = np.datetime64("now", "s")
+    return f"{now}Z xoceansar {__version__}: {action}"
+
+
+def product_attrs(
+    action: str, *, previous: Mapping[str, Any] | None = None, **extra: Any
+) -> dict[str, Any]:
+    """Attributes of a Dataset that leaves the package.
+
+    Parameters
+    ----------
+    action : str
+        What was done, for ``history``.
+    previous : mapping, optional
+        Attributes of the input; its ``history`` and its other entries are kept.
+    **extra
+        Further attributes, such as ``model`` and ``weights_sha256``.
+
+    Returns
+    -------
+    dict
+        ``Conventions``, ``history`` (newest line last), ``xoceansar_version`` and `extra`.
+    """
+    previous = dict(previous or {})
+    before = str(previous.pop("history", "")).strip()
+    line = history_line(action)
+    return {
+        **previous,
+        "Conventions": CF_VERSION,
+        "xoceansar_version": __version__,
+        **extra,
+        "history": f"{before}\n{line}" if before else line,
+    }

@@ -1,0 +1,118 @@
+"""Classes as CF flags: the code of a class is in ``flag_values``, and says nothing of its place."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions.texts import has_texts, text_values
+from xoceansar.errors import OceansarError, UnitsError
+
+__all__ = ["class_indices", "class_table"]
+
+Array = npt.NDArray[Any]
+
+
+def class_table(
+    classes: xr.DataArray,
+    *,
+    default: Sequence[str] = (),
+    error: type[OceansarError] = UnitsError,
+) -> dict[str, float]:
+    """Read which code each class of a variable has.
+
+    Parameters
+    ----------
+    classes : DataArray
+        With the attributes ``flag_meanings`` and ``flag_values``; without the second, the codes are
+        0, 1, ...
+    default : sequence of str
+        Names where ``flag_meanings`` is absent.
+    error : type
+        What to raise.
+
+    Returns
+    -------
+    dict of str to float
+        In the order of the names.
+
+    Raises
+    ------
+    OceansarError
+        `error`, if there are not as many codes as names, or one stands twice.
+    """
+    names = str(classes.attrs.get("flag_meanings", " ".join(default))).split()
+    codes = _numbers(classes.attrs.get("flag_values", range(len(names))))
+    if codes is None or len(codes) != len(names):
+        raise error(
+            f"{classes.name!r} has {'no' if codes is None else len(codes)} flag_values for "
+            f"{len(names)} flag_meanings. Give it one number for each name."
+        )
+    if len(set(names)) < len(names) or len(set(codes)) < len(codes):
+        raise error(
+            f"{classes.name!r} has a name or a code twice among its flags: "
+            f"{list(zip(names, codes, strict=True))}. Correct its attributes."
+        )
+    return dict(zip(names, codes, strict=True))
+
+
+def _numbers(values: Any) -> list[float] | None:
+    """Numbers of an attribute, which some writers keep as text: ``0b, 1b``."""
+    if isinstance(values, str):
+        values = [part.strip(" bBsSuUlL") for part in values.replace(",", " ").split()]
+    try:
+        return [float(v) for v in np.atleast_1d(np.asarray(values)).ravel()]
+    except (TypeError, ValueError):
+        return None
+
+
+def class_indices(
+    classes: xr.DataArray,
+    *,
+    default: Sequence[str] = (),
+    error: type[OceansarError] = UnitsError,
+) -> Array:
+    """Turn the codes of a variable into places in its list of names.
+
+    Parameters
+    ----------
+    classes : DataArray
+        Codes as of `class_table`, or the names as texts.
+    default, error
+        As of `class_table`.
+
+    Returns
+    -------
+    ndarray of float, of the shape of `classes`
+        NaN where unknown: missing, empty, the fill value, or a negative number that is no code.
+
+    Raises
+    ------
+    OceansarError
+        `error`, if a code or a name is none of the classes, or as of `class_table`.
+    """
+    table = class_table(classes, default=default, error=error)
+    values = np.asarray(classes.values)
+    out = np.full(values.shape, np.nan)
+    if has_texts(values):
+        texts = text_values(values)
+        for i, name in enumerate(table):
+            out[texts == name] = i
+        strange = np.isnan(out) & (texts != "")
+        shown: Array = texts[strange]
+    else:
+        codes = values.astype(np.float64)
+        for i, code in enumerate(table.values()):
+            out[codes == code] = i
+        fill = classes.attrs.get("_FillValue", classes.encoding.get("_FillValue", -1))
+        strange = np.isnan(out) & np.isfinite(codes) & (codes >= 0) & (codes != fill)
+        shown = codes[strange]
+    if strange.any():
+        raise error(
+            f"{classes.name!r} has the codes {np.unique(shown)[:5].tolist()}, and its classes are "
+            f"{ {code: name for name, code in table.items()} }. Name them in its flag_meanings and "
+            "flag_values; negative or missing is unknown."
+        )
+    return out

@@ -1,0 +1,423 @@
+"""The attributes of every variable: one immutable table that every output passes through.
+
+References
+----------
+CF standard name table, version 93 (2026-03-17), https://cfconventions.org/.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+__all__ = [
+    "VARIABLES",
+]
+
+
+def _freeze(
+    table: Mapping[str, Mapping[str, Any]],
+) -> Mapping[str, Mapping[str, Any]]:
+    return MappingProxyType({k: MappingProxyType(dict(v)) for k, v in table.items()})
+
+
+_SIGMA0_NAME = "surface_backwards_scattering_coefficient_of_radar_wave"
+
+VARIABLES: Final = _freeze(
+    {
+        # images
+        "sigma0": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "calibrated, noise-corrected normalised radar cross section",
+            "units": "1",
+            "comment": "linear; may be slightly negative where the noise was subtracted",
+        },
+        "sigma0_raw": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "calibrated normalised radar cross section before noise removal",
+            "units": "1",
+            "comment": "linear",
+        },
+        "sigma0_db": {
+            "long_name": "calibrated, noise-corrected normalised radar cross section in decibel",
+            "units": "dB",
+        },
+        "nesz": {
+            "long_name": "noise-equivalent sigma zero",
+            "units": "1",
+            "comment": "linear",
+        },
+        "quicklook": {
+            "long_name": "grey levels of a published quick-look of the roughness",
+            "units": "1",
+            "comment": "stretched for the eye; not calibrated sigma0",
+        },
+        # per vignette, from the product
+        "incidence": {
+            "standard_name": "angle_of_incidence",
+            "long_name": "incidence angle at the ellipsoid",
+            "units": "degree",
+        },
+        "longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the vignette centre",
+            "units": "degrees_east",
+            "valid_range": np.array([-180.0, 180.0]),
+        },
+        "latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the vignette centre",
+            "units": "degrees_north",
+        },
+        "corner_longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the vignette corners",
+            "units": "degrees_east",
+            "comment": "order: first line near range, first line far range, "
+            "last line far range, last line near range",
+        },
+        "corner_latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the vignette corners",
+            "units": "degrees_north",
+            "comment": "order: first line near range, first line far range, "
+            "last line far range, last line near range",
+        },
+        "time": {
+            "standard_name": "time",
+            "long_name": "UTC time of the vignette centre",
+        },
+        "ground_heading": {
+            "long_name": "heading of the satellite track on the ground, clockwise from north",
+            "units": "degree",
+        },
+        "pixel_spacing": {
+            "long_name": "ground spacing of the pixels in azimuth and in range",
+            "units": "m",
+        },
+        "beam": {
+            "long_name": "wave mode beam, wv1 (near range) or wv2 (far range), or another mode"
+        },
+        "polarisation": {"long_name": "transmit and receive polarisation"},
+        "platform": {"long_name": "satellite"},
+        # tiles of a wide swath
+        "row": {"long_name": "row of the tile along azimuth, from the first line"},
+        "column": {"long_name": "column of the tile along range, from near range"},
+        "azimuth_distance": {
+            "long_name": "distance of the middle of the tile from the first line",
+            "units": "m",
+        },
+        "range_distance": {
+            "long_name": "ground distance of the middle of the tile from near range",
+            "units": "m",
+        },
+        "tile_size": {"long_name": "side of the tile", "units": "m"},
+        "source_spacing": {
+            "long_name": "coarsest ground spacing of the pixels that the tile was made from",
+            "units": "m",
+        },
+        "product": {"long_name": "name of the product that holds the vignette"},
+        "vignette_id": {
+            "cf_role": "timeseries_id",
+            "long_name": "annotation file stem of the vignette, unique in the archive",
+        },
+        "ipf_version": {"long_name": "version of the Sentinel-1 processor"},
+        "noise_scaling": {
+            "long_name": "factor applied to the noise vectors of the product",
+            "units": "1",
+            "comment": "1 except for IPF 2.90 and 2.91 (S-1 Mission Performance Centre)",
+        },
+        "no_data_fraction": {
+            "long_name": "fraction of the pixels without data",
+            "units": "1",
+        },
+        "below_noise_fraction": {
+            "long_name": "fraction of the pixels at or below the noise floor",
+            "units": "1",
+        },
+        # products
+        "embedding_vector": {
+            "long_name": "embedding of the vignette by the backbone",
+            "units": "1",
+        },
+        "sigma0_mean": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "mean of sigma0 over the part of the vignette that the model sees",
+            "units": "1",
+            "cell_methods": "line: sample: mean",
+        },
+        "valid_fraction": {
+            "long_name": "fraction of the pixels with data, over the part that the model sees",
+            "units": "1",
+        },
+        "embedding_precision": {
+            "long_name": "floating-point numbers in which the network computed",
+            "flag_values": np.array([16, 32], dtype=np.int8),
+            "flag_meanings": "bf16 fp32",
+        },
+        "ood_score": {
+            "long_name": "how far from the training set: fraction of in-distribution "
+            "vignettes with an embedding nearer to it",
+            "units": "1",
+            "valid_range": np.array([0.0, 1.0], dtype=np.float32),
+        },
+        "texture_cos2": {
+            "long_name": "cosine of twice the angle of the kilometre-scale texture to the look "
+            "direction, times its anisotropy",
+            "units": "1",
+        },
+        "texture_sin2": {
+            "long_name": "sine of twice the angle of the kilometre-scale texture to the look "
+            "direction, times its anisotropy",
+            "units": "1",
+        },
+        "swh": {
+            "standard_name": "sea_surface_wave_significant_height",
+            "long_name": "significant wave height",
+            "units": "m",
+        },
+        "swh_lower": {
+            "long_name": "lower bound of the significant wave height",
+            "units": "m",
+        },
+        "swh_upper": {
+            "long_name": "upper bound of the significant wave height",
+            "units": "m",
+        },
+        "wind_speed": {
+            "standard_name": "wind_speed",
+            "long_name": "equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_speed_lower": {
+            "long_name": "lower bound of the equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_speed_upper": {
+            "long_name": "upper bound of the equivalent neutral wind speed at 10 m",
+            "units": "m s-1",
+        },
+        "wind_to_direction": {
+            "standard_name": "wind_to_direction",
+            "long_name": "direction to which the wind blows, clockwise from north",
+            "units": "degree",
+        },
+        "wind_to_direction_ambiguities": {
+            "standard_name": "wind_to_direction",
+            "long_name": "the two directions, 180 degrees apart, to either of which the wind "
+            "blows, clockwise from north",
+            "units": "degree",
+            "comment": "an image tells the axis of the wind and not its end; along ambiguity: "
+            "the end under 180 degrees, the other end; the order says nothing",
+        },
+        "wind_to_direction_standard_error": {
+            "standard_name": "wind_to_direction standard_error",
+            "long_name": "expected root-mean-square error of the wind axis",
+            "units": "degree",
+            "comment": "errors of an axis are at most 90 degrees; 52 where nothing is known",
+        },
+        "ocean_class": {"long_name": "dominant ocean phenomenon"},
+        "class_probability": {
+            "long_name": "probability of each ocean phenomenon",
+            "units": "1",
+        },
+        "detection": {
+            "long_name": "rank of the detection in its vignette, from 0 for the best",
+            "units": "1",
+        },
+        "iceberg_count": {"long_name": "number of icebergs", "units": "1"},
+        "searched_area": {
+            "long_name": "area that was searched for icebergs",
+            "units": "km2",
+        },
+        "iceberg_score": {
+            "long_name": "confidence that a detection is an iceberg",
+            "units": "1",
+        },
+        "iceberg_longitude": {
+            "standard_name": "longitude",
+            "long_name": "longitude of the iceberg",
+            "units": "degrees_east",
+        },
+        "iceberg_latitude": {
+            "standard_name": "latitude",
+            "long_name": "latitude of the iceberg",
+            "units": "degrees_north",
+        },
+        "iceberg_azimuth_extent": {
+            "long_name": "extent of the iceberg along azimuth",
+            "units": "m",
+        },
+        "iceberg_range_extent": {
+            "long_name": "extent of the iceberg along ground range",
+            "units": "m",
+        },
+        "iceberg_box": {
+            "long_name": "smallest box around each iceberg, as fractions of the image",
+            "units": "1",
+            "comment": "along edge: line_min, sample_min, line_max, sample_max",
+        },
+        "peak_wavelength": {
+            "long_name": "wavelength at the peak of the directional wave spectrum",
+            "units": "m",
+        },
+        "peak_to_direction": {
+            "long_name": "direction to which the waves of the spectral peak travel, "
+            "clockwise from north",
+            "units": "degree",
+        },
+        "azimuth_cutoff": {
+            "long_name": "shortest wavelength that the radar resolves along azimuth",
+            "units": "m",
+        },
+        "quality": {
+            "standard_name": "quality_flag",
+            "long_name": "what to know before using the vignette",
+        },
+        "domain": {
+            "standard_name": "quality_flag",
+            "long_name": "in what the vignette differs from those that the model was trained on",
+        },
+        "observed_polarisation": {
+            "long_name": "polarisation that was measured, before it was converted"
+        },
+        # on a grid
+        "observation_count": {
+            "standard_name": "number_of_observations",
+            "long_name": "number of vignettes with a value",
+            "units": "1",
+        },
+        "iceberg_density": {
+            "long_name": "icebergs per 1,000 km2 searched",
+            "units": "1e-9 m-2",
+        },
+        "class_occurrence": {
+            "long_name": "fraction of the vignettes that are of each class",
+            "units": "1",
+        },
+        # Level-2 OCN products
+        "source_product": {"long_name": "name of the SLC product that was processed"},
+        "swh_standard_error": {
+            "standard_name": "sea_surface_wave_significant_height standard_error",
+            "long_name": "standard deviation of the significant wave height",
+            "units": "m",
+        },
+        "swh_quality": {"long_name": "quality of the wave inversion"},
+        "wind_sea_swh": {
+            "standard_name": "sea_surface_wind_wave_significant_height",
+            "long_name": "significant wave height of the wind sea",
+            "units": "m",
+        },
+        "wind_quality": {"long_name": "quality of the wind inversion"},
+        "wind_speed_mean": {
+            "standard_name": "wind_speed",
+            "long_name": "mean wind speed of the cells of the wind grid",
+            "units": "m s-1",
+        },
+        "wind_to_direction_mean": {
+            "standard_name": "wind_to_direction",
+            "long_name": "mean direction to which the wind blows, of the cells of the wind "
+            "grid, clockwise from north",
+            "units": "degree",
+        },
+        "wind_speed_model": {
+            "standard_name": "wind_speed",
+            "long_name": "wind speed at 10 m by ECMWF, as the product has it",
+            "units": "m s-1",
+        },
+        "wind_to_direction_model": {
+            "standard_name": "wind_to_direction",
+            "long_name": "direction to which the wind blows by ECMWF, clockwise from north",
+            "units": "degree",
+        },
+        "range_cutoff": {
+            "long_name": "shortest wavelength that the radar resolves along range",
+            "units": "m",
+        },
+        "normalised_variance": {
+            "long_name": "variance of the intensity over its squared mean",
+            "units": "1",
+        },
+        "sigma0_skewness": {"long_name": "skewness of the intensity", "units": "1"},
+        "sigma0_kurtosis": {"long_name": "kurtosis of the intensity", "units": "1"},
+        "sigma0_raw_mean": {
+            "standard_name": _SIGMA0_NAME,
+            "long_name": "mean of sigma0 of the vignette before noise removal",
+            "units": "1",
+            "comment": "linear",
+        },
+        "water_depth": {
+            "standard_name": "sea_floor_depth_below_sea_surface",
+            "long_name": "water depth",
+            "units": "m",
+        },
+        "land_fraction": {
+            "standard_name": "land_area_fraction",
+            "long_name": "fraction of the vignette that is land",
+            "units": "1",
+        },
+        "partition_swh": {
+            "long_name": "significant wave height of each partition of the spectrum",
+            "units": "m",
+        },
+        "partition_wavelength": {
+            "long_name": "dominant wavelength of each partition of the spectrum",
+            "units": "m",
+        },
+        "partition_to_direction": {
+            "long_name": "direction to which the waves of each partition travel, clockwise "
+            "from north",
+            "units": "degree",
+        },
+        "partition_ambiguity": {
+            "long_name": "whether the two opposite directions of each partition are told apart"
+        },
+        "partition_quality": {"long_name": "quality of each partition of the spectrum"},
+        # archives: one row for each product that was processed
+        "source_path": {"long_name": "where the product was read"},
+        "first_row": {
+            "long_name": "index of the first vignette of the product in the archive",
+            "units": "1",
+        },
+        "row_count": {
+            "long_name": "number of vignettes that the product gave to the archive",
+            "units": "1",
+        },
+        "repeated_count": {
+            "long_name": "number of vignettes left out: the archive had them already",
+            "units": "1",
+        },
+        "processing_status": {
+            "long_name": "whether the product could be processed",
+            "flag_values": np.array([0, 1], dtype=np.int8),
+            "flag_meanings": "done failed",
+        },
+        "failure_reason": {"long_name": "why the product could not be processed"},
+        "manifest_sha256": {
+            "long_name": "SHA-256 of the product's manifest, which tells it from every other"
+        },
+        "processing_notes": {"long_name": "what to know about the product"},
+        "processing_time": {
+            "standard_name": "time",
+            "long_name": "UTC time at which the product was processed",
+        },
+        # collocation
+        "collocation_distance": {
+            "long_name": "great-circle distance from the vignette to what it was matched with",
+            "units": "km",
+        },
+        "collocation_time_offset": {
+            "long_name": "time of what the vignette was matched with, minus its own"
+        },
+        "collocation_flag": {"long_name": "how the vignette was matched"},
+        "collocation_count": {
+            "long_name": "number of reference samples that were averaged",
+            "units": "1",
+        },
+        # search
+        "score": {"long_name": "similarity of the match to the query", "units": "1"},
+        "index": {"long_name": "position of the match along vignette; -1 for none"},
+        "query_id": {"long_name": "annotation file stem of the query"},
+    }
+)

@@ -1,0 +1,289 @@
+"""What a benchmark found: scores with intervals, and what is needed to draw and to check them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xoceansar.evaluate.published_scores import references
+from xoceansar.evaluate.tasks import Metric, Task
+
+__all__ = ["OVERALL", "BenchmarkResult"]
+
+Array = npt.NDArray[Any]
+
+#: Stratum of the scores over all vignettes.
+OVERALL: Final = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkResult:
+    """Scores of several models on the same vignettes.
+
+    Parameters
+    ----------
+    task : Task
+        What was predicted.
+    scores : pandas.DataFrame
+        A row for each model, stratum, bin and metric: ``model``, ``stratum``, ``bin``,
+        ``metric``, ``value``, ``lower``, ``upper``, ``n`` (vignettes predicted), ``missing``
+        (vignettes not predicted) and ``passes``. Stratum ``all`` is over all vignettes.
+    truth : ndarray (vignette, ...)
+        Of the scored vignettes.
+    predictions : mapping of str to ndarray
+        Of each model.
+    strata : mapping of str to ndarray (vignette,) of str
+        Bin of each vignette; empty where it has none.
+    passes, vignette_id : ndarray (vignette,) of str
+        Orbit pass and identifier of each vignette; identifiers are empty where unknown.
+    classes : tuple of str
+        Of a classification; empty otherwise.
+    metadata : mapping
+        Data, split, counts, models, draws: JSON values.
+    notes : tuple of str
+        What to know before using the numbers.
+    """
+
+    task: Task
+    scores: pd.DataFrame
+    truth: Array
+    predictions: Mapping[str, Array]
+    strata: Mapping[str, npt.NDArray[np.str_]]
+    passes: npt.NDArray[np.str_]
+    vignette_id: npt.NDArray[np.str_]
+    classes: tuple[str, ...]
+    metadata: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the vignettes are simulated."""
+        return bool(self.metadata["simulated"])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models, the best first by the task's first metric."""
+        main = self.task.metrics[0]
+        rows = self.select(stratum=OVERALL, metric=main.name)
+        key = rows.set_index("model")["value"]
+        ranked = (key.abs() if main.better == "zero" else key).sort_values(
+            ascending=main.better != "high", kind="stable", na_position="last"
+        )
+        return tuple(str(name) for name in ranked.index)
+
+    def select(self, **where: str) -> pd.DataFrame:
+        """Take the scores of one model, stratum, bin or metric.
+
+        Parameters
+        ----------
+        **where
+            Column of `scores` and the value that it must have.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `scores`, in their order; empty where none fits.
+        """
+        rows = self.scores
+        for column, value in where.items():
+            rows = rows[rows[column] == value]
+        return rows
+
+    def table(self, stratum: str = OVERALL, metric: str | None = None) -> pd.DataFrame:
+        """Arrange scores for reading.
+
+        Parameters
+        ----------
+        stratum : str
+            ``all``, or the name of a division.
+        metric : str, optional
+            With a division: which score; the first of the task where not given.
+
+        Returns
+        -------
+        pandas.DataFrame of str
+            A row for each model, the best first: a column for each metric, or for each bin of
+            the division. Scores with their confidence limits in brackets.
+
+        Raises
+        ------
+        KeyError
+            If the result has no such stratum or metric.
+        """
+        rows = self.select(stratum=stratum)
+        columns = {m.name: _heading(m) for m in self.task.metrics}
+        by = "metric"
+        if stratum != OVERALL:
+            name = self.task.metrics[0].name if metric is None else metric
+            rows = rows[rows["metric"] == name]
+            counts = rows.drop_duplicates("bin").set_index("bin")
+            total = counts["n"] + counts["missing"]
+            columns = {b: f"{b} (n={total[b]})" for b in counts.index}
+            by = "bin"
+        if rows.empty:
+            known = sorted(set(self.scores["stratum"]))
+            raise KeyError(f"no scores for {stratum!r}, {metric!r}; strata: {known}")
+        digits = {str(name): _digits(part) for name, part in rows.groupby(by)}
+        texts = rows.assign(
+            text=[_text(r, digits[str(getattr(r, by))]) for r in rows.itertuples()]
+        )
+        wide = texts.pivot(index="model", columns=by, values="text")
+        wide = wide.loc[list(self.models), list(columns)].rename(columns=columns)
+        wide.index.name, wide.columns.name = "model", None
+        return wide
+
+    def to_markdown(self, figures: Mapping[str, str] | None = None) -> str:
+        """Write the result as Markdown.
+
+        Parameters
+        ----------
+        figures : mapping of str to str, optional
+            Files to show below the first table, by what they show.
+
+        Returns
+        -------
+        str
+            Heading, notes, tables of scores, and published scores apart from them.
+        """
+        meta = self.metadata
+        where = "simulated vignettes" if self.simulated else "vignettes"
+        level = f"{100 * meta['level']:g} %"
+        parts = [
+            f"# Benchmark: {self.task.name}, on {where}",
+            self.task.description,
+            *(f"> **{note}**" for note in self.notes[:1] if self.simulated),
+            f"{meta['n_scored']} vignettes of {meta['n_passes']} orbit passes scored; brackets "
+            f"hold {level} confidence limits, from {meta['draws']} draws of whole passes.",
+            markdown_table(self.table()),
+            *(f"![{what}]({file})" for what, file in (figures or {}).items()),
+        ]
+        for stratum in self.strata:
+            for metric in self._shown_by_stratum():
+                parts += [
+                    f"## {metric.label} by {stratum}",
+                    markdown_table(self.table(stratum, metric.name)),
+                ]
+        rest = self.notes[1:] if self.simulated else self.notes
+        parts += ["## What to know", "\n".join(f"- {note}" for note in rest)]
+        return "\n\n".join([*parts, *self._published()]) + "\n"
+
+    def _shown_by_stratum(self) -> tuple[Metric, ...]:
+        first = self.task.metrics[0]
+        biases = (m for m in self.task.metrics if m.better == "zero")
+        return tuple(dict.fromkeys((first, *biases)))
+
+    def _published(self) -> list[str]:
+        known = references(self.task.name)
+        if not known:
+            return []
+        labels = {m.name: _named(m) for m in self.task.metrics}
+        rows = pd.DataFrame(
+            {
+                "system": [r.system for r in known],
+                "score": [
+                    f"{labels.get(r.metric, r.metric)}: {r.value:g}" for r in known
+                ],
+                "how": [r.note for r in known],
+                "source": [r.source for r in known],
+            }
+        ).set_index("system")
+        text = (
+            "Real data, other vignettes, other truth: for the order of magnitude, not comparable "
+            "with the scores above."
+        )
+        return ["## Published scores", text, markdown_table(rows)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gather the result as JSON values.
+
+        Returns
+        -------
+        dict
+            ``task``, ``simulated``, ``notes``, ``metadata``, ``scores`` and, apart,
+            ``published``.
+        """
+        scores = self.scores.astype(object).where(self.scores.notna(), None)
+        return {
+            "task": self.task.name,
+            "target": self.task.target,
+            "simulated": self.simulated,
+            "notes": list(self.notes),
+            "metadata": dict(self.metadata),
+            "scores": scores.to_dict(orient="records"),
+            "published": [asdict(r) for r in references(self.task.name)],
+        }
+
+    def to_json(self) -> str:
+        """Write the result as JSON.
+
+        Returns
+        -------
+        str
+            `to_dict`; what is not a number is null.
+        """
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+
+    def __repr__(self) -> str:
+        kind = ", simulated" if self.simulated else ""
+        head = f"<BenchmarkResult {self.task.name}: {self.metadata['n_scored']} vignettes{kind}>"
+        return f"{head}\n{self.table().to_string()}"
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Write a table of text as Markdown.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Its index is the first column.
+
+    Returns
+    -------
+    str
+        Without a line end.
+    """
+    rows = [
+        [str(frame.index.name or ""), *map(str, frame.columns)],
+        ["---"] * (1 + frame.shape[1]),
+        *(
+            [str(name), *map(str, row)]
+            for name, row in zip(frame.index, frame.values, strict=True)
+        ),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _heading(metric: Metric) -> str:
+    arrow = {"low": "↓", "high": "↑", "zero": "→0"}[metric.better]
+    return f"{_named(metric)} {arrow}"
+
+
+def _named(metric: Metric) -> str:
+    return metric.label if metric.units == "1" else f"{metric.label} ({metric.units})"
+
+
+def _text(row: Any, digits: int) -> str:
+    if not np.isfinite(row.value):
+        return "-"
+    value, lower, upper = (
+        # minus nothing is nothing
+        f"{round(v, digits) + 0.0:.{digits}f}"
+        for v in (row.value, row.lower, row.upper)
+    )
+    known = np.isfinite([row.lower, row.upper]).all()
+    return f"{value} [{lower}, {upper}]" if known else value
+
+
+def _digits(rows: pd.DataFrame) -> int:
+    """Digits behind the point that the intervals of a column warrant; three without intervals."""
+    width = (rows["upper"] - rows["lower"]).replace(0, np.nan).median()
+    size = width
+    if not np.isfinite(width):
+        size = 0.03 * rows["value"].abs().replace(0, np.nan).median()
+    if not np.isfinite(size):
+        return 2
+    return int(np.clip(np.ceil(0.5 - np.log10(size)), 0, 4))

@@ -1,0 +1,109 @@
+"""The truth of a task, read from a Dataset: which class, which number, or none."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VIGNETTE
+from xoceansar.conventions.flags import class_indices, class_table
+from xoceansar.errors import MissingVariableError, UnitsError
+
+__all__ = ["class_names", "read_classes", "read_open_sea"]
+
+Array = npt.NDArray[Any]
+
+#: Under this class neither wave height nor wind is asked for.
+_ICE: Final = "sea_ice"
+
+
+def class_names(ds: xr.Dataset) -> tuple[str, ...]:
+    """Name the ocean classes of a Dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``ocean_class``; its ``flag_meanings`` where it has them.
+
+    Returns
+    -------
+    tuple of str
+        The ten of TenGeoP-SARwv where nothing else is said.
+    """
+    if OCEAN_CLASS not in ds:
+        return OCEAN_CLASSES
+    return tuple(class_table(ds[OCEAN_CLASS], default=OCEAN_CLASSES))
+
+
+def read_classes(ds: xr.Dataset) -> Array:
+    """Read the class of each vignette.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``ocean_class`` (vignette): codes of its ``flag_values``, negative or NaN where unknown,
+        or the names.
+
+    Returns
+    -------
+    ndarray (vignette,) of float
+        Places among `class_names`; NaN where unknown.
+
+    Raises
+    ------
+    MissingVariableError
+        If it is absent.
+    UnitsError
+        If a code is not that of a class.
+    """
+    _variable(ds, OCEAN_CLASS, "")
+    return class_indices(ds[OCEAN_CLASS], default=OCEAN_CLASSES)
+
+
+def read_open_sea(ds: xr.Dataset, *, target: str, units: str) -> Array:
+    """Read a number for each vignette of open sea.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With the target (vignette), and ``ocean_class`` where it is known.
+    target : str
+        Name of the variable.
+    units : str
+        What its units must be, where it says them.
+
+    Returns
+    -------
+    ndarray (vignette,) of float
+        NaN where missing, and where the class is sea ice.
+
+    Raises
+    ------
+    MissingVariableError
+        If it is absent.
+    UnitsError
+        If its units are others.
+    """
+    values = _variable(ds, target, units).astype(np.float64)
+    if OCEAN_CLASS not in ds or _ICE not in class_names(ds):
+        return values
+    ice = read_classes(ds) == class_names(ds).index(_ICE)
+    return np.where(ice, np.nan, values)
+
+
+def _variable(ds: xr.Dataset, name: str, units: str) -> Array:
+    if name not in ds or ds[name].dims != (VIGNETTE,):
+        raise MissingVariableError(
+            f"the truth {name!r} along {VIGNETTE} is needed; found the variables "
+            f"{sorted(map(str, ds.data_vars))}. Add it with "
+            f"ds.assign({name}=('vignette', values)), or collocate with "
+            "xoceansar.evaluate.collocate."
+        )
+    found = ds[name].attrs.get("units", units)
+    if units and found != units:
+        raise UnitsError(
+            f"{name} must be in {units!r}; it says {found!r}. Convert it and set the units with "
+            "assign_attrs."
+        )
+    return np.asarray(ds[name].values)

@@ -1,0 +1,138 @@
+"""Score detected icebergs against boxes, and choose the score from which a detection counts."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.errors import MissingVariableError
+from xoceansar.evaluate.metrics.box_scores import (
+    PrecisionRecall,
+    best_f1,
+    precision_recall,
+)
+from xoceansar.models.spec.detector_spec import TrainedDetector
+
+__all__ = ["IOU", "choose_threshold", "found_boxes", "iceberg_curve", "true_boxes"]
+
+Array = npt.NDArray[Any]
+
+#: Least overlap of a match: icebergs are a few pixels, and what matters is that each is found. The
+#: F1@0.1 of OceanSAR-2 (arXiv 2601.07392).
+IOU: Final = 0.1
+
+
+def true_boxes(ds: xr.Dataset, name: str = "iceberg_box") -> list[Array]:
+    """Boxes of each vignette, without the padding.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With the variable `name` (vignette, iceberg, edge), NaN beyond the last box.
+    name : str
+        Of the variable.
+
+    Returns
+    -------
+    list of ndarray (m, 4)
+        ``line_min, sample_min, line_max, sample_max``, fractions of the image.
+
+    Raises
+    ------
+    MissingVariableError
+        If there is no such variable.
+    """
+    if name not in ds:
+        raise MissingVariableError(
+            f"icebergs are scored against the variable {name!r} (vignette, iceberg, edge); found "
+            f"{sorted(map(str, ds.data_vars))}."
+        )
+    boxes = ds[name].transpose("vignette", ..., "edge").values
+    return [row[np.isfinite(row).all(axis=-1)] for row in boxes]
+
+
+def found_boxes(found: xr.Dataset) -> tuple[list[Array], list[Array]]:
+    """Boxes and scores of each vignette of `xoceansar.ops.icebergs`.
+
+    Parameters
+    ----------
+    found : Dataset
+        Made with the lowest threshold that is of interest.
+
+    Returns
+    -------
+    boxes : list of ndarray (n, 4)
+        Fractions of the image.
+    scores : list of ndarray (n,)
+        Of each.
+    """
+    boxes = found["iceberg_box"].transpose("vignette", "detection", "edge").values
+    scores = found["iceberg_score"].transpose("vignette", "detection").values
+    real = np.isfinite(scores)
+    return (
+        [box[keep] for box, keep in zip(boxes, real, strict=True)],
+        [score[keep] for score, keep in zip(scores, real, strict=True)],
+    )
+
+
+def iceberg_curve(
+    found: xr.Dataset, truth: xr.Dataset, *, iou: float = IOU
+) -> PrecisionRecall:
+    """Precision and recall of detected icebergs at every score.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of `xoceansar.ops.icebergs` with a low threshold: what it left out cannot be scored.
+    truth : Dataset
+        The same vignettes, in the same order, with ``iceberg_box``. A vignette that was not
+        searched counts its icebergs as missed.
+    iou : float
+        Least intersection over union of a match.
+
+    Returns
+    -------
+    PrecisionRecall
+
+    Raises
+    ------
+    MissingVariableError
+        If there are no true boxes.
+    """
+    boxes, scores = found_boxes(found)
+    return precision_recall(boxes, scores, true_boxes(truth), iou=iou)
+
+
+def choose_threshold(
+    detector: TrainedDetector, found: xr.Dataset, truth: xr.Dataset
+) -> TrainedDetector:
+    """Set the score from which a detection counts: that of the best F1.
+
+    Parameters
+    ----------
+    detector : TrainedDetector
+        What to set.
+    found : Dataset
+        What it finds, with a low threshold, in vignettes that it was not fitted on.
+    truth : Dataset
+        These vignettes, with ``iceberg_box``.
+
+    Returns
+    -------
+    TrainedDetector
+        With ``val_f1``, ``val_precision`` and ``val_recall`` in its metrics.
+    """
+    curve = iceberg_curve(found, truth)
+    f1, threshold = best_f1(curve)
+    at = int(curve.f1.argmax())
+    metrics = {
+        **detector.spec.metrics,
+        "val_f1": f1,
+        "val_precision": float(curve.precision[at]),
+        "val_recall": float(curve.recall[at]),
+        "val_iou": IOU,
+    }
+    spec = replace(detector.spec, threshold=threshold, metrics=metrics)
+    return replace(detector, spec=spec)

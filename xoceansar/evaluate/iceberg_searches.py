@@ -1,0 +1,130 @@
+"""Ways to search vignettes for icebergs, as competitors of a benchmark."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.errors import BundleError, OceansarError
+from xoceansar.evaluate.competitors import Competitor
+from xoceansar.evaluate.feature_store import FeatureStore
+from xoceansar.evaluate.iceberg_scores import found_boxes
+from xoceansar.evaluate.iceberg_task import rows_of
+from xoceansar.evaluate.parts import Part
+from xoceansar.evaluate.tasks import Task
+from xoceansar.models import ModelHandle
+from xoceansar.ops.detection import Method, icebergs
+
+__all__ = ["Search", "detector_of"]
+
+Array = npt.NDArray[Any]
+
+#: Lowest scores that are kept: what is below never makes the best F1.
+_LOW: Final = {"detector": 0.02, "cfar": 2.5}
+#: Detections of a vignette that are scored: CFAR with so low a threshold gives hundreds of false alarms.
+_MOST: Final = 2000
+#: Vignettes that are searched at a time.
+_BLOCK: Final = 64
+
+
+@dataclass(frozen=True)
+class Search(Competitor):
+    """A detector of icebergs, or CFAR.
+
+    Parameters
+    ----------
+    method : {"detector", "cfar"}
+        How.
+    model : ModelHandle, optional
+        The bundle whose detector it is.
+    """
+
+    method: Method
+    model: ModelHandle | None = None
+    needs_training = False
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return "CFAR" if self.model is None else f"{self.model.name}, detector"
+
+    @property
+    def bundle(self) -> ModelHandle | None:
+        """The model."""
+        return self.model
+
+    def predict(
+        self, task: Task, train: Part | None, test: Part, store: FeatureStore
+    ) -> Array:
+        """Search the vignettes, some at a time.
+
+        Parameters
+        ----------
+        task : Task
+            Of objects.
+        train : Part or None
+            Not used.
+        test : Part
+            Vignettes to search.
+        store : FeatureStore
+            Not used.
+
+        Returns
+        -------
+        ndarray (vignette,) of object
+            Boxes and scores (n, 5) of each; none where it could not be searched.
+
+        Raises
+        ------
+        OceansarError
+            If the task is of another kind.
+        """
+        del train, store
+        if task.kind != "objects":
+            raise OceansarError(
+                f"{self.name} finds icebergs; task {task.name!r} is of kind {task.kind!r}."
+            )
+        blocks = range(0, len(test), _BLOCK)
+        ds = test.ds
+        return rows_of(
+            [
+                row
+                for start in blocks
+                for row in self._block(ds.isel(vignette=slice(start, start + _BLOCK)))
+            ]
+        )
+
+    def _block(self, ds: xr.Dataset) -> list[Array]:
+        found = icebergs(
+            ds, model=self.model, method=self.method, threshold=_LOW[self.method],
+            most=_MOST,
+        ).compute()  # fmt: skip
+        return [
+            np.c_[box, score] for box, score in zip(*found_boxes(found), strict=True)
+        ]
+
+
+def detector_of(handle: ModelHandle) -> Search:
+    """Search by the detector of a model.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    Search
+
+    Raises
+    ------
+    BundleError
+        If it has none.
+    """
+    if not handle.detectors:
+        raise BundleError(
+            f"model {handle.name!r} has no detector. Fit one with xoceansar.train.fit_detector."
+        )
+    return Search("detector", handle)

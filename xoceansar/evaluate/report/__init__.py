@@ -1,0 +1,1 @@
+"""Charts and folders of benchmark and experiment results."""

@@ -1,0 +1,1 @@
+"""Vignettes gathered in cells of longitude and latitude."""

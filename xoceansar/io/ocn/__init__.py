@@ -1,0 +1,1 @@
+"""Level-2 OCN products: ESA's own waves and wind."""

@@ -1,0 +1,266 @@
+"""Open Level-2 OCN Wave Mode products: ESA's own waves and wind, one row for each vignette."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+
+from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
+from xoceansar.conventions import Quality as Bits
+from xoceansar.errors import ProductError, VignetteError, warn
+from xoceansar.io.guard import guard
+from xoceansar.io.ocn.ocn_file import (
+    FLAGS,
+    N_PARTITIONS,
+    PARTITIONS,
+    SCALARS,
+    Vignette,
+    read_file,
+)
+from xoceansar.io.ocn.ocn_listing import OcnFile, list_files
+from xoceansar.io.safe.product import Paths
+from xoceansar.io.safe.product_names import OcnName
+
+__all__ = ["open_ocn"]
+
+PARTITION: Final = "partition"
+#: Vignettes that a warning names.
+_MOST_SHOWN: Final = 3
+_STRINGS: Final = (
+    "vignette_id",
+    "beam",
+    "polarisation",
+    "platform",
+    "product",
+    "source_product",
+    "ipf_version",
+)
+_COORDS: Final = (*_STRINGS, "time", "longitude", "latitude", "incidence", "ground_heading")  # fmt: skip
+_ANCILLARY: Final = {
+    "swh": "swh_standard_error swh_quality",
+    "wind_speed_mean": "wind_quality",
+    "wind_to_direction_mean": "wind_quality",
+    "partition_swh": "partition_quality",
+    "partition_to_direction": "partition_ambiguity",
+}
+#: What the table of names cannot know of these variables.
+_NOTES: Final[Mapping[str, dict[str, str]]] = {
+    "sigma0_mean": {
+        "long_name": "mean of the noise-corrected sigma0 of the vignette",
+        "comment": "linear; oswNrcsNeszCorr of the product, which is in decibel; where the product "
+        "has none, oswNrcs less the mean of owiNesz",
+    },
+    "nesz": {
+        "long_name": "mean noise-equivalent sigma zero of the vignette",
+        "comment": "linear; mean of owiNesz",
+    },
+    "wind_speed": {"comment": "oswWindSpeed: one value for the wave cell"},
+    "wind_to_direction": {
+        "comment": "oswWindDirection turned by 180 degrees; it follows the ECMWF direction"
+    },
+    "ground_heading": {
+        "comment": "oswHeading, the direction of the image lines; owiHeading of the same file, with "
+        "which the winds of the grid were computed, may differ by some 5 degrees"
+    },
+    "wind_quality": {
+        "comment": "of wind_speed_mean; 'bad' where owiHeading is not the direction of the image "
+        "lines; -1: missing"
+    },
+    "partition_to_direction": {
+        "comment": "oswDirmet, which says to which direction the waves travel"
+    },
+}
+
+
+def open_ocn(
+    paths: Paths, *, on_error: Literal["flag", "raise"] = "flag", verify: bool = True
+) -> xr.Dataset:
+    """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
+
+    Parameters
+    ----------
+    paths : str, path-like or iterable of them
+        A ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
+        measurement file (``s1x-wvN-ocn-...nc``), a folder of such files, several of these, or
+        a glob pattern.
+    on_error : {"flag", "raise"}, optional
+        What to do with a file that cannot be read: make its row missing, set ``unreadable`` in
+        its quality and warn; or raise.
+    verify : bool, optional
+        Whether files of a product are held to the MD5 that its manifest has of each, as members of a
+        zip archive always are to their CRC. Without it a damaged file that is not in a zip
+        archive may be a wrong value that nothing shows.
+
+    Returns
+    -------
+    Dataset
+        Dims (vignette, partition), sorted by time, in memory. Along vignette: the coordinates
+        ``vignette_id``, ``time``, ``longitude``, ``latitude``, ``incidence``,
+        ``ground_heading``, ``beam``, ``polarisation``, ``platform``, ``product``,
+        ``source_product``, ``ipf_version``; ``swh`` with ``swh_standard_error`` and
+        ``swh_quality``, ``wind_sea_swh``; ``wind_speed`` and ``wind_to_direction`` of the wave
+        cell, the same ``_mean`` over the wind grid with ``wind_quality``, and ``_model`` by
+        ECMWF; ``azimuth_cutoff``, ``range_cutoff``, ``normalised_variance``,
+        ``sigma0_skewness``, ``sigma0_kurtosis``; ``sigma0_mean``, ``sigma0_raw_mean`` and
+        ``nesz``, linear; ``water_depth``, ``land_fraction``, ``quality``. Along (vignette,
+        partition): ``partition_swh``, ``partition_wavelength``, ``partition_to_direction``,
+        ``partition_ambiguity``, ``partition_quality``.
+
+    Raises
+    ------
+    ProductError
+        If a path holds no product.
+    UnsupportedProductError
+        If it is another product: another level, or another mode.
+    VignetteError
+        With ``on_error="raise"``, if a file cannot be read.
+
+    Notes
+    -----
+    Reads every file at once: some 30 numbers of each 0.8 MB, and no spectrum. Fill values
+    (-999, and negative ones of what cannot be negative) are missing values, and so is what an
+    older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. A value that no sea has (a
+    wind of 300 m/s, a latitude of 95) is missing too, and its vignette is flagged
+    ``calibration_suspect``; both are counted in warnings. Directions are towards which the wind
+    blows and the waves travel: those of the wind are turned, those of the waves are so in the
+    product. ``time`` is the middle of the first and last second that the file states.
+    ``wind_quality`` is the quality that nine in ten cells of the wind grid reach; it is bad where
+    ``owiHeading``, with which their wind was computed, is not the direction of the image lines.
+
+    References
+    ----------
+    Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 5 (Level 2 OCN).
+
+    Examples
+    --------
+    >>> import xoceansar
+    >>> ocn = xoceansar.open_ocn("S1A_WV_OCN__2SSV_....SAFE")  # doctest: +SKIP
+    >>> ocn = xoceansar.open_ocn("measurement/*.nc")  # doctest: +SKIP
+    """
+    if on_error not in ("flag", "raise"):
+        raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
+    raises = on_error == "raise"
+    files = list_files(paths, raises=raises, verify=verify)
+    read = [_read(file, raises=raises) for file in files]
+    read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
+    _note_absent(read)
+    _note_doubts(read)
+    return _dataset([one.values for one in read])
+
+
+def _read(file: OcnFile, *, raises: bool) -> Vignette:
+    name = file.name
+    known: dict[str, Any] = {
+        "vignette_id": name.stem,
+        "beam": name.beam,
+        "platform": name.platform,
+    }
+    try:
+        with guard(name.stem, file.where):
+            found = read_file(file.where, name, file.read())
+    except VignetteError as error:
+        if raises:
+            raise
+        warn(f"{error} Its row is missing.")
+        found = Vignette(_missing(name), absent=(), doubts=())
+    known |= found.values
+    known["product"] = file.product or known["source_product"]
+    return replace(found, values=known)
+
+
+def _missing(name: OcnName) -> dict[str, Any]:
+    """Values of a vignette of which only the name is known."""
+    partitions: dict[str, Any] = {
+        key: np.full(N_PARTITIONS, -1, np.int8)
+        if field.flag
+        else np.full(N_PARTITIONS, np.nan)
+        for key, field in PARTITIONS.items()
+    }
+    return {
+        **dict.fromkeys(SCALARS, np.nan),
+        **partitions,
+        "time": name.start + (name.stop - name.start) // 2,
+        "swh_quality": np.int8(-1),
+        "wind_quality": np.int8(-1),
+        "quality": np.uint8(Bits.UNREADABLE.value),
+        "polarisation": name.polarisation,
+        "ipf_version": "",
+        "source_product": "",
+    }
+
+
+def _dataset(rows: list[dict[str, Any]]) -> xr.Dataset:
+    variables = {name: _variable(name, rows) for name in rows[0]}
+    coords = {name: variables.pop(name) for name in _COORDS}
+    return xr.Dataset(
+        variables,
+        coords=coords,
+        attrs=product_attrs(
+            "open_ocn",
+            title="Sentinel-1 Wave Mode Level-2 ocean products",
+            source="Sentinel-1 Wave Mode OCN (Copernicus Sentinel data)",
+        ),
+    )
+
+
+def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:
+    dims = (VIGNETTE, PARTITION) if name in PARTITIONS else (VIGNETTE,)
+    values = np.array([row[name] for row in rows])
+    if name == "time":
+        values = values.astype("datetime64[ns]")
+    array = annotate(xr.DataArray(values, dims=dims), name, **_NOTES.get(name, {}))
+    if name == "quality":
+        array.attrs = quality_attrs()
+    if name in FLAGS:
+        meanings = FLAGS[name]
+        array.attrs["flag_values"] = np.arange(len(meanings), dtype=np.int8)
+        array.attrs["flag_meanings"] = " ".join(meanings)
+        array.attrs.setdefault("comment", "-1: missing")
+    if name in _ANCILLARY:
+        array.attrs["ancillary_variables"] = _ANCILLARY[name]
+    return array
+
+
+def _note_absent(read: list[Vignette]) -> None:
+    """Say which values are missing because the files do not have them."""
+    counts = Counter(source for one in read for source in one.absent)
+    unfilled = sum(_has_no_height(one) for one in read)
+    if unfilled:
+        counts.pop(SCALARS["swh"].source, None)
+        note = (
+            f"{unfilled} of {len(read)} vignettes have no total wave height (oswTotalHs): products "
+            "before mid-2022 and vignettes over land have none. Their swh is missing; "
+            "partition_swh may hold the heights of the swell partitions."
+        )
+    else:
+        note = f"some of {len(read)} files are of a layout that lacks variables."
+    if counts:
+        lacking = ", ".join(f"{source} (in {n})" for source, n in counts.items())
+        note += f" What comes from these is missing where the file has none: {lacking}."
+    if unfilled or counts:
+        warn(note)
+
+
+def _has_no_height(one: Vignette) -> bool:
+    readable = not one.values["quality"] & Bits.UNREADABLE.value
+    return bool(readable and np.isnan(one.values["swh"]))
+
+
+def _note_doubts(read: list[Vignette]) -> None:
+    """Say which values cannot be, and were left out."""
+    doubtful = [one for one in read if one.doubts]
+    if not doubtful:
+        return
+    shown = "; ".join(
+        f"{one.values['vignette_id']}: {', '.join(one.doubts)}"
+        for one in doubtful[:_MOST_SHOWN]
+    )
+    more = "" if len(doubtful) <= _MOST_SHOWN else "; ..."
+    warn(
+        f"{len(doubtful)} of {len(read)} vignettes have values that cannot be. These are left out and "
+        "the quality says 'calibration_suspect'; where a heading of the wind grid is wrong, the "
+        f"wind_quality says 'bad'. {shown}{more}."
+    )

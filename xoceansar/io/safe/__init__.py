@@ -1,0 +1,1 @@
+"""Sentinel-1 Wave Mode SLC products in the SAFE format."""

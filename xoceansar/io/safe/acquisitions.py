@@ -1,0 +1,140 @@
+"""What is taken of products: each acquisition once, and a word on the rest."""
+
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+
+from xoceansar.errors import ProductError, warn
+from xoceansar.io.containers import MANIFEST
+from xoceansar.io.safe.product import Product, VignetteFiles
+
+__all__ = ["each_once", "report", "report_unsigned"]
+
+Listed = tuple[Product, VignetteFiles]
+
+#: Processings differ by less in when an image begins; its neighbours in the same beam are 29 s away.
+_SAME: Final = np.timedelta64(2, "s")
+
+
+def each_once(products: list[Product]) -> list[Listed]:
+    """List the vignettes of products, each acquisition once, in order of time.
+
+    Parameters
+    ----------
+    products : list of Product
+        As given.
+
+    Returns
+    -------
+    list of (Product, VignetteFiles)
+        Of two processings of one acquisition the one of the higher IPF version, then the one
+        processed later, then the first given.
+
+    Warns
+    -----
+    OceansarWarning
+        For each two products that share acquisitions: how many, and which one is taken.
+    """
+    ranked = sorted(products, key=lambda product: product.version, reverse=True)
+    rank = {id(product): place for place, product in enumerate(ranked)}
+    everything = sorted(
+        ((product, files) for product in products for files in product.vignettes),
+        key=lambda one: (_radar(one), one[1].name.start, rank[id(one[0])]),
+    )
+    kept: list[Listed] = []
+    repeated: dict[tuple[int, int], int] = {}
+    for _, images in groupby(everything, _radar):
+        for group in _together(list(images)):
+            best = min(rank[id(product)] for product, _ in group)
+            for product, files in group:
+                place = rank[id(product)]
+                if place == best:
+                    kept.append((product, files))
+                else:
+                    repeated[best, place] = repeated.get((best, place), 0) + 1
+    for (best, place), count in sorted(repeated.items()):
+        _say(ranked[best], ranked[place], count)
+    return sorted(kept, key=lambda one: (one[1].name.start, one[1].name.stem))
+
+
+def report(products: list[Product], *, raises: bool, verify: bool) -> None:
+    """Say what of products is left out, and what of them nothing can verify.
+
+    Parameters
+    ----------
+    products : list of Product
+        As given.
+    raises : bool
+        Whether what is left out is an error.
+    verify : bool
+        Whether all is to be verified.
+
+    Raises
+    ------
+    ProductError
+        If files have names that are none, and `raises`.
+    """
+    for product in products:
+        where = product.store.where(MANIFEST)
+        if product.unknown:
+            problem = (
+                f"{where} lists {len(product.unknown)} files of vignettes under names that are "
+                f"none of Wave Mode SLC, and they are left out; the first is "
+                f"{product.unknown[0]}. Restore their names, or download the product again."
+            )
+            if raises:
+                raise ProductError(problem)
+            warn(problem)
+        if verify:
+            report_unsigned(where, product.unsigned)
+
+
+def report_unsigned(where: str, count: int) -> None:
+    """Say that files cannot be verified.
+
+    Parameters
+    ----------
+    where : str
+        The manifest.
+    count : int
+        Of how many files it has no checksum.
+
+    Warns
+    -----
+    OceansarWarning
+        If there are such.
+    """
+    if count:
+        warn(
+            f"{where} has no MD5 of {count} of its files: damage in them shows only where it breaks "
+            "them. Download the product again, or say verify=False."
+        )
+
+
+def _radar(one: Listed) -> tuple[str, ...]:
+    name = one[1].name
+    return name.platform, name.datatake, name.polarisation, name.beam
+
+
+def _together(images: list[Listed]) -> list[list[Listed]]:
+    """Divide images of one beam, in order of time, into acquisitions."""
+    groups: list[list[Listed]] = []
+    for one in images:
+        if groups and one[1].name.start - groups[-1][0][1].name.start <= _SAME:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _say(best: Product, other: Product, count: int) -> None:
+    first, second = (
+        f"{product.store.where('').rstrip('/')} (IPF {product.ipf_version})"
+        for product in (best, other)
+    )
+    warn(
+        f"{count} vignettes of {second} are in {first} too; each is taken once, from the latter: the "
+        "higher IPF version counts, then the later processing, then the order. Give each product "
+        "once, and of several processings the one that is wanted."
+    )

@@ -1,0 +1,72 @@
+"""The direct reader: pixels mapped from the file into one fused calibration pass."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xoceansar.io.guard import guard
+from xoceansar.io.safe.ground_grid import VignetteGrid
+from xoceansar.io.safe.pixels import read_numbers
+from xoceansar.io.safe.vignette_source import Source, Tables, require_file
+from xoceansar.sar.calibration import amplitude_table, noise_table
+
+if TYPE_CHECKING:
+    from xoceansar.sar.resample import Averages
+
+__all__ = ["read_averages"]
+
+
+def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averages":
+    """Read, calibrate and resample the pixels of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    grid : VignetteGrid
+        Its output grid.
+    tables : Tables
+        Its calibration and noise; without calibration the squared digital numbers are
+        averaged, without noise the NESZ is missing.
+
+    Returns
+    -------
+    Averages
+        ``sigma0_raw``, ``nesz`` and the shares of missing and saturated samples.
+
+    Raises
+    ------
+    VignetteError
+        If the measurement file is absent, cut short, of another size or not what its checksum
+        says.
+    """
+    from xoceansar.sar.resample import area_weights, average_power
+
+    path = require_file(source, "measurement")
+    note = grid.annotation
+    with guard(source.vignette, source.store.where(path)):
+        numbers = read_numbers(
+            source.store,
+            path,
+            note.lines,
+            note.samples,
+            source.files.md5.get("measurement"),
+        )
+    rows = area_weights(grid.line_edges_in, grid.edges_out(0))
+    columns = area_weights(grid.sample_edges_in, grid.edges_out(1))
+    if tables.calibration is None:
+        amplitude = np.zeros(1), np.ones((1, note.samples))
+    else:
+        amplitude = amplitude_table(tables.calibration.amplitude, note.samples)
+    if tables.noise is None:
+        shape = (rows.first.size, 1)
+        noise = np.ones(shape), np.full((1, note.samples), np.nan)
+    else:
+        noise = noise_table(
+            tables.noise.along_range,
+            tables.noise.along_azimuth,
+            note.samples,
+            rows.matrix(),
+            source.noise_scaling,
+        )
+    return average_power(numbers, rows, columns, amplitude, noise)

@@ -1,0 +1,217 @@
+"""What the annotation of a Wave Mode image can say, and what it cannot.
+
+Everything here follows from the geometry of the satellite, or from one table of a product being
+computed from another: values that are well formed and still wrong are told by it.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.errors import ProductError
+from xoceansar.io.safe.annotation import Annotation, Calibration, Noise
+from xoceansar.io.safe.product_names import VignetteName
+from xoceansar.io.safe.times import TIME_TOLERANCE
+from xoceansar.sar.calibration import Vectors
+from xoceansar.sar.pixel_quality import INCIDENCE_RANGE
+
+__all__ = ["calibration_doubts", "check_annotation", "check_grid", "noise_doubts"]
+
+Array = npt.NDArray[np.float64]
+
+_EARTH: Final = 6371e3
+#: Of the spacing that the places of the lines have to the stated one. The curvature of the Earth
+#: that is used is right to 0.6 %.
+_AZIMUTH_RATIO: Final = (0.9, 1.1)
+#: The same across: mountains move the places by up to some kilometres.
+_RANGE_RATIO: Final = (2 / 3, 3 / 2)
+#: The same from one line of the grid to the next.
+_STEP_RATIO: Final = (0.5, 1.5)
+#: Sine of the angle between lines and samples on the ground: 1 in real images, within 0.01.
+_SQUARENESS: Final = 0.8
+#: Share by which ``sigmaNought^2 sin(incidence) / betaNought^2`` may differ from one: real files
+#: differ by up to 0.01, for the height of the terrain.
+_IDENTITY: Final = 0.05
+#: Factor between neighbouring calibration amplitudes: up to 1.003 in real files.
+_AMPLITUDE_STEP: Final = 1.05
+#: Factor between neighbouring noise values: up to 1.2 in real files of one swath.
+_NOISE_STEP: Final = 1.5
+#: Share of the image by which the ends of noise vectors may differ.
+_END: Final = 0.05
+
+
+def check_annotation(note: Annotation, name: VignetteName, where: str) -> None:
+    """Refuse an annotation that describes no image of Wave Mode.
+
+    Parameters
+    ----------
+    note : Annotation
+        Of a vignette.
+    name : VignetteName
+        What its name says.
+    where : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    ProductError
+        If its times are not those of its name, its incidence is not of its beam, or `check_grid`
+        finds something.
+    """
+    low, high = INCIDENCE_RANGE[name.beam]
+    angles = note.grid.incidence
+    offset = max(abs(note.first_line - name.start), abs(note.last_line - name.stop))
+    if offset > TIME_TOLERANCE or note.last_line < note.first_line:
+        problem = (
+            f"its lines are of {note.first_line} to {note.last_line}, and its name says "
+            f"{name.start} to {name.stop}"
+        )
+    elif not ((angles > low) & (angles < high)).all():
+        problem = (
+            f"its incidence is {angles.min():g} to {angles.max():g} degrees, and {name.beam} looks "
+            f"at {low:g} to {high:g}"
+        )
+    else:
+        check_grid(note, where)
+        return
+    raise ProductError(f"{where}: {problem}. Download the product again.")
+
+
+def check_grid(note: Annotation, where: str) -> None:
+    """Refuse a geolocation grid that does not go with the size of the pixels.
+
+    Parameters
+    ----------
+    note : Annotation
+        Of any mode whose lines follow each other once.
+    where : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    ProductError
+        If lines or samples are exchanged, so that the radar would look to the left, or their
+        distances on the ground are not the stated spacings.
+    """
+    grid = note.grid
+    places = grid.places
+    lines, samples = places.mean(axis=1), places.mean(axis=0)
+    along, across = lines[-1] - lines[0], samples[-1] - samples[0]
+    length, width = np.linalg.norm(along), np.linalg.norm(across)
+    if not min(length, width) > 0:
+        raise _no_grid(where, "has lines or samples of one place")
+    middle = places.mean(axis=(0, 1))
+    turn = np.cross(along, across) @ middle / (length * width * np.linalg.norm(middle))
+    if (
+        turn > -_SQUARENESS
+        or not grid.incidence[:, -1].mean() > grid.incidence[:, 0].mean()
+    ):
+        raise _no_grid(
+            where,
+            "is not that of a radar that looks to the right: lines or samples are exchanged",
+        )
+    stated = (grid.line[-1] - grid.line[0]) * note.azimuth_spacing
+    _check_ratio(where, "lines", length * _EARTH / stated, _AZIMUTH_RATIO)
+    sine = np.sin(np.radians(grid.incidence.mean(axis=0)))
+    stated = np.trapezoid(note.range_spacing / sine, grid.sample)
+    _check_ratio(where, "samples", width * _EARTH / stated, _RANGE_RATIO)
+    steps = np.diff(lines @ along) / length**2
+    shares = np.diff(grid.line) / (grid.line[-1] - grid.line[0])
+    for ratio in steps / shares:
+        _check_ratio(where, "lines of the grid", ratio, _STEP_RATIO)
+
+
+def _check_ratio(
+    where: str, what: str, ratio: float, limits: tuple[float, float]
+) -> None:
+    if not limits[0] <= ratio <= limits[1]:
+        raise _no_grid(
+            where, f"has {what} {ratio:.3g} times as far apart as the spacing says"
+        )
+
+
+def _no_grid(where: str, problem: str) -> ProductError:
+    return ProductError(
+        f"{where}: the geolocation grid {problem}. Download the product again."
+    )
+
+
+def calibration_doubts(calibration: Calibration, note: Annotation) -> list[str]:
+    """Say what of the calibration contradicts itself.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of a vignette.
+    note : Annotation
+        Its annotation.
+
+    Returns
+    -------
+    list of str
+        Problems, empty where there is none: vectors or values that differ from their neighbours,
+        and ``sigmaNought^2 sin(incidence) = betaNought^2`` where it does not hold.
+    """
+    amplitude, beta = calibration.amplitude, calibration.beta
+    doubts = _steps(amplitude, note.samples, _AMPLITUDE_STEP, "sigmaNought")
+    if beta is None:
+        return doubts
+    at = np.arange(note.samples)
+    inside = amplitude.line.clip(0, note.lines - 1)[:, None]
+    sine = np.sin(np.radians(note.grid.incidence_at(inside, at)))
+    same = np.array_equal(amplitude.line, beta.line)
+    ratio = (
+        amplitude.table(note.samples) ** 2 * sine / beta.table(note.samples) ** 2
+        if same
+        else np.array(np.inf)
+    )
+    worst = float(ratio.flat[np.abs(ratio - 1).argmax()])
+    if abs(worst - 1) > _IDENTITY:
+        doubts.append(
+            f"has sigmaNought that does not follow from its betaNought (by a factor {worst:.3g})"
+        )
+    return doubts
+
+
+def noise_doubts(noise: Noise, note: Annotation) -> list[str]:
+    """Say what of the noise vectors contradicts itself.
+
+    Parameters
+    ----------
+    noise : Noise
+        Of a vignette.
+    note : Annotation
+        Its annotation.
+
+    Returns
+    -------
+    list of str
+        Problems, empty where there is none: vectors of unequal length, zeros inside, and vectors
+        or values that differ from their neighbours.
+    """
+    table = noise.along_range
+    ends = np.array([x[-1] for x in table.sample])
+    doubts = []
+    if noise.unequal or np.ptp(ends) > _END * note.samples:
+        doubts.append("has noise vectors of unequal length")
+    if not all(y.all() for y in table.value):
+        doubts.append("has noise vectors with zeros inside")
+        return doubts
+    return doubts + _steps(table, note.samples, _NOISE_STEP, "noise")
+
+
+def _steps(vectors: Vectors, samples: int, limit: float, tag: str) -> list[str]:
+    """Where neighbouring values differ by more than a factor: in a vector, or between two."""
+    within = max(_largest_step(y) for y in vectors.value)
+    between = _largest_step(vectors.table(samples))
+    return [
+        f"has {tag} {place} that differ by a factor {step:.3g}"
+        for place, step in (("values", within), ("vectors", between))
+        if step > limit
+    ]
+
+
+def _largest_step(values: Array) -> float:
+    steps = np.abs(np.diff(np.log(values), axis=0))
+    return float(np.exp(steps.max(initial=0.0)))

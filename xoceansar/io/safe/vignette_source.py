@@ -1,0 +1,213 @@
+"""One vignette to read: what a task carries, and what it loads of the annotations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar
+
+from xoceansar.errors import VignetteError
+from xoceansar.io.containers import Store, check_md5
+from xoceansar.io.guard import guard
+from xoceansar.io.safe.annotation import (
+    Annotation,
+    Calibration,
+    Noise,
+    parse_annotation,
+    parse_calibration,
+    parse_noise,
+)
+from xoceansar.io.safe.ground_grid import GridSpec
+from xoceansar.io.safe.plausibility import check_annotation
+from xoceansar.io.safe.product import VignetteFiles
+from xoceansar.io.safe.product_names import Role, VignetteName
+
+__all__ = ["Options", "Reader", "Source", "Tables", "load_annotation", "load_tables"]
+
+Reader = Literal["direct", "xsar"]
+_Table = TypeVar("_Table", Calibration, Noise)
+
+#: Bytes that an annotation, a calibration or a noise file may have: real ones have up to 0.4 MB.
+_XML_BYTES: Final = 16 << 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read; the same for every vignette of a call.
+
+    Parameters
+    ----------
+    reader : {"direct", "xsar"}
+        Who calibrates.
+    grid : GridSpec
+        Size of the output.
+    raises : bool
+        Whether a vignette that cannot be read stops the call.
+    uncalibrated : bool
+        Whether to go on without a calibration or noise file.
+    land : bool
+        Whether to look up land.
+    """
+
+    reader: Reader
+    grid: GridSpec
+    raises: bool
+    uncalibrated: bool
+    land: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """A vignette by its files.
+
+    Parameters
+    ----------
+    store : Store
+        The product's files.
+    files : VignetteFiles
+        Those of the vignette.
+    noise_scaling : float
+        Factor of the noise vectors.
+    readable : bool
+        False where opening already found, and reported, that it cannot be read.
+    annotation : Annotation or None
+        What opening read.
+    """
+
+    store: Store
+    files: VignetteFiles
+    noise_scaling: float
+    readable: bool = True
+    annotation: Annotation | None = field(default=None, compare=False)
+
+    @property
+    def vignette(self) -> str:
+        """Identifier of the vignette."""
+        return self.files.name.stem
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Calibration and noise of a vignette; None where the file is missing and may be.
+
+    Parameters
+    ----------
+    calibration : Calibration or None
+        Calibration.
+    noise : Noise or None
+        Thermal noise.
+    """
+
+    calibration: Calibration | None
+    noise: Noise | None
+
+
+def load_annotation(source: Source) -> Annotation:
+    """Read the product annotation of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+
+    Returns
+    -------
+    Annotation
+        Its values.
+
+    Raises
+    ------
+    VignetteError
+        If the file is absent or unusable.
+    """
+    data = _read(source, "annotation")
+    where = source.store.where(source.files.path("annotation"))
+    with guard(source.vignette, where):
+        note = parse_annotation(data, source.files.name, where)
+        check_annotation(note, source.files.name, where)
+        return note
+
+
+def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
+    """Read the calibration and noise files of a vignette.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    uncalibrated : bool
+        Whether either file may be absent.
+
+    Returns
+    -------
+    Tables
+        Their vectors.
+
+    Raises
+    ------
+    VignetteError
+        If a file is unusable, or absent and may not be.
+    """
+    calibration = _load(source, "calibration", parse_calibration, uncalibrated)
+    return Tables(calibration, _load(source, "noise", parse_noise, uncalibrated))
+
+
+def _load(
+    source: Source,
+    role: Role,
+    parse: Callable[[bytes, VignetteName, str], _Table],
+    optional: bool,
+) -> _Table | None:
+    if optional and not _is_there(source, role):
+        return None
+    where = source.store.where(source.files.path(role))
+    data = _read(source, role)
+    with guard(source.vignette, where):
+        return parse(data, source.files.name, where)
+
+
+def require_file(source: Source, role: Role) -> str:
+    """Return the path of a file that the vignette cannot do without.
+
+    Parameters
+    ----------
+    source : Source
+        The vignette.
+    role : {"annotation", "calibration", "noise", "measurement"}
+        Which file.
+
+    Returns
+    -------
+    str
+        Path in the product.
+
+    Raises
+    ------
+    VignetteError
+        If it is absent: names the vignette, the file and the remedy.
+    """
+    path = source.files.path(role)
+    if _is_there(source, role):
+        return path
+    hint = (
+        ", or pass uncalibrated=True to go on without it"
+        if role in ("calibration", "noise")
+        else ", or leave the vignette out with vignettes=..."
+    )
+    raise VignetteError(
+        f"vignette {source.vignette}: its {role} file {source.store.where(path)} is "
+        f"missing. Download the product again{hint}."
+    )
+
+
+def _is_there(source: Source, role: Role) -> bool:
+    path = source.files.path(role)
+    with guard(source.vignette, source.store.where(path)):
+        return source.store.size(path) is not None
+
+
+def _read(source: Source, role: Role) -> bytes:
+    """Read an XML file, and hold it to its checksum."""
+    path = require_file(source, role)
+    with guard(source.vignette, source.store.where(path)):
+        data = source.store.read(path, _XML_BYTES)
+        check_md5(data, source.files.md5.get(role), source.store.where(path))
+        return data

@@ -1,0 +1,1 @@
+"""TenGeoP-SARwv, the labelled set of quick-looks."""

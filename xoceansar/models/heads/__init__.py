@@ -1,0 +1,1 @@
+"""Heads: light functions of an embedding, in numpy."""

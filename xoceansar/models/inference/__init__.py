@@ -1,0 +1,1 @@
+"""What Dask tasks call: networks on blocks of vignettes, loaded once in each process."""

@@ -1,0 +1,555 @@
+"""Block functions that Dask calls, and the networks behind them: one load in each process.
+
+A block function takes arrays and a frozen handle, so that a graph holds no weights. torch is
+imported inside the functions; heads need none.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.errors import (
+    DomainError,
+    OceansarError,
+    UnitsError,
+    WeightsMismatchError,
+)
+from xoceansar.models.bundle.library import warn_if_simulated
+from xoceansar.models.bundle.weight_files import read_arrays
+from xoceansar.models.heads.head import Head, check_backbone, head_inputs, load_head
+from xoceansar.models.inference.torch_state import plain_torch
+from xoceansar.models.networks.preprocessing import Quantity, network_input
+from xoceansar.models.networks.vit import (
+    image_tokens,
+    in_precision,
+    inference_network,
+    load_weights,
+    pool_tokens,
+)
+from xoceansar.models.spec import HeadSpec, ModelHandle
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Network",
+    "batches",
+    "clear_cache",
+    "computes_bf16_fast",
+    "embed_block",
+    "forward_block",
+    "get_network",
+    "head_block",
+    "load_lock",
+    "pooled",
+    "precision_bits",
+    "resolve_device",
+    "run_network",
+    "share_of_threads",
+]
+
+Array = npt.NDArray[Any]
+
+#: Tokens for each call of the network: beyond 4 k a CPU runs out of cache (512 px: batch 16 is
+#: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.
+_TOKENS_PER_CALL: Final = {"cpu": 4096, "cuda": 65536}
+
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
+
+@dataclass(eq=False, slots=True)
+class Network:
+    """A network on its device, ready to run.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In evaluation mode.
+    device, dtype : torch.device, torch.dtype
+        Where and how it computes.
+    batch : int
+        Images for each call.
+    """
+
+    module: "torch.nn.Module"
+    device: "torch.device"
+    dtype: "torch.dtype"
+    batch: int
+
+
+_networks: dict[Any, Network] = {}
+_heads: dict[HeadSpec, Head] = {}
+load_lock = Lock()
+_device_locks: dict[str, Lock] = {}
+_threads_lock = Lock()
+_active_blocks = 0
+_thread_budget = 1
+
+
+def embed_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity = "linear",
+) -> npt.NDArray[np.float32]:
+    """Embed a block of vignettes.
+
+    Parameters
+    ----------
+    sigma0 : ndarray (n, line, sample)
+        Calibrated, noise-corrected sigma0; NaN where there is no data.
+    incidence : ndarray (n,) or (n, sample)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model; its weights are read by the first call in the process.
+    quantity : {"linear", "dB"}
+        Whether `sigma0` is linear or in decibel.
+
+    Returns
+    -------
+    ndarray (n, embedding_dim + 2), float32
+        The embedding, then ``sigma0_mean`` (linear) and ``valid_fraction`` of the part that the
+        network sees. A vignette that cannot be used has only the last one; its neighbours are
+        not affected.
+
+    Raises
+    ------
+    DimensionError, DomainError
+        If the shapes do not match, or the image is smaller than the network's input.
+    UnitsError
+        If no vignette of the block looks like sigma0 in the declared quantity.
+    WeightsMismatchError
+        If the weights are not those of the handle, or the network gives another length.
+
+    Notes
+    -----
+    The result does not depend on how vignettes are put in blocks, up to 1e-5 in fp32.
+    """
+    return forward_block(
+        sigma0,
+        incidence,
+        handle=handle,
+        quantity=quantity,
+        forward=partial(_features, handle=handle),
+        width=handle.embedding_dim,
+    )
+
+
+def forward_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity,
+    forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
+    width: int,
+) -> npt.NDArray[np.float32]:
+    """Run the network on a block of vignettes, and take from it what is asked for.
+
+    Parameters
+    ----------
+    sigma0, incidence, handle, quantity
+        As of `embed_block`.
+    forward : callable
+        Gives the result (n, width) for the module and its images, on the device.
+    width : int
+        Numbers of each vignette.
+
+    Returns
+    -------
+    ndarray (n, width + 2), float32
+        The result, then ``sigma0_mean`` and ``valid_fraction``, as of `embed_block`.
+
+    Raises
+    ------
+    DimensionError, DomainError, UnitsError, WeightsMismatchError
+        As `embed_block`.
+    """
+    out = np.full((len(sigma0), width + 2), np.nan, dtype=np.float32)
+    if not len(sigma0):
+        return out
+    network = get_network(handle)
+    refused: UnitsError | None = None
+    with share_of_threads(network) as rebalance:
+        for part in batches(len(sigma0), network.batch):
+            rebalance()
+            try:
+                images, out[part, -2], out[part, -1] = network_input(
+                    sigma0[part], incidence[part], spec=handle.input, quantity=quantity
+                )
+            except UnitsError as error:
+                refused = error
+                continue
+            usable = np.isfinite(out[part, -2])
+            if usable.any():
+                found = run_network(network, images[usable], forward)
+                out[part, :-2][usable] = found
+    if refused is not None and np.isnan(out[:, 0]).all():
+        raise refused
+    given = np.isfinite(out[:, -2])
+    if given.any() and not np.isfinite(out[given, :-2]).any():
+        raise WeightsMismatchError(
+            f"the network of model {handle.name!r} gives no finite number of any image: its weights "
+            "are damaged, or of another network. Download or convert the model again."
+        )
+    return out
+
+
+def head_block(
+    embedding: Array,
+    sigma0_mean: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    head: HeadSpec | str,
+    level: float | None = None,
+    texture: Array | None = None,
+) -> npt.NDArray[np.float32]:
+    """Apply a head to a block of embeddings, without torch.
+
+    Parameters
+    ----------
+    embedding : ndarray (n, embedding_dim)
+        Embeddings made by the same model.
+    sigma0_mean : ndarray (n,)
+        Mean sigma0, linear.
+    incidence : ndarray (n,)
+        Incidence angle, in degrees.
+    handle : ModelHandle
+        The model.
+    head : HeadSpec or str
+        One of its heads, or its name or target.
+    level : float, optional
+        Probability with which the interval of a calibrated regression holds the truth.
+    texture : ndarray (n, 2), optional
+        Direction of the kilometre-scale texture, where the head takes it.
+
+    Returns
+    -------
+    ndarray (n, K), float32
+        As `xoceansar.models.Head` gives it; NaN where an input of the head is missing. With
+        `level`, the lower and the upper bound follow (K = 3).
+
+    Raises
+    ------
+    LevelError
+        If the head was not calibrated for that level.
+    WeightsMismatchError
+        If the head was fitted on another backbone or pooling, or the embedding has another
+        length.
+    """
+    spec = handle.head(head) if isinstance(head, str) else head
+    check_backbone(spec, handle.backbone)
+    if embedding.shape[1] != handle.embedding_dim:
+        raise WeightsMismatchError(
+            f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; got "
+            f"{embedding.shape[1]}. Embed the vignettes with this model."
+        )
+    ready = _get_head(spec, handle)
+    out = ready(head_inputs(embedding, sigma0_mean, incidence, spec, texture))
+    if level is None:
+        return out
+    return np.concatenate([out, ready.bounds(out[:, 0], incidence, level)], axis=1)
+
+
+def clear_cache() -> None:
+    """Forget the networks and heads of this process, and free their memory."""
+    with load_lock:
+        _networks.clear()
+        _heads.clear()
+
+
+# Loading: functools.lru_cache is no once-guard (eight threads load eight times), a dict behind
+# a lock is.
+
+
+def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
+    with load_lock:
+        if spec not in _heads:
+            warn_if_simulated(handle)
+            _heads[spec] = load_head(spec, Path(handle.path))
+        return _heads[spec]
+
+
+def get_network(handle: ModelHandle) -> Network:
+    """Return the network of a model on its device; read once in each process.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    Network
+        In evaluation mode, without gradients.
+    """
+    device = resolve_device(handle.device)
+    precision = _resolve_precision(handle.precision, device)
+    key = (handle.backbone, handle.input.size, device, precision)
+    with load_lock:
+        if key not in _networks:
+            warn_if_simulated(handle)
+            _networks[key] = _load_network(handle, device, precision)
+        return _networks[key]
+
+
+def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
+    torch = require("torch", extra="models")
+    path = Path(handle.path) / handle.backbone.file
+    state = read_arrays(path, handle.weights_sha256)
+    build = partial(inference_network, handle.backbone, handle.input.size)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    module = in_precision(load_weights(build, state, str(path)), dtype).to(device)
+    tokens = _TOKENS_PER_CALL[device.split(":")[0]]
+    batch = max(1, tokens // handle.backbone.tokens(handle.input.size))
+    return Network(module, torch.device(device), dtype, batch)
+
+
+@lru_cache
+def resolve_device(device: str) -> str:
+    """Say where a network runs.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns
+    -------
+    str
+        ``cpu`` or ``cuda:N``.
+
+    Raises
+    ------
+    DomainError
+        If a GPU is asked for and there is none.
+    """
+    torch = require("torch", extra="models")
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DomainError(
+            f"device {device!r} was asked for and this process sees no CUDA device. Use "
+            "load_model(..., device='auto')."
+        )
+    return "cuda:0" if device == "cuda" else device
+
+
+def precision_bits(handle: ModelHandle) -> int:
+    """Say in how many bits a model computes in this process.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    int
+        16 for bf16, 32 for fp32; ``auto`` is resolved here, by the device of this process.
+    """
+    precision = _resolve_precision(handle.precision, resolve_device(handle.device))
+    return 16 if precision == "bf16" else 32
+
+
+@lru_cache
+def _resolve_precision(precision: str, device: str) -> str:
+    if precision != "auto":
+        return precision
+    return "bf16" if computes_bf16_fast(device) else "fp32"
+
+
+def computes_bf16_fast(device: str) -> bool:
+    """Say whether a device has units for bf16, rather than emulating it.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda:N``.
+
+    Returns
+    -------
+    bool
+    """
+    torch = require("torch", extra="models")
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # without AMX a CPU emulates bf16, about five times slower than fp32
+    return _CPUINFO.is_file() and " amx_bf16" in _CPUINFO.read_text(encoding="utf-8")
+
+
+# Running
+
+
+def pooled(
+    summary: "torch.Tensor", patches: "torch.Tensor", handle: ModelHandle
+) -> "torch.Tensor":
+    """Pool the last tokens of a model's network into its embeddings.
+
+    Parameters
+    ----------
+    summary, patches : Tensor
+        From `xoceansar.models.networks.vit.image_tokens`.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    Tensor (n, embedding_dim)
+        On the same device.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If it has another length than the model declares.
+    """
+    features = pool_tokens(summary, patches.flatten(1, 2), handle.backbone.pooling)
+    if features.shape[1] != handle.embedding_dim:
+        raise WeightsMismatchError(
+            f"model {handle.name!r} declares embeddings of length {handle.embedding_dim} and "
+            f"its network gives {features.shape[1]}. Correct backbone.embedding_dim."
+        )
+    return features
+
+
+def _features(
+    module: "torch.nn.Module", images: "torch.Tensor", handle: ModelHandle
+) -> "torch.Tensor":
+    return pooled(*image_tokens(module, images), handle)
+
+
+def batches(count: int, most: int) -> list[slice]:
+    """Divide images among calls of the network: as few as may be, and of one size.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    most : int
+        Most of them in a call.
+
+    Returns
+    -------
+    list of slice
+        A call with one image that is left over would be the slowest of all.
+
+    Examples
+    --------
+    >>> batches(8, 7)
+    [slice(0, 4, None), slice(4, 8, None)]
+    """
+    calls = -(-count // most)
+    edges = [count * k // calls for k in range(calls + 1)] if calls else [0]
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def run_network(
+    network: Network,
+    images: Array,
+    forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
+) -> Array:
+    """Run a network on a device that others may use too, whatever the caller has set in torch.
+
+    Parameters
+    ----------
+    network : Network
+        From `get_network`.
+    images : ndarray (n, 1, size, size)
+        Network input.
+    forward : callable
+        Gives the result (n, ...) for the module and its images, on the device.
+
+    Returns
+    -------
+    ndarray (n, ...)
+
+    Raises
+    ------
+    OceansarError
+        If the device has not the memory for a single image.
+    """
+    torch = require("torch", extra="models")
+
+    def run(batch: Array) -> Array:
+        tensor = torch.from_numpy(batch)
+        if network.device.type == "cuda":
+            tensor = tensor.pin_memory().to(network.device, non_blocking=True)
+        result = forward(network.module, tensor.to(network.dtype))
+        return np.asarray(result.cpu().numpy())
+
+    with plain_torch():
+        if network.device.type == "cpu":
+            return run(images)
+        with _device_locks.setdefault(str(network.device), Lock()):
+            return _halving(run, images, network)
+
+
+def _halving(
+    forward: Callable[[Array], Array], images: Array, network: Network
+) -> Array:
+    """Run in batches, halved each time the device is out of memory."""
+    torch = require("torch", extra="models")
+    parts: list[Array] = []
+    start = 0
+    while start < len(images):
+        batch = images[start : start + network.batch]
+        try:
+            parts.append(forward(batch))
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(batch) == 1:
+                raise OceansarError(
+                    f"{network.device} has not the memory for one vignette: {error}. Free it, "
+                    "or use load_model(..., device='cpu')."
+                ) from error
+            network.batch = len(batch) // 2
+        else:
+            start += len(batch)
+    return np.concatenate(parts)
+
+
+@contextmanager
+def share_of_threads(network: Network) -> Iterator[Callable[[], None]]:
+    """Divide torch's threads among the blocks that run now; give the setting back at the end.
+
+    Parameters
+    ----------
+    network : Network
+        What the block will run.
+
+    Yields
+    ------
+    callable
+        Takes the share that is due at this moment; to be called before each batch.
+
+    Notes
+    -----
+    The setting belongs to the thread that makes it, and a new thread starts with the last one
+    made anywhere: so the first block to start records the user's, and each restores that.
+    """
+    global _active_blocks, _thread_budget
+    if network.device.type != "cpu":
+        yield lambda: None
+        return
+    torch = require("torch", extra="models")
+    with _threads_lock:
+        if _active_blocks == 0:
+            _thread_budget = torch.get_num_threads()
+        _active_blocks += 1
+    try:
+        yield lambda: torch.set_num_threads(max(1, _thread_budget // _active_blocks))
+    finally:
+        with _threads_lock:
+            _active_blocks -= 1
+            torch.set_num_threads(_thread_budget)

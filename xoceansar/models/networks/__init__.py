@@ -1,0 +1,1 @@
+"""The networks, in torch: nothing here is imported before a block runs."""

@@ -1,0 +1,69 @@
+"""The words that a bundle may use, and how what is none of them is refused."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args
+
+from xoceansar.errors import BundleError
+
+__all__ = [
+    "ANCILLARY",
+    "POOLINGS",
+    "SOURCES",
+    "Ancillary",
+    "Centre",
+    "Encoding",
+    "HeadKind",
+    "Pooling",
+    "Precision",
+    "Scale",
+    "require",
+    "require_choice",
+    "require_positive",
+]
+
+Scale = Literal["dB", "linear", "roughness"]
+Centre = Literal["global", "beam", "vignette"]
+Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"]
+HeadKind = Literal["linear", "logistic", "knn", "mlp", "distance"]
+Ancillary = Literal[
+    "sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"
+]
+Encoding = Literal["direct", "axis"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+#: Every pooling, with the number of token vectors that it concatenates.
+POOLINGS: Final[Mapping[str, int]] = {
+    "cls": 1,
+    "mean": 1,
+    "cls+mean": 2,
+    "cls+mean+std": 3,
+    "cls+mean+std+max": 4,
+}
+#: Every ancillary input of a head, in the only order in which heads stack them.
+ANCILLARY: Final[tuple[str, ...]] = get_args(Ancillary)
+#: What each is made from: coordinates of an embedding, and names of arguments.
+SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sigma0_mean_db": ("sigma0_mean",),
+    "incidence": ("incidence",),
+    "gmf_wind": ("sigma0_mean", "incidence"),
+    "texture_cos2": ("texture",),
+    "texture_sin2": ("texture",),
+}
+
+
+def require(condition: bool, where: str, needed: str, found: object) -> None:
+    """Refuse a value of a field in words."""
+    if not condition:
+        raise BundleError(f"{where} must be {needed}; got {found!r}.")
+
+
+def require_choice(value: object, where: str, choices: Any) -> None:
+    """Refuse a value that is none of the choices."""
+    known = tuple(choices)
+    require(value in known, where, f"one of {list(known)}", value)
+
+
+def require_positive(value: object, where: str) -> None:
+    """Refuse what is no positive number."""
+    ok = isinstance(value, int | float) and 0 < value < float("inf")
+    require(ok, where, "a positive number", value)

@@ -1,0 +1,161 @@
+"""A model by name: what travels in a Dask graph in place of a network."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+from xoceansar._paths import read_regular
+from xoceansar.errors import BundleError
+from xoceansar.models.spec.architecture import check_patches
+from xoceansar.models.spec.backbone_spec import BackboneSpec
+from xoceansar.models.spec.choices import Precision, require, require_choice
+from xoceansar.models.spec.detector_spec import DetectorSpec
+from xoceansar.models.spec.head_spec import HeadSpec
+from xoceansar.models.spec.input_spec import InputSpec
+
+__all__ = [
+    "ModelHandle",
+]
+
+#: Bytes of a model card.
+_LARGEST_CARD: Final = 2**24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelHandle:
+    """A model, named and described, without its weights.
+
+    It is small, hashable and picklable: methods and Dask tasks carry it, and each process reads
+    the weights once, when it first needs them. Made by `load_model` and `write_bundle`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the bundle.
+    path : str
+        Folder of the bundle on this machine.
+    backbone : BackboneSpec
+        The network.
+    input : InputSpec
+        What it takes.
+    heads : tuple of HeadSpec
+        What can be retrieved.
+    detectors : tuple of DetectorSpec
+        What can be found in the images.
+    simulated : bool
+        Whether it was trained on simulated vignettes only.
+    device : str
+        ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``; resolved where the
+        weights are loaded.
+    precision : {"auto", "bf16", "fp32"}
+        ``auto``: bf16 where the device computes it fast, else fp32.
+    """
+
+    name: str
+    path: str
+    backbone: BackboneSpec
+    input: InputSpec
+    heads: tuple[HeadSpec, ...] = ()
+    detectors: tuple[DetectorSpec, ...] = ()
+    simulated: bool = False
+    device: str = "auto"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        require_choice(self.precision, "precision", get_args(Precision))
+        known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
+        require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)
+        check_patches(self.input.size, self.backbone.patch_size)
+        names = [head.name for head in self.heads]
+        names += [detector.name for detector in self.detectors]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        require(not twice, "heads and detectors", "of different names", twice)
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the backbone's weights: the identity of every embedding made with it."""
+        return self.backbone.sha256
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding."""
+        return self.backbone.embedding_dim
+
+    @property
+    def card(self) -> str:
+        """The model card (README.md of the bundle); empty if there is none.
+
+        Raises
+        ------
+        BundleError
+            If it is not text in UTF-8.
+        """
+        readme = Path(self.path) / "README.md"
+        if not readme.exists():
+            return ""
+        content = read_regular(readme, most=_LARGEST_CARD, error=BundleError)
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BundleError(
+                f"the model card {readme} must be text in UTF-8: {error}. Save it again as UTF-8."
+            ) from error
+
+    def head(self, name: str) -> HeadSpec:
+        """Find a head by its name or, failing that, by the variable that it gives.
+
+        Parameters
+        ----------
+        name : str
+            Name of a head or of its target; the first match in the bundle's order.
+
+        Returns
+        -------
+        HeadSpec
+
+        Raises
+        ------
+        BundleError
+            If the bundle has none; the message lists what it has.
+        """
+        for matches in (
+            [head for head in self.heads if head.name == name],
+            [head for head in self.heads if name == head.target],
+        ):
+            if matches:
+                return matches[0]
+        known = {head.name: head.target for head in self.heads}
+        raise BundleError(
+            f"model {self.name!r} has no head for {name!r}; its heads give {known}. "
+            "Use another model (model=...), or fit a head with xoceansar.train.fit."
+        )
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        """Identify the results: everything but the place of the files."""
+        content = asdict(self)
+        del content["path"]
+        return ("xoceansar.ModelHandle", repr(content))
+
+    def __repr__(self) -> str:
+        size, spacing = self.input.size, self.input.spacing
+        lines = [
+            f"<ModelHandle {self.name}>",
+            f"  backbone   {self.backbone.architecture}, "
+            f"{self.backbone.pooling} -> {self.embedding_dim}, "
+            f"weights {self.weights_sha256[:12]}",
+            f"  input      sigma0 ({self.input.scale}), {size} x {size} px at {spacing:g} m, "
+            f"{'/'.join(self.input.polarisations)}, {'/'.join(self.input.beams)}",
+        ]
+        for head in self.heads:
+            units = f"{len(head.classes)} classes" if head.classes else head.units
+            lines.append(
+                f"  head       {head.name}: {head.target} [{units}], {head.kind}"
+            )
+        lines += [
+            f"  detector   {detector.name}: boxes, score of {detector.threshold:.2g} or more"
+            for detector in self.detectors
+        ]
+        lines.append(f"  runs on    {self.device}, {self.precision}")
+        if self.simulated:
+            lines.append("  trained on simulated vignettes only")
+        return "\n".join(lines)

@@ -1,0 +1,290 @@
+"""Images to embeddings."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, annotate, history_line
+from xoceansar.conventions.attributes import attribute_text
+from xoceansar.errors import DimensionError, WeightsMismatchError
+from xoceansar.layout.images import (
+    Quantity,
+    XarrayObject,
+    apart,
+    centre_incidence,
+    find_embedding,
+    spacing_of,
+)
+from xoceansar.models.bundle.library import load_model
+from xoceansar.models.spec import ModelHandle
+from xoceansar.ops import network_call
+from xoceansar.ops.domain import OnDomain, guard
+from xoceansar.ops.network_call import NetworkInput
+from xoceansar.sar.texture import texture_axis
+
+__all__ = [
+    "TEXTURE",
+    "Model",
+    "as_embedding",
+    "as_handle",
+    "check_embedding",
+    "embed",
+    "labelled",
+    "model_attrs",
+    "texture_of",
+]
+
+#: A model by name, by path, as a loaded handle, or None for the default bundle.
+Model = str | ModelHandle | None
+
+#: Coordinates of an embedding that say which way the kilometre-scale texture runs.
+TEXTURE: Final = ("texture_cos2", "texture_sin2")
+
+
+def embed(
+    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+) -> xr.DataArray:
+    """Embed each vignette by the model's frozen backbone.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Calibrated images: ``sigma0`` (..., line, sample), linear, or ``sigma0_db``, with the
+        coordinate ``pixel_spacing`` in metres. An embedding is returned as it is.
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+    on_domain : {"flag", "raise"}, optional
+        What to do with vignettes of another beam or mode, incidence or resolution than the model
+        was trained on: flag them in the coordinate ``domain`` and warn, or raise.
+
+    Returns
+    -------
+    DataArray
+        ``embedding_vector`` (..., embedding), float32, with the coordinates of the input that
+        have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``; where a head of
+        the model takes it, the direction of the kilometre-scale texture as ``texture_cos2`` and
+        ``texture_sin2`` (`xoceansar.sar.texture.texture_axis`). A vignette
+        with too little data, or of a polarisation that the model does not know, is a row of NaN.
+        ``embedding_precision`` says which precision the process that embedded it chose.
+        ``domain`` says in what each differs from the training set
+        (`xoceansar.ops.domain.domain_flags`).
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, UnitsError, ChunkingError
+        If the input is not calibrated images in the library's layout.
+    DomainError
+        If the pixel spacing or the image size is not the model's, or no vignette has its
+        polarisation; with ``on_domain="raise"``, if any vignette differs from the training set.
+
+    Notes
+    -----
+    Lazy: with Dask input nothing is computed and no weight is read here; the chunks along
+    ``vignette`` stay.
+    """
+    handle = as_handle(model)
+    found = find_embedding(obj)
+    if found is None:
+        return _embed_images(obj, handle, on_domain)
+    vector = check_embedding(found, handle)
+    if on_domain == "raise" or "domain" not in vector.coords:
+        flags = guard(vector, handle, on_domain)
+        if flags is not None:
+            return vector.assign_coords(domain=flags)
+    return vector
+
+
+def as_handle(model: Model) -> ModelHandle:
+    """Return the handle of a model.
+
+    Parameters
+    ----------
+    model : str or ModelHandle, optional
+        Name, path or handle; the default bundle where not given.
+
+    Returns
+    -------
+    ModelHandle
+        Weights are not read.
+    """
+    return model if isinstance(model, ModelHandle) else load_model(model)
+
+
+def as_embedding(
+    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain = "flag"
+) -> xr.DataArray:
+    """Return the embedding of an input that may be one already.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images or an embedding.
+    handle : ModelHandle
+        The model.
+    on_domain : {"flag", "raise"}, optional
+        As in `embed`.
+
+    Returns
+    -------
+    DataArray
+        As `embed`.
+    """
+    return embed(obj, model=handle, on_domain=on_domain)
+
+
+def model_attrs(handle: ModelHandle) -> dict[str, Any]:
+    """Give the provenance attributes of everything that a model makes.
+
+    Parameters
+    ----------
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    dict
+        ``model``, ``weights_sha256`` and, for a simulated one, a word of caution.
+    """
+    attrs: dict[str, Any] = {
+        "model": handle.name,
+        "weights_sha256": handle.weights_sha256,
+    }
+    if handle.simulated:
+        attrs["model_training"] = (
+            "simulated vignettes only; not a measurement of the real sea"
+        )
+    return attrs
+
+
+def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
+    """Refuse an embedding that a model did not make.
+
+    Parameters
+    ----------
+    vector : DataArray (..., embedding)
+        With the attribute ``weights_sha256`` where it is known.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        `vector`.
+
+    Raises
+    ------
+    WeightsMismatchError
+        If it was made by other weights.
+    DimensionError
+        If its length is not the model's.
+    """
+    made_by = attribute_text(vector.attrs, "weights_sha256")
+    if made_by is not None and made_by != handle.weights_sha256:
+        raise WeightsMismatchError(
+            f"this embedding was made by model {vector.attrs.get('model')!r} (weights "
+            f"{made_by[:12]}), and model {handle.name!r} has the weights "
+            f"{handle.weights_sha256[:12]}. Pass model={vector.attrs.get('model')!r}, or "
+            "embed the images again."
+        )
+    if vector.sizes[EMBEDDING] != handle.embedding_dim:
+        raise DimensionError(
+            f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; "
+            f"this one has {vector.sizes[EMBEDDING]}."
+        )
+    return vector
+
+
+def _embed_images(
+    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
+) -> xr.DataArray:
+    given = NetworkInput.of(obj, handle, on_domain)
+    raw = given.apply(
+        network_call.embed, {EMBEDDING: handle.embedding_dim + 3}, handle=handle
+    )
+    return labelled(raw, given, handle)
+
+
+def labelled(
+    raw: xr.DataArray, given: NetworkInput, handle: ModelHandle
+) -> xr.DataArray:
+    """Give the numbers of the network their names, coordinates and attributes.
+
+    Parameters
+    ----------
+    raw : DataArray (..., embedding)
+        From `xoceansar.ops.network_call.embed`.
+    given : NetworkInput
+        What was embedded.
+    handle : ModelHandle
+        The model.
+
+    Returns
+    -------
+    DataArray
+        As `embed`.
+    """
+    precision = raw.isel({EMBEDDING: -1}).reset_coords(drop=True).astype(np.int8)
+    raw = given.without_refused(raw)
+    vector = annotate(
+        raw.isel({EMBEDDING: slice(0, -3)}), "embedding_vector", **model_attrs(handle)
+    )
+    vector.attrs["history"] = history_line(f"embedded by {handle.name}")
+    extras = {
+        name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
+        for i, name in ((-3, "sigma0_mean"), (-2, "valid_fraction"))
+    }
+    extras["embedding_precision"] = annotate(precision, "embedding_precision")
+    if any(head.needs("texture") for head in handle.heads):
+        extras |= texture_of(given.images, given.quantity)
+    vector = vector.assign_coords(extras)
+    if given.flags is not None:
+        vector = vector.assign_coords(domain=apart(given.flags))
+    incidence = centre_incidence(given.images)
+    if incidence is not None:
+        vector = vector.assign_coords(incidence=annotate(incidence, "incidence"))
+    return vector
+
+
+def texture_of(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArray]:
+    """Measure the direction of the kilometre-scale texture of each vignette.
+
+    Parameters
+    ----------
+    images : DataArray (..., line, sample)
+        Sigma0, with the coordinate ``pixel_spacing``.
+    quantity : {"linear", "dB"}
+        Its scale.
+
+    Returns
+    -------
+    dict of str to DataArray (...)
+        The coordinates `TEXTURE`. Lazy where the images are.
+    """
+    both: xr.DataArray = xr.apply_ufunc(
+        _texture_axis,
+        images,
+        input_core_dims=[[LINE, SAMPLE]],
+        output_core_dims=[["component"]],
+        kwargs={
+            "spacing": spacing_of(images),
+            "quantity": quantity,
+        },
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {"component": 2}},
+    )
+    return {
+        name: annotate(both.isel(component=i).reset_coords(drop=True), name)
+        for i, name in enumerate(TEXTURE)
+    }
+
+
+def _texture_axis(
+    sigma0: npt.NDArray[np.floating], *, spacing: float, quantity: Quantity
+) -> npt.NDArray[np.float32]:
+    """Measure the texture of a block with any leading dims."""
+    images = sigma0.reshape(-1, *sigma0.shape[-2:])
+    linear = images if quantity == "linear" else 10 ** (images / 10)
+    return texture_axis(linear, spacing).reshape(*sigma0.shape[:-2], 2)

@@ -1,0 +1,321 @@
+"""Heads on an embedding: applied lazily, with what they need beside it, and named as CF wants."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, annotate
+from xoceansar.errors import LevelError, MissingVariableError, warn
+from xoceansar.layout.images import centre_incidence, chunk_like
+from xoceansar.layout.vignette_dims import assign_hint
+from xoceansar.models.inference.runtime import head_block
+from xoceansar.models.spec import HeadSpec, ModelHandle
+from xoceansar.models.spec.intervals import check_level
+from xoceansar.ops.embedding import TEXTURE, model_attrs
+from xoceansar.ops.wind_directions import axis_variables, find_heading
+
+__all__ = [
+    "add_ancillary",
+    "apply_head",
+    "axis_of",
+    "axis_or_warning",
+    "check_levels",
+    "value_of",
+    "values_of",
+]
+
+
+def value_of(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
+    """Give the value of a regression.
+
+    Parameters
+    ----------
+    embedding : DataArray (..., embedding)
+        With the coordinates that the head needs.
+    handle : ModelHandle
+        The model.
+    target : str
+        The variable.
+
+    Returns
+    -------
+    DataArray (...)
+        Lazy where the embedding is.
+    """
+    head = handle.head(target)
+    out = apply_head(embedding, handle, head, 1).isel(output=0)
+    return annotate(out, target, units=head.units, **model_attrs(handle))
+
+
+def values_of(
+    embedding: xr.DataArray, handle: ModelHandle, target: str, level: float | None
+) -> dict[str, xr.DataArray]:
+    """Give the value of a regression and, with a level, the bounds where it was calibrated.
+
+    Parameters
+    ----------
+    embedding : DataArray (..., embedding)
+        With the coordinates that the head needs.
+    handle : ModelHandle
+        The model.
+    target : str
+        The variable.
+    level : float or None
+        Probability with which an interval is to hold the truth.
+
+    Returns
+    -------
+    dict of str to DataArray (...)
+        Lazy where the embedding is.
+
+    Raises
+    ------
+    MissingVariableError
+        If there are bounds to give and the incidence, which tells the beam, is absent.
+    """
+    head = handle.head(target)
+    if level is None or head.intervals is None:
+        return {target: value_of(embedding, handle, target)}
+    if "incidence" not in embedding.coords:
+        raise MissingVariableError(
+            f"intervals are calibrated for each beam of model {handle.name!r}, which the "
+            "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
+            f"it with {assign_hint(embedding, 'incidence')}."
+        )
+    out = apply_head(embedding, handle, head, 3, level=level)
+    extra = {**model_attrs(handle), "units": head.units}
+    calibration = zip(head.intervals.beams, head.intervals.n, strict=True)
+    about = {
+        "confidence_level": float(level),
+        "calibration": "split conformal for each beam, "
+        + ", ".join(f"{beam}: {n} vignettes" for beam, n in calibration)
+        + (" (simulated)" if handle.simulated else ""),
+    }
+    value = annotate(out.isel(output=0), target, **extra)
+    bounds = {
+        name: annotate(out.isel(output=i), name, **extra, **about)
+        for i, name in ((1, f"{target}_lower"), (2, f"{target}_upper"))
+    }
+    add_ancillary(value, list(bounds))
+    return {target: value, **bounds}
+
+
+def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
+    """Refuse, before anything is built, a level that a head among some cannot give.
+
+    Parameters
+    ----------
+    level : float or None
+        What the caller asked for.
+    handle : ModelHandle
+        The model.
+    targets : list of str
+        Of the heads that will be applied.
+
+    Raises
+    ------
+    LevelError
+        If a regression was not calibrated, or not for that level.
+    """
+    if level is None:
+        return
+    heads = [handle.head(target) for target in targets]
+    calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
+    without = [h.target for h in heads if h.intervals is None and _has_bounds(h)]
+    if without or not calibrated:
+        raise LevelError(
+            f"model {handle.name!r} was not calibrated for {without or targets}: it gives no "
+            "intervals there. Leave out level=, or calibrate its heads with "
+            "xoceansar.train.calibrate."
+        )
+    for name, intervals in calibrated.items():
+        check_level(level, intervals, f"head {name!r} of model {handle.name!r}")
+
+
+def _has_bounds(head: HeadSpec) -> bool:
+    """Whether a head gives a number that may have bounds: no class, axis or score."""
+    return not head.classes and head.encoding != "axis" and head.kind != "distance"
+
+
+def add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:
+    """Name further ancillary variables of a variable, in place.
+
+    Parameters
+    ----------
+    value : DataArray
+        Made here.
+    names : sequence of str
+        Of the ancillary variables.
+    """
+    listed = str(value.attrs.get("ancillary_variables", "")).split()
+    value.attrs["ancillary_variables"] = " ".join([*listed, *names])
+
+
+def axis_of(
+    embedding: xr.DataArray,
+    handle: ModelHandle,
+    target: str,
+    reference: xr.DataArray | None,
+) -> dict[str, xr.DataArray]:
+    """Give a direction with both its ends, and the error of its axis.
+
+    Parameters
+    ----------
+    embedding : DataArray (..., embedding)
+        With the coordinates that the head needs, and ``ground_heading``.
+    handle : ModelHandle
+        The model.
+    target : str
+        The direction.
+    reference : DataArray or None
+        Which tells the ends apart.
+
+    Returns
+    -------
+    dict of str to DataArray
+        As `xoceansar.ops.wind_directions.axis_variables`.
+
+    Raises
+    ------
+    MissingVariableError
+        If the heading is absent.
+    """
+    head = handle.head(target)
+    heading = find_heading(embedding, f"{target} of model {handle.name!r}")
+    encoded = apply_head(embedding, handle, head, head.n_outputs)
+    return axis_variables(
+        encoded, target, heading, reference=reference, **model_attrs(handle)
+    )
+
+
+def axis_or_warning(
+    embedding: xr.DataArray,
+    handle: ModelHandle,
+    target: str,
+    reference: xr.DataArray | None,
+) -> dict[str, xr.DataArray]:
+    """Give a direction as `axis_of`, or nothing and a warning where the heading is absent.
+
+    Parameters
+    ----------
+    embedding, handle, target, reference
+        As in `axis_of`.
+
+    Returns
+    -------
+    dict of str to DataArray
+        Empty where there is no heading, and no reference asks for a direction.
+    """
+    if "ground_heading" in embedding.coords or reference is not None:
+        return axis_of(embedding, handle, target, reference)
+    warn(
+        f"{target} is left out: the input has no coordinate 'ground_heading' (degrees clockwise "
+        "from north), which tells where the radar looked. Add it with "
+        f"{assign_hint(embedding, 'ground_heading')}."
+    )
+    return {}
+
+
+def apply_head(
+    embedding: xr.DataArray,
+    handle: ModelHandle,
+    head: HeadSpec,
+    width: int,
+    level: float | None = None,
+) -> xr.DataArray:
+    """Apply a head to an embedding.
+
+    Parameters
+    ----------
+    embedding : DataArray (..., embedding)
+        With the coordinates that the head needs.
+    handle : ModelHandle
+        The model.
+    head : HeadSpec
+        One of its heads.
+    width : int
+        Columns that it gives.
+    level : float, optional
+        As in `xoceansar.models.inference.runtime.head_block`.
+
+    Returns
+    -------
+    DataArray (..., output)
+        Lazy where the embedding is.
+
+    Raises
+    ------
+    MissingVariableError
+        If a coordinate is absent.
+    """
+    sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
+    incidence = centre_incidence(embedding)
+    if head.needs("incidence") and incidence is None:
+        raise MissingVariableError(
+            f"head {head.name!r} of model {handle.name!r} needs the incidence angle, and "
+            "the input has no coordinate 'incidence' (degree). Add it with "
+            f"{assign_hint(embedding, 'incidence')}."
+        )
+    if head.needs("sigma0_mean") and "sigma0_mean" not in embedding.coords:
+        raise MissingVariableError(
+            f"head {head.name!r} of model {handle.name!r} needs the mean sigma0 beside the "
+            "embedding, and the coordinate 'sigma0_mean' (linear) is absent. Embed with "
+            ".oceansar.embed(), which adds it."
+        )
+    texture = _texture(embedding, handle, head)
+    out: xr.DataArray = xr.apply_ufunc(
+        _apply_block,
+        embedding,
+        sigma0_mean.reset_coords(drop=True),
+        xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
+        *texture,
+        kwargs={"handle": handle, "head": head, "level": level},
+        input_core_dims=[[EMBEDDING], [], [], *([] for _ in texture)],
+        output_core_dims=[["output"]],
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        dask_gufunc_kwargs={"output_sizes": {"output": width}},
+        keep_attrs=True,
+    )
+    return out
+
+
+def _texture(
+    embedding: xr.DataArray, handle: ModelHandle, head: HeadSpec
+) -> list[xr.DataArray]:
+    """Direction of the texture, where the head takes it: its two components."""
+    if not head.needs("texture"):
+        return []
+    absent = [name for name in TEXTURE if name not in embedding.coords]
+    if absent:
+        raise MissingVariableError(
+            f"head {head.name!r} of model {handle.name!r} needs the direction of the "
+            f"kilometre-scale texture beside the embedding; absent: {absent}. Embed with "
+            f".oceansar.embed(model={handle.name!r}), which adds it."
+        )
+    return [embedding.coords[name].reset_coords(drop=True) for name in TEXTURE]
+
+
+def _apply_block(
+    embedding: npt.NDArray[np.floating],
+    sigma0_mean: npt.NDArray[np.floating],
+    incidence: npt.NDArray[np.floating],
+    *texture: npt.NDArray[np.floating],
+    handle: ModelHandle,
+    head: HeadSpec,
+    level: float | None,
+) -> npt.NDArray[np.float32]:
+    """Apply a head to a block with any leading dims; a module-level name for Dask."""
+    leading = embedding.shape[:-1]
+    out = head_block(
+        embedding.reshape(-1, embedding.shape[-1]),
+        np.broadcast_to(sigma0_mean, leading).reshape(-1),
+        np.broadcast_to(incidence, leading).reshape(-1),
+        handle=handle,
+        head=head,
+        level=level,
+        texture=np.stack(texture, axis=-1).reshape(-1, 2) if texture else None,
+    )
+    return out.reshape(*leading, out.shape[-1])

@@ -1,0 +1,67 @@
+"""Embeddings and icebergs of the same vignettes, with one run of the backbone."""
+
+import xarray as xr
+
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
+from xoceansar.layout.images import XarrayObject
+from xoceansar.ops import network_call
+from xoceansar.ops.detection import Search, detected, icebergs
+from xoceansar.ops.domain import OnDomain
+from xoceansar.ops.embedding import Model, as_handle, embed, labelled
+from xoceansar.ops.network_call import NetworkInput
+
+__all__ = ["embed_and_icebergs"]
+
+
+def embed_and_icebergs(
+    obj: XarrayObject,
+    *,
+    model: Model = None,
+    threshold: float | None = None,
+    on_domain: OnDomain = "flag",
+) -> tuple[xr.DataArray, xr.Dataset]:
+    """Embed each vignette and find the icebergs in it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images, as for `xoceansar.ops.icebergs`.
+    model, threshold, on_domain
+        As of `xoceansar.ops.icebergs`.
+
+    Returns
+    -------
+    embedding : DataArray
+        As of `xoceansar.ops.embed`.
+    icebergs : Dataset
+        As of `xoceansar.ops.icebergs`.
+
+    Raises
+    ------
+    BundleError, MissingVariableError, DomainError, UnitsError, ChunkingError
+        As `xoceansar.ops.icebergs`.
+
+    Notes
+    -----
+    Lazy. Where the images are larger than the model's input, the detector looks at several parts of
+    them and the embedding at their centre: the backbone then runs for each.
+    """
+    handle = as_handle(model)
+    search = Search.by(handle, threshold)
+    given = NetworkInput.of(obj, handle, on_domain)
+    if {given.images.sizes[dim] for dim in (LINE, SAMPLE)} != {handle.input.size}:
+        return (
+            embed(obj, model=handle, on_domain=on_domain),
+            icebergs(obj, model=handle, threshold=threshold, on_domain=on_domain),
+        )
+    raw, boxes, count = given.apply(
+        network_call.embed_and_detect,
+        {EMBEDDING: handle.embedding_dim + 3},
+        *search.outputs,
+        handle=handle,
+        **search.arguments,
+    )
+    return (
+        labelled(raw, given, handle),
+        detected((boxes, count), given, obj, handle, search),
+    )

@@ -1,0 +1,337 @@
+"""What a map draws: one value or category and one place for each vignette."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import VARIABLES
+from xoceansar.conventions.texts import has_texts, text_values
+from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
+from xoceansar.layout.ice_cover import under_ice
+from xoceansar.plot.style import (
+    CLASS_COLOURS,
+    OTHER_COLOURS,
+    provenance,
+    quantity_label,
+    sentence,
+)
+from xoceansar.sar.geometry import from_unit_vector, unit_vector
+
+__all__ = ["Category", "Values", "read_values", "span"]
+
+XarrayObject = xr.Dataset | xr.DataArray
+
+#: Variables that a map of a Dataset draws where none is named, if just one of them is there.
+_DRAWABLE: Final = ("swh", "wind_speed", "wind_to_direction", "ocean_class")
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of a map.
+
+    Parameters
+    ----------
+    name, colour : str
+        As in the legend.
+    """
+
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of the vignettes and where they are.
+
+    Parameters
+    ----------
+    name : str
+        Variable.
+    label : str
+        With units, for the colour bar.
+    numbers : ndarray of float (n)
+        Values, or positions in `categories`; NaN where missing.
+    longitude, latitude : ndarray of float (n)
+        Degrees; always finite.
+    corners : ndarray of float (n, 4, 2), optional
+        Longitudes and latitudes of the footprints, in turn around them.
+    categories : tuple of Category
+        Empty for a continuous variable.
+    period : str
+        Times, platforms and number of vignettes, in words.
+    provenance : str
+        What is simulated, in words.
+    gridded : bool
+        Whether they are the cells of a field, in `corners`, and not vignettes.
+    """
+
+    name: str
+    label: str
+    numbers: npt.NDArray[np.float64]
+    longitude: npt.NDArray[np.float64]
+    latitude: npt.NDArray[np.float64]
+    corners: npt.NDArray[np.float64] | None
+    categories: tuple[Category, ...]
+    period: str
+    provenance: str
+    gridded: bool = False
+
+
+def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
+    """Find, check and load what a map draws.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        With ``longitude`` and ``latitude`` along the variable's one dim, or, of a field, along
+        its two.
+    variable : hashable, optional
+        Name in a Dataset.
+
+    Returns
+    -------
+    Values
+        Vignettes without a position are left out of the places, and counted in `period`.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, UnitsError
+        If there is no such variable, no position, more dims than positions, or no way to colour
+        it.
+    """
+    data = _find(obj, variable)
+    place = {}
+    for name in ("longitude", "latitude"):
+        if name not in data.coords:
+            raise MissingVariableError(
+                f"a map needs the coordinate {name!r} of each vignette; {data.name!r} has "
+                f"{sorted(map(str, data.coords))}. Add it with "
+                f"ds.assign_coords({name}=('vignette', values))."
+            )
+        place[name] = data.coords[name]
+    gridded = data.ndim == 2 and set(place["longitude"].dims) == set(data.dims)
+    if gridded:
+        data = data.transpose(*place["longitude"].dims)
+        place["latitude"] = place["latitude"].transpose(*data.dims)
+    if data.ndim > 2 - (not gridded) or any(
+        p.dims != data.dims for p in place.values()
+    ):
+        raise DimensionError(
+            f"a map draws one value for each position; {data.name!r} has dims "
+            f"{data.dims} and longitude has {place['longitude'].dims}. Select or reduce "
+            f"first, for example {_reduction(data)}."
+        )
+    lon, lat = (np.atleast_1d(place[n].values).astype(float) for n in place)
+    corners = _cell_corners(lon, lat) if gridded else None
+    numbers, categories = _numbers(data.compute())
+    numbers = np.atleast_1d(numbers).ravel()
+    found = under_ice(obj, data)
+    ice = np.zeros(numbers.size, bool)
+    if found is not None:
+        ice = np.atleast_1d(found.values).ravel() & np.isfinite(numbers)
+        numbers = np.where(ice, np.nan, numbers)
+    lon, lat = lon.ravel(), lat.ravel()
+    known = np.isfinite(lon) & np.isfinite(lat)
+    name = str(data.name)
+    dataset_attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
+    attrs = {**VARIABLES.get(name, {}), **data.attrs}
+    return Values(
+        name=name,
+        label=sentence(quantity_label(name, attrs)),
+        numbers=numbers[known],
+        longitude=lon[known],
+        latitude=lat[known],
+        corners=_corners(obj, data.dims, known) if corners is None else corners[known],
+        categories=categories,
+        period=_period(data, known, "cell" if gridded else "vignette", int(ice.sum())),
+        provenance=provenance(dataset_attrs, data.attrs),
+        gridded=gridded,
+    )
+
+
+def _find(obj: XarrayObject, variable: Hashable | None) -> xr.DataArray:
+    if isinstance(obj, xr.DataArray):
+        if variable is None or variable == obj.name:
+            return obj
+        if variable in obj.coords:
+            return obj[variable]
+        known = sorted(str(name) for name in (obj.name, *obj.coords))
+    else:
+        candidates = [name for name in _DRAWABLE if name in obj]
+        if variable is None and len(candidates) == 1:
+            return obj[candidates[0]]
+        if variable is None:
+            raise MissingVariableError(
+                f"say which variable to map: {candidates or sorted(map(str, obj))}. "
+                f"For example plot.map({(candidates or ['swh'])[0]!r})."
+            )
+        if variable in obj:
+            return obj[variable]
+        known = sorted(map(str, obj.variables))
+    raise MissingVariableError(
+        f"there is no variable {variable!r} to map; found {known}."
+    )
+
+
+def _reduction(data: xr.DataArray) -> str:
+    if {"latitude", "longitude"} <= set(data.dims):
+        return "to one time or class, and draw the cells with plot.grid(da)"
+    if "class" in data.dims:
+        return "ds.class_probability.sel({'class': 'sea_ice'})"
+    if "line" in data.dims:
+        return f"ds.{data.name}.mean(['line', 'sample'])"
+    return "da.isel(...) or da.mean(...)"
+
+
+def _numbers(
+    data: xr.DataArray,
+) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
+    kind = data.dtype.kind
+    if "flag_values" in data.attrs and kind in "iuf":
+        return _flag_values(data)
+    if "flag_masks" in data.attrs and kind in "iuf":
+        return _flag_masks(data)
+    if has_texts(data):
+        return _strings(text_values(data), str(data.name))
+    if kind == "b":
+        return _strings(np.where(data.values, "yes", "no"), str(data.name))
+    if kind in "iuf":
+        return data.values.astype(float), ()
+    raise UnitsError(
+        f"a map draws numbers, flags and text; {data.name!r} is {data.dtype}. Convert it to "
+        "a number first."
+    )
+
+
+def _flag_values(
+    data: xr.DataArray,
+) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
+    names = str(data.attrs.get("flag_meanings", "")).split()
+    flags = np.atleast_1d(np.asarray(data.attrs["flag_values"], float))
+    values = np.atleast_1d(data.values.astype(float))
+    numbers = np.full(values.shape, np.nan)
+    for position, value in enumerate(flags):
+        numbers[values == value] = position
+    names += [f"flag {value:g}" for value in flags[len(names) :]]
+    return numbers, tuple(
+        Category(
+            name.replace("_", " "),
+            CLASS_COLOURS.get(name, OTHER_COLOURS[i % len(OTHER_COLOURS)]),
+        )
+        for i, name in enumerate(names[: len(flags)])
+    )
+
+
+def _flag_masks(
+    data: xr.DataArray,
+) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
+    names = str(data.attrs.get("flag_meanings", "")).split()
+    masks = np.atleast_1d(np.asarray(data.attrs["flag_masks"], int))
+    raw = np.atleast_1d(data.values)
+    known = np.isfinite(raw)
+    codes = np.where(known, raw, 0).astype(int)
+
+    def words(code: int) -> str:
+        found = [n for n, mask in zip(names, masks, strict=False) if code & mask]
+        return " + ".join(found).replace("_", " ") or "nothing to report"
+
+    texts = np.array([words(code) for code in codes], dtype=object)
+    numbers, categories = _strings(texts, str(data.name), first="nothing to report")
+    return np.where(known, numbers, np.nan), categories
+
+
+def _strings(
+    values: npt.NDArray[Any], name: str, *, first: str = ""
+) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
+    values = np.atleast_1d(values)
+    names = sorted(set(values.tolist()), key=lambda v: (v != first, v))
+    if len(names) > len(OTHER_COLOURS):
+        raise UnitsError(
+            f"a map tells at most {len(OTHER_COLOURS)} categories apart; {name!r} has "
+            f"{len(names)}. Select some of them first."
+        )
+    position = {value: i for i, value in enumerate(names)}
+    return np.array([position[v] for v in values.tolist()], float), tuple(
+        Category(str(n), colour)
+        for n, colour in zip(names, OTHER_COLOURS, strict=False)
+    )
+
+
+def _corners(
+    obj: XarrayObject, dims: tuple[Hashable, ...], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64] | None:
+    """Footprints, which only a Dataset can carry: an array of values has no dim for them."""
+    names = ("corner_longitude", "corner_latitude")
+    if not set(names) <= set(obj.coords) or obj.coords[names[0]].dims != (
+        *dims,
+        "corner",
+    ):
+        return None
+    both = [np.atleast_2d(obj.coords[name].values) for name in names]
+    corners: npt.NDArray[np.float64] = np.stack(both, axis=-1).astype(float)
+    return corners[known]
+
+
+def _cell_corners(
+    longitude: npt.NDArray[np.float64], latitude: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Corners (n, 4, 2) of the cells around a grid of middles, half-way between them.
+
+    As unit vectors, so that the 180 degree meridian and the poles are places like any other.
+    """
+    vectors = unit_vector(longitude, latitude)
+    for axis in (0, 1):
+        if vectors.shape[axis] == 1:
+            raise DimensionError(
+                f"a field needs two cells or more along each side; it is {longitude.shape}."
+            )
+        inner = (vectors.take(range(1, vectors.shape[axis]), axis) + vectors.take(
+            range(vectors.shape[axis] - 1), axis)) / 2  # fmt: skip
+        first = 2 * vectors.take([0], axis) - inner.take([0], axis)
+        last = 2 * vectors.take([-1], axis) - inner.take([-1], axis)
+        vectors = np.concatenate([first, inner, last], axis)
+    nodes = np.stack(from_unit_vector(vectors), axis=-1)
+    ring = (nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1])
+    return np.stack(ring, axis=2).reshape(-1, 4, 2)
+
+
+def _period(
+    data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str, ice: int
+) -> str:
+    parts = []
+    if "platform" in data.coords:
+        parts.append(
+            ", ".join(
+                sorted(set(np.atleast_1d(text_values(data["platform"])).tolist()))
+            )
+        )
+    times = (
+        np.atleast_1d(data["time"].values).ravel()
+        if "time" in data.coords
+        else np.array([])
+    )
+    if times.dtype.kind == "M" and (~np.isnat(times)).any():
+        times = times[~np.isnat(times)]
+        parts.append(span(times.min(), times.max()))
+    parts.append(f"{known.size:,} {noun}{'' if known.size == 1 else 's'}")
+    if not known.all():
+        parts.append(f"{(~known).sum():,} without position")
+    if ice:
+        parts.append(f"{ice:,} of sea ice, without value")
+    return " · ".join(parts)
+
+
+def span(first: np.datetime64, last: np.datetime64) -> str:
+    """Say a span of time without repeating the day."""
+    a, b = (str(t.astype("datetime64[s]")).replace("T", " ") for t in (first, last))
+    if a[:16] == b[:16]:
+        return f"{a[:16]} UTC"
+    if a[:10] == b[:10]:
+        return f"{a[:16]} to {b[11:16]} UTC"
+    if (last - first) > np.timedelta64(2, "D"):
+        return f"{a[:10]} to {b[:10]}"
+    return f"{a[:16]} to {b[:16]} UTC"

@@ -1,0 +1,246 @@
+"""Process one product: what a worker runs. One pass over the pixels gives every output."""
+
+import json
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from xoceansar import ops
+from xoceansar.conventions import VARIABLES, VIGNETTE, annotate
+from xoceansar.errors import OceansarWarning
+from xoceansar.io.safe.wave_mode import open_wave_mode
+from xoceansar.layout.images import centre_incidence
+from xoceansar.models.bundle.library import warn_if_simulated
+from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.joint_outputs import embed_and_icebergs
+from xoceansar.processing.product_listing import Unit
+from xoceansar.processing.settings import Output, Settings
+
+__all__ = ["Outcome", "Task", "odd_columns", "process_unit", "results"]
+
+#: How the names of variables of an output begin.
+_BEGINS: Final[dict[Output, tuple[str, ...]]] = {
+    "embedding": ("embedding_vector",),
+    "swh": ("swh",),
+    "wind": ("wind_",),
+    "class": ("ocean_class", "class_probability"),
+    "icebergs": ("iceberg_",),
+    "quality": ("quality", "ood_score", "no_data_fraction", "below_noise_fraction"),
+    "sigma0": ("sigma0",),
+}
+#: Vignettes that are in memory at once.
+_CHUNK: Final = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs beside the product.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to compute.
+    handle : ModelHandle or None
+        The model.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+    verify : bool
+        Whether pixels are held to their checksums.
+    """
+
+    settings: Settings
+    handle: ModelHandle | None
+    options: str
+    verify: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a product.
+
+    Parameters
+    ----------
+    unit : Unit
+        The product.
+    rows : Dataset or None
+        Its results in memory, along ``vignette``; None where there are none.
+    failure : str
+        Why it could not be processed; empty where it could.
+    notes : tuple of str
+        Warnings on the way.
+    seconds, cpu_seconds : float
+        Time of the worker, by the clock and of its processor.
+    """
+
+    unit: Unit
+    rows: xr.Dataset | None
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+def process_unit(unit: Unit, task: Task) -> Outcome:
+    """Process a product.
+
+    Parameters
+    ----------
+    unit : Unit
+        The product.
+    task : Task
+        What to compute.
+
+    Returns
+    -------
+    Outcome
+        With results, and the warnings that nobody would see on a worker.
+
+    Raises
+    ------
+    OceansarError
+        As `xoceansar.open_wave_mode` and the operations, if nothing can be computed of it.
+
+    Notes
+    -----
+    Holds eight vignettes of pixels at a time, whatever the size of the product.
+    """
+    start, cpu = time.perf_counter(), time.process_time()
+    with warnings.catch_warnings(record=True) as caught:
+        if task.handle is not None:
+            warn_if_simulated(task.handle)  # the caller has been told
+        caught.clear()
+        warnings.simplefilter("always", OceansarWarning)
+        lazy = results(_opened(unit, task), task)
+        # the worker is one of many: its own thread is all that it takes
+        rows = lazy.compute(scheduler="synchronous") if lazy is not None else None
+    notes = [str(w.message) for w in caught if issubclass(w.category, OceansarWarning)]
+    return Outcome(
+        unit,
+        rows,
+        notes=tuple(dict.fromkeys(notes)),
+        seconds=time.perf_counter() - start,
+        cpu_seconds=time.process_time() - cpu,
+    )
+
+
+def _opened(unit: Unit, task: Task) -> xr.Dataset:
+    settings = task.settings
+    return open_wave_mode(
+        unit.path,
+        reader=settings.reader,
+        spacing=settings.spacing,
+        shape=settings.shape,
+        beam=settings.beam,
+        chunks=_CHUNK,
+        uncalibrated=settings.uncalibrated,
+        verify=task.verify,
+        storage_options=json.loads(task.options),
+    )
+
+
+def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
+    """Build the outputs of vignettes.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `xoceansar.open_wave_mode`.
+    task : Task
+        What to compute.
+
+    Returns
+    -------
+    Dataset or None
+        Variables along ``vignette``, lazy; None if there is no vignette. ``incidence`` is that of
+        the centre, unless the pixels are kept.
+    """
+    if not ds.sizes[VIGNETTE]:
+        return None
+    settings = task.settings
+    made: dict[str, xr.DataArray] = {}
+    if task.handle is not None:
+        made = _model_outputs(ds, task.handle, settings)
+    found = {str(name): value for name, value in ds.data_vars.items()} | made
+    keep_pixels = "sigma0" in settings.outputs
+    coords = dict(ds.coords)
+    incidence = centre_incidence(ds["sigma0"])
+    if not keep_pixels and incidence is not None:
+        coords["incidence"] = annotate(incidence, "incidence")
+    for value in found.values():
+        for name, coord in value.coords.items():
+            coords.setdefault(name, coord)
+    wanted = tuple(start for output in settings.outputs for start in _BEGINS[output])
+    values = {
+        name: value.drop_vars(list(value.coords))
+        for name, value in found.items()
+        if name.startswith(wanted)
+    }
+    if keep_pixels:
+        values["sigma0"] = values["sigma0"].astype(np.float16)
+    return xr.Dataset(values, coords, _attrs(ds, made))
+
+
+def odd_columns(names: Iterable[str], settings: Settings) -> str:
+    """Say in what the variables of an archive are not those that its settings give.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Variables along ``vignette``.
+    settings : Settings
+        What is computed.
+
+    Returns
+    -------
+    str
+        As the end of a sentence; empty where there is nothing to say.
+    """
+    there = list(names)
+    wanted = tuple(start for output in settings.outputs for start in _BEGINS[output])
+    odd = [
+        name for name in there if name not in VARIABLES and not name.startswith(wanted)
+    ]
+    if odd:
+        return f"has the variables {odd}, which 'process' does not give it"
+    lacking = [
+        output
+        for output in settings.outputs
+        if not any(name.startswith(_BEGINS[output]) for name in there)
+    ]
+    return f"has no variable of the outputs {lacking}" if lacking else ""
+
+
+def _model_outputs(
+    ds: xr.Dataset, handle: ModelHandle, settings: Settings
+) -> dict[str, xr.DataArray]:
+    """Embedding, heads on it and icebergs: the backbone runs once."""
+    found = xr.Dataset()
+    if "icebergs" in settings.outputs:
+        vector, found = embed_and_icebergs(
+            ds, model=handle, threshold=settings.threshold
+        )
+    else:
+        vector = ops.embed(ds, model=handle)
+    embedded = xr.Dataset({"embedding_vector": vector, "quality": ds["quality"]})
+    made = ops.retrieve(embedded, model=handle, level=settings.level)
+    named = {
+        str(name): value
+        for name, value in (*made.data_vars.items(), *found.data_vars.items())
+    }
+    return {"embedding_vector": vector, **named}
+
+
+def _attrs(ds: xr.Dataset, made: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of the archive; the history of a product is not that of all."""
+    attrs = dict(ds.attrs)
+    attrs.pop("history", None)
+    for value in made.values():
+        for name in ("model", "weights_sha256", "model_training"):
+            if name in value.attrs:
+                attrs.setdefault(name, value.attrs[name])
+    return attrs

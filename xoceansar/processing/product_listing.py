@@ -1,0 +1,209 @@
+"""List the products to process: from paths, patterns, lists, directory trees and object storage."""
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from xoceansar._paths import read_regular, walk
+from xoceansar.errors import OceansarError, ProductError
+from xoceansar.io.containers import MANIFEST, open_stores
+from xoceansar.io.remote import (
+    is_url,
+    open_filesystem,
+    open_remote_stores,
+    storage_errors,
+    unreachable,
+)
+from xoceansar.io.safe.product import MANIFEST_BYTES, Paths, expand
+from xoceansar.io.safe.product_names import parse_product
+
+__all__ = ["Unit", "list_units"]
+
+#: Manifests that are read at once: over a network each takes a moment.
+_READERS: Final = 16
+
+
+#: Bytes that a list of products may have: some 100,000 paths.
+_LIST_BYTES: Final = 16 << 20
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A product to process.
+
+    Parameters
+    ----------
+    name : str
+        Of the product, without ``.SAFE`` or ``.zip``.
+    path : str
+        Where it is.
+    digest : str
+        SHA-256 of its manifest, which tells it from every other, wherever it lies and whatever it is
+        called there; empty where the manifest cannot be read.
+    """
+
+    name: str
+    path: str
+    digest: str = ""
+
+
+def list_units(
+    inputs: Paths, options: str = "{}", known: Mapping[str, str] | None = None
+) -> tuple[list[Unit], int]:
+    """List products, each once.
+
+    Parameters
+    ----------
+    inputs : str, path-like or iterable of them
+        Products (a ``.SAFE`` folder, its manifest, a zip archive), patterns, directories (in
+        which Wave Mode SLC products are looked for, at any depth), text files with a product or
+        a pattern on each line (``#`` begins a comment), or URLs of products, patterns or
+        directories.
+    options : str
+        From `xoceansar.io.remote.encode_options`.
+    known : mapping of str to str, optional
+        Digests of products that were read before, by path. The manifest of one that has the name
+        the ground segment gave it, which no other has, is not read again there.
+
+    Returns
+    -------
+    units : list of Unit
+        In the order given; those of a pattern or a directory by name. Of a product that is given
+        twice, under whatever path, the first.
+    duplicates : int
+        How many were given again.
+
+    Raises
+    ------
+    ProductError
+        If a path that was given does not exist, a pattern or a directory has no product, or
+        nothing was given. A path in a text file is not looked at here: what is wrong with it is
+        found, and recorded, when it is its turn.
+    """
+    paths = [
+        found if is_url(found) else os.path.abspath(found)
+        for path in expand(inputs, options)
+        for found in _products(path, options)
+    ]
+    units: dict[str, Unit] = {}
+    with ThreadPoolExecutor(_READERS) as readers:
+        for unit in readers.map(lambda p: _unit(p, options, known or {}), paths):
+            units.setdefault(unit.digest or unit.name, unit)
+    return list(units.values()), len(paths) - len(units)
+
+
+def _unit(path: str, options: str, known: Mapping[str, str]) -> Unit:
+    where = path if is_url(path) else os.path.realpath(path)
+    name = _name(where)
+    if where == path and path in known and parse_product(name) is not None:
+        return Unit(name, path, known[path])
+    try:
+        stores = (
+            open_remote_stores(path, options) if is_url(path) else open_stores(path)
+        )
+        manifests = [store.read(MANIFEST, MANIFEST_BYTES) for store in stores]
+    except OceansarError:  # said, and recorded, when it is its turn
+        return Unit(name, path)
+    if not all(manifests):
+        return Unit(name, path)
+    return Unit(name, path, hashlib.sha256(b"".join(manifests)).hexdigest())
+
+
+def _name(path: str) -> str:
+    parts = path.rstrip("/").split("/")
+    if parts[-1].lower() == MANIFEST and len(parts) > 1:
+        parts.pop()
+    name = parts[-1]
+    for suffix in (".zip", ".SAFE"):
+        if name.lower().endswith(suffix.lower()):
+            name = name[: -len(suffix)]
+    return name
+
+
+def _products(path: str, options: str) -> Iterable[str]:
+    if is_url(path):
+        return _remote_products(path, options)
+    if not os.path.exists(path):
+        raise ProductError(f"{path} does not exist. Check the path.")
+    if os.path.isdir(path):
+        if _is_product_name(path) or os.path.exists(os.path.join(path, MANIFEST)):
+            return [path]
+        return _some(sorted(_tree(path), key=_name), path)
+    if path.lower().endswith((".zip", MANIFEST)):
+        return [path]
+    return _listed(path, options)
+
+
+def _is_product_name(path: str) -> bool:
+    return path.rstrip("/").lower().endswith(".safe")
+
+
+def _is_wanted(name: str) -> bool:
+    """Whether a name in a directory is that of a Wave Mode SLC product."""
+    known = parse_product(name)
+    wave_mode = known is not None and (known.mode, known.kind) == ("WV", "SLC")
+    return wave_mode and name.lower().endswith((".safe", ".zip"))
+
+
+def _tree(folder: str) -> Iterator[str]:
+    for root, folders, files in walk(folder):
+        for name in [*folders, *files]:
+            if _is_wanted(name):
+                yield os.path.join(root, name)
+        folders[:] = [name for name in folders if not _is_product_name(name)]
+
+
+def _some(found: list[str], where: str) -> list[str]:
+    if not found:
+        raise ProductError(
+            f"{where} holds no Wave Mode SLC product (S1x_WV_SLC__....SAFE or .zip), at any "
+            "depth. Check the path."
+        )
+    return found
+
+
+def _listed(path: str, options: str) -> list[str]:
+    """Paths in a text file; a pattern among them is expanded, a product is taken as it is."""
+    if any(mark in os.path.basename(path).lower() for mark in (".tar", ".tgz")):
+        raise ProductError(
+            f"{path} is a tar archive, which is not read in place. Unpack it (tar -xf), and give "
+            "the folder."
+        )
+    content = read_regular(path, most=_LIST_BYTES, error=ProductError)
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ProductError(
+            f"{path} is neither a product nor a text file that lists products, one a line."
+        ) from error
+    found: list[str] = []
+    for line in lines:
+        item = line.strip()
+        if not item or item.startswith("#"):
+            continue
+        found += expand(item, options) if glob.has_magic(item) else [item]
+    return _some(found, path)
+
+
+def _remote_products(url: str, options: str) -> list[str]:
+    if _is_product_name(url) or url.lower().endswith((".zip", MANIFEST)):
+        return [url]
+    filesystem, path = open_filesystem(url, options)
+    filesystem.invalidate_cache()
+    try:
+        with storage_errors():
+            names = filesystem.find(path)
+    except OSError as error:
+        raise unreachable(url, error) from error
+    found: set[str] = set()
+    for name in names:
+        # objects have no folders: a product is the part of a key that looks like one
+        parts = str(filesystem.unstrip_protocol(name)).split("/")
+        depth = next((i for i, part in enumerate(parts) if _is_wanted(part)), None)
+        if depth is not None:
+            found.add("/".join(parts[: depth + 1]))
+    return _some(sorted(found, key=_name), url)

@@ -1,0 +1,1 @@
+"""Exact nearest neighbours among millions of embeddings."""

@@ -1,0 +1,1 @@
+"""Simulated products in ESA's formats, a module for each kind of file."""

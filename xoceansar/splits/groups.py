@@ -1,0 +1,96 @@
+"""Which vignettes see the same sea, and so must be on one side of a split.
+
+Neighbours on one pass are 100 km apart and share wave field, wind and calibration: a head that is
+validated on the neighbours of its training set is validated on its training set.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from xoceansar.conventions import VIGNETTE
+from xoceansar.errors import DimensionError, MissingVariableError, warn
+from xoceansar.splits.orbit_passes import orbit_pass
+
+__all__ = ["ORBIT_PASS", "groups_of", "warn_if_few"]
+
+Array = npt.NDArray[Any]
+
+#: The grouping that is used where none is named.
+ORBIT_PASS: Final = "orbit_pass"
+#: Fewer groups than this make a validation that rests on one or two of them.
+_FEW: Final = 10
+
+
+def groups_of(
+    ds: xr.Dataset | xr.DataArray, groups: str | Array | xr.DataArray | None
+) -> Array:
+    """Return what each vignette belongs to.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        The vignettes.
+    groups : str, ndarray (vignette,), DataArray or None
+        ``orbit_pass``, the name of a coordinate, the groups themselves, or None: each vignette
+        is its own group, which warns.
+
+    Returns
+    -------
+    ndarray (vignette,)
+
+    Raises
+    ------
+    MissingVariableError
+        If there is no such coordinate.
+    DimensionError
+        If there is not one group for each vignette.
+    """
+    n = ds.sizes[VIGNETTE]
+    if groups is None:
+        warn(
+            "groups=None: vignettes are split at random, so neighbours on one pass are on both "
+            "sides and the validation is too good. Use groups='orbit_pass' where you can."
+        )
+        return np.arange(n)
+    if isinstance(groups, str):
+        found: Array = (
+            orbit_pass(ds) if groups == ORBIT_PASS else _coordinate(ds, groups)
+        )
+    else:
+        found = np.asarray(groups)
+    if found.shape != (n,):
+        raise DimensionError(
+            f"groups must have one value for each of the {n} vignettes; got the shape "
+            f"{found.shape}."
+        )
+    return found
+
+
+def _coordinate(ds: xr.Dataset | xr.DataArray, name: str) -> Array:
+    if name not in ds.coords and name not in getattr(ds, "data_vars", ()):
+        raise MissingVariableError(
+            f"groups={name!r} is no coordinate of the vignettes; they have "
+            f"{sorted(map(str, ds.coords))}. Use one of these, or 'orbit_pass'."
+        )
+    return np.asarray(ds[name].values)
+
+
+def warn_if_few(groups: Array, what: str) -> None:
+    """Warn where a split by group rests on too few groups.
+
+    Parameters
+    ----------
+    groups : ndarray (n,)
+        Group of each row that is used.
+    what : str
+        What the groups are, for the message.
+    """
+    n = len(np.unique(groups))
+    if n < _FEW:
+        warn(
+            f"the {len(groups)} vignettes belong to {n} groups ({what}): a validation on so few "
+            "says little about another sea. Add vignettes of other passes."
+        )

@@ -1,0 +1,1 @@
+"""Wide swaths: cut into vignettes, and results put back as fields."""

@@ -1,0 +1,1 @@
+"""The data of a pretraining: dataset, sampler, loader."""

@@ -1,0 +1,115 @@
+"""Which vignettes go into which batch: epochs, curation periods, and the place in them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from xoceansar.errors import TrainingError
+from xoceansar.train.data.epoch_order import epoch_order
+
+__all__ = ["Stream"]
+
+Rows = npt.NDArray[np.int64]
+
+
+class Stream:
+    """The batches of a training, one after the other.
+
+    Parameters
+    ----------
+    batch : int
+        Vignettes of a global batch.
+    seed : int
+        Decides the order of each epoch.
+    chunk_of_row : ndarray (rows of the Dataset,)
+        Chunk of each row, so that an epoch reads each chunk about once.
+    window_chunks : int or None
+        Chunks that are mixed with each other; None for all.
+    choose : callable
+        Gives the rows of the next epoch from its number and the rows of the last one; called
+        once at the start of each epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch: int,
+        seed: int,
+        chunk_of_row: Rows,
+        window_chunks: int | None,
+        choose: Callable[[int, Rows | None], Rows],
+    ) -> None:
+        self._batch, self._seed, self._chunks = batch, seed, chunk_of_row
+        self._window, self._choose = window_chunks, choose
+        self.epoch, self.position = -1, 0
+        self.rows: Rows | None = None
+        self._order: Rows = np.empty(0, np.int64)
+
+    @property
+    def within_epoch(self) -> bool:
+        """Whether the next batch belongs to the current epoch."""
+        return self.position + self._batch <= len(self._order)
+
+    def next(self) -> Rows:
+        """Return the rows of the next global batch.
+
+        Returns
+        -------
+        ndarray (batch,), int64
+            The last, incomplete batch of an epoch is left out; another order leaves out others.
+
+        Raises
+        ------
+        TrainingError
+            If an epoch has fewer rows than a batch.
+        """
+        if not self.within_epoch:
+            self.epoch += 1
+            self.position = 0
+            self.rows = self._choose(self.epoch, self.rows)
+            self._arrange()
+        rows = self._order[self.position : self.position + self._batch]
+        self.position += self._batch
+        return rows
+
+    def _arrange(self) -> None:
+        assert self.rows is not None
+        if len(self.rows) < self._batch:
+            raise TrainingError(
+                f"a batch needs {self._batch} usable vignettes and there are {len(self.rows)}. Lower "
+                "optimisation.batch, raise curation.fraction, or give a larger archive."
+            )
+        self._order = epoch_order(
+            self.rows,
+            self._chunks[self.rows],
+            seed=self._seed,
+            epoch=self.epoch,
+            window_chunks=self._window,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the place in the stream.
+
+        Returns
+        -------
+        dict
+            Plain values and a tensor.
+        """
+        rows = None if self.rows is None else torch.from_numpy(self.rows)
+        return {"epoch": self.epoch, "position": self.position, "rows": rows}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go to a place.
+
+        Parameters
+        ----------
+        state : dict
+            From `state`, of a stream with the same arguments.
+        """
+        self.epoch, self.position = state["epoch"], state["position"]
+        if state["rows"] is not None:
+            self.rows = state["rows"].numpy()
+            self._arrange()

@@ -1,0 +1,286 @@
+"""The vignettes that a backbone is trained on, read as network input, chunk by chunk."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar.conventions import VIGNETTE
+from xoceansar.errors import TrainingError, UnitsError
+from xoceansar.layout.images import XarrayObject
+from xoceansar.models.networks.preprocessing import network_input
+from xoceansar.models.spec import InputSpec
+from xoceansar.train.data.candidates import find_candidates
+
+__all__ = ["Pool"]
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+Images = npt.NDArray[np.float32]
+
+#: Names of `Pool.skipped` beside those of quality flags and coordinates.
+_NO_DATA: Final = "too little data"
+_REFUSED: Final = "constant, implausible or without incidence"
+_KNOWN_BEFORE: Final = "found unusable before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Prepared vignettes of one chunk: sorted row numbers, and images (k, 1, S, S)."""
+
+    rows: Rows
+    images: Array
+
+
+class Pool:
+    """Vignettes of a Dataset as network input, for reading again and again in any order.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        ``sigma0`` or ``sigma0_db`` (vignette, line, sample) with ``pixel_spacing``, in memory or
+        lazy, as `xoceansar.open_wave_mode` and ``xr.open_zarr`` give it. An archive that is
+        read many times should be a Zarr store: a product is calibrated at each reading.
+    spec : InputSpec
+        What the network takes: the same as at inference.
+    min_valid_fraction : float, default 0.9
+        Vignettes with a smaller fraction of pixels with data are skipped; below one half
+        `network_input` skips them anyway.
+    exclude : tuple of str, default ("land",)
+        Names of flags of ``quality``; vignettes with any of them are skipped.
+    cache_bytes : int, default 2**30
+        Bound on the prepared images that are kept; the last chunk read is always kept.
+
+    Attributes
+    ----------
+    spec : InputSpec
+        What the network takes.
+    skipped : dict of str to int
+        Vignettes that are not offered, by the reason.
+    chunk_of_row : ndarray (vignette,) of int
+        Chunk of each vignette of `ds`: what is read at once.
+    mean, scale : ndarray (vignette,), float32
+        What is subtracted from each vignette and the divisor, in the scale of `spec`, for
+        `make_views`. Where they are the vignette's own: NaN until it is read, and the mean in
+        linear scale only, as in decibel no view needs it.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
+        If the images are not calibrated vignettes in the library's layout and on the grid of
+        `spec`.
+    TrainingError
+        If an argument is out of its range, or no vignette is left.
+
+    Notes
+    -----
+    Flags, polarisation and beam are read at once and decide which rows are offered; what only
+    the pixels tell is found when a vignette is read, counted once and remembered. Images in
+    decibel are rounded to half precision (at worst 0.005 dB at 10 dB from the mean), whether they
+    come from the cache or not, so that results do not depend on its size. Methods may be called
+    from several threads.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> sigma0 = np.random.default_rng(0).gamma(100, 1e-3, (4, 32, 32))
+    >>> sigma0[2] = np.nan
+    >>> ds = xr.Dataset({"sigma0": (("vignette", "line", "sample"), sigma0)})
+    >>> ds = ds.assign_coords(pixel_spacing=50.0)
+    >>> pool = Pool(ds, InputSpec(scale="dB", size=32, mean=-10.0, std=5.0), exclude=())
+    >>> images, kept = pool.read(np.array([3, 2, 0]))
+    >>> images.shape, kept.tolist(), pool.skipped
+    ((2, 1, 32, 32), [3, 0], {'too little data': 1})
+    """
+
+    def __init__(
+        self,
+        ds: XarrayObject,
+        spec: InputSpec,
+        *,
+        min_valid_fraction: float = 0.9,
+        exclude: tuple[str, ...] = ("land",),
+        cache_bytes: int = 1 << 30,
+    ) -> None:
+        if not 0 <= min_valid_fraction <= 1:
+            raise TrainingError(
+                f"min_valid_fraction must be between 0 and 1; got {min_valid_fraction}."
+            )
+        found = find_candidates(ds, spec, exclude)
+        self._found, self.spec, self._min_valid = found, spec, min_valid_fraction
+        self.skipped = dict(found.skipped)
+        self.chunk_of_row = found.chunk_of_row
+        self.mean, self.scale = found.mean.copy(), found.scale.copy()
+        self._bad = np.zeros(len(found.offered), dtype=bool)
+        self._refusal = ""
+        self._cache_bytes, self._held_bytes = cache_bytes, 0
+        self._cache: OrderedDict[int, _Chunk] = OrderedDict()
+        self._lock = RLock()
+        self.require(1)
+
+    @property
+    def rows(self) -> Rows:
+        """Vignettes on offer, as positions in the Dataset: those not known to be unusable."""
+        return np.flatnonzero(self._found.offered & ~self._bad)
+
+    @property
+    def bad(self) -> Rows:
+        """Vignettes that were on offer until their pixels were read."""
+        return np.flatnonzero(self._bad)
+
+    @bad.setter
+    def bad(self, rows: Rows) -> None:
+        found = np.zeros_like(self._bad)
+        found[np.asarray(rows, dtype=np.int64)] = True
+        with self._lock:
+            self._drop(np.flatnonzero(found), _KNOWN_BEFORE)
+
+    @property
+    def window_chunks(self) -> int | None:
+        """Chunks that the cache holds, at least one; None where it holds every vignette.
+
+        As metadata tell it, and so the same whatever has been read.
+        """
+        row_bytes = self.spec.size**2 * _stored_dtype(self.spec).itemsize
+        if row_bytes * int(self._found.offered.sum()) <= self._cache_bytes:
+            return None
+        largest = int(np.bincount(self.chunk_of_row).max()) * row_bytes
+        return max(1, self._cache_bytes // largest)
+
+    def require(self, n: int) -> None:
+        """Refuse to go on with fewer vignettes than are needed.
+
+        Parameters
+        ----------
+        n : int
+            Number of vignettes needed.
+
+        Raises
+        ------
+        TrainingError
+            If fewer are on offer; the message counts what was skipped.
+        """
+        found = len(self.rows)
+        if found < n:
+            raise TrainingError(
+                f"{n} usable vignette(s) are needed and {found} of {len(self._bad)} are left; "
+                f"skipped: {self.skipped or 'none'}. Give a larger archive, or relax "
+                f"data.exclude and data.min_valid_fraction.{self._refusal}"
+            )
+
+    def read(self, rows: Rows) -> tuple[Images, Rows]:
+        """Read some vignettes as network input.
+
+        Parameters
+        ----------
+        rows : ndarray (k,) of int
+            Positions in the Dataset, in any order.
+
+        Returns
+        -------
+        images : ndarray (m, 1, size, size), float32
+            Network input, in the order of `rows`.
+        kept : ndarray (m,) of int
+            The rows that could be used.
+
+        Raises
+        ------
+        TrainingError
+            If a row was never on offer, or no vignette of the whole pool is left.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        self._refuse_foreign(rows)
+        out = np.empty((len(rows), 1, self.spec.size, self.spec.size), np.float32)
+        usable = np.zeros(len(rows), dtype=bool)
+        for chunk in np.unique(self.chunk_of_row[rows]):
+            at = np.flatnonzero(self.chunk_of_row[rows] == chunk)
+            block = self._chunk(int(chunk))
+            at = at[np.isin(rows[at], block.rows) & ~self._bad[rows[at]]]
+            out[at] = block.images[np.searchsorted(block.rows, rows[at])]
+            usable[at] = True
+        if not usable.all():
+            self.require(1)
+        return out[usable], rows[usable]
+
+    def _refuse_foreign(self, rows: Rows) -> None:
+        inside = (rows >= 0) & (rows < len(self._found.offered))
+        foreign = rows[~inside | ~self._found.offered[np.where(inside, rows, 0)]]
+        if len(foreign):
+            raise TrainingError(
+                f"rows must be among Pool.rows; {len(foreign)} are not, such as {foreign[0]}."
+            )
+
+    def _chunk(self, chunk: int) -> _Chunk:
+        """Return a chunk from the cache, or prepare it and make room for it."""
+        with self._lock:
+            if chunk in self._cache:
+                self._cache.move_to_end(chunk)
+                return self._cache[chunk]
+            block = self._cache[chunk] = self._prepare(chunk)
+            self._held_bytes += block.images.nbytes
+            while self._held_bytes > self._cache_bytes and len(self._cache) > 1:
+                _, oldest = self._cache.popitem(last=False)
+                self._held_bytes -= oldest.images.nbytes
+            return block
+
+    def _prepare(self, chunk: int) -> _Chunk:
+        """Read a chunk whole, and turn what is on offer in it into network input."""
+        first, last = self._found.bounds[chunk : chunk + 2]
+        here = slice(int(first), int(last))
+        rows = first + np.flatnonzero(self._found.offered[here] & ~self._bad[here])
+        if not len(rows):
+            return _Chunk(rows, self._empty())
+        sigma0 = self._found.pixels.isel({VIGNETTE: here}).values[rows - first]
+        incidence = self._found.incidence_of(rows)
+        try:
+            images, level, fraction = network_input(
+                sigma0, incidence, spec=self.spec, quantity=self._found.quantity
+            )
+        except UnitsError as error:
+            self._refusal = f" Vignettes {first} to {last - 1}: {error}"
+            self._drop(rows, _REFUSED)
+            return _Chunk(rows[:0], self._empty())
+        thin = fraction < self._min_valid
+        refused = ~thin & np.isnan(images[:, 0, 0, 0])
+        self._drop(rows[thin], _NO_DATA)
+        self._drop(rows[refused], _REFUSED)
+        good = ~(thin | refused)
+        if self.spec.mean is None and self.spec.scale == "linear":
+            self.mean[rows[good]] = level[good]
+        if self.spec.std is None and good.any():
+            self._note_spread(rows[good], sigma0[good], incidence[good])
+        return _Chunk(rows[good], images[good].astype(_stored_dtype(self.spec)))
+
+    def _empty(self) -> Array:
+        side = self.spec.size
+        return np.empty((0, 1, side, side), _stored_dtype(self.spec))
+
+    def _note_spread(self, rows: Rows, sigma0: Array, incidence: Array) -> None:
+        """Note the vignettes' own spread.
+
+        `network_input` puts the mean of the pixels with data in place of those without, so the
+        variance of the filled image is theirs times the fraction with data.
+        """
+        plain = replace(self.spec, centre="global", mean=0.0, std=1.0)
+        scaled, _, fraction = network_input(
+            sigma0, incidence, spec=plain, quantity=self._found.quantity
+        )
+        variance = scaled.var(axis=(1, 2, 3), dtype=np.float64) / fraction
+        self.scale[rows] = np.sqrt(variance)
+
+    def _drop(self, rows: Rows, reason: str) -> None:
+        new = rows[~self._bad[rows]]
+        self._bad[new] = True
+        self._count(reason, len(new))
+
+    def _count(self, reason: str, n: int) -> None:
+        if n:
+            self.skipped[reason] = self.skipped.get(reason, 0) + n
+
+
+def _stored_dtype(spec: InputSpec) -> np.dtype[Any]:
+    """Half precision where values are some standard deviations of decibel; linear has spikes."""
+    return np.dtype(np.float32 if spec.scale == "linear" else np.float16)

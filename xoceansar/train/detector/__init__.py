@@ -1,0 +1,1 @@
+"""Fit an iceberg detector on a frozen backbone."""

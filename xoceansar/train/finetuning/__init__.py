@@ -1,0 +1,1 @@
+"""Train a backbone together with a head."""

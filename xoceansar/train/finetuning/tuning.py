@@ -1,0 +1,104 @@
+"""Fine-tune, and see the result as inference will: through a bundle that is written and read."""
+
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from xoceansar._optional import require
+from xoceansar.conventions import EMBEDDING, VIGNETTE
+from xoceansar.errors import warn
+from xoceansar.layout.images import XarrayObject
+from xoceansar.models.bundle.library import write_bundle
+from xoceansar.models.heads.head import Head
+from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.embedding import embed
+from xoceansar.train.heads.kinds import Settings
+from xoceansar.train.heads.rows import Rows
+
+if TYPE_CHECKING:
+    from xoceansar.train.finetuning.joint_training import FineTuned
+
+__all__ = ["tune"]
+
+Array = npt.NDArray[Any]
+
+
+def tune(
+    learned: tuple[XarrayObject, Rows],
+    held_out: tuple[XarrayObject, Rows],
+    head: Head,
+    handle: ModelHandle,
+    mode: Literal["full", "lora"],
+    rates: tuple[float, ...],
+    settings: Settings,
+) -> tuple[Head, dict[str, Array] | None, Rows]:
+    """Fine-tune the backbone under a head, unless it does not help.
+
+    Parameters
+    ----------
+    learned, held_out : tuple of (Dataset, Rows)
+        Images, and which of them are used, of both sides of the split.
+    head : Head
+        Fitted on the frozen backbone.
+    handle : ModelHandle
+        Its model.
+    mode : {"full", "lora"}
+        What is trained.
+    rates : tuple of float
+        Learning rates that are tried; the default ones where empty.
+    settings : Settings
+        Class weights and seed.
+
+    Returns
+    -------
+    head : Head
+        Of the new backbone.
+    state : dict of str to ndarray, or None
+        Weights of the new backbone; None where no pass was better on the validation than the
+        frozen backbone, which warns.
+    held_out : Rows
+        With the embeddings of the new backbone.
+    """
+    require("torch", extra="models")
+    require("pydantic", extra="train")
+    from xoceansar.train.finetuning import joint_training
+
+    tuning = joint_training.Tuning(
+        mode=mode,
+        learning_rates=rates or joint_training.FINETUNE_RATES[mode],
+        class_weights=settings.class_weights,
+        seed=settings.seed,
+    )
+    tuned = joint_training.fine_tune(learned, held_out, head, handle, tuning)
+    if tuned.epoch == 0:
+        warn(
+            f"finetune={mode!r} at {list(tuning.learning_rates)} made the validation no better: the "
+            "backbone stays as it was. Try other learning_rates, or more vignettes."
+        )
+        return head, None, held_out[1]
+    found = Head(
+        replace(tuned.head.spec, metrics={**tuned.head.spec.metrics, "finetune": mode}),
+        tuned.head.arrays,
+    )
+    return found, tuned.state, _embedded_again(held_out, tuned, handle)
+
+
+def _embedded_again(
+    held_out: tuple[XarrayObject, Rows], tuned: "FineTuned", handle: ModelHandle
+) -> Rows:
+    ds, rows = held_out
+    with TemporaryDirectory() as folder:
+        written = write_bundle(
+            folder,
+            name=handle.name,
+            backbone=replace(handle.backbone, sha256=""),
+            backbone_state=tuned.state,
+            input=handle.input,
+        )
+        model = replace(written, device=handle.device, precision=handle.precision)
+        vectors = embed(ds.isel({VIGNETTE: rows.position}), model=model)
+        features = vectors.transpose(VIGNETTE, EMBEDDING).values
+    return replace(rows, features=np.asarray(features, np.float32))

@@ -1,0 +1,1 @@
+"""Fit and calibrate heads on frozen features."""

@@ -1,0 +1,1 @@
+"""Pretraining without labels: student, teacher, losses, loop and monitor."""
