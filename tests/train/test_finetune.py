@@ -159,7 +159,7 @@ def test_training_begins_at_the_fitted_head(vignettes, tiny_model, torch, kind):
     network = joint_training._network(tiny_model)
     model = joint_training._Tuned(network, head, tiny_model.backbone.pooling).eval()
     side = joint_training._Side(
-        joint_training._pool(ds, tiny_model),
+        joint_training._dataset(ds, tiny_model),
         rows,
         joint_training._ancillary(rows, head, tiny_model),
         torch.device("cpu"),

@@ -34,7 +34,7 @@ def epoch_order(
         Each has another order.
     window_chunks : int or None, default 8
         Chunks that are mixed with each other; as many should fit in memory
-        (`Pool.window_chunks`). None mixes all.
+        (`VignetteDataset.window_chunks`). None mixes all.
 
     Returns
     -------

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import TrainingError
-from xoceansar.train.data.sampler import Stream
-from xoceansar.train.data.vignette_dataset import Pool
+from xoceansar.train.data.sampler import Sampler
+from xoceansar.train.data.vignette_dataset import VignetteDataset
 
-__all__ = ["Feed", "Share"]
+__all__ = ["Loader", "Share"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -44,12 +44,12 @@ class Share:
     waited: float = 0.0
 
 
-class Feed:
+class Loader:
     """Batches of a pool, as one of several processes sees them.
 
     Parameters
     ----------
-    pool : Pool
+    dataset : VignetteDataset
         The vignettes.
     batch : int
         Vignettes of a global batch.
@@ -58,7 +58,7 @@ class Feed:
     rank, world : int
         This process, and how many there are.
     choose : callable
-        Gives the rows of an epoch, as `Stream` takes it.
+        Gives the rows of an epoch, as `Sampler` takes it.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Feed:
 
     def __init__(
         self,
-        pool: Pool,
+        dataset: VignetteDataset,
         *,
         batch: int,
         seed: int,
@@ -81,22 +81,22 @@ class Feed:
                 f"optimisation.batch {batch} cannot be divided among {world} processes. Use a "
                 "multiple of their number."
             )
-        pool.require(batch)
-        self.pool, self._seed, self._rank = pool, seed, rank
+        dataset.require(batch)
+        self.dataset, self._seed, self._rank = dataset, seed, rank
         self._share = batch // world
-        self._stream = Stream(
+        self._sampler = Sampler(
             batch=batch,
             seed=seed,
-            chunk_of_row=pool.chunk_of_row,
-            window_chunks=pool.window_chunks,
+            chunk_of_row=dataset.chunk_of_row,
+            window_chunks=dataset.window_chunks,
             choose=choose,
         )
-        self._place = self._stream.state()
+        self._place = self._sampler.state()
 
     @property
     def epoch(self) -> int:
         """Number of the current epoch, from 0."""
-        return self._stream.epoch
+        return self._sampler.epoch
 
     @property
     def first(self) -> int:
@@ -126,15 +126,15 @@ class Feed:
             for step in range(start, stop):
                 began = perf_counter()
                 if ahead is None:
-                    ahead = reader.submit(self._read, self._stream.next(), step)
+                    ahead = reader.submit(self._read, self._sampler.next(), step)
                 share = ahead.result()
                 waited = perf_counter() - began
                 # A checkpoint after this step holds this place, not that of the batch ahead.
-                self._place = self._stream.state()
+                self._place = self._sampler.state()
                 # The rows of the next epoch may depend on the network after this step.
-                more = step + 1 < stop and self._stream.within_epoch
+                more = step + 1 < stop and self._sampler.within_epoch
                 ahead = (
-                    reader.submit(self._read, self._stream.next(), step + 1)
+                    reader.submit(self._read, self._sampler.next(), step + 1)
                     if more
                     else None
                 )
@@ -144,29 +144,29 @@ class Feed:
 
     def _read(self, rows: Rows, step: int) -> Share:
         """Read this process's part of a global batch, with others for unusable ones."""
-        images, kept = self.pool.read(rows[self.first : self.first + self._share])
+        images, kept = self.dataset.read(rows[self.first : self.first + self._share])
         parts, used = [images], [kept]
         rng = np.random.default_rng([self._seed, step, self._rank])
-        candidates = self._stream.rows
+        candidates = self._sampler.rows
         assert candidates is not None
         for _ in range(_DRAWS):
             missing = self._share - sum(map(len, used))
             if not missing:
                 break
-            images, more = self.pool.read(rng.choice(candidates, missing))
+            images, more = self.dataset.read(rng.choice(candidates, missing))
             parts.append(images)
             used.append(more)
         found = np.concatenate(used)
         if len(found) < self._share:
             raise TrainingError(
                 f"step {step} needs {self._share} usable vignettes and {len(found)} were found in "
-                f"{_DRAWS} draws; skipped so far: {self.pool.skipped}. Look at the archive, or relax "
+                f"{_DRAWS} draws; skipped so far: {self.dataset.skipped}. Look at the archive, or relax "
                 "data.exclude and data.min_valid_fraction."
             )
         return Share(
             np.concatenate(parts),
-            self.pool.mean[found],
-            self.pool.scale[found],
+            self.dataset.mean[found],
+            self.dataset.scale[found],
             self._share - len(kept),
         )
 
@@ -188,5 +188,5 @@ class Feed:
         state : dict
             From `state`.
         """
-        self._stream.load(state)
+        self._sampler.load(state)
         self._place = state

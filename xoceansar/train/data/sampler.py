@@ -10,12 +10,12 @@ import torch
 from xoceansar.errors import TrainingError
 from xoceansar.train.data.epoch_order import epoch_order
 
-__all__ = ["Stream"]
+__all__ = ["Sampler"]
 
 Rows = npt.NDArray[np.int64]
 
 
-class Stream:
+class Sampler:
     """The batches of a training, one after the other.
 
     Parameters

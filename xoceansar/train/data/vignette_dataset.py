@@ -15,13 +15,13 @@ from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
 from xoceansar.train.data.candidates import find_candidates
 
-__all__ = ["Pool"]
+__all__ = ["VignetteDataset"]
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.float32]
 
-#: Names of `Pool.skipped` beside those of quality flags and coordinates.
+#: Names of `VignetteDataset.skipped` beside those of quality flags and coordinates.
 _NO_DATA: Final = "too little data"
 _REFUSED: Final = "constant, implausible or without incidence"
 _KNOWN_BEFORE: Final = "found unusable before"
@@ -35,7 +35,7 @@ class _Chunk:
     images: Array
 
 
-class Pool:
+class VignetteDataset:
     """Vignettes of a Dataset as network input, for reading again and again in any order.
 
     Parameters
@@ -90,9 +90,11 @@ class Pool:
     >>> sigma0[2] = np.nan
     >>> ds = xr.Dataset({"sigma0": (("vignette", "line", "sample"), sigma0)})
     >>> ds = ds.assign_coords(pixel_spacing=50.0)
-    >>> pool = Pool(ds, InputSpec(scale="dB", size=32, mean=-10.0, std=5.0), exclude=())
-    >>> images, kept = pool.read(np.array([3, 2, 0]))
-    >>> images.shape, kept.tolist(), pool.skipped
+    >>> dataset = VignetteDataset(
+    ...     ds, InputSpec(scale="dB", size=32, mean=-10.0, std=5.0), exclude=()
+    ... )
+    >>> images, kept = dataset.read(np.array([3, 2, 0]))
+    >>> images.shape, kept.tolist(), dataset.skipped
     ((2, 1, 32, 32), [3, 0], {'too little data': 1})
     """
 
@@ -210,7 +212,7 @@ class Pool:
         foreign = rows[~inside | ~self._found.offered[np.where(inside, rows, 0)]]
         if len(foreign):
             raise TrainingError(
-                f"rows must be among Pool.rows; {len(foreign)} are not, such as {foreign[0]}."
+                f"rows must be among VignetteDataset.rows; {len(foreign)} are not, such as {foreign[0]}."
             )
 
     def _chunk(self, chunk: int) -> _Chunk:

@@ -31,8 +31,8 @@ from xoceansar.models.networks.vit import (
     pooled_features,
 )
 from xoceansar.models.spec import ModelHandle
-from xoceansar.train.data.sampler import Stream
-from xoceansar.train.data.vignette_dataset import Pool
+from xoceansar.train.data.sampler import Sampler
+from xoceansar.train.data.vignette_dataset import VignetteDataset
 from xoceansar.train.finetuning.low_rank import add_low_rank, merge_low_rank
 from xoceansar.train.heads.linear_laws import LEAST_LOGIT
 from xoceansar.train.heads.rows import Rows
@@ -148,14 +148,14 @@ class _Tuned(nn.Module):
 class _Side:
     """Vignettes of one side of the split, as batches of tensors."""
 
-    pool: Pool
+    dataset: VignetteDataset
     rows: Rows
     ancillary: Array
     device: torch.device
 
     def batch(self, positions: Array) -> tuple[Tensor, Tensor, Tensor, Array]:
         """Images, ancillary inputs and targets of some vignettes, and which could be read."""
-        images, kept = self.pool.read(positions)
+        images, kept = self.dataset.read(positions)
         at = np.searchsorted(self.rows.position, kept)
         targets = self.rows.truth.values[at]
         kind = torch.int64 if self.rows.truth.classes else torch.float32
@@ -215,7 +215,7 @@ def fine_tune(
         )
     device = torch.device(resolve_device(handle.device))
     sides = [
-        _Side(_pool(ds, handle), rows, _ancillary(rows, head, handle), device)
+        _Side(_dataset(ds, handle), rows, _ancillary(rows, head, handle), device)
         for ds, rows in (learned, held_out)
     ]
     tried: dict[float, tuple[float, int, _Tuned, int]] = {}
@@ -243,8 +243,10 @@ def fine_tune(
     return FineTuned(Head(spec, model.head_arrays()), state, epoch)
 
 
-def _pool(ds: XarrayObject, handle: ModelHandle) -> Pool:
-    return Pool(ds, handle.input, min_valid_fraction=MIN_VALID_FRACTION, exclude=())
+def _dataset(ds: XarrayObject, handle: ModelHandle) -> VignetteDataset:
+    return VignetteDataset(
+        ds, handle.input, min_valid_fraction=MIN_VALID_FRACTION, exclude=()
+    )
 
 
 def _ancillary(rows: Rows, head: Head, handle: ModelHandle) -> Array:
@@ -295,13 +297,13 @@ class _Run:
     def train(self) -> tuple[float, int, _Tuned, int]:
         """Lowest validation loss, its epoch, the model of that epoch, and the skipped steps."""
         best, best_loss, best_epoch = self._copy(), self.validation_loss(), 0
-        stream = self._stream()
+        sampler = self._sampler()
         most = self.tuning.epochs
         with tracked(range(1, most + 1), "fine-tuning, epochs at most", most) as epochs:
             for epoch in epochs:
                 self.model.train()
                 for _ in range(self.per_epoch):
-                    self._learn(stream.next())
+                    self._learn(sampler.next())
                 loss = self.validation_loss()
                 if loss < best_loss:
                     best, best_loss, best_epoch = self._copy(), loss, epoch
@@ -313,13 +315,13 @@ class _Run:
     def _copy(self) -> dict[str, Tensor]:
         return copy.deepcopy(self.model.state_dict())
 
-    def _stream(self) -> Stream:
-        pool, positions = self.learned.pool, self.learned.rows.position
-        return Stream(
+    def _sampler(self) -> Sampler:
+        dataset, positions = self.learned.dataset, self.learned.rows.position
+        return Sampler(
             batch=self.batch,
             seed=self.tuning.seed,
-            chunk_of_row=pool.chunk_of_row,
-            window_chunks=pool.window_chunks,
+            chunk_of_row=dataset.chunk_of_row,
+            window_chunks=dataset.window_chunks,
             choose=lambda epoch, rows: positions,
         )
 
@@ -347,7 +349,7 @@ class _Run:
 
     def _views(self, images: Tensor, rows: Array) -> Tensor:
         side = images.shape[-1]
-        pool = self.learned.pool
+        dataset = self.learned.dataset
         seeds = np.random.SeedSequence([self.tuning.seed, self.step]).generate_state(
             len(images), np.uint64
         )
@@ -355,9 +357,9 @@ class _Run:
             images,
             seeds,
             Augmentation(global_size=side, local_size=side, n_local=0, gain_db=0.0),
-            pool.spec,
-            scale=torch.from_numpy(pool.scale[rows]),
-            mean=torch.from_numpy(pool.mean[rows]),
+            dataset.spec,
+            scale=torch.from_numpy(dataset.scale[rows]),
+            mean=torch.from_numpy(dataset.mean[rows]),
         )
         return views.global_[0]
 

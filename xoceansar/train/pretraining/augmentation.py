@@ -167,7 +167,7 @@ def make_views(
         How `images` were made from sigma0.
     scale, mean : Tensor (n,), optional
         The divisor of each image and what was subtracted from it, in the scale of `spec`; needed
-        where they are not constants of `spec` (`Pool.scale` and `Pool.mean` have them). `mean`
+        where they are not constants of `spec` (`VignetteDataset.scale` and `VignetteDataset.mean` have them). `mean`
         matters in linear scale only.
 
     Returns
@@ -269,7 +269,7 @@ def _per_image(
     if given is None:
         raise TrainingError(
             f"the input has no constant for all images here, so make_views needs {name}=, a "
-            f"tensor of {n} numbers (Pool.{name} has them)."
+            f"tensor of {n} numbers (VignetteDataset.{name} has them)."
         )
     if given.shape != (n,):
         raise DimensionError(

@@ -18,8 +18,8 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.bundle.library import write_bundle
 from xoceansar.models.networks.vit import network_weights
 from xoceansar.train.curation.subset import curate
-from xoceansar.train.data.loader import Feed, Share
-from xoceansar.train.data.vignette_dataset import Pool
+from xoceansar.train.data.loader import Loader, Share
+from xoceansar.train.data.vignette_dataset import VignetteDataset
 from xoceansar.train.pretraining.checkpoint_files import save_checkpoint
 from xoceansar.train.pretraining.config import PretrainConfig
 from xoceansar.train.pretraining.launch import gather
@@ -27,7 +27,7 @@ from xoceansar.train.pretraining.learner import Learner, backbone_spec
 from xoceansar.train.pretraining.probe import Probe, embed_rows
 from xoceansar.train.pretraining.run_folder import Run
 from xoceansar.train.pretraining.step import draw_batch
-from xoceansar.train.pretraining.training_log import Journal, steps_bar
+from xoceansar.train.pretraining.training_log import TrainingLog, steps_bar
 
 __all__ = ["Training"]
 
@@ -77,15 +77,15 @@ class Training:
     ) -> None:
         self.fabric, self.config, self.folder = fabric, config, folder
         self._identity = identity
-        pool = Pool(
+        dataset = VignetteDataset(
             ds,
             config.input.spec(),
             min_valid_fraction=config.data.min_valid_fraction,
             exclude=config.data.exclude,
             cache_bytes=int(config.data.cache_gib * 2**30),
         )
-        self.feed = Feed(
-            pool,
+        self.loader = Loader(
+            dataset,
             batch=config.optimisation.batch,
             seed=config.seed,
             rank=fabric.global_rank,
@@ -95,7 +95,7 @@ class Training:
         self.labels, self.class_names = _classes(ds)
         self.learner = Learner(config, fabric)
         self.probe = None if probe is None else Probe(probe, config)
-        self.journal = Journal(
+        self.log = TrainingLog(
             folder,
             warmup=config.optimisation.warmup_steps,
             writes=fabric.is_global_zero,
@@ -109,8 +109,8 @@ class Training:
     def _choose(self, epoch: int, last: Rows | None) -> Rows:
         """Choose the rows of an epoch; by curation where it is due."""
         cure = self.config.curation
-        bad = np.unique(np.concatenate(gather(self.fabric, self.feed.pool.bad)))
-        whole = np.setdiff1d(self.feed.pool.rows, bad)
+        bad = np.unique(np.concatenate(gather(self.fabric, self.loader.dataset.bad)))
+        whole = np.setdiff1d(self.loader.dataset.rows, bad)
         current = whole if last is None else np.setdiff1d(last, bad)
         since = epoch - cure.warmup_epochs
         if not cure.enabled or since < 0 or since % cure.every_epochs:
@@ -124,7 +124,7 @@ class Training:
         rank, world = self.fabric.global_rank, self.fabric.world_size
         own = candidates[rank::world]
         features, kept = embed_rows(
-            self.feed.pool,
+            self.loader.dataset,
             own,
             self.learner,
             pooling=self.config.backbone.summary,
@@ -155,7 +155,7 @@ class Training:
             }
             with (self.folder / "curation.jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
-            self.journal.say(f"curated at epoch {epoch}: {selection.report}")
+            self.log.say(f"curated at epoch {epoch}: {selection.report}")
         # One process decides: elsewhere the last bit of a matrix product may differ.
         chosen: Rows = gather(self.fabric, rows[selection.rows])[0]
         return chosen
@@ -182,7 +182,7 @@ class Training:
         watch, total = self.config.watch, self.config.optimisation.steps
         shown = watch.progress and self.fabric.is_global_zero and is_watched()
         with steps_bar(total, self.step, shown=shown) as advance:
-            for share in self.feed.shares(self.step, total):
+            for share in self.loader.shares(self.step, total):
                 began = time.perf_counter()
                 values = self._learn(share)
                 self.step += 1
@@ -197,7 +197,7 @@ class Training:
                 advance(self.step, values["loss"])
         self._save()
         bundle = self._export(simulated)
-        skipped = {f"skipped: {k}": v for k, v in self.feed.pool.skipped.items()}
+        skipped = {f"skipped: {k}": v for k, v in self.loader.dataset.skipped.items()}
         return Run(self.folder, self.step, bundle, {**self.counters, **skipped})
 
     def _learn(self, share: Share) -> dict[str, float]:
@@ -210,7 +210,7 @@ class Training:
             tensor(share.images),
             self.config,
             step=self.step,
-            first=self.feed.first,
+            first=self.loader.first,
             mean=tensor(share.mean),
             scale=tensor(share.scale),
         )
@@ -223,7 +223,7 @@ class Training:
             return values
         self._bad_in_a_row += 1
         self.counters["skipped_steps"] += 1
-        self.journal.say(f"step {self.step} was not finite and was skipped")
+        self.log.say(f"step {self.step} was not finite and was skipped")
         if self._bad_in_a_row > self.config.optimisation.max_bad_steps:
             raise TrainingError(
                 f"{self._bad_in_a_row} steps in a row were not finite, the last one step "
@@ -233,8 +233,8 @@ class Training:
         return values
 
     def _record(self, values: dict[str, float]) -> None:
-        row = {"epoch": self.feed.epoch, **self.counters, **values}
-        self.journal.record(self.step, row)
+        row = {"epoch": self.loader.epoch, **self.counters, **values}
+        self.log.record(self.step, row)
 
     def _probe(self) -> None:
         if self.probe is not None and self.fabric.is_global_zero:
@@ -244,13 +244,13 @@ class Training:
     # --------------------------------------------------------- state and result
 
     def _save(self) -> None:
-        bad = np.unique(np.concatenate(gather(self.fabric, self.feed.pool.bad)))
+        bad = np.unique(np.concatenate(gather(self.fabric, self.loader.dataset.bad)))
         if self.fabric.is_global_zero:
             state = {
                 "config": self.config.to_dict(),
                 "data": self._identity,
                 "step": self.step,
-                "feed": self.feed.state(),
+                "feed": self.loader.state(),
                 "bad": torch.from_numpy(bad),
                 "counters": dict(self.counters),
                 **self.learner.state(),
@@ -273,10 +273,10 @@ class Training:
             If it belongs to another network.
         """
         self.learner.load(state)
-        self.feed.load(state["feed"])
-        self.feed.pool.bad = state["bad"].numpy()
+        self.loader.load(state["feed"])
+        self.loader.dataset.bad = state["bad"].numpy()
         self.step, self.counters = state["step"], dict(state["counters"])
-        self.journal.say(f"went on from step {self.step}")
+        self.log.say(f"went on from step {self.step}")
 
     def _export(self, simulated: bool) -> Path | None:
         if not self.fabric.is_global_zero:

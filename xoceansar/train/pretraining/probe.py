@@ -11,7 +11,7 @@ import xarray as xr
 from xoceansar.errors import TrainingError
 from xoceansar.models.networks.vit import pool_tokens
 from xoceansar.models.spec import POOLINGS, Pooling
-from xoceansar.train.data.vignette_dataset import Pool
+from xoceansar.train.data.vignette_dataset import VignetteDataset
 from xoceansar.train.pretraining.config import PretrainConfig
 from xoceansar.train.pretraining.learner import Learner
 from xoceansar.train.pretraining.monitor import probe_scores, probe_targets
@@ -26,7 +26,7 @@ _TOKENS: Final = 4096
 
 
 def embed_rows(
-    pool: Pool,
+    dataset: VignetteDataset,
     rows: Rows,
     learner: Learner,
     *,
@@ -37,7 +37,7 @@ def embed_rows(
 
     Parameters
     ----------
-    pool : Pool
+    dataset : VignetteDataset
         The vignettes.
     rows : ndarray (n,)
         Which of them, in increasing order.
@@ -64,7 +64,7 @@ def embed_rows(
     batch = max(1, _TOKENS // side**2)
     features, used = [], [np.empty(0, np.int64)]
     for start in range(0, len(rows), batch):
-        images, kept = pool.read(rows[start : start + batch])
+        images, kept = dataset.read(rows[start : start + batch])
         used.append(kept)
         if not len(kept):
             continue
@@ -96,7 +96,7 @@ class Probe:
     """
 
     def __init__(self, ds: xr.Dataset, config: PretrainConfig) -> None:
-        self._pool = Pool(
+        self._dataset = VignetteDataset(
             ds,
             config.input.spec(),
             min_valid_fraction=config.data.min_valid_fraction,
@@ -107,7 +107,7 @@ class Probe:
         self._groups = ds["product"].values if "product" in ds.variables else None
         self._neighbours = config.watch.neighbours
         self._pooling = config.backbone.pooling
-        self._require_enough(len(self._pool.rows))
+        self._require_enough(len(self._dataset.rows))
 
     def scores(self, learner: Learner) -> dict[str, float]:
         """Score the teacher.
@@ -128,7 +128,7 @@ class Probe:
             If fewer vignettes than neighbours can be used.
         """
         features, rows = embed_rows(
-            self._pool, self._pool.rows, learner, pooling=self._pooling
+            self._dataset, self._dataset.rows, learner, pooling=self._pooling
         )
         self._require_enough(len(rows))
         return probe_scores(

@@ -12,7 +12,7 @@ from xoceansar._progress import only_display, progress_bar
 from xoceansar.errors import warn
 from xoceansar.train.pretraining.monitor import ALARMS, alarms
 
-__all__ = ["Journal", "steps_bar"]
+__all__ = ["TrainingLog", "steps_bar"]
 
 #: Numbers of a step that the log for people shows, where there are any.
 _SHOWN: Final = (
@@ -34,7 +34,7 @@ _SHOWN: Final = (
 )
 
 
-class Journal:
+class TrainingLog:
     """Log of one start of a run.
 
     Parameters

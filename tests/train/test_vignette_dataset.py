@@ -19,7 +19,7 @@ from xoceansar.errors import (
 from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
 from xoceansar.train.data.epoch_order import epoch_order
-from xoceansar.train.data.vignette_dataset import Pool
+from xoceansar.train.data.vignette_dataset import VignetteDataset
 
 N, SIDE = 20, 24
 DB = InputSpec(scale="dB", size=SIDE, mean=-12.0, std=4.0)
@@ -98,7 +98,7 @@ def store(tmp_path_factory):
 )
 def test_images_are_those_of_inference(spec):
     ds, rows = vignettes(), np.array([7, 2, 2, 19, 0])
-    images, kept = Pool(ds, spec).read(rows)
+    images, kept = VignetteDataset(ds, spec).read(rows)
     assert images.dtype == np.float32
     np.testing.assert_array_equal(kept, rows)
     expected = as_inference(ds, rows, spec)
@@ -108,7 +108,7 @@ def test_images_are_those_of_inference(spec):
 
 def test_memory_dask_and_zarr_give_the_same(store):
     ds, rows = vignettes(), np.array([11, 3, 4, 18, 5, 0])
-    expected, _ = Pool(ds, DB).read(rows)
+    expected, _ = VignetteDataset(ds, DB).read(rows)
     uneven = ds.chunk(vignette=(7, 1, 9, 3))
     decibel = ds.assign(sigma0_db=10 * np.log10(ds.sigma0)).drop_vars("sigma0")
     opened = [
@@ -116,10 +116,10 @@ def test_memory_dask_and_zarr_give_the_same(store):
         xr.open_zarr(store, consolidated=False, chunks=None),
     ]
     for same in (uneven, ds.transpose("line", "vignette", "sample"), *opened):
-        images, kept = Pool(same, DB).read(rows)
+        images, kept = VignetteDataset(same, DB).read(rows)
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_array_equal(kept, rows)
-    images, _ = Pool(decibel, DB).read(rows)
+    images, _ = VignetteDataset(decibel, DB).read(rows)
     np.testing.assert_allclose(images, expected, rtol=2**-10, atol=1e-4)
 
 
@@ -127,22 +127,24 @@ def test_chunks_are_those_that_are_stored(store):
     expected = np.arange(N) // 3
     for chunks in ({}, None):
         ds = xr.open_zarr(store, consolidated=False, chunks=chunks)
-        np.testing.assert_array_equal(Pool(ds, DB).chunk_of_row, expected)
+        np.testing.assert_array_equal(VignetteDataset(ds, DB).chunk_of_row, expected)
     ds = vignettes().chunk(vignette=(7, 1, 9, 3))
     expected = np.repeat(np.arange(4), (7, 1, 9, 3))
-    np.testing.assert_array_equal(Pool(ds, DB).chunk_of_row, expected)
-    np.testing.assert_array_equal(Pool(vignettes(), DB).chunk_of_row, np.arange(N))
+    np.testing.assert_array_equal(VignetteDataset(ds, DB).chunk_of_row, expected)
+    np.testing.assert_array_equal(
+        VignetteDataset(vignettes(), DB).chunk_of_row, np.arange(N)
+    )
 
 
 def test_no_pixel_is_read_before_it_is_asked_for(no_compute):
     ds, reads = counted(vignettes(), 4)
-    assert len(Pool(ds, DB).rows) == N
+    assert len(VignetteDataset(ds, DB).rows) == N
     assert not reads
 
 
 def test_an_epoch_reads_each_chunk_once():
     ds, reads = counted(vignettes(), 2)
-    pool = Pool(ds, DB, cache_bytes=6 * IMAGE_BYTES)
+    pool = VignetteDataset(ds, DB, cache_bytes=6 * IMAGE_BYTES)
     assert pool.window_chunks == 3
     order = epoch_order(
         pool.rows,
@@ -158,7 +160,7 @@ def test_an_epoch_reads_each_chunk_once():
 
 def test_the_cache_is_bounded_and_forgets_the_least_used():
     ds, reads = counted(vignettes(), 2)
-    pool = Pool(ds, DB, cache_bytes=2 * 2 * IMAGE_BYTES)
+    pool = VignetteDataset(ds, DB, cache_bytes=2 * 2 * IMAGE_BYTES)
     for row in (
         0,
         2,
@@ -173,7 +175,7 @@ def test_the_cache_is_bounded_and_forgets_the_least_used():
 
 def test_a_cache_smaller_than_a_chunk_still_holds_the_last():
     ds, reads = counted(vignettes(), 10)
-    pool = Pool(ds, DB, cache_bytes=0)
+    pool = VignetteDataset(ds, DB, cache_bytes=0)
     assert pool.window_chunks == 1
     pool.read(np.arange(5))
     pool.read(np.arange(5))
@@ -182,7 +184,7 @@ def test_a_cache_smaller_than_a_chunk_still_holds_the_last():
 
 def test_images_do_not_depend_on_the_cache():
     ds, rows = vignettes(), np.array([3, 9, 3, 14])
-    large, small = Pool(ds, DB), Pool(ds, DB, cache_bytes=0)
+    large, small = VignetteDataset(ds, DB), VignetteDataset(ds, DB, cache_bytes=0)
     for _ in range(2):
         np.testing.assert_array_equal(large.read(rows)[0], small.read(rows)[0])
     assert large.window_chunks is None
@@ -190,8 +192,8 @@ def test_images_do_not_depend_on_the_cache():
 
 def test_threads_read_the_same_and_each_chunk_once():
     ds, reads = counted(vignettes(), 2)
-    pool, rows = Pool(ds, DB), np.arange(N)
-    expected, _ = Pool(vignettes(), DB).read(rows)
+    pool, rows = VignetteDataset(ds, DB), np.arange(N)
+    expected, _ = VignetteDataset(vignettes(), DB).read(rows)
     with ThreadPoolExecutor(4) as threads:
         for images, _ in threads.map(pool.read, [rows] * 8):
             np.testing.assert_array_equal(images, expected)
@@ -230,7 +232,7 @@ FOUND_BY_PIXELS = {
 @pytest.mark.parametrize("chunks", [None, 1, 4, N])
 def test_what_cannot_be_used_is_counted_once_by_its_reason(chunks):
     ds = spoilt() if chunks is None else spoilt().chunk(vignette=chunks)
-    pool = Pool(ds, DB)
+    pool = VignetteDataset(ds, DB)
     assert pool.skipped == FOUND_BY_METADATA
     offered = [0, 1, 2, 3, 4, 6, *range(10, N)]
     np.testing.assert_array_equal(pool.rows, offered)
@@ -245,18 +247,20 @@ def test_what_cannot_be_used_is_counted_once_by_its_reason(chunks):
 
 def test_the_limits_are_the_callers():
     ds = spoilt()
-    strict = Pool(ds, DB, min_valid_fraction=0.97, exclude=("below_noise", "land"))
+    strict = VignetteDataset(
+        ds, DB, min_valid_fraction=0.97, exclude=("below_noise", "land")
+    )
     assert strict.skipped == {"below_noise": 2, "polarisation": 2, "beam": 1}
     strict.read(strict.rows)
     np.testing.assert_array_equal(strict.rows, range(10, N))
-    mild = Pool(ds, DB, min_valid_fraction=0.4, exclude=())
+    mild = VignetteDataset(ds, DB, min_valid_fraction=0.4, exclude=())
     assert mild.skipped == {"polarisation": 3, "beam": 1}
     mild.read(mild.rows)
     np.testing.assert_array_equal(mild.rows, [1, 4, 6, *range(10, N)])
 
 
 def test_rows_known_to_be_bad_are_offered_no_more():
-    pool = Pool(vignettes(), DB)
+    pool = VignetteDataset(vignettes(), DB)
     pool.read(np.arange(N))
     pool.bad = np.array([3, 5])
     np.testing.assert_array_equal(pool.read(np.array([2, 3, 4, 5]))[1], [2, 4])
@@ -269,26 +273,28 @@ def test_rows_known_to_be_bad_are_offered_no_more():
 def test_a_reader_that_flags_nothing_is_told_about_land():
     ds = vignettes().drop_vars("quality")
     with pytest.warns(OceansarWarning, match="no variable 'quality'.*being land"):
-        Pool(ds, DB)
-    assert len(Pool(ds, DB, exclude=()).rows) == N
+        VignetteDataset(ds, DB)
+    assert len(VignetteDataset(ds, DB, exclude=()).rows) == N
 
 
 def test_too_few_vignettes():
-    pool = Pool(spoilt(), DB)
+    pool = VignetteDataset(spoilt(), DB)
     pool.require(16)
     with pytest.raises(TrainingError, match=r"17 usable.*needed and 16 of 20 are left"):
         pool.require(17)
     with pytest.raises(TrainingError, match=r"0 of 20 are left; skipped: {'pol.*: 20}"):
-        Pool(vignettes().assign_coords(polarisation=("vignette", ["HV"] * N)), DB)
+        VignetteDataset(
+            vignettes().assign_coords(polarisation=("vignette", ["HV"] * N)), DB
+        )
     empty = vignettes() * np.float32(np.nan)
     with pytest.raises(TrainingError, match=r"0 of 20.*{'too little data': 20}"):
-        Pool(empty, DB, exclude=()).read(np.arange(N))
+        VignetteDataset(empty, DB, exclude=()).read(np.arange(N))
 
 
 @pytest.mark.parametrize("chunks", [1, 6, N])
 def test_a_pool_of_other_units_is_refused_with_the_reason(chunks):
     decibel = vignettes().assign(sigma0=lambda ds: 10 * np.log10(ds.sigma0))
-    pool = Pool(decibel.chunk(vignette=chunks), DB)
+    pool = VignetteDataset(decibel.chunk(vignette=chunks), DB)
     with pytest.raises(TrainingError, match="declared linear and does not look like"):
         pool.read(pool.rows)
 
@@ -300,7 +306,7 @@ def test_constants_of_the_input_are_known_at_once():
     spec = InputSpec(
         scale="dB", size=SIDE, centre="beam", mean=(-8.0, -15.0), std=(3.0, 5.0)
     )
-    pool = Pool(vignettes(), spec)
+    pool = VignetteDataset(vignettes(), spec)
     np.testing.assert_array_equal(pool.mean, [-8.0, -15.0] * 10)
     np.testing.assert_array_equal(pool.scale, [3.0, 5.0] * 10)
 
@@ -310,7 +316,7 @@ def test_own_statistics_are_those_of_the_pixels_with_data(scale):
     ds = vignettes()
     ds.sigma0[4, 2:5] = np.nan
     spec = InputSpec(scale=scale, size=SIDE, centre="vignette", mean=None, std=None)
-    pool = Pool(ds, spec, min_valid_fraction=0.8)
+    pool = VignetteDataset(ds, spec, min_valid_fraction=0.8)
     assert np.isnan(pool.scale).all()
     pool.read(np.array([4, 7]))
     crop = ds.sigma0.values[[4, 7], 2:-2, 2:-2].astype(np.float64)
@@ -333,7 +339,7 @@ def test_statistics_are_what_views_need():
         global_size=SIDE, local_size=8, n_local=0, speckle_probability=0
     )
     still = replace(still, flip_along=0, flip_across=0)
-    pool = Pool(vignettes(), spec)
+    pool = VignetteDataset(vignettes(), spec)
     images, kept = pool.read(np.array([6, 1]))
     statistics = (torch.from_numpy(a[kept]) for a in (pool.scale, pool.mean))
     views = make_views(torch.from_numpy(images), kept, still, spec, *statistics)
@@ -358,14 +364,14 @@ def test_statistics_are_what_views_need():
 )
 def test_images_that_cannot_be_trained_on(change, error, message):
     with pytest.raises(error, match=message):
-        Pool(change(vignettes()), DB)
+        VignetteDataset(change(vignettes()), DB)
 
 
 def test_missing_incidence_matters_where_it_is_needed():
     ds = vignettes().drop_vars("incidence")
-    assert len(Pool(ds, DB).read(np.arange(N))[1]) == N
+    assert len(VignetteDataset(ds, DB).read(np.arange(N))[1]) == N
     with pytest.raises(MissingVariableError, match="depends on the incidence angle"):
-        Pool(ds, replace(DB, scale="roughness"))
+        VignetteDataset(ds, replace(DB, scale="roughness"))
 
 
 def test_incidence_without_a_profile():
@@ -374,18 +380,20 @@ def test_incidence_without_a_profile():
     ds, rows = vignettes().isel(vignette=slice(0, None, 2)), np.arange(4)
     expected, *_ = network_input(ds.sigma0.values[:4], np.full(4, 23.8), spec=spec)
     for incidence in (("vignette", np.full(10, 23.8)), 23.8):
-        images, _ = Pool(ds.assign_coords(incidence=incidence), spec).read(rows)
+        images, _ = VignetteDataset(ds.assign_coords(incidence=incidence), spec).read(
+            rows
+        )
         np.testing.assert_allclose(images, expected, rtol=2**-11, atol=1e-5)
 
 
 def test_arguments_out_of_range():
     with pytest.raises(TrainingError, match=r"min_valid_fraction must be .*; got 1\.5"):
-        Pool(vignettes(), DB, min_valid_fraction=1.5)
+        VignetteDataset(vignettes(), DB, min_valid_fraction=1.5)
     with pytest.raises(TrainingError, match=r"\['sand'\]; known: \['no_data'"):
-        Pool(vignettes(), DB, exclude=("land", "sand"))
+        VignetteDataset(vignettes(), DB, exclude=("land", "sand"))
 
 
 @pytest.mark.parametrize("row", [-1, N, 5])
 def test_rows_that_are_not_on_offer(row):
     with pytest.raises(TrainingError, match=f"1 are not, such as {row}"):
-        Pool(spoilt(), DB).read(np.array([4, row]))
+        VignetteDataset(spoilt(), DB).read(np.array([4, row]))

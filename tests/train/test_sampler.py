@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from xoceansar.errors import TrainingError
-from xoceansar.train.data.sampler import Stream
+from xoceansar.train.data.sampler import Sampler
 
 
 def stream(choose, batch=4, n=14):
-    return Stream(
+    return Sampler(
         batch=batch,
         seed=3,
         chunk_of_row=np.arange(n) // 2,

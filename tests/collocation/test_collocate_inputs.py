@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.evaluate.test_collocate import START, track, vignettes
+from tests.collocation.test_collocate import START, track, vignettes
 from xoceansar import errors
 from xoceansar.evaluate import collocate, wind_vector
 

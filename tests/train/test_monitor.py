@@ -16,7 +16,7 @@ from xoceansar.train.pretraining.monitor import (
     probe_targets,
     spread,
 )
-from xoceansar.train.pretraining.training_log import Journal
+from xoceansar.train.pretraining.training_log import TrainingLog
 
 
 def crops(each, of_crops=0.0, seed=0):
@@ -91,7 +91,7 @@ def test_one_prototype_for_all_and_all_for_each_alarm():
 
 def test_a_loss_at_ln_k_alarms_after_fifty_steps(tmp_path):
     """And none where it fell in between, or during the warm-up."""
-    journal = Journal(tmp_path, warmup=20, writes=True)
+    journal = TrainingLog(tmp_path, warmup=20, writes=True)
 
     def told(step, ratio):
         with warnings.catch_warnings(record=True) as caught:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.evaluate.test_collocate import START, field, haversine, track, vignettes
+from tests.collocation.test_collocate import START, field, haversine, track, vignettes
 from xoceansar.collocation.reference import understand
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.evaluate import collocate, wind_vector
