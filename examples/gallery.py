@@ -15,8 +15,7 @@ import xarray as xr
 
 import xoceansar as xos
 from xoceansar.conventions import OCEAN_CLASSES, annotate, class_attrs
-from xoceansar.sar.geometry import offset_position
-from xoceansar.sar.land import is_land
+from xoceansar.sar import is_land, offset_position
 
 SOURCE = "synthetic climatology of examples/gallery.py, not measurements"
 ORBITS, STEP = 175 / 12, 14.66  # a day; seconds between vignettes

@@ -11,8 +11,7 @@ import xarray as xr
 
 import xoceansar as xos
 from xoceansar import simulate
-from xoceansar.train.pretraining.config import load_config
-from xoceansar.train.pretraining.entry import pretrain
+from xoceansar.train import load_config, pretrain
 
 
 def main() -> None:

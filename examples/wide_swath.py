@@ -16,8 +16,7 @@ import numpy as np
 import xarray as xr
 
 import xoceansar  # noqa: F401, registers the accessors
-from xoceansar.sar.geometry import offset_position
-from xoceansar.sar.gmf import cmod5n
+from xoceansar.sar import cmod5n, offset_position
 
 LINES, SAMPLES, STEP = 4800, 6400, 25.0
 HEADING = -12.0

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
     from xoceansar.io.ocn.level2 import open_ocn
     from xoceansar.io.safe.wave_mode import open_wave_mode
-    from xoceansar.models.bundle.library import load_model
+    from xoceansar.io.tengeop.chips import open_tengeop
+    from xoceansar.models.bundle.library import list_models, load_model
     from xoceansar.processing.archive_check import check_archive
     from xoceansar.processing.run import process
 
@@ -28,10 +29,12 @@ __all__ = [
     "__version__",
     "check_archive",
     "evaluate",
+    "list_models",
     "load_model",
     "models",
     "open_archive",
     "open_ocn",
+    "open_tengeop",
     "open_wave_mode",
     "ops",
     "plot",
@@ -45,8 +48,10 @@ _LAZY = {
     "check_archive": "xoceansar.processing.archive_check",
     "open_archive": "xoceansar.io.archive.zarr_archive",
     "open_ocn": "xoceansar.io.ocn.level2",
+    "open_tengeop": "xoceansar.io.tengeop.chips",
     "open_wave_mode": "xoceansar.io.safe.wave_mode",
     "to_zarr": "xoceansar.io.archive.zarr_archive",
+    "list_models": "xoceansar.models.bundle.library",
     "load_model": "xoceansar.models.bundle.library",
     "process": "xoceansar.processing.run",
 }

@@ -13,8 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 import xoceansar as xos
-from xoceansar.train.pretraining.config import load_config
-from xoceansar.train.pretraining.entry import pretrain
+from xoceansar.train import load_config, pretrain
 
 folder = Path(tempfile.mkdtemp())
 vignettes = xos.simulate.vignettes(32, seed=1, shape=(256, 256), chunks=8)

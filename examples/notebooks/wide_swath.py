@@ -14,8 +14,7 @@ import tempfile
 import numpy as np
 import xarray as xr
 
-from xoceansar.sar.geometry import offset_position
-from xoceansar.sar.gmf import cmod5n
+from xoceansar.sar import cmod5n, offset_position
 
 lines, samples, step, heading = 1600, 2400, 50.0, -12.0
 along, across = np.meshgrid(np.arange(lines), np.arange(samples), indexing="ij")

@@ -15,8 +15,8 @@ from xoceansar.models import (
     Head,
     HeadSpec,
     InputSpec,
+    list_models,
     load_model,
-    shipped_models,
     write_bundle,
 )
 from xoceansar.models.bundle import library, schema
@@ -120,7 +120,7 @@ def test_a_checksum_that_is_none_is_another(tmp_path, content):
 
 
 def test_every_shipped_config_has_its_checksum():
-    for name in library.shipped_models():
+    for name in library.list_models():
         assert (library.BUNDLES / name / "config.sha256").is_file()
         assert load_model(name).name == name
 
@@ -258,7 +258,7 @@ def test_config_that_is_no_object_or_no_json_is_refused(config):
 def test_unknown_names_list_the_known_ones(monkeypatch, tmp_path):
     write(tmp_path / "sim-one")
     monkeypatch.setattr(library, "BUNDLES", tmp_path)
-    assert shipped_models() == ["sim-one"]
+    assert list_models() == ["sim-one"]
     assert load_model("sim-one").name == "m"
     with pytest.raises(BundleError, match=r"no model 'sim-two'.*\['sim-one'\]"):
         load_model("sim-two")

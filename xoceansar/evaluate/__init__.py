@@ -7,6 +7,7 @@ from xoceansar.evaluate.comparison import benchmark
 from xoceansar.evaluate.competitors import Competitor
 from xoceansar.evaluate.experiments import EXPERIMENTS, experiment
 from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
+from xoceansar.evaluate.iceberg_scores import choose_threshold
 from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.report.benchmark_report import write_report
 from xoceansar.evaluate.report.experiment_report import write_experiment
@@ -23,6 +24,7 @@ __all__ = [
     "Strata",
     "Task",
     "benchmark",
+    "choose_threshold",
     "collocate",
     "experiment",
     "find_models",

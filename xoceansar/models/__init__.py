@@ -3,14 +3,21 @@
 Importing this package loads no torch: networks are read by the first block that needs them.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from xoceansar.models.bundle.library import (
     DEFAULT_MODEL,
+    list_models,
     load_model,
-    shipped_models,
     write_bundle,
 )
-from xoceansar.models.heads.head import Head
+from xoceansar.models.heads.head import Head, load_head
 from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
+
+if TYPE_CHECKING:
+    from xoceansar.models.bundle.conversion import convert_checkpoint
+    from xoceansar.models.networks.vit import build_network, network_weights
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -19,7 +26,29 @@ __all__ = [
     "HeadSpec",
     "InputSpec",
     "ModelHandle",
+    "build_network",
+    "convert_checkpoint",
+    "list_models",
+    "load_head",
     "load_model",
-    "shipped_models",
+    "network_weights",
     "write_bundle",
 ]
+
+_LAZY = {
+    "build_network": "xoceansar.models.networks.vit",
+    "convert_checkpoint": "xoceansar.models.bundle.conversion",
+    "network_weights": "xoceansar.models.networks.vit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'xoceansar.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too."""
+    return sorted(__all__)

@@ -16,12 +16,16 @@ from xoceansar.train.heads.perceptron import fit_mlp
 from xoceansar.train.heads.temperature import fit_temperature
 
 if TYPE_CHECKING:
+    from xoceansar.train.curation.subset import curate
     from xoceansar.train.detector.detector_training import DetectorRecipe, fit_detector
+    from xoceansar.train.pretraining.config import load_config
+    from xoceansar.train.pretraining.entry import pretrain
 
 __all__ = [
     "DetectorRecipe",
     "FitResult",
     "calibrate",
+    "curate",
     "fit",
     "fit_detector",
     "fit_direction",
@@ -31,9 +35,14 @@ __all__ = [
     "fit_mlp",
     "fit_ridge",
     "fit_temperature",
+    "load_config",
+    "pretrain",
 ]
 
 _LAZY = {
+    "curate": "xoceansar.train.curation.subset",
+    "load_config": "xoceansar.train.pretraining.config",
+    "pretrain": "xoceansar.train.pretraining.entry",
     "DetectorRecipe": "xoceansar.train.detector.detector_training",
     "fit_detector": "xoceansar.train.detector.detector_training",
 }

@@ -30,8 +30,8 @@ from xoceansar.models.spec.detector_spec import (
 __all__ = [
     "BUNDLES",
     "DEFAULT_MODEL",
+    "list_models",
     "load_model",
-    "shipped_models",
     "warn_if_simulated",
     "write_bundle",
 ]
@@ -49,7 +49,7 @@ _warned = False
 _warned_lock = Lock()
 
 
-def shipped_models() -> list[str]:
+def list_models() -> list[str]:
     """List the bundles that come with the package.
 
     Returns
@@ -117,7 +117,7 @@ def load_model(
 def _find(name_or_path: str | Path | None) -> Path:
     text = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
     shipped = BUNDLES / text
-    if not isinstance(name_or_path, Path) and text in shipped_models():
+    if not isinstance(name_or_path, Path) and text in list_models():
         return shipped
     folder = Path(text).expanduser()
     if folder.is_dir():
@@ -126,7 +126,7 @@ def _find(name_or_path: str | Path | None) -> Path:
     if hub_name and not isinstance(name_or_path, Path):
         return download(hub_name["repo"], hub_name["revision"])
     raise BundleError(
-        f"there is no model {text!r}. Models that come with the package: {shipped_models()}; "
+        f"there is no model {text!r}. Models that come with the package: {list_models()}; "
         "otherwise give the folder of a bundle, or organisation/name on the Hugging Face Hub."
     )
 
