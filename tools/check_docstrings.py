@@ -48,8 +48,10 @@ def public_names() -> list[str]:
             if inspect.isclass(item) and not issubclass(item, enum.Enum):
                 names.append(f"{item.__module__}.{name}")
                 names += [
-                    f"{item.__module__}.{name}.{member}"
-                    for member, value in vars(item).items()
+                    f"{base.__module__}.{base.__name__}.{member}"
+                    for base in inspect.getmro(item)
+                    if base.__module__.startswith("xoceansar")
+                    for member, value in vars(base).items()
                     if inspect.isfunction(value) and not member.startswith("_")
                 ]
             elif inspect.isfunction(item):

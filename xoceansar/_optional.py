@@ -9,25 +9,7 @@ __all__ = ["install_words", "require"]
 
 
 def require(module: str, *, extra: str) -> Any:
-    """Import an optional dependency.
-
-    Parameters
-    ----------
-    module : str
-        Dotted name of the module.
-    extra : str
-        The extra of this package that brings it.
-
-    Returns
-    -------
-    module
-        The imported module.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the module, or one that it needs, is not installed.
-    """
+    """Import an optional dependency."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -37,18 +19,7 @@ def require(module: str, *, extra: str) -> Any:
 
 
 def install_words(extra: str) -> str:
-    """Say how to install an extra: from a clone, since no registry has the package.
-
-    Parameters
-    ----------
-    extra : str
-        Its name.
-
-    Returns
-    -------
-    str
-        A sentence.
-    """
+    """Say how to install an extra: from a clone, since no registry has the package."""
     words = f"In your clone of xoceansar, type: pip install '.[{extra}]'"
     if extra == "xsar":
         words += " && pip install --no-deps xsar   (xsar declares GDAL, which it never imports)"

@@ -37,37 +37,12 @@ _KINDS: Final = {
 
 
 def is_url(path: str) -> bool:
-    """Say whether a path is the URL of a file system that fsspec reaches.
-
-    Parameters
-    ----------
-    path : str
-        A path or URL.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether a path is the URL of a file system that fsspec reaches."""
     return "://" in path
 
 
 def path_text(path: object) -> str:
-    """Return a path or URL as text.
-
-    Parameters
-    ----------
-    path : str or path-like
-        As given.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    PathError
-        If it is neither, or holds a character that no path holds.
-    """
+    """Return a path or URL as text."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(text, str):
         raise PathError(
@@ -79,22 +54,7 @@ def path_text(path: object) -> str:
 
 
 def local_path(path: object) -> Path:
-    """Return a local path with ``~`` expanded.
-
-    Parameters
-    ----------
-    path : str or path-like
-        As given.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    PathError
-        As of `path_text`, or if it begins with the home of a user whom this machine does not know.
-    """
+    """Return a local path with ``~`` expanded."""
     text = path_text(path)
     try:
         return Path(text).expanduser()
@@ -106,19 +66,7 @@ def local_path(path: object) -> Path:
 
 
 def refuse_lost_slash(path: str | os.PathLike[str]) -> None:
-    """Refuse a URL that `pathlib.Path` has made a path of.
-
-    Parameters
-    ----------
-    path : str or path-like
-        As given.
-
-    Raises
-    ------
-    PathError
-        If it begins as ``s3:/bucket``. A folder of such a name is reached by ``./s3:/`` as text, or
-        by its absolute path.
-    """
+    """Refuse a URL that `pathlib.Path` has made a path of."""
     text = path_text(path)
     lost = _LOST_SLASH.match(text)
     if lost:
@@ -129,25 +77,7 @@ def refuse_lost_slash(path: str | os.PathLike[str]) -> None:
 
 
 def local_target(path: str | os.PathLike[str], what: str) -> Path:
-    """Return the local path that something is written to.
-
-    Parameters
-    ----------
-    path : str or path-like
-        As given.
-    what : str
-        What is to be written, for the message: ``"netCDF"``.
-
-    Returns
-    -------
-    Path
-        With ``~`` expanded.
-
-    Raises
-    ------
-    PathError
-        If it is a URL, whole or as `pathlib.Path` leaves it: ``s3:/bucket``.
-    """
+    """Return the local path that something is written to."""
     text = path_text(path)
     if is_url(text) or _LOST_SLASH.match(text):
         raise PathError(
@@ -160,26 +90,7 @@ def local_target(path: str | os.PathLike[str], what: str) -> Path:
 def check_regular(
     path: str | os.PathLike[str], *, error: type[OceansarError] = PathError
 ) -> os.stat_result:
-    """Refuse what is no regular file: reading a pipe or a device may never end.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file; links are followed.
-    error : type, optional
-        What to raise.
-
-    Returns
-    -------
-    os.stat_result
-        Of the file.
-
-    Raises
-    ------
-    OceansarError
-        `error`, if it does not exist, is a folder, a pipe, a device or a socket, or its links go
-        in a circle.
-    """
+    """Refuse what is no regular file: reading a pipe or a device may never end."""
     try:
         status = os.stat(local_path(path))
     except FileNotFoundError as missing:
@@ -198,27 +109,7 @@ def read_regular(
     most: int,
     error: type[OceansarError] = PathError,
 ) -> bytes:
-    """Read a regular file of bounded size.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    most : int
-        Bytes that it may have.
-    error : type, optional
-        What to raise.
-
-    Returns
-    -------
-    bytes
-        Its content.
-
-    Raises
-    ------
-    OceansarError
-        `error`, if it is larger, cannot be read, or as of `check_regular`.
-    """
+    """Read a regular file of bounded size."""
     size = check_regular(path, error=error).st_size
     if size > most:
         raise error(
@@ -234,23 +125,6 @@ def read_regular(
 
 def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[str]]]:
     """Go through a folder and all below it, each once, links followed.
-
-    Parameters
-    ----------
-    root : str or path-like
-        The folder.
-
-    Yields
-    ------
-    folder : str
-        Its path.
-    folders, files : list of str
-        Names in it, sorted. What the caller takes out of `folders` is not entered.
-
-    Warns
-    -----
-    OceansarWarning
-        If folders cannot be read, with their count.
 
     Notes
     -----
@@ -291,22 +165,7 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[st
 def strange_entries(
     folder: Path, depth: int | None = None
 ) -> Iterator[tuple[Path, str]]:
-    """Find what is neither a file nor a folder inside a folder, which itself may be a link.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to look; links are not followed.
-    depth : int, optional
-        Levels to look at; all where not given.
-
-    Yields
-    ------
-    path : Path
-        Each symbolic link, named pipe, device or socket.
-    kind : str
-        Which of these it is.
-    """
+    """Find what is neither a file nor a folder inside a folder, which itself may be a link."""
     try:
         entries = list(os.scandir(folder))
     except NotADirectoryError:
@@ -320,20 +179,7 @@ def strange_entries(
 
 
 def strange_part(folder: Path, inside: str) -> tuple[Path, str] | None:
-    """Find the first part of a path that is neither a file nor a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Which itself may be a link.
-    inside : str
-        Relative to it.
-
-    Returns
-    -------
-    path, kind
-        As of `strange_entries`; None where there is none, or nothing.
-    """
+    """Find the first part of a path that is neither a file nor a folder."""
     path = folder
     for part in inside.split("/"):
         path /= part

@@ -20,13 +20,7 @@ _display = Lock()
 
 
 def is_watched() -> bool:
-    """Say whether a person sees the standard error: a terminal, or a notebook with widgets.
-
-    Returns
-    -------
-    bool
-        False where it goes to a file or a pipe, and on terminals that cannot move the cursor.
-    """
+    """Say whether a person sees the standard error: a terminal, or a notebook with widgets."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -38,18 +32,7 @@ def is_watched() -> bool:
 
 @contextmanager
 def only_display(*, wanted: bool = True) -> Iterator[bool]:
-    """Claim the display for the time of a block.
-
-    Parameters
-    ----------
-    wanted : bool
-        Whether there is anything to display.
-
-    Yields
-    ------
-    bool
-        Whether it is free; only then may the block display anything.
-    """
+    """Claim the display for the time of a block."""
     free = wanted and _display.acquire(blocking=False)
     try:
         yield free
@@ -59,22 +42,7 @@ def only_display(*, wanted: bool = True) -> Iterator[bool]:
 
 
 def progress_bar(*columns: Any, shown: bool, transient: bool = True) -> "Progress":
-    """Make a bar with its count, the time that has gone by and that which remains.
-
-    Parameters
-    ----------
-    *columns : str or ProgressColumn
-        What stands beside the count.
-    shown : bool
-        Whether it is shown.
-    transient : bool
-        Whether it vanishes at the end.
-
-    Returns
-    -------
-    Progress
-        Of rich, to be entered.
-    """
+    """Make a bar with its count, the time that has gone by and that which remains."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -101,22 +69,7 @@ def progress_bar(*columns: Any, shown: bool, transient: bool = True) -> "Progres
 
 @contextmanager
 def tracked(items: Iterable[T], text: str, total: int) -> Iterator[Iterator[T]]:
-    """Show a bar of the items that a loop has done with.
-
-    Parameters
-    ----------
-    items : iterable
-        What is gone through.
-    text : str
-        What is being done.
-    total : int
-        Number of items.
-
-    Yields
-    ------
-    iterator
-        The items.
-    """
+    """Show a bar of the items that a loop has done with."""
     with _bar(text, total) as advance:
 
         def each() -> Iterator[T]:
@@ -129,18 +82,7 @@ def tracked(items: Iterable[T], text: str, total: int) -> Iterator[Iterator[T]]:
 
 @contextmanager
 def computing(text: str) -> Iterator[None]:
-    """Show a bar of the Dask tasks that are computed inside, where a local scheduler does so.
-
-    Parameters
-    ----------
-    text : str
-        What is being computed.
-
-    Yields
-    ------
-    None
-        While it is being computed.
-    """
+    """Show a bar of the Dask tasks that are computed inside, where a local scheduler does so."""
     with only_display(wanted=is_watched()) as shown:
         if not shown:
             yield

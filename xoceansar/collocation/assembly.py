@@ -17,20 +17,7 @@ __all__ = ["assemble", "labels_of", "provenance"]
 
 
 def labels_of(known: Reference, names: list[Hashable]) -> list[Hashable]:
-    """List the coordinates that say which sample it was, such as the name of a station.
-
-    Parameters
-    ----------
-    known : Reference
-        The reference.
-    names : list of str
-        Variables that are taken anyway.
-
-    Returns
-    -------
-    list of str
-        Names; none of a field.
-    """
+    """List the coordinates that say which sample it was, such as the name of a station."""
     if known.kind in ("grid", "mesh"):
         return []
     needed = set(known.place_dims) or set(known.time_dims)
@@ -50,21 +37,7 @@ def assemble(
 ) -> xr.Dataset:
     """Make a Dataset of what was found.
 
-    Parameters
-    ----------
-    arrays : mapping of str to array (n, ...)
-        As `compute` has it.
-    known : Reference
-        Where they come from.
-    names, labels : list of str
-        Which are variables, and which are coordinates.
-    coords : dict
-        Coordinates of the vignettes.
-
-    Returns
-    -------
-    Dataset
-        Along ``vignette``.
+    Shapes: `arrays` (n, ...).
     """
     data: dict[Hashable, xr.DataArray] = {}
     extra = dict(coords)
@@ -93,26 +66,7 @@ def provenance(
     max_distance: float,
     span: int,
 ) -> dict[str, Any]:
-    """Say what was matched with what, and how.
-
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        The vignettes.
-    known : Reference
-        The reference.
-    method : str
-        How one value was made of several.
-    max_distance : float
-        Kilometres.
-    span : int
-        Nanoseconds.
-
-    Returns
-    -------
-    dict
-        Attributes of the result.
-    """
+    """Say what was matched with what, and how."""
     limit = f"{max_distance:g} km, {pd.Timedelta(span)}"
     origin = {**known.data.attrs}
     kept: dict[str, Any] = {"history": ds.attrs.get("history", "")}

@@ -40,30 +40,7 @@ class Corners:
 def around(
     reference: Reference, vignettes: Vignettes, rows: Integers, span: int
 ) -> Corners:
-    """Find the corners of the cell and of the time step that hold each vignette.
-
-    Parameters
-    ----------
-    reference : Reference
-        A grid.
-    vignettes : Vignettes
-        Where to interpolate.
-    rows : ndarray of int
-        Which of them.
-    span : int
-        Time limit in nanoseconds. Two steps are interpolated between where they lie no more
-        than twice that apart; otherwise the nearest of them counts alone.
-
-    Returns
-    -------
-    Corners
-        Of those vignettes that lie between grid points: across the seam of a global grid too.
-
-    Raises
-    ------
-    DimensionError
-        If the reference is no grid, or its longitudes do not follow each other.
-    """
+    """Find the corners of the cell and of the time step that hold each vignette."""
     if reference.kind != "grid" or len(reference.place_dims) != 2:
         raise DimensionError(
             "method='linear' interpolates on grids of latitude(y) and longitude(x); the "

@@ -32,17 +32,7 @@ def sampled(
 ) -> npt.NDArray[Any] | da.Array:
     """Take samples of a variable, one by one along all dims at once.
 
-    Parameters
-    ----------
-    variable : DataArray
-        In memory or lazy.
-    indexers : mapping of str to ndarray of int (m,)
-        Indices along each dim that samples have; those that the variable lacks are ignored.
-
-    Returns
-    -------
-    ndarray or dask array (m, ...)
-        The other dims follow, in their order.
+    Shapes: `indexers` (m,) -> (m, ...). The other dims follow, in their order.
     """
     along = [dim for dim in variable.dims if dim in indexers]
     data = variable.transpose(*along, ...).data
@@ -62,17 +52,7 @@ def compute(
 ) -> dict[str, npt.NDArray[Any] | da.Array]:
     """Make one value for each vignette, now or as a graph.
 
-    Parameters
-    ----------
-    plan : Plan
-        What to do.
-    samples : mapping of str to array (m, ...)
-        Values at the candidates.
-
-    Returns
-    -------
-    dict
-        As `resolve` has it: arrays in memory where all samples are, otherwise lazy ones.
+    Shapes: `samples` (m, ...).
     """
     if not any(isinstance(array, da.Array) for array in samples.values()):
         return dict(resolve(plan, dict(samples)))  # type: ignore[arg-type]

@@ -93,24 +93,7 @@ class Candidates:
 def find(
     reference: Reference, vignettes: Vignettes, *, reach: float, span: int
 ) -> Candidates:
-    """Find the samples within a distance and a time.
-
-    Parameters
-    ----------
-    reference : Reference
-        Where to search.
-    vignettes : Vignettes
-        For which to search.
-    reach : float
-        Metres, inclusive.
-    span : int
-        Nanoseconds, inclusive.
-
-    Returns
-    -------
-    Candidates
-        On grids and meshes at the step nearest in time only; of stations and samples all times.
-    """
+    """Find the samples within a distance and a time."""
     if reference.kind == "samples":
         return _moving(reference, vignettes, reach, span)
     return _fixed(reference, vignettes, reach, span)
@@ -119,17 +102,7 @@ def find(
 def nearest_step(times: Integers, at: Integers) -> Integers:
     """Index of the nearest of ascending times; the earlier of two equally near.
 
-    Parameters
-    ----------
-    times : ndarray of int (n,)
-        Ascending, at least one.
-    at : ndarray of int (m,)
-        Times to look up.
-
-    Returns
-    -------
-    ndarray of int (m,)
-        Indices into `times`.
+    Shapes: `times` (n,), `at` (m,) -> (m,).
     """
     after = np.clip(np.searchsorted(times, at), 1, max(times.size - 1, 1))
     before = after - 1

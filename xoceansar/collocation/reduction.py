@@ -75,18 +75,7 @@ class Plan:
 
 
 def promoted(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Dtype of values of which some may be missing.
-
-    Parameters
-    ----------
-    dtype : dtype
-        Of the reference.
-
-    Returns
-    -------
-    dtype
-        The same for floats, times and strings; a float for integers and booleans.
-    """
+    """Dtype of values of which some may be missing."""
     if dtype.kind in "biu":
         return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
     return dtype
@@ -95,19 +84,7 @@ def promoted(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def resolve(plan: Plan, values: Values) -> dict[str, npt.NDArray[Any]]:
     """Choose, interpolate or average.
 
-    Parameters
-    ----------
-    plan : Plan
-        What to do.
-    values : mapping of str to ndarray (m + 8 k, ...)
-        Of each variable at the m candidates, then at the corners of the k vignettes that have
-        them.
-
-    Returns
-    -------
-    dict
-        Of each variable (n, ...), and ``collocation_distance``, ``collocation_time_offset``,
-        ``collocation_flag`` and ``collocation_count`` (n,).
+    Shapes: `values` (m + 8 k, ...).
     """
     valid = _valid(plan, values)
     own = valid[: plan.candidates.row.size]

@@ -94,17 +94,7 @@ class Reference:
     def indexers(self, place: Integers, step: Integers) -> dict[Hashable, Integers]:
         """Say where samples lie along each dim.
 
-        Parameters
-        ----------
-        place : ndarray of int (n,)
-            Indices into `longitude`.
-        step : ndarray of int (n,)
-            Indices into `times`; ignored where each sample has its own time.
-
-        Returns
-        -------
-        dict
-            Dim to indices (n,).
+        Shapes: `place` (n,), `step` (n,).
         """
         along: dict[Hashable, Integers] = {}
         if self.place_dims:
@@ -114,25 +104,7 @@ class Reference:
 
 
 def nanoseconds(times: npt.NDArray[np.generic], what: str) -> Integers:
-    """Turn times into integers, whatever their resolution.
-
-    Parameters
-    ----------
-    times : ndarray of datetime64
-        UTC.
-    what : str
-        Whose times they are, for the error.
-
-    Returns
-    -------
-    ndarray of int64
-        Nanoseconds since 1970; `NAT` where missing.
-
-    Raises
-    ------
-    DimensionError
-        If they are no datetime64.
-    """
+    """Turn times into integers, whatever their resolution."""
     if times.dtype.kind != "M":
         raise DimensionError(
             f"times of dtype datetime64 are needed; those of the {what} are "
@@ -143,27 +115,7 @@ def nanoseconds(times: npt.NDArray[np.generic], what: str) -> Integers:
 
 
 def understand(reference: xr.Dataset) -> Reference:
-    """Find out the layout of a reference.
-
-    Parameters
-    ----------
-    reference : Dataset
-        Any of the four kinds. Not modified; its longitudes, latitudes and times are loaded.
-
-    Returns
-    -------
-    Reference
-        What is known of it.
-
-    Raises
-    ------
-    MissingVariableError
-        If longitude, latitude or time is not found, or several are.
-    DimensionError
-        If their dims are those of no kind.
-    UnitsError
-        If the places are no numbers, or a variable holds objects of several types.
-    """
+    """Find out the layout of a reference."""
     names = tuple(_find(reference, quantity) for quantity in _NAMES)
     ds = _plain(reference, names)
     lon, lat, time = (ds[name] for name in names)
@@ -294,20 +246,7 @@ def _find(ds: xr.Dataset, quantity: str) -> Hashable:
 
 
 def find_name(ds: xr.Dataset, quantity: str) -> Hashable | None:
-    """Find longitude, latitude or time: by its name, else by its standard name.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Where to look.
-    quantity : {"longitude", "latitude", "time"}
-        What to find.
-
-    Returns
-    -------
-    hashable or None
-        Its name; None where there is none, or several of that standard name.
-    """
+    """Find longitude, latitude or time: by its name, else by its standard name."""
     by_name = {str(name).lower(): name for name in ds.variables}
     for known in _NAMES[quantity]:
         if known in by_name:
@@ -349,25 +288,7 @@ def _kind(
 def choose_variables(
     reference: Reference, asked: str | Iterable[str] | None
 ) -> list[Hashable]:
-    """List the variables to collocate.
-
-    Parameters
-    ----------
-    reference : Reference
-        The reference.
-    asked : str, iterable of str or None
-        Names; None for every data variable that changes with the place.
-
-    Returns
-    -------
-    list of str
-        Names.
-
-    Raises
-    ------
-    MissingVariableError
-        If a name is unknown, or no variable changes with the place.
-    """
+    """List the variables to collocate."""
     needed = set(reference.place_dims) or set(reference.time_dims)
     usable = [
         name

@@ -35,29 +35,7 @@ _FORMS: Final = (
 
 
 def as_dataset(source: Source, asked: str | Iterable[str] | None) -> xr.Dataset:
-    """Make a Dataset of a reference.
-
-    Parameters
-    ----------
-    source : Dataset, DataArray, DataTree, DataFrame, or path or paths
-        The reference.
-    asked : str, iterable of str or None
-        Variables that are wanted, which tell the groups of a tree apart.
-
-    Returns
-    -------
-    Dataset
-        Lazy where the source is, or lies in files.
-
-    Raises
-    ------
-    DimensionError
-        If it is none of these, or a tree of which several groups may be meant.
-    MissingVariableError
-        If no group has the variables or a place and a time.
-    ProductError
-        If a file cannot be opened.
-    """
+    """Make a Dataset of a reference."""
     wanted = names_of(asked, "variables")
     if isinstance(source, xr.Dataset):
         return source

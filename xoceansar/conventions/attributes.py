@@ -11,19 +11,6 @@ __all__ = ["attribute_flag", "attribute_text", "is_simulated"]
 def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
     """Read an attribute that is meant to be a text.
 
-    Parameters
-    ----------
-    attrs : mapping
-        Of a variable or a Dataset.
-    name : hashable
-        Which attribute.
-
-    Returns
-    -------
-    str or None
-        None where it is absent, None or NaN. Bytes are decoded; several texts in a row, as
-        ``flag_meanings`` of some files, become one with blanks between; numbers are written out.
-
     Examples
     --------
     >>> attribute_text({"units": np.array([b"m"])}, "units")
@@ -33,37 +20,13 @@ def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
 
 
 def attribute_flag(attrs: Mapping[Any, Any], name: Hashable) -> bool:
-    """Read an attribute that is meant to be true or false.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Of a variable or a Dataset.
-    name : hashable
-        Which attribute.
-
-    Returns
-    -------
-    bool
-        False where it is absent, empty, zero or ``"False"``.
-    """
+    """Read an attribute that is meant to be true or false."""
     text = attribute_text(attrs, name)
     return (text or "").strip().lower() not in ("", "0", "0.0", "false", "no")
 
 
 def is_simulated(attrs: Mapping[Any, Any]) -> bool:
-    """Tell whether attributes say that the data are simulated.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Of a variable or a Dataset.
-
-    Returns
-    -------
-    bool
-        By the flag ``simulated``, or by the words of ``source``.
-    """
+    """Tell whether attributes say that the data are simulated."""
     said = attribute_text(attrs, "source") or ""
     return attribute_flag(attrs, "simulated") or "simulated" in said
 

@@ -23,25 +23,6 @@ def beams_of(
 ) -> tuple[str, ...]:
     """Read which beams are asked for.
 
-    Parameters
-    ----------
-    asked : str or iterable of str
-        Names in capital or small letters: ``"WV1"``, ``"wv1,wv2"``, ``["wv1", "WV2"]``.
-    known : iterable of str, optional
-        Names that there are.
-    error : type, optional
-        What is raised.
-
-    Returns
-    -------
-    tuple of str
-        As `known` writes them, in the order asked for.
-
-    Raises
-    ------
-    OceansarError
-        Or `error`: if one is none of `known`, or no text.
-
     Examples
     --------
     >>> beams_of("WV1")
@@ -67,23 +48,6 @@ def beams_of(
 
 def one_beam(asked: Beams | None, *, error: type[OceansarError]) -> Beam | None:
     """Read to which beam of the wave mode a selection comes down.
-
-    Parameters
-    ----------
-    asked : str or iterable of str, optional
-        As `beams_of` takes.
-    error : type
-        What is raised.
-
-    Returns
-    -------
-    {"wv1", "wv2"} or None
-        None where both are meant.
-
-    Raises
-    ------
-    OceansarError
-        As `error`: if `asked` names another beam, or none.
 
     Examples
     --------

@@ -34,25 +34,6 @@ CF_VERSION: Final = "CF-1.11"
 def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
     """Give an array its name and attributes, replacing whatever it carried.
 
-    Parameters
-    ----------
-    data : DataArray
-        Any array; not modified, not loaded.
-    name : str
-        A key of `VARIABLES`.
-    **extra
-        Further attributes, which win over the table's.
-
-    Returns
-    -------
-    DataArray
-        The same data and coordinates under the name, with the table's attributes.
-
-    Raises
-    ------
-    OceansarError
-        If the table has no such name.
-
     Examples
     --------
     >>> import xarray as xr
@@ -71,13 +52,7 @@ def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
 
 
 def quality_attrs() -> dict[str, Any]:
-    """Give the CF flag attributes of ``quality``.
-
-    Returns
-    -------
-    dict
-        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
-    """
+    """Give the CF flag attributes of ``quality``."""
     return {
         **VARIABLES["quality"],
         "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
@@ -86,13 +61,7 @@ def quality_attrs() -> dict[str, Any]:
 
 
 def domain_attrs() -> dict[str, Any]:
-    """Give the CF flag attributes of ``domain``.
-
-    Returns
-    -------
-    dict
-        ``flag_masks`` in the dtype of the data, ``flag_meanings`` and the entry of `VARIABLES`.
-    """
+    """Give the CF flag attributes of ``domain``."""
     return {
         **VARIABLES["domain"],
         "flag_masks": np.array([flag.value for flag in Domain], dtype=np.uint8),
@@ -101,18 +70,7 @@ def domain_attrs() -> dict[str, Any]:
 
 
 def class_attrs(classes: tuple[str, ...] = OCEAN_CLASSES) -> dict[str, Any]:
-    """Give the CF flag attributes of ``ocean_class``.
-
-    Parameters
-    ----------
-    classes : tuple of str
-        Flag meanings of the int8 values 0, 1, ...
-
-    Returns
-    -------
-    dict
-        ``flag_values``, ``flag_meanings`` and the entry of `VARIABLES`.
-    """
+    """Give the CF flag attributes of ``ocean_class``."""
     return {
         **VARIABLES["ocean_class"],
         "flag_values": np.arange(len(classes), dtype=np.int8),
@@ -124,21 +82,6 @@ def missing_flag(
     attrs: Mapping[Any, Any], dtype: np.dtype[Any]
 ) -> tuple[np.generic, dict[Any, Any]]:
     """Choose the value of flags where there is no vignette.
-
-    Parameters
-    ----------
-    attrs : mapping
-        With ``flag_masks`` or ``flag_values``.
-    dtype : dtype
-        Of the variable.
-
-    Returns
-    -------
-    value : numpy scalar
-        Of flag values -1, or the next below them all where -1 is one of them; of flag masks a bit
-        that is none of them. Of a dtype that holds the variable too.
-    attrs : dict
-        Those given; of flag masks with the bit, as ``no_tile``.
 
     Examples
     --------
@@ -165,18 +108,7 @@ def missing_flag(
 
 
 def history_line(action: str) -> str:
-    """Write one line of the ``history`` attribute.
-
-    Parameters
-    ----------
-    action : str
-        What was done.
-
-    Returns
-    -------
-    str
-        UTC time, package version and the action.
-    """
+    """Write one line of the ``history`` attribute."""
     now = np.datetime64("now", "s")
     return f"{now}Z xoceansar {__version__}: {action}"
 
@@ -184,22 +116,7 @@ def history_line(action: str) -> str:
 def product_attrs(
     action: str, *, previous: Mapping[str, Any] | None = None, **extra: Any
 ) -> dict[str, Any]:
-    """Attributes of a Dataset that leaves the package.
-
-    Parameters
-    ----------
-    action : str
-        What was done, for ``history``.
-    previous : mapping, optional
-        Attributes of the input; its ``history`` and its other entries are kept.
-    **extra
-        Further attributes, such as ``model`` and ``weights_sha256``.
-
-    Returns
-    -------
-    dict
-        ``Conventions``, ``history`` (newest line last), ``xoceansar_version`` and `extra`.
-    """
+    """Attributes of a Dataset that leaves the package."""
     previous = dict(previous or {})
     before = str(previous.pop("history", "")).strip()
     line = history_line(action)

@@ -21,28 +21,7 @@ def class_table(
     default: Sequence[str] = (),
     error: type[OceansarError] = UnitsError,
 ) -> dict[str, float]:
-    """Read which code each class of a variable has.
-
-    Parameters
-    ----------
-    classes : DataArray
-        With the attributes ``flag_meanings`` and ``flag_values``; without the second, the codes are
-        0, 1, ...
-    default : sequence of str
-        Names where ``flag_meanings`` is absent.
-    error : type
-        What to raise.
-
-    Returns
-    -------
-    dict of str to float
-        In the order of the names.
-
-    Raises
-    ------
-    OceansarError
-        `error`, if there are not as many codes as names, or one stands twice.
-    """
+    """Read which code each class of a variable has."""
     names = str(classes.attrs.get("flag_meanings", " ".join(default))).split()
     codes = _numbers(classes.attrs.get("flag_values", range(len(names))))
     if codes is None or len(codes) != len(names):
@@ -74,25 +53,7 @@ def class_indices(
     default: Sequence[str] = (),
     error: type[OceansarError] = UnitsError,
 ) -> Array:
-    """Turn the codes of a variable into places in its list of names.
-
-    Parameters
-    ----------
-    classes : DataArray
-        Codes as of `class_table`, or the names as texts.
-    default, error
-        As of `class_table`.
-
-    Returns
-    -------
-    ndarray of float, of the shape of `classes`
-        NaN where unknown: missing, empty, the fill value, or a negative number that is no code.
-
-    Raises
-    ------
-    OceansarError
-        `error`, if a code or a name is none of the classes, or as of `class_table`.
-    """
+    """Turn the codes of a variable into places in its list of names."""
     table = class_table(classes, default=default, error=error)
     values = np.asarray(classes.values)
     out = np.full(values.shape, np.nan)

@@ -36,25 +36,7 @@ _SPEEDS: Final = {
 
 
 def kilometres(value: Distance, name: str) -> float:
-    """Read a limit of distance.
-
-    Parameters
-    ----------
-    value : float or str
-        Kilometres, or a text with its unit: ``"50 km"``, ``"500 m"``, ``"20 nmi"``.
-    name : str
-        Of the argument.
-
-    Returns
-    -------
-    float
-        Kilometres.
-
-    Raises
-    ------
-    UnitsError
-        If it is no length, negative, or implausible.
-    """
+    """Read a limit of distance."""
     say = f"Say {name}='50 km'."
     if isinstance(value, str):
         known = length_of(value)
@@ -78,18 +60,7 @@ def kilometres(value: Distance, name: str) -> float:
 
 
 def length_of(text: str) -> float | None:
-    """Read a length with its unit.
-
-    Parameters
-    ----------
-    text : str
-        As ``"50 km"``.
-
-    Returns
-    -------
-    float or None
-        Kilometres; None for any other text.
-    """
+    """Read a length with its unit."""
     match = _LENGTH.fullmatch(text)
     if match is None:
         return None
@@ -102,25 +73,7 @@ def length_of(text: str) -> float | None:
 
 
 def nanoseconds_of(value: Duration, name: str) -> int:
-    """Read a limit of time.
-
-    Parameters
-    ----------
-    value : str, timedelta or timedelta64
-        As `pandas.Timedelta` reads it, with its unit.
-    name : str
-        Of the argument.
-
-    Returns
-    -------
-    int
-        Nanoseconds.
-
-    Raises
-    ------
-    UnitsError
-        If it has no unit, is no time, negative, or implausible.
-    """
+    """Read a limit of time."""
     if _has_no_unit(value):
         number = str(value).split()[0]
         raise UnitsError(
@@ -152,23 +105,7 @@ def _has_no_unit(value: object) -> bool:
 
 
 def in_metres_per_second(speed: xr.DataArray) -> xr.DataArray:
-    """Convert a speed to m s-1.
-
-    Parameters
-    ----------
-    speed : DataArray
-        With ``units``, or in m s-1 without.
-
-    Returns
-    -------
-    DataArray
-        Lazy where the input is.
-
-    Raises
-    ------
-    UnitsError
-        If its units are those of no speed that is known.
-    """
+    """Convert a speed to m s-1."""
     units = attribute_text(speed.attrs, "units")
     if not (units or "").strip():
         return speed

@@ -25,34 +25,12 @@ STRING: Final = np.dtypes.StringDType()
 
 
 def has_texts(values: Any) -> bool:
-    """Say whether an array is of a type that holds texts, as objects do too.
-
-    Parameters
-    ----------
-    values : array_like
-        DataArray, Variable or array; not loaded.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether an array is of a type that holds texts, as objects do too."""
     return str(values.dtype.kind) in "OUST"
 
 
 def text_values(values: Any) -> Texts:
-    """Give the texts of a variable in an array of numpy's plain strings.
-
-    Parameters
-    ----------
-    values : array_like
-        DataArray, Variable or array, of strings of fixed or variable width, bytes in UTF-8, objects
-        or pandas strings; numbers become text. Lazy ones are loaded.
-
-    Returns
-    -------
-    ndarray of str
-        As wide as the longest; what is missing (None, NaN, NaT) is the empty text.
-    """
+    """Give the texts of a variable in an array of numpy's plain strings."""
     data = np.asarray(getattr(values, "values", values))
     if data.dtype.kind == "U":
         return data
@@ -65,18 +43,7 @@ def text_values(values: Any) -> Texts:
 
 
 def plain_texts(data: xr.DataArray) -> xr.DataArray:
-    """Give a variable of texts a type that compares with texts, without loading a lazy one.
-
-    Parameters
-    ----------
-    data : DataArray
-        Of any type that `text_values` takes.
-
-    Returns
-    -------
-    DataArray
-        Of dtype `STRING`.
-    """
+    """Give a variable of texts a type that compares with texts, without loading a lazy one."""
     texts: xr.DataArray = xr.apply_ufunc(
         lambda values: text_values(values).astype(STRING),
         data,
@@ -88,25 +55,7 @@ def plain_texts(data: xr.DataArray) -> xr.DataArray:
 
 
 def stored_texts(variable: xr.Variable, name: object) -> xr.Variable:
-    """Give a variable of texts the type that stores hold: strings of any length.
-
-    Parameters
-    ----------
-    variable : Variable
-        Of texts or objects. Lazy ones stay lazy.
-    name : object
-        Of the variable, for messages.
-
-    Returns
-    -------
-    Variable
-        Of dtype `STRING`; what is missing is the empty text.
-
-    Raises
-    ------
-    OceansarError
-        If an object is no text, in place of writing its repr; of lazy ones, where they are computed.
-    """
+    """Give a variable of texts the type that stores hold: strings of any length."""
 
     def convert(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
         _refuse_objects(data, name)

@@ -234,18 +234,7 @@ class BenchmarkResult:
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
-    """Write a table of text as Markdown.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Its index is the first column.
-
-    Returns
-    -------
-    str
-        Without a line end.
-    """
+    """Write a table of text as Markdown."""
     rows = [
         [str(frame.index.name or ""), *map(str, frame.columns)],
         ["---"] * (1 + frame.shape[1]),

@@ -19,18 +19,7 @@ _ICE: Final = "sea_ice"
 
 
 def class_names(ds: xr.Dataset) -> tuple[str, ...]:
-    """Name the ocean classes of a Dataset.
-
-    Parameters
-    ----------
-    ds : Dataset
-        With ``ocean_class``; its ``flag_meanings`` where it has them.
-
-    Returns
-    -------
-    tuple of str
-        The ten of TenGeoP-SARwv where nothing else is said.
-    """
+    """Name the ocean classes of a Dataset."""
     if OCEAN_CLASS not in ds:
         return OCEAN_CLASSES
     return tuple(class_table(ds[OCEAN_CLASS], default=OCEAN_CLASSES))
@@ -39,23 +28,7 @@ def class_names(ds: xr.Dataset) -> tuple[str, ...]:
 def read_classes(ds: xr.Dataset) -> Array:
     """Read the class of each vignette.
 
-    Parameters
-    ----------
-    ds : Dataset
-        With ``ocean_class`` (vignette): codes of its ``flag_values``, negative or NaN where unknown,
-        or the names.
-
-    Returns
-    -------
-    ndarray (vignette,) of float
-        Places among `class_names`; NaN where unknown.
-
-    Raises
-    ------
-    MissingVariableError
-        If it is absent.
-    UnitsError
-        If a code is not that of a class.
+    Shapes: gives (vignette,).
     """
     _variable(ds, OCEAN_CLASS, "")
     return class_indices(ds[OCEAN_CLASS], default=OCEAN_CLASSES)
@@ -64,26 +37,7 @@ def read_classes(ds: xr.Dataset) -> Array:
 def read_open_sea(ds: xr.Dataset, *, target: str, units: str) -> Array:
     """Read a number for each vignette of open sea.
 
-    Parameters
-    ----------
-    ds : Dataset
-        With the target (vignette), and ``ocean_class`` where it is known.
-    target : str
-        Name of the variable.
-    units : str
-        What its units must be, where it says them.
-
-    Returns
-    -------
-    ndarray (vignette,) of float
-        NaN where missing, and where the class is sea ice.
-
-    Raises
-    ------
-    MissingVariableError
-        If it is absent.
-    UnitsError
-        If its units are others.
+    Shapes: gives (vignette,). NaN where missing, and where the class is sea ice.
     """
     values = _variable(ds, target, units).astype(np.float64)
     if OCEAN_CLASS not in ds or _ICE not in class_names(ds):

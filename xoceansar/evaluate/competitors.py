@@ -94,28 +94,7 @@ class OwnHead(Competitor):
     ) -> Array:
         """Predict the target.
 
-        Parameters
-        ----------
-        task : Task
-            What is predicted.
-        train : Part or None
-            Not used.
-        test : Part
-            Vignettes to predict.
-        store : FeatureStore
-            Where embeddings are kept.
-
-        Returns
-        -------
-        ndarray (vignette, ...)
-            As the task's kind says.
-
-        Raises
-        ------
-        BundleError
-            If the model has no head for the target.
-        OceansarError
-            If the head is of a kind that is not applied here.
+        Shapes: gives (vignette, ...).
         """
         del train
         matrix = Embeddings(self.model).matrix(test.base, store)[test.index]
@@ -163,28 +142,7 @@ class NoImage(Competitor):
     ) -> Array:
         """Predict the target.
 
-        Parameters
-        ----------
-        task : Task
-            What is predicted.
-        train : Part or None
-            Vignettes to learn from.
-        test : Part
-            Vignettes to predict.
-        store : FeatureStore
-            Not used.
-
-        Returns
-        -------
-        ndarray (vignette, ...)
-            As the task's kind says.
-
-        Raises
-        ------
-        TrainingError
-            If there is nothing to learn from.
-        OceansarError
-            If the task is of objects.
+        Shapes: gives (vignette, ...).
         """
         del store
         if train is None:
@@ -208,15 +166,8 @@ class NoImage(Competitor):
 def look_azimuth(part: Part) -> Array:
     """Find where the radar looks, from which directions are predicted.
 
-    Parameters
-    ----------
-    part : Part
-        Vignettes, with ``ground_heading`` where it is known.
-
-    Returns
-    -------
-    ndarray (vignette,)
-        Degrees clockwise from north; zero where the heading is not known.
+    Shapes: gives (vignette,). Degrees clockwise from north; zero where the heading is not
+    known.
     """
     if "ground_heading" not in part.ds.coords:
         return np.zeros(len(part))

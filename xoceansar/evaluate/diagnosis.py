@@ -92,23 +92,6 @@ def near_random(
 ) -> Sign:
     """Say whether frozen features are no better than chance.
 
-    Parameters
-    ----------
-    gains : dict of str to Interval
-        How much better the model scores than each control (a shuffle of the labels, the same
-        network at random), positive where it is better, with confidence limits over passes.
-    model : str
-        Its name, for the words.
-    score : str
-        Of what the gains are: ``accuracy``, ``RMSE``.
-    units : str
-        Of the score.
-
-    Returns
-    -------
-    Sign
-        Found where the lower limit of a gain is not above zero. None where there is no limit.
-
     Examples
     --------
     >>> sign = near_random(
@@ -145,22 +128,7 @@ def constant_predictions(
 ) -> Sign:
     """Say whether a model gives nearly the same number for everything.
 
-    Parameters
-    ----------
-    truth, predicted : ndarray (n,)
-        Numbers; rows in which one is missing are left out.
-    model, target : str
-        For the words.
-
-    Returns
-    -------
-    Sign
-        Found where the standard deviation of the predictions is below 5 % of the truth's.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: truth, predicted (n,).
 
     Examples
     --------
@@ -200,22 +168,7 @@ def constant_predictions(
 def constant_classes(truth: Array, predicted: Array, *, model: str) -> Sign:
     """Say whether a classifier gives nearly always the same class.
 
-    Parameters
-    ----------
-    truth, predicted : ndarray (n,)
-        Class numbers; negative or NaN where missing.
-    model : str
-        For the words.
-
-    Returns
-    -------
-    Sign
-        Found where one class takes 95 % of the predictions and less of the truth.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: truth, predicted (n,).
     """
     name = "constant predictions"
     if truth.shape != predicted.shape:
@@ -252,16 +205,7 @@ def constant_classes(truth: Array, predicted: Array, *, model: str) -> Sign:
 def effective_rank(embedding: Array) -> float:
     """Count the directions that an embedding uses.
 
-    Parameters
-    ----------
-    embedding : ndarray (n, d)
-        Rows with a missing value are left out.
-
-    Returns
-    -------
-    float
-        ``exp(entropy(p))`` with p the singular values of the centred rows over their sum: 1 for
-        a line, d for a ball; NaN with fewer than two rows, 0 where all rows are equal.
+    Shapes: `embedding` (n, d).
 
     Examples
     --------
@@ -285,17 +229,7 @@ def effective_rank(embedding: Array) -> float:
 def collapsed_embedding(embedding: Array, *, model: str) -> Sign:
     """Say whether an embedding has collapsed to a few directions.
 
-    Parameters
-    ----------
-    embedding : ndarray (n, d)
-        Of many unlike vignettes.
-    model : str
-        For the words.
-
-    Returns
-    -------
-    Sign
-        Found where the effective rank is below 3, or a quarter of what there could be.
+    Shapes: `embedding` (n, d).
     """
     name = "collapsed embedding"
     rank = effective_rank(embedding)
@@ -324,17 +258,7 @@ def collapsed_embedding(embedding: Array, *, model: str) -> Sign:
 def unusable_input(predicted: Array, *, model: str, what: str) -> Sign:
     """Say whether a model gives no output for many vignettes.
 
-    Parameters
-    ----------
-    predicted : ndarray (n, ...)
-        NaN where there is none.
-    model, what : str
-        For the words: the name, and what was predicted from what.
-
-    Returns
-    -------
-    Sign
-        Found where more than half is missing.
+    Shapes: `predicted` (n, ...).
     """
     n = len(predicted)
     without = np.isnan(predicted).any(axis=tuple(range(1, predicted.ndim)))
@@ -356,21 +280,7 @@ def unusable_input(predicted: Array, *, model: str, what: str) -> Sign:
 
 
 def missed_small_objects(sizes: SizeRecall, *, model: str) -> Sign:
-    """Say whether small objects are missed while large ones are found.
-
-    Parameters
-    ----------
-    sizes : SizeRecall
-        From `recall_by_size`.
-    model : str
-        For the words.
-
-    Returns
-    -------
-    Sign
-        Found where the smallest size that has 5 objects or more is found less than once in five
-        and a larger one at least every other time. None where no two sizes have so many.
-    """
+    """Say whether small objects are missed while large ones are found."""
     name = "missed small objects"
     told = np.flatnonzero(sizes.n >= _FEW_OBJECTS)
     if len(told) < 2:

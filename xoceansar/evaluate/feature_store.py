@@ -57,21 +57,7 @@ class FeatureStore:
     ) -> Array:
         """Return features, computed unless they are there.
 
-        Parameters
-        ----------
-        key : str
-            Names the features.
-        ds : Dataset
-            The vignettes. Features are known by the pixels, and not by the names of the vignettes
-            or the graph that makes them: changed images are computed. Lazy images are read for
-            that once for each store.
-        compute : callable
-            Features of a Dataset whose images are in Dask chunks.
-
-        Returns
-        -------
-        ndarray (vignette, F)
-            Read-only.
+        Shapes: gives (vignette, F).
         """
         images, quantity = find_images(ds)
         name = sha256(f"{key} {self._digest(images, quantity)}".encode()).hexdigest()[

@@ -41,18 +41,8 @@ class Features(ABC):
     def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
         """Compute the features.
 
-        Parameters
-        ----------
-        ds : Dataset
-            Vignettes with calibrated images.
-        store : FeatureStore
-            Where they are kept.
-
-        Returns
-        -------
-        ndarray (vignette, F), float32
-            NaN for a vignette that cannot be used; the last column is ``sigma0_mean`` where
-            `with_level`.
+        Shapes: gives (vignette, F). NaN for a vignette that cannot be used; the last column is
+        ``sigma0_mean`` where `with_level`.
         """
 
 
@@ -94,17 +84,7 @@ class Embeddings(_OfNetwork):
         return self.model.name
 
     def handle(self, store: FeatureStore) -> ModelHandle:
-        """Describe the model.
-
-        Parameters
-        ----------
-        store : FeatureStore
-            Not used.
-
-        Returns
-        -------
-        ModelHandle
-        """
+        """Describe the model."""
         del store
         return self.model
 
@@ -130,17 +110,7 @@ class RandomTwin(_OfNetwork):
         return f"{self.model.name} at random"
 
     def handle(self, store: FeatureStore) -> ModelHandle:
-        """Write the network.
-
-        Parameters
-        ----------
-        store : FeatureStore
-            Where.
-
-        Returns
-        -------
-        ModelHandle
-        """
+        """Write the network."""
         folder = store.folder / f"random-{self.model.weights_sha256[:12]}-{self.seed}"
         return random_twin(self.model, folder, seed=self.seed)
 
@@ -169,17 +139,7 @@ class TimmNetwork(_OfNetwork):
         return f"timm {self.name}"
 
     def handle(self, store: FeatureStore) -> ModelHandle:
-        """Get and write the network.
-
-        Parameters
-        ----------
-        store : FeatureStore
-            Where.
-
-        Returns
-        -------
-        ModelHandle
-        """
+        """Get and write the network."""
         folder = store.folder / f"timm-{self.name.replace('/', '-')}-{self.size}"
         return timm_network(self.name, folder, size=self.size, file=self.file)
 
@@ -187,19 +147,7 @@ class TimmNetwork(_OfNetwork):
 def embedding_of(ds: xr.Dataset, matrix: Array, handle: ModelHandle) -> xr.DataArray:
     """Put stored features back into the form that `xoceansar.embed` gives.
 
-    Parameters
-    ----------
-    ds : Dataset
-        The vignettes.
-    matrix : ndarray (vignette, embedding_dim + 1)
-        From the features of that model.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DataArray
-        ``embedding_vector`` (vignette, embedding) with the coordinates that heads use.
+    Shapes: `matrix` (vignette, embedding_dim + 1).
     """
     along = {n: c.variable for n, c in ds.coords.items() if c.dims == (VIGNETTE,)}
     vector = xr.DataArray(

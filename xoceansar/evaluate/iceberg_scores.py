@@ -27,22 +27,8 @@ IOU: Final = 0.1
 def true_boxes(ds: xr.Dataset, name: str = "iceberg_box") -> list[Array]:
     """Boxes of each vignette, without the padding.
 
-    Parameters
-    ----------
-    ds : Dataset
-        With the variable `name` (vignette, iceberg, edge), NaN beyond the last box.
-    name : str
-        Of the variable.
-
-    Returns
-    -------
-    list of ndarray (m, 4)
-        ``line_min, sample_min, line_max, sample_max``, fractions of the image.
-
-    Raises
-    ------
-    MissingVariableError
-        If there is no such variable.
+    Shapes: gives (m, 4). ``line_min, sample_min, line_max, sample_max``, fractions of the
+    image.
     """
     if name not in ds:
         raise MissingVariableError(
@@ -54,20 +40,7 @@ def true_boxes(ds: xr.Dataset, name: str = "iceberg_box") -> list[Array]:
 
 
 def found_boxes(found: xr.Dataset) -> tuple[list[Array], list[Array]]:
-    """Boxes and scores of each vignette of `xoceansar.ops.icebergs`.
-
-    Parameters
-    ----------
-    found : Dataset
-        Made with the lowest threshold that is of interest.
-
-    Returns
-    -------
-    boxes : list of ndarray (n, 4)
-        Fractions of the image.
-    scores : list of ndarray (n,)
-        Of each.
-    """
+    """Boxes and scores of each vignette of `xoceansar.ops.icebergs`."""
     boxes = found["iceberg_box"].transpose("vignette", "detection", "edge").values
     scores = found["iceberg_score"].transpose("vignette", "detection").values
     real = np.isfinite(scores)
@@ -80,27 +53,7 @@ def found_boxes(found: xr.Dataset) -> tuple[list[Array], list[Array]]:
 def iceberg_curve(
     found: xr.Dataset, truth: xr.Dataset, *, iou: float = IOU
 ) -> PrecisionRecall:
-    """Precision and recall of detected icebergs at every score.
-
-    Parameters
-    ----------
-    found : Dataset
-        Of `xoceansar.ops.icebergs` with a low threshold: what it left out cannot be scored.
-    truth : Dataset
-        The same vignettes, in the same order, with ``iceberg_box``. A vignette that was not
-        searched counts its icebergs as missed.
-    iou : float
-        Least intersection over union of a match.
-
-    Returns
-    -------
-    PrecisionRecall
-
-    Raises
-    ------
-    MissingVariableError
-        If there are no true boxes.
-    """
+    """Precision and recall of detected icebergs at every score."""
     boxes, scores = found_boxes(found)
     return precision_recall(boxes, scores, true_boxes(truth), iou=iou)
 

@@ -60,26 +60,8 @@ class Search(Competitor):
     ) -> Array:
         """Search the vignettes, some at a time.
 
-        Parameters
-        ----------
-        task : Task
-            Of objects.
-        train : Part or None
-            Not used.
-        test : Part
-            Vignettes to search.
-        store : FeatureStore
-            Not used.
-
-        Returns
-        -------
-        ndarray (vignette,) of object
-            Boxes and scores (n, 5) of each; none where it could not be searched.
-
-        Raises
-        ------
-        OceansarError
-            If the task is of another kind.
+        Shapes: gives (vignette,). Boxes and scores (n, 5) of each; none where it could not be
+        searched.
         """
         del train, store
         if task.kind != "objects":
@@ -107,22 +89,7 @@ class Search(Competitor):
 
 
 def detector_of(handle: ModelHandle) -> Search:
-    """Search by the detector of a model.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    Search
-
-    Raises
-    ------
-    BundleError
-        If it has none.
-    """
+    """Search by the detector of a model."""
     if not handle.detectors:
         raise BundleError(
             f"model {handle.name!r} has no detector. Fit one with xoceansar.train.fit_detector."

@@ -24,20 +24,7 @@ Array = npt.NDArray[Any]
 def read_boxes(ds: xr.Dataset) -> Array:
     """Read the true boxes of each vignette.
 
-    Parameters
-    ----------
-    ds : Dataset
-        With ``iceberg_box`` (vignette, iceberg, edge).
-
-    Returns
-    -------
-    ndarray (vignette,) of object
-        Boxes (m, 4) of each.
-
-    Raises
-    ------
-    MissingVariableError
-        If there are no boxes.
+    Shapes: gives (vignette,).
     """
     return rows_of(true_boxes(ds))
 
@@ -45,18 +32,7 @@ def read_boxes(ds: xr.Dataset) -> Array:
 def score_boxes(true: Array, predicted: Array) -> dict[str, float]:
     """Score what was found in some vignettes.
 
-    Parameters
-    ----------
-    true : ndarray (vignette,) of object
-        Boxes (m, 4).
-    predicted : ndarray (vignette,) of object
-        Boxes and scores (n, 5).
-
-    Returns
-    -------
-    dict of str to float
-        ``f1``, ``precision`` and ``recall`` at the threshold of the best F1 on these vignettes,
-        and ``average_precision``; NaN without any iceberg.
+    Shapes: `true` (vignette,), `predicted` (vignette,).
     """
     curve = curve_of_rows(true, predicted)
     if not curve.n_truth:
@@ -74,14 +50,7 @@ def score_boxes(true: Array, predicted: Array) -> dict[str, float]:
 def curve_of_rows(true: Array, predicted: Array) -> PrecisionRecall:
     """Precision and recall over some vignettes.
 
-    Parameters
-    ----------
-    true, predicted : ndarray (vignette,) of object
-        As `score_boxes`.
-
-    Returns
-    -------
-    PrecisionRecall
+    Shapes: true, predicted (vignette,).
     """
     hits = [
         _hits(found.tobytes(), boxes.tobytes())
@@ -103,14 +72,7 @@ def _hits(found: bytes, boxes: bytes) -> npt.NDArray[np.bool_]:
 def rows_of(rows: list[Array]) -> Array:
     """Put boxes of vignettes, as many as there are in each, into one array.
 
-    Parameters
-    ----------
-    rows : list of ndarray (n, 4) or (n, 5)
-        Of each vignette.
-
-    Returns
-    -------
-    ndarray (vignette,) of object
+    Shapes: `rows` (n, 4) -> (vignette,).
     """
     out = np.empty(len(rows), dtype=object)
     for i, row in enumerate(rows):

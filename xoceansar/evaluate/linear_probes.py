@@ -64,28 +64,7 @@ class Probe(Competitor):
     ) -> Array:
         """Predict the target.
 
-        Parameters
-        ----------
-        task : Task
-            What is predicted.
-        train : Part or None
-            Vignettes to learn from.
-        test : Part
-            Vignettes to predict.
-        store : FeatureStore
-            Where features are kept.
-
-        Returns
-        -------
-        ndarray (vignette, ...)
-            As the task's kind says.
-
-        Raises
-        ------
-        TrainingError
-            If there is nothing to learn from, or the probe cannot be fitted.
-        OceansarError
-            If the task is of objects.
+        Shapes: gives (vignette, ...).
         """
         if train is None:
             raise TrainingError(f"{self.name} needs vignettes to learn from.")

@@ -58,44 +58,12 @@ class Part:
         return self.base.isel({VIGNETTE: self.index})
 
     def rows(self, index: Rows) -> "Part":
-        """Take some of the vignettes.
-
-        Parameters
-        ----------
-        index : ndarray of int
-            Row numbers.
-
-        Returns
-        -------
-        Part
-            On the same base, so that features of both sides are computed in one pass.
-        """
+        """Take some of the vignettes."""
         return Part(self.base, self.index[index], self.truth[index], self.groups[index])
 
 
 def with_truth(ds: xr.Dataset, task: Task) -> Part:
-    """Keep the vignettes of which the truth is known.
-
-    Parameters
-    ----------
-    ds : Dataset
-        In the library's layout.
-    task : Task
-        Says what the truth is.
-
-    Returns
-    -------
-    Part
-
-    Raises
-    ------
-    OceansarError
-        If no vignette has a truth.
-    DimensionError
-        If there is no dimension vignette.
-    MissingVariableError, UnitsError
-        If the truth is absent or in other units.
-    """
+    """Keep the vignettes of which the truth is known."""
     if VIGNETTE not in ds.dims:
         raise DimensionError(
             f"a Dataset along {VIGNETTE!r} is needed; got {tuple(ds.dims)}. Open it with "
@@ -117,33 +85,7 @@ def with_truth(ds: xr.Dataset, task: Task) -> Part:
 def divide(
     part: Part, task: Task, by: SplitBy, *, test: float, seed: int
 ) -> tuple[Part, Part]:
-    """Divide vignettes into those that are learned from and those that are scored.
-
-    Parameters
-    ----------
-    part : Part
-        Vignettes with a truth.
-    task : Task
-        Of which the classes, if it has any, are kept in proportion.
-    by : {"orbit_pass", "time", "random"}
-        Whole passes drawn at random; whole passes, the latest scored; or single vignettes, with
-        a warning.
-    test : float
-        Fraction that is scored.
-    seed : int
-        The same seed gives the same split.
-
-    Returns
-    -------
-    train, test : Part
-
-    Raises
-    ------
-    OceansarError
-        If the split is none of the three or cannot be made.
-    MissingVariableError
-        If a split by time finds no time.
-    """
+    """Divide vignettes into those that are learned from and those that are scored."""
     split: Split
     if by == "orbit_pass":
         strata = part.truth if task.kind == "classes" else None

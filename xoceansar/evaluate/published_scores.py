@@ -63,16 +63,6 @@ REFERENCES: Final = (
 def references(task: str) -> tuple[Reference, ...]:
     """List the published scores for a task.
 
-    Parameters
-    ----------
-    task : str
-        Its name.
-
-    Returns
-    -------
-    tuple of Reference
-        Empty where none is known.
-
     Examples
     --------
     >>> [r.value for r in references("wind_speed")]

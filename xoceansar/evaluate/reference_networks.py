@@ -22,22 +22,7 @@ _SIZE: Final = 224
 
 @plain_torch(gradients=True)
 def random_twin(model: ModelHandle, folder: Path, *, seed: int = 0) -> ModelHandle:
-    """Write a bundle of the same network with the weights that it starts from.
-
-    Parameters
-    ----------
-    model : ModelHandle
-        Whose architecture, pooling and input are taken.
-    folder : Path
-        Where.
-    seed : int
-        Of the weights. The state of torch's generator is left as it was.
-
-    Returns
-    -------
-    ModelHandle
-        Without heads.
-    """
+    """Write a bundle of the same network with the weights that it starts from."""
     torch = require("torch", extra="models")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -56,29 +41,6 @@ def timm_network(
     name: str, folder: Path, *, size: int = _SIZE, file: Path | None = None
 ) -> ModelHandle:
     """Write a bundle of a network with the pretrained weights that timm has for it.
-
-    Parameters
-    ----------
-    name : str
-        As ``vit_small_patch16_224.dino`` or ``resnet50.a1_in1k``.
-    folder : Path
-        Where.
-    size : int
-        Side of its input in pixels; positions are interpolated to it.
-    file : Path, optional
-        Weights in timm's layout, in place of a download.
-
-    Returns
-    -------
-    ModelHandle
-        Of one channel, without heads. Its embedding is the class token and the mean of the
-        patches, or the mean where there is no class token.
-
-    Raises
-    ------
-    BundleError
-        If timm does not know the network, has no weights for it or cannot get them, or its first
-        layer is no single convolution.
 
     Notes
     -----

@@ -35,22 +35,7 @@ class HandFeatures(Features):
     def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
         """Compute the features.
 
-        Parameters
-        ----------
-        ds : Dataset
-            Vignettes with ``beam`` and ``pixel_spacing``.
-        store : FeatureStore
-            Where they are kept.
-
-        Returns
-        -------
-        ndarray (vignette, 68), float32
-            NaN for a vignette with missing pixels.
-
-        Raises
-        ------
-        MissingVariableError
-            If one of the two coordinates is absent.
+        Shapes: gives (vignette, 68). NaN for a vignette with missing pixels.
         """
         for name in ("beam", "pixel_spacing"):
             if name not in ds.coords:
@@ -96,17 +81,7 @@ class Level(Features):
     def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
         """Compute the features.
 
-        Parameters
-        ----------
-        ds : Dataset
-            Vignettes, with ``beam`` where there are two.
-        store : FeatureStore
-            Where they are kept.
-
-        Returns
-        -------
-        ndarray (vignette, 2), float32
-            In dB, over the pixels with data; and 1 for WV1.
+        Shapes: gives (vignette, 2). In dB, over the pixels with data; and 1 for WV1.
         """
         return store.matrix("level 1", ds, _level)
 

@@ -312,20 +312,6 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
 def find_task(task: str | Task) -> Task:
     """Find a task by its name.
 
-    Parameters
-    ----------
-    task : str or Task
-        A key of `TASKS`, or a task, which is given back.
-
-    Returns
-    -------
-    Task
-
-    Raises
-    ------
-    OceansarError
-        If there is no such task; the message lists them.
-
     Examples
     --------
     >>> find_task("swh").units

@@ -195,34 +195,7 @@ def binned(
     dtypes: tuple[np.dtype[Any], ...],
     leading: tuple[str, int] | None = None,
 ) -> list[xr.DataArray]:
-    """Apply a kernel to values and the cells that they are in, lazily.
-
-    Parameters
-    ----------
-    kernel : callable
-        Of the flat values, the number of the cell of each (-1: none) and the number of cells;
-        returns arrays whose last axis is the cells.
-    values : sequence of DataArray
-        On the same dims, the first with ``longitude``, ``latitude`` and, for `by`, ``time``.
-    cell : float
-        Degrees.
-    by : {"season", "month"}, optional
-        Groups in front of the cells.
-    dtypes : tuple of dtype
-        Of what the kernel returns.
-    leading : tuple of str and int, optional
-        Name and length of the axis in front, where the kernel's first array has one.
-
-    Returns
-    -------
-    list of DataArray
-        As many as dtypes.
-
-    Raises
-    ------
-    MissingVariableError, DimensionError, OceansarError
-        If positions or time are not there, or `cell` or `by` is of no use.
-    """
+    """Apply a kernel to values and the cells that they are in, lazily."""
     cells = _cells(cell)
     first = values[0]
     groups = _groups(first, by)
@@ -273,25 +246,7 @@ def _run(
 
 
 def choose(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> xr.DataArray:
-    """Find the variable that is gathered.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        What was given.
-    variable : hashable, optional
-        Name in a Dataset.
-
-    Returns
-    -------
-    DataArray
-        Not loaded.
-
-    Raises
-    ------
-    MissingVariableError
-        If it is not there, or not said.
-    """
+    """Find the variable that is gathered."""
     if isinstance(obj, xr.DataArray) and variable in (None, obj.name):
         return obj if obj.name is not None else obj.rename("value")
     known = sorted(map(str, obj if isinstance(obj, xr.Dataset) else [obj.name]))
@@ -413,23 +368,7 @@ def _named(
 def coverage(
     obj: xr.Dataset | xr.DataArray, data: xr.DataArray, action: str
 ) -> dict[str, Any]:
-    """Attributes of a gridded Dataset, with the time and the satellites that it covers.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        What was given; its attributes are kept.
-    data : DataArray
-        Variable that was gathered; its coordinates are looked at where they are in memory.
-    action : str
-        What was done.
-
-    Returns
-    -------
-    dict
-        As `xoceansar.conventions.product_attrs`, with ``time_coverage_start``,
-        ``time_coverage_end`` and ``platform`` where known.
-    """
+    """Attributes of a gridded Dataset, with the time and the satellites that it covers."""
     said = {}
     time = data.coords.get("time")
     if time is not None and time.chunks is None and time.dtype.kind == "M":

@@ -47,92 +47,23 @@ class Store(ABC):
 
     @abstractmethod
     def where(self, path: str) -> str:
-        """Say where a file is, for messages.
-
-        Parameters
-        ----------
-        path : str
-            Path in the product.
-
-        Returns
-        -------
-        str
-            Path in the file system, through the archive where there is one.
-        """
+        """Say where a file is, for messages."""
 
     @abstractmethod
     def size(self, path: str) -> int | None:
-        """Find the size of a file without reading it.
-
-        Parameters
-        ----------
-        path : str
-            Path in the product.
-
-        Returns
-        -------
-        int or None
-            Bytes; None where the file is absent.
-        """
+        """Find the size of a file without reading it."""
 
     @abstractmethod
     def read(self, path: str, most: int) -> bytes:
-        """Read a small file.
-
-        Parameters
-        ----------
-        path : str
-            Path in the product.
-        most : int
-            Bytes that such a file may have, inflated.
-
-        Returns
-        -------
-        bytes
-            Its content.
-
-        Raises
-        ------
-        ProductError
-            If it is absent, damaged or larger.
-        """
+        """Read a small file."""
 
     @abstractmethod
     def buffer(self, path: str, most: int) -> Bytes:
-        """Map a large file, or inflate it where it is compressed.
-
-        Parameters
-        ----------
-        path : str
-            Path in the product.
-        most : int
-            Bytes that such a file may have, inflated.
-
-        Returns
-        -------
-        ndarray of uint8
-            Its content.
-
-        Raises
-        ------
-        ProductError
-            If it is absent, damaged or larger.
-        """
+        """Map a large file, or inflate it where it is compressed."""
 
     @abstractmethod
     def gdal_path(self, path: str) -> str:
-        """Name a file as GDAL does.
-
-        Parameters
-        ----------
-        path : str
-            Path in the product.
-
-        Returns
-        -------
-        str
-            A path, in ``/vsizip/`` where the product is in an archive.
-        """
+        """Name a file as GDAL does."""
 
 
 @dataclass(frozen=True)
@@ -252,24 +183,7 @@ class ZipStore(Store):
 
 
 def open_stores(path: str) -> list[Store]:
-    """Find the files of the products at a path.
-
-    Parameters
-    ----------
-    path : str
-        A product's folder, its ``manifest.safe``, a zip archive of products, or a folder that holds
-        products.
-
-    Returns
-    -------
-    list of Store
-        The files of each product, by the names of their folders.
-
-    Raises
-    ------
-    ProductError
-        If there is no manifest, or the archive is cut short or no archive.
-    """
+    """Find the files of the products at a path."""
     target = local_path(path)
     if target.name.lower() == MANIFEST:
         target = target.parent
@@ -298,40 +212,14 @@ def open_stores(path: str) -> list[Store]:
 
 
 def manifests(paths: Iterable[str]) -> list[str]:
-    """Find products among the paths of an archive.
-
-    Parameters
-    ----------
-    paths : iterable of str
-        All that is in it.
-
-    Returns
-    -------
-    list of str
-        What stands before ``manifest.safe``, sorted: "" or ending in a slash.
-    """
+    """Find products among the paths of an archive."""
     return sorted(
         path[: -len(MANIFEST)] for path in paths if path.split("/")[-1] == MANIFEST
     )
 
 
 def check_md5(data: bytes | memoryview, md5: str | None, where: str) -> None:
-    """Hold a file to the checksum that the manifest has of it.
-
-    Parameters
-    ----------
-    data : bytes or memoryview
-        Its content.
-    md5 : str or None
-        In hexadecimal; None where the manifest has none, or it is not to be checked.
-    where : str
-        Name of the file, for messages.
-
-    Raises
-    ------
-    ProductError
-        If they differ.
-    """
+    """Hold a file to the checksum that the manifest has of it."""
     if md5 is None:
         return
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -343,23 +231,7 @@ def check_md5(data: bytes | memoryview, md5: str | None, where: str) -> None:
 
 
 def zip_members(archive: str) -> dict[str, zipfile.ZipInfo]:
-    """List a zip archive.
-
-    Parameters
-    ----------
-    archive : str
-        Its path.
-
-    Returns
-    -------
-    dict of str to ZipInfo
-        By the names of its members, without a leading ``./``.
-
-    Raises
-    ------
-    ProductError
-        If it is no regular file, cut short or no zip archive.
-    """
+    """List a zip archive."""
     status = check_regular(archive, error=ProductError)
     return _central_directory(archive, status.st_mtime_ns, status.st_size)
 

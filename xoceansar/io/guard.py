@@ -15,25 +15,7 @@ __all__ = ["guard"]
 
 @contextmanager
 def guard(vignette: str, where: str) -> Iterator[None]:
-    """Turn whatever goes wrong with a file of a vignette into one error that names both.
-
-    Parameters
-    ----------
-    vignette : str
-        Identifier of the vignette.
-    where : str
-        The file that is read, for messages.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    VignetteError
-        For any error inside, but for a product of another kind, a dependency that is not
-        installed and memory that is used up, which are no fault of the vignette.
-    """
+    """Turn whatever goes wrong with a file of a vignette into one error that names both."""
     try:
         yield
     except (VignetteError, UnsupportedProductError, MemoryError):

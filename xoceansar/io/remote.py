@@ -44,23 +44,7 @@ _FOREIGN: Final = frozenset(
 
 
 def encode_options(options: StorageOptions | None) -> str:
-    """Write storage options as text, so that whoever carries them is hashable.
-
-    Parameters
-    ----------
-    options : mapping, optional
-        As the caller gave them.
-
-    Returns
-    -------
-    str
-        JSON.
-
-    Raises
-    ------
-    OceansarError
-        If a value is no plain one, and could not travel to a worker.
-    """
+    """Write storage options as text, so that whoever carries them is hashable."""
     try:
         return json.dumps(dict(options or {}), sort_keys=True)
     except TypeError as error:
@@ -72,27 +56,7 @@ def encode_options(options: StorageOptions | None) -> str:
 
 @lru_cache(maxsize=16)
 def open_filesystem(url: str, options: str) -> tuple[Any, str]:
-    """Open the file system of a URL.
-
-    Parameters
-    ----------
-    url : str
-        ``s3://bucket/key``, or chained, ``zip://folder::s3://bucket/key.zip``.
-    options : str
-        From `encode_options`; for the innermost of chained file systems.
-
-    Returns
-    -------
-    filesystem : fsspec.AbstractFileSystem
-        The same object for the same arguments, in each process.
-    path : str
-        The URL's path in it.
-
-    Raises
-    ------
-    MissingDependencyError
-        If fsspec, or what it needs for this protocol, is not installed.
-    """
+    """Open the file system of a URL."""
     core = require("fsspec.core", extra="archive")
     protocol = url.rpartition("::")[2].partition("://")[0]
     try:
@@ -119,20 +83,7 @@ def open_filesystem(url: str, options: str) -> tuple[Any, str]:
 
 
 def with_limits(url: str, options: StorageOptions) -> dict[str, Any]:
-    """Bound how long a server may not answer, where the options do not say.
-
-    Parameters
-    ----------
-    url : str
-        What is opened.
-    options : mapping
-        Keyword arguments of its file system.
-
-    Returns
-    -------
-    dict
-        The same, for ``s3://`` with time-outs and few attempts in ``config_kwargs``.
-    """
+    """Bound how long a server may not answer, where the options do not say."""
     if url.rpartition("::")[2].partition("://")[0] not in _S3:
         return dict(options)
     limits = {
@@ -145,18 +96,7 @@ def with_limits(url: str, options: StorageOptions) -> dict[str, Any]:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Raise the errors of what lies below fsspec as OSError, with the cause alone.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    OSError
-        In place of an error of botocore, aiohttp and the like (no credentials, no server, no answer
-        in time); all else passes.
-    """
+    """Raise the errors of what lies below fsspec as OSError, with the cause alone."""
     try:
         yield
     except Exception as error:
@@ -167,20 +107,7 @@ def storage_errors() -> Iterator[None]:
 
 
 def unreachable(url: str, error: Exception) -> ProductError:
-    """Say that what is at a URL cannot be read, and why.
-
-    Parameters
-    ----------
-    url : str
-        What was to be read.
-    error : Exception
-        Why it was not.
-
-    Returns
-    -------
-    ProductError
-        To be raised.
-    """
+    """Say that what is at a URL cannot be read, and why."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ProductError(
         f"{url} cannot be read ({reason}). Check the URL, the credentials and the network."
@@ -188,20 +115,7 @@ def unreachable(url: str, error: Exception) -> ProductError:
 
 
 def glob_url(pattern: str, options: str) -> list[str]:
-    """Find the URLs that match a pattern.
-
-    Parameters
-    ----------
-    pattern : str
-        URL with ``*``, ``?`` or ``[``.
-    options : str
-        From `encode_options`.
-
-    Returns
-    -------
-    list of str
-        URLs in alphabetical order.
-    """
+    """Find the URLs that match a pattern."""
     filesystem, _ = open_filesystem(pattern.partition("*")[0], options)
     filesystem.invalidate_cache()
     try:
@@ -299,26 +213,7 @@ def _join(root: str, path: str) -> str:
 
 
 def open_remote_stores(url: str, options: str) -> list[RemoteStore]:
-    """Find the files of the products at a URL.
-
-    Parameters
-    ----------
-    url : str
-        URL of a product's folder, of its ``manifest.safe``, of a zip archive of products or of a
-        folder that holds them.
-    options : str
-        From `encode_options`.
-
-    Returns
-    -------
-    list of RemoteStore
-        The files of each product, by the names of their folders.
-
-    Raises
-    ------
-    ProductError
-        If there is no manifest, or no such object.
-    """
+    """Find the files of the products at a URL."""
     url = url.rstrip("/")
     if url.lower().endswith("/" + MANIFEST):
         url = url.rpartition("/")[0]

@@ -76,17 +76,6 @@ class Direction:
 def direction_of(data: xr.DataArray) -> Direction | None:
     """Say whether a variable is a direction, which has no ordinary mean.
 
-    Parameters
-    ----------
-    data : DataArray
-        Its name and attributes decide, or those of the table; its values are not looked at.
-
-    Returns
-    -------
-    Direction or None
-        None for anything else: also for the spread, the error or the standard deviation of
-        directions.
-
     Notes
     -----
     The CF standard name is believed first, then the long name, then the name: one of those that
@@ -124,18 +113,7 @@ def direction_of(data: xr.DataArray) -> Direction | None:
 
 
 def full_turn(attrs: Mapping[Any, Any]) -> float | None:
-    """Return a full turn in the units of a variable.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Attributes.
-
-    Returns
-    -------
-    float or None
-        360 for degrees and where there are no units, 2 pi for radians; None for other units.
-    """
+    """Return a full turn in the units of a variable."""
     units = _units(attrs)
     if not units or _DEGREES.fullmatch(units):
         return 360.0

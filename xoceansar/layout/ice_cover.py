@@ -29,26 +29,7 @@ _ICE: Final = "sea_ice"
 def under_ice(
     obj: xr.Dataset | xr.DataArray, data: xr.DataArray
 ) -> xr.DataArray | None:
-    """Say which values of a sea state are of sea ice.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        With ``ocean_class`` as a variable or coordinate, where it is known.
-    data : DataArray
-        Values; of a variable that is none of `SEA_STATE` nothing is said.
-
-    Returns
-    -------
-    DataArray of bool or None
-        Along the dims of `data`, without coordinates, lazy where the class is; None where nothing
-        is known.
-
-    Raises
-    ------
-    UnitsError
-        If the flags of the classes do not fit together.
-    """
+    """Say which values of a sea state are of sea ice."""
     known = obj if isinstance(obj, xr.Dataset) else obj.coords
     if str(data.name) not in SEA_STATE or OCEAN_CLASS not in known:
         return None

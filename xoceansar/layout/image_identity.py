@@ -25,17 +25,7 @@ _SAMPLED: Final = 8
 def digest_images(images: xr.DataArray, quantity: Quantity) -> str:
     """Identify images by all that is computed from.
 
-    Parameters
-    ----------
-    images : DataArray (..., line, sample)
-        Read chunk by chunk along the first dim.
-    quantity : {"linear", "dB"}
-        What they are.
-
-    Returns
-    -------
-    str
-        SHA-256 of the pixels and of the coordinates that decide, whatever the chunks.
+    Shapes: `images` (..., line, sample).
     """
     kind = f"{quantity} {images.dims} {images.dtype.str} {images.shape}"
     digest = hashlib.sha256(kind.encode())
@@ -52,17 +42,7 @@ def digest_images(images: xr.DataArray, quantity: Quantity) -> str:
 def digest_sample(images: xr.DataArray, quantity: Quantity) -> str:
     """Identify images that are too many to be read by a few of them, and by all of their names.
 
-    Parameters
-    ----------
-    images : DataArray (vignette, line, sample)
-        As of `digest_images`; the first, the last and six between them are read.
-    quantity : {"linear", "dB"}
-        What they are.
-
-    Returns
-    -------
-    str
-        SHA-256 of their number, of every ``vignette_id`` where there are any, and of those images.
+    Shapes: `images` (vignette, line, sample).
     """
     count = len(images)
     rows = np.unique(np.linspace(0, max(count - 1, 0), _SAMPLED).round().astype(int))

@@ -53,20 +53,7 @@ _RENAME = (
 
 
 def find_embedding(obj: XarrayObject) -> xr.DataArray | None:
-    """Return the embedding that an object is or holds, None where it holds images.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        A Dataset with ``embedding_vector`` and no image, or a DataArray with the dim
-        ``embedding``.
-
-    Returns
-    -------
-    DataArray or None
-        The embedding (..., embedding), as it is; in a Dataset that has the incidence of the images
-        still, (..., sample), with its mean over each, as `embed` gives it.
-    """
+    """Return the embedding that an object is or holds, None where it holds images."""
     if isinstance(obj, xr.DataArray):
         return obj if EMBEDDING in obj.dims else None
     if "sigma0" in obj or "sigma0_db" in obj or "embedding_vector" not in obj:
@@ -81,29 +68,7 @@ def find_embedding(obj: XarrayObject) -> xr.DataArray | None:
 
 
 def find_images(obj: XarrayObject) -> tuple[xr.DataArray, Quantity]:
-    """Return the calibrated images of an object and their scale.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        A Dataset with ``sigma0`` (linear) or ``sigma0_db``, or either of them alone.
-
-    Returns
-    -------
-    images : DataArray
-        (..., line, sample), not loaded.
-    quantity : {"linear", "dB"}
-        From the name and the ``units`` attribute.
-
-    Raises
-    ------
-    MissingVariableError
-        If a Dataset has neither variable.
-    DimensionError
-        If the images lack ``line`` or ``sample``.
-    UnitsError
-        If ``units`` is neither linear nor dB, or the images are no floating-point numbers.
-    """
+    """Return the calibrated images of an object and their scale."""
     images = _named_images(obj) if isinstance(obj, xr.Dataset) else obj
     absent = [dim for dim in (LINE, SAMPLE) if dim not in images.dims]
     if absent:
@@ -149,27 +114,7 @@ def _quantity(images: xr.DataArray) -> Quantity:
 
 
 def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
-    """Refuse images that a model cannot see as its input says.
-
-    Parameters
-    ----------
-    images : DataArray
-        (..., line, sample) with the scalar coordinate ``pixel_spacing`` in metres.
-    spec : InputSpec
-        What the model takes.
-    name : str
-        Of the model, for the messages.
-
-    Raises
-    ------
-    ChunkingError
-        If ``line`` or ``sample`` is split over Dask chunks.
-    MissingVariableError, UnitsError
-        As `spacing_of`.
-    DomainError
-        If the spacing differs from the model's by more than 2 %, or the image is smaller than
-        the model's input.
-    """
+    """Refuse images that a model cannot see as its input says."""
     # Of the variable: coordinates of an archive may have other chunks than its images.
     chunks = images.variable.chunksizes
     for dim in (LINE, SAMPLE):
@@ -195,28 +140,7 @@ def check_images(images: xr.DataArray, spec: InputSpec, name: str) -> None:
 
 
 def spacing_of(images: xr.DataArray, wanted: float = 50.0) -> float:
-    """Return the spacing of the pixels.
-
-    Parameters
-    ----------
-    images : DataArray
-        With the coordinate ``pixel_spacing``: metres, or a text with a unit; one value, or
-        several that agree to 0.1 %, as of each vignette or of both axes.
-    wanted : float, default 50
-        For the message.
-
-    Returns
-    -------
-    float
-        Metres.
-
-    Raises
-    ------
-    MissingVariableError
-        If it is absent.
-    UnitsError
-        If it is no length, or several differ.
-    """
+    """Return the spacing of the pixels."""
     if "pixel_spacing" not in images.coords:
         raise MissingVariableError(
             f"pixels of {wanted:g} m are needed, and the images do not say how large theirs "
@@ -250,26 +174,7 @@ def _metres(value: object, units: str) -> float:
 
 
 def numbers_of(data: xr.DataArray, name: str) -> xr.DataArray:
-    """Return an angle of each vignette or pixel as numbers in degrees.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings with the coordinate.
-    name : str
-        Which coordinate.
-
-    Returns
-    -------
-    DataArray
-        Without coordinates; lazy where they are. Texts and objects that are numbers are read,
-        and radians are converted.
-
-    Raises
-    ------
-    UnitsError
-        If they are no numbers, or in units of no angle.
-    """
+    """Return an angle of each vignette or pixel as numbers in degrees."""
     angle: xr.DataArray = data.coords[name].reset_coords(drop=True)
     turn = full_turn(angle.attrs)
     if turn is None:
@@ -289,23 +194,7 @@ def numbers_of(data: xr.DataArray, name: str) -> xr.DataArray:
 
 
 def degrees_of(values: xr.DataArray) -> npt.NDArray[np.float64]:
-    """Return longitudes or latitudes as numbers.
-
-    Parameters
-    ----------
-    values : DataArray
-        Numbers, or texts of them.
-
-    Returns
-    -------
-    ndarray of float64
-        Loaded.
-
-    Raises
-    ------
-    UnitsError
-        If they are no numbers.
-    """
+    """Return longitudes or latitudes as numbers."""
     try:
         if values.dtype.kind in "bcmM":
             raise TypeError("of a type that is no angle")
@@ -317,19 +206,7 @@ def degrees_of(values: xr.DataArray) -> npt.NDArray[np.float64]:
 
 
 def centre_incidence(data: xr.DataArray) -> xr.DataArray | None:
-    """Return the incidence of each vignette, averaged over the image, or None if unknown.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings with a coordinate ``incidence`` in degrees, with or without
-        the image dims.
-
-    Returns
-    -------
-    DataArray or None
-        (...) without ``line`` and ``sample``.
-    """
+    """Return the incidence of each vignette, averaged over the image, or None if unknown."""
     if "incidence" not in data.coords:
         return None
     incidence = numbers_of(data, "incidence")
@@ -341,28 +218,6 @@ def incidence_ends(
     images: xr.DataArray, spec: InputSpec, name: str
 ) -> tuple[xr.DataArray, list[str]]:
     """Return the incidence in the form that a model's input needs.
-
-    Parameters
-    ----------
-    images : DataArray
-        (..., line, sample), with the coordinate ``incidence`` in degrees where it is known.
-    spec : InputSpec
-        What the model takes.
-    name : str
-        Of the model, for the message.
-
-    Returns
-    -------
-    incidence : DataArray
-        (...), the mean of each vignette, or (..., end), its values at near and far range; one
-        NaN where it is not known.
-    core : list of str
-        ``["end"]`` or empty.
-
-    Raises
-    ------
-    MissingVariableError
-        If the input depends on the incidence and it is not known.
 
     Notes
     -----
@@ -389,16 +244,6 @@ def incidence_ends(
 def apart(array: xr.DataArray) -> xr.DataArray:
     """Give an array that other results are made of a layer of the graph for itself.
 
-    Parameters
-    ----------
-    array : DataArray
-        To be returned beside what is made of it.
-
-    Returns
-    -------
-    DataArray
-        The same values; as it is where it is not lazy.
-
     Notes
     -----
     ``dask.compute`` of several xarray objects, or of a Dataset, loses the layer of a variable from
@@ -418,38 +263,14 @@ def profile_between(
 ) -> npt.NDArray[np.floating]:
     """Interpolate the incidence between near and far range.
 
-    Parameters
-    ----------
-    ends : ndarray (n, 2)
-        From `incidence_ends`, in degrees.
-    samples : int
-        Pixels in range.
-
-    Returns
-    -------
-    ndarray (n, samples)
-        In degrees.
+    Shapes: `ends` (n, 2) -> (n, samples).
     """
     weight = np.linspace(0.0, 1.0, samples)
     return np.asarray(ends[:, :1] * (1.0 - weight) + ends[:, 1:] * weight)
 
 
 def in_one_chunk(array: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:
-    """Join the chunks of a lazy array along some dims.
-
-    Parameters
-    ----------
-    array : DataArray
-        In memory or lazy.
-    dims : iterable of hashable
-        Along which.
-
-    Returns
-    -------
-    DataArray
-        The same values; as it is where it is in memory. One without elements is in memory, since
-        Dask applies nothing along a dim of length 0.
-    """
+    """Join the chunks of a lazy array along some dims."""
     if array.chunks is None:
         return array
     if array.size:
@@ -461,18 +282,6 @@ def in_one_chunk(array: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:
 
 def chunk_like(values: xr.DataArray, reference: xr.DataArray) -> xr.DataArray:
     """Chunk small values as a lazy reference is chunked, where they share dims.
-
-    Parameters
-    ----------
-    values : DataArray
-        One value or a few for each vignette.
-    reference : DataArray
-        Images or embeddings.
-
-    Returns
-    -------
-    DataArray
-        The same values; as they were where the reference is in memory.
 
     Notes
     -----

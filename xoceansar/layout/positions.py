@@ -22,27 +22,6 @@ def positions_of(
 ) -> npt.NDArray[np.int64]:
     """Find the positions of the vignettes that are asked for.
 
-    Parameters
-    ----------
-    asked : int, str, slice, array of bool, or iterable of int or str
-        Positions, of which negative ones count from the end; names; or a mask.
-    count : int
-        How many vignettes there are.
-    names : callable
-        Gives the name of each; called only where a name is asked for.
-
-    Returns
-    -------
-    ndarray of int64
-        From 0 to `count` - 1, in the order asked for; a name gives its first vignette.
-
-    Raises
-    ------
-    MissingVariableError
-        If no vignette has a name.
-    OceansarError
-        If a position is outside, a mask is of another length, or it is anything else.
-
     Examples
     --------
     >>> positions_of([False, False, True], 3, list).tolist()

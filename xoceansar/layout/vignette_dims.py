@@ -18,20 +18,7 @@ _OWN: Final = ("longitude", "latitude", "time", "vignette_id")
 
 
 def find_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
-    """Find the dim that place and time lie along.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Anything.
-
-    Returns
-    -------
-    hashable or None
-        ``vignette`` where there is one; else the one dim of ``longitude``, ``latitude``,
-        ``time`` and ``vignette_id``, as ``time`` after ``ds.swap_dims(vignette="time")``; None
-        where they have none, or several.
-    """
+    """Find the dim that place and time lie along."""
     if VIGNETTE in obj.dims:
         return VIGNETTE
     known = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
@@ -40,23 +27,7 @@ def find_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
 
 
 def vignette_dim(obj: xr.Dataset | xr.DataArray) -> Hashable:
-    """Find the dim that place and time lie along, or say what to do.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Vignettes.
-
-    Returns
-    -------
-    hashable
-        As of `find_dim`.
-
-    Raises
-    ------
-    DimensionError
-        If there is none, or several may be meant.
-    """
+    """Find the dim that place and time lie along, or say what to do."""
     dim = find_dim(obj)
     if dim is not None:
         return dim
@@ -74,24 +45,7 @@ def vignette_dim(obj: xr.Dataset | xr.DataArray) -> Hashable:
 
 
 def along_vignettes(obj: T_Object) -> T_Object:
-    """Name the dim of the vignettes ``vignette``.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Vignettes along whichever dim.
-
-    Returns
-    -------
-    Dataset or DataArray
-        The same values along ``vignette``; a coordinate as ``time`` that was the dim is one of
-        the vignettes, and so are the levels of an index of several.
-
-    Raises
-    ------
-    DimensionError
-        As of `vignette_dim`.
-    """
+    """Name the dim of the vignettes ``vignette``."""
     dim = vignette_dim(obj)
     if dim == VIGNETTE:
         return obj
@@ -105,19 +59,6 @@ def along_vignettes(obj: T_Object) -> T_Object:
 
 
 def assign_hint(obj: xr.Dataset | xr.DataArray, name: str) -> str:
-    """Say what to type to add a coordinate of the vignettes.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        What lacks it.
-    name : str
-        The coordinate.
-
-    Returns
-    -------
-    str
-        A call, with the dim that the vignettes lie along.
-    """
+    """Say what to type to add a coordinate of the vignettes."""
     dim = str(find_dim(obj) or VIGNETTE)
     return f"ds.assign_coords({name}=({dim!r}, values))"

@@ -23,24 +23,7 @@ def places(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Find where the centres of boxes lie.
 
-    Parameters
-    ----------
-    box : DataArray (..., detection, edge)
-        Fractions of the image.
-    images : DataArray (..., line, sample)
-        Where they were found.
-    obj : Dataset or DataArray
-        With the corners of each vignette, or its centre and heading.
-
-    Returns
-    -------
-    longitude, latitude : DataArray (..., detection)
-        Degrees; lazy where `box` is.
-
-    Raises
-    ------
-    MissingVariableError
-        If nothing says where the vignettes lie.
+    Shapes: `box` (..., detection, edge), `images` (..., line, sample).
     """
     corners = [
         obj.coords[name].reset_coords(drop=True)

@@ -41,20 +41,7 @@ _STORED: Final = 2
 
 
 def describe(obj: XarrayObject) -> str:
-    """Describe an object as the accessor sees it.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Anything.
-
-    Returns
-    -------
-    str
-        A few lines: what it holds, on which grid, beams and polarisations, and what each
-        missing piece prevents; of results their number, period, box, variables and model, and what can
-        be done with them. Of a store times and places are read; nothing else is loaded.
-    """
+    """Describe an object as the accessor sees it."""
     lines = [f"<oceansar on {type(obj).__name__}>"]
     embedding = find_embedding(obj)
     if embedding is not None and EMBEDDING in embedding.dims:

@@ -169,24 +169,7 @@ class Search:
     def by(
         cls, handle: ModelHandle, threshold: float | None, most: int | None = None
     ) -> "Search":
-        """Fill in what the detector of a model says of itself.
-
-        Parameters
-        ----------
-        handle : ModelHandle
-            The model.
-        threshold, most
-            As of `icebergs`.
-
-        Returns
-        -------
-        Search
-
-        Raises
-        ------
-        BundleError
-            If the model has no detector.
-        """
+        """Fill in what the detector of a model says of itself."""
         detector = detector_of(handle)
         limit = detector.threshold if threshold is None else threshold
         return cls(detector, limit, most or detector.n_queries)
@@ -211,26 +194,7 @@ def detected(
     handle: ModelHandle,
     search: Search,
 ) -> xr.Dataset:
-    """Give what the detector found its names, places and attributes.
-
-    Parameters
-    ----------
-    found : tuple of DataArray
-        Boxes with scores (..., detection, number) and counts (...), from `xoceansar.ops.network_call.detect`.
-    given : NetworkInput
-        What was searched.
-    obj : Dataset or DataArray
-        Where that came from.
-    handle : ModelHandle
-        The model.
-    search : Search
-        What was asked for.
-
-    Returns
-    -------
-    Dataset
-        As `icebergs`.
-    """
+    """Give what the detector found its names, places and attributes."""
     raw, count = map(given.without_refused, found)
     if given.flags is not None:
         raw = raw.assign_coords(domain=apart(given.flags))
@@ -261,22 +225,7 @@ def _described(
 
 
 def detector_of(handle: ModelHandle) -> DetectorSpec:
-    """Return the detector of a model.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DetectorSpec
-
-    Raises
-    ------
-    BundleError
-        If it has none.
-    """
+    """Return the detector of a model."""
     if not handle.detectors:
         raise BundleError(
             f"model {handle.name!r} has no detector. Use another model (model=...), fit one with "

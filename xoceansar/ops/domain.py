@@ -32,19 +32,7 @@ _COARSEST: Final = 0.5
 
 
 def trained_incidence(handle: ModelHandle) -> tuple[tuple[float, float], ...]:
-    """Return the ranges of incidence that a model was trained on.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    tuple of (low, high)
-        Degrees: of the calibration of its heads, each with a margin of 2 degrees, else of its
-        beams; empty where neither says.
-    """
+    """Return the ranges of incidence that a model was trained on."""
     for head in handle.heads:
         if head.intervals is not None:
             return tuple(
@@ -58,20 +46,6 @@ def trained_incidence(handle: ModelHandle) -> tuple[tuple[float, float], ...]:
 
 def domain_flags(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
     """Say in what each vignette differs from those that a model was trained on.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings, with ``polarisation``, ``beam``, ``incidence`` and
-        ``source_spacing`` where known.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DataArray of uint8 or None
-        ``domain`` (...), flag masks of `xoceansar.conventions.Domain`; None where no coordinate is
-        there to tell.
 
     Notes
     -----
@@ -121,28 +95,7 @@ def _bare(data: xr.DataArray, name: str) -> xr.DataArray:
 def guard(
     data: xr.DataArray, handle: ModelHandle, on_domain: OnDomain
 ) -> xr.DataArray | None:
-    """Flag what a model was not trained on, or refuse it.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings.
-    handle : ModelHandle
-        The model.
-    on_domain : {"flag", "raise"}
-        What to do.
-
-    Returns
-    -------
-    DataArray or None
-        As `domain_flags`, with the attribute ``comment`` that says in words what is outside.
-
-    Raises
-    ------
-    DomainError
-        If every vignette is of another polarisation; with ``"raise"``, if any vignette differs, or
-        if lazy coordinates do not tell.
-    """
+    """Flag what a model was not trained on, or refuse it."""
     if on_domain not in ("flag", "raise"):
         raise DomainError(f"on_domain must be 'flag' or 'raise'; got {on_domain!r}.")
     flags = domain_flags(data, handle)
@@ -172,39 +125,14 @@ def guard(
 
 
 def domain_words(data: xr.DataArray) -> dict[str, str]:
-    """Give the attribute of results that says in what vignettes are outside.
-
-    Parameters
-    ----------
-    data : DataArray
-        An embedding, or what was made of it.
-
-    Returns
-    -------
-    dict
-        ``domain_comment``, or nothing where every vignette is inside or lazy coordinates do not
-        tell.
-    """
+    """Give the attribute of results that says in what vignettes are outside."""
     if "domain" not in data.coords or "comment" not in data["domain"].attrs:
         return {}
     return {"domain_comment": str(data["domain"].attrs["comment"])}
 
 
 def refused(flags: xr.DataArray | None, data: xr.DataArray) -> xr.DataArray | None:
-    """Say which vignettes are missing for their polarisation.
-
-    Parameters
-    ----------
-    flags : DataArray or None
-        From `guard`.
-    data : DataArray
-        The images.
-
-    Returns
-    -------
-    DataArray of bool or None
-        None where there is none. Converted images are not refused.
-    """
+    """Say which vignettes are missing for their polarisation."""
     if flags is None or "polarisation" not in data.coords:
         return None
     bad = (flags & np.uint8(Domain.POLARISATION.value)) != 0
@@ -216,20 +144,7 @@ def refused(flags: xr.DataArray | None, data: xr.DataArray) -> xr.DataArray | No
 
 
 def check_polarisation(data: xr.DataArray, handle: ModelHandle) -> None:
-    """Refuse vignettes none of which has a polarisation of the model.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings.
-    handle : ModelHandle
-        The model.
-
-    Raises
-    ------
-    DomainError
-        If every vignette is of another one.
-    """
+    """Refuse vignettes none of which has a polarisation of the model."""
     known = handle.input.polarisations
     if "polarisation" not in data.coords or not known:
         return

@@ -97,56 +97,19 @@ def embed(
 
 
 def as_handle(model: Model) -> ModelHandle:
-    """Return the handle of a model.
-
-    Parameters
-    ----------
-    model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given.
-
-    Returns
-    -------
-    ModelHandle
-        Weights are not read.
-    """
+    """Return the handle of a model."""
     return model if isinstance(model, ModelHandle) else load_model(model)
 
 
 def as_embedding(
     obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain = "flag"
 ) -> xr.DataArray:
-    """Return the embedding of an input that may be one already.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Images or an embedding.
-    handle : ModelHandle
-        The model.
-    on_domain : {"flag", "raise"}, optional
-        As in `embed`.
-
-    Returns
-    -------
-    DataArray
-        As `embed`.
-    """
+    """Return the embedding of an input that may be one already."""
     return embed(obj, model=handle, on_domain=on_domain)
 
 
 def model_attrs(handle: ModelHandle) -> dict[str, Any]:
-    """Give the provenance attributes of everything that a model makes.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    dict
-        ``model``, ``weights_sha256`` and, for a simulated one, a word of caution.
-    """
+    """Give the provenance attributes of everything that a model makes."""
     attrs: dict[str, Any] = {
         "model": handle.name,
         "weights_sha256": handle.weights_sha256,
@@ -161,24 +124,7 @@ def model_attrs(handle: ModelHandle) -> dict[str, Any]:
 def check_embedding(vector: xr.DataArray, handle: ModelHandle) -> xr.DataArray:
     """Refuse an embedding that a model did not make.
 
-    Parameters
-    ----------
-    vector : DataArray (..., embedding)
-        With the attribute ``weights_sha256`` where it is known.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DataArray
-        `vector`.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If it was made by other weights.
-    DimensionError
-        If its length is not the model's.
+    Shapes: `vector` (..., embedding).
     """
     made_by = attribute_text(vector.attrs, "weights_sha256")
     if made_by is not None and made_by != handle.weights_sha256:
@@ -211,19 +157,7 @@ def labelled(
 ) -> xr.DataArray:
     """Give the numbers of the network their names, coordinates and attributes.
 
-    Parameters
-    ----------
-    raw : DataArray (..., embedding)
-        From `xoceansar.ops.network_call.embed`.
-    given : NetworkInput
-        What was embedded.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    DataArray
-        As `embed`.
+    Shapes: `raw` (..., embedding).
     """
     precision = raw.isel({EMBEDDING: -1}).reset_coords(drop=True).astype(np.int8)
     raw = given.without_refused(raw)
@@ -250,17 +184,7 @@ def labelled(
 def texture_of(images: xr.DataArray, quantity: Quantity) -> dict[str, xr.DataArray]:
     """Measure the direction of the kilometre-scale texture of each vignette.
 
-    Parameters
-    ----------
-    images : DataArray (..., line, sample)
-        Sigma0, with the coordinate ``pixel_spacing``.
-    quantity : {"linear", "dB"}
-        Its scale.
-
-    Returns
-    -------
-    dict of str to DataArray (...)
-        The coordinates `TEXTURE`. Lazy where the images are.
+    Shapes: `images` (..., line, sample).
     """
     both: xr.DataArray = xr.apply_ufunc(
         _texture_axis,

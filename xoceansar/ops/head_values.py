@@ -30,19 +30,7 @@ __all__ = [
 def value_of(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
     """Give the value of a regression.
 
-    Parameters
-    ----------
-    embedding : DataArray (..., embedding)
-        With the coordinates that the head needs.
-    handle : ModelHandle
-        The model.
-    target : str
-        The variable.
-
-    Returns
-    -------
-    DataArray (...)
-        Lazy where the embedding is.
+    Shapes: `embedding` (..., embedding).
     """
     head = handle.head(target)
     out = apply_head(embedding, handle, head, 1).isel(output=0)
@@ -54,26 +42,7 @@ def values_of(
 ) -> dict[str, xr.DataArray]:
     """Give the value of a regression and, with a level, the bounds where it was calibrated.
 
-    Parameters
-    ----------
-    embedding : DataArray (..., embedding)
-        With the coordinates that the head needs.
-    handle : ModelHandle
-        The model.
-    target : str
-        The variable.
-    level : float or None
-        Probability with which an interval is to hold the truth.
-
-    Returns
-    -------
-    dict of str to DataArray (...)
-        Lazy where the embedding is.
-
-    Raises
-    ------
-    MissingVariableError
-        If there are bounds to give and the incidence, which tells the beam, is absent.
+    Shapes: `embedding` (..., embedding).
     """
     head = handle.head(target)
     if level is None or head.intervals is None:
@@ -103,22 +72,7 @@ def values_of(
 
 
 def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
-    """Refuse, before anything is built, a level that a head among some cannot give.
-
-    Parameters
-    ----------
-    level : float or None
-        What the caller asked for.
-    handle : ModelHandle
-        The model.
-    targets : list of str
-        Of the heads that will be applied.
-
-    Raises
-    ------
-    LevelError
-        If a regression was not calibrated, or not for that level.
-    """
+    """Refuse, before anything is built, a level that a head among some cannot give."""
     if level is None:
         return
     heads = [handle.head(target) for target in targets]
@@ -140,15 +94,7 @@ def _has_bounds(head: HeadSpec) -> bool:
 
 
 def add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:
-    """Name further ancillary variables of a variable, in place.
-
-    Parameters
-    ----------
-    value : DataArray
-        Made here.
-    names : sequence of str
-        Of the ancillary variables.
-    """
+    """Name further ancillary variables of a variable, in place."""
     listed = str(value.attrs.get("ancillary_variables", "")).split()
     value.attrs["ancillary_variables"] = " ".join([*listed, *names])
 
@@ -161,26 +107,7 @@ def axis_of(
 ) -> dict[str, xr.DataArray]:
     """Give a direction with both its ends, and the error of its axis.
 
-    Parameters
-    ----------
-    embedding : DataArray (..., embedding)
-        With the coordinates that the head needs, and ``ground_heading``.
-    handle : ModelHandle
-        The model.
-    target : str
-        The direction.
-    reference : DataArray or None
-        Which tells the ends apart.
-
-    Returns
-    -------
-    dict of str to DataArray
-        As `xoceansar.ops.wind_directions.axis_variables`.
-
-    Raises
-    ------
-    MissingVariableError
-        If the heading is absent.
+    Shapes: `embedding` (..., embedding).
     """
     head = handle.head(target)
     heading = find_heading(embedding, f"{target} of model {handle.name!r}")
@@ -196,18 +123,7 @@ def axis_or_warning(
     target: str,
     reference: xr.DataArray | None,
 ) -> dict[str, xr.DataArray]:
-    """Give a direction as `axis_of`, or nothing and a warning where the heading is absent.
-
-    Parameters
-    ----------
-    embedding, handle, target, reference
-        As in `axis_of`.
-
-    Returns
-    -------
-    dict of str to DataArray
-        Empty where there is no heading, and no reference asks for a direction.
-    """
+    """Give a direction as `axis_of`, or nothing and a warning where the heading is absent."""
     if "ground_heading" in embedding.coords or reference is not None:
         return axis_of(embedding, handle, target, reference)
     warn(
@@ -227,28 +143,7 @@ def apply_head(
 ) -> xr.DataArray:
     """Apply a head to an embedding.
 
-    Parameters
-    ----------
-    embedding : DataArray (..., embedding)
-        With the coordinates that the head needs.
-    handle : ModelHandle
-        The model.
-    head : HeadSpec
-        One of its heads.
-    width : int
-        Columns that it gives.
-    level : float, optional
-        As in `xoceansar.models.inference.runtime.head_block`.
-
-    Returns
-    -------
-    DataArray (..., output)
-        Lazy where the embedding is.
-
-    Raises
-    ------
-    MissingVariableError
-        If a coordinate is absent.
+    Shapes: `embedding` (..., embedding).
     """
     sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
     incidence = centre_incidence(embedding)

@@ -22,25 +22,6 @@ def embed_and_icebergs(
 ) -> tuple[xr.DataArray, xr.Dataset]:
     """Embed each vignette and find the icebergs in it.
 
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Images, as for `xoceansar.ops.icebergs`.
-    model, threshold, on_domain
-        As of `xoceansar.ops.icebergs`.
-
-    Returns
-    -------
-    embedding : DataArray
-        As of `xoceansar.ops.embed`.
-    icebergs : Dataset
-        As of `xoceansar.ops.icebergs`.
-
-    Raises
-    ------
-    BundleError, MissingVariableError, DomainError, UnitsError, ChunkingError
-        As `xoceansar.ops.icebergs`.
-
     Notes
     -----
     Lazy. Where the images are larger than the model's input, the detector looks at several parts of

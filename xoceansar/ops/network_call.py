@@ -64,27 +64,7 @@ class NetworkInput:
     def of(
         cls, obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
     ) -> "NetworkInput":
-        """Find and check the images of an object.
-
-        Parameters
-        ----------
-        obj : Dataset or DataArray
-            With images.
-        handle : ModelHandle
-            The model.
-        on_domain : {"flag", "raise"}
-            What to do with vignettes that the model was not trained for.
-
-        Returns
-        -------
-        NetworkInput
-            Nothing is loaded.
-
-        Raises
-        ------
-        MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
-            As `xoceansar.ops.embed`.
-        """
+        """Find and check the images of an object."""
         images, quantity = find_images(obj)
         check_images(images, handle.input, handle.name)
         # here, and not where the weights are read: a worker's warning reaches nobody
@@ -97,22 +77,7 @@ class NetworkInput:
     def apply(
         self, function: Callable[..., Any], *outputs: dict[str, int], **kwargs: Any
     ) -> Any:
-        """Call a function of this module on each block.
-
-        Parameters
-        ----------
-        function : callable
-            `embed`, `detect` or `embed_and_detect`.
-        *outputs : dict of str to int
-            Sizes of the dims of each result, beyond those of the vignettes.
-        **kwargs
-            For the function.
-
-        Returns
-        -------
-        DataArray, or a tuple of them
-            Lazy where the images are.
-        """
+        """Call a function of this module on each block."""
         return xr.apply_ufunc(
             function,
             self.images,
@@ -134,17 +99,7 @@ class NetworkInput:
         )
 
     def without_refused(self, raw: xr.DataArray) -> xr.DataArray:
-        """Set to NaN what belongs to vignettes that no model may be given.
-
-        Parameters
-        ----------
-        raw : DataArray
-            From `apply`.
-
-        Returns
-        -------
-        DataArray
-        """
+        """Set to NaN what belongs to vignettes that no model may be given."""
         missing = refused(self.flags, self.images)
         return raw if missing is None else raw.where(~missing)
 
@@ -162,23 +117,8 @@ def embed(
 ) -> npt.NDArray[np.float32]:
     """Embed a block.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (..., line, sample)
-        Images.
-    incidence : ndarray (...) or (..., 2)
-        Incidence angle, degrees.
-    flagged : ndarray of bool (...)
-        As of `NetworkInput`.
-    handle : ModelHandle
-        The model.
-    quantity : {"linear", "dB"}
-        Scale of `sigma0`.
-
-    Returns
-    -------
-    ndarray (..., embedding_dim + 3)
-        As `xoceansar.models.inference.runtime.embed_block`, then the bits of the precision.
+    Shapes: `sigma0` (..., line, sample) -> (..., embedding_dim + 3). As
+    `xoceansar.models.inference.runtime.embed_block`, then the bits of the precision.
     """
     images, angle = _flat(sigma0, incidence)
     try:
@@ -201,25 +141,7 @@ def detect(
     threshold: float,
     most: int,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Detect targets in a block.
-
-    Parameters
-    ----------
-    sigma0, incidence, flagged, handle
-        As of `embed`.
-    detector : DetectorSpec
-        One of the model's.
-    quantity
-        As of `embed`.
-    threshold, most
-        As of `xoceansar.models.inference.detection_blocks.detect_block`.
-
-    Returns
-    -------
-    targets : ndarray (..., most, 5)
-    count : ndarray (...)
-        As of `xoceansar.models.inference.detection_blocks.detect_block`.
-    """
+    """Detect targets in a block."""
     images, angle = _flat(sigma0, incidence)
     try:
         targets, count = detect_block(
@@ -244,18 +166,7 @@ def embed_and_detect(
     threshold: float,
     most: int,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Embed a block and detect targets in it, with one run of the backbone.
-
-    Parameters
-    ----------
-    sigma0, incidence, flagged, handle, detector, quantity, threshold, most
-        As of `detect`; the images have the size of the network's input.
-
-    Returns
-    -------
-    tuple of ndarray
-        As of `embed` and of `detect`.
-    """
+    """Embed a block and detect targets in it, with one run of the backbone."""
     images, angle = _flat(sigma0, incidence)
     try:
         out, targets, count = embed_and_detect_block(

@@ -78,22 +78,6 @@ def quality(obj: XarrayObject) -> xr.DataArray:
 def whole_flags(flags: xr.DataArray) -> xr.DataArray:
     """Give ``quality`` its integers back, which a join or a mask made floats.
 
-    Parameters
-    ----------
-    flags : DataArray
-        Flag masks, as integers or as floats with missing values.
-
-    Returns
-    -------
-    DataArray of uint8
-        With the attributes of ``quality``; a missing value is ``no_data``. As it is where it is
-        uint8 already. Lazy where the flags are.
-
-    Raises
-    ------
-    UnitsError
-        If a value is no sum of flags; of lazy ones when they are computed.
-
     Examples
     --------
     >>> whole_flags(xr.DataArray([4.0, np.nan])).values
@@ -127,18 +111,7 @@ def _no_flags(found: object) -> UnitsError:
 
 
 def broken(obj: XarrayObject) -> xr.DataArray:
-    """Say which vignettes a reader has flagged as perhaps no sigma0 at all.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        With ``quality``, or without.
-
-    Returns
-    -------
-    DataArray of bool
-        False where nothing was flagged. Lazy where the flags are.
-    """
+    """Say which vignettes a reader has flagged as perhaps no sigma0 at all."""
     if not isinstance(obj, xr.Dataset) or "quality" not in obj:
         return xr.DataArray(False)
     flags = whole_flags(obj["quality"].reset_coords(drop=True))
@@ -146,22 +119,7 @@ def broken(obj: XarrayObject) -> xr.DataArray:
 
 
 def flag(flags: xr.DataArray, where: xr.DataArray, name: str) -> xr.DataArray:
-    """Return the flags with one more bit set where a condition holds.
-
-    Parameters
-    ----------
-    flags : DataArray of uint8
-        Flag masks; not modified.
-    where : DataArray of bool
-        The condition.
-    name : str
-        Name of a member of `xoceansar.conventions.Quality`.
-
-    Returns
-    -------
-    DataArray
-        New flags with the same attributes.
-    """
+    """Return the flags with one more bit set where a condition holds."""
     bit = np.uint8(Quality[name].value)
     return _annotated((flags | where.astype(np.uint8) * bit).astype(np.uint8))
 

@@ -197,25 +197,7 @@ def _vertical_only(speed: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
 
 
 def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
-    """Return the heading of the satellite at each vignette.
-
-    Parameters
-    ----------
-    data : DataArray
-        Images or embeddings, with the coordinate ``ground_heading``.
-    purpose : str
-        What it is needed for, for the message.
-
-    Returns
-    -------
-    DataArray
-        (...), degrees, averaged over the image where it is given for each pixel.
-
-    Raises
-    ------
-    MissingVariableError
-        If it is absent.
-    """
+    """Return the heading of the satellite at each vignette."""
     if "ground_heading" not in data.coords:
         raise MissingVariableError(
             f"{purpose} needs the heading of the satellite, and the input has no coordinate "
@@ -237,29 +219,7 @@ def find_heading(data: xr.DataArray, purpose: str) -> xr.DataArray:
 def check_direction(
     direction: xr.DataArray, values: xr.DataArray, name: str
 ) -> xr.DataArray:
-    """Check that directions from elsewhere are degrees 'to', one for each vignette.
-
-    Parameters
-    ----------
-    direction : DataArray
-        What the caller gave.
-    values : DataArray
-        What it is to go with.
-    name : str
-        Of the argument.
-
-    Returns
-    -------
-    DataArray
-        Without coordinates.
-
-    Raises
-    ------
-    DimensionError
-        If its dims or sizes are not those of the vignettes.
-    UnitsError
-        If it is a direction 'from' (`xoceansar.layout.directions.direction_of`), or not in degrees.
-    """
+    """Check that directions from elsewhere are degrees 'to', one for each vignette."""
     if not isinstance(direction, xr.DataArray):
         raise DimensionError(
             f"{name} must be a DataArray with the dims of the vignettes; got "
@@ -324,24 +284,7 @@ def axis_variables(
 ) -> dict[str, xr.DataArray]:
     """Turn what an axis head gives into directions on the compass.
 
-    Parameters
-    ----------
-    encoded : DataArray (..., output)
-        (cos 2a, sin 2a) of the angle to the look direction.
-    target : str
-        The direction: ``wind_to_direction``.
-    heading : DataArray (...)
-        Of the satellite, degrees clockwise from north.
-    reference : DataArray (...), optional
-        Direction that tells which of the two ends it is.
-    **attrs
-        Provenance attributes.
-
-    Returns
-    -------
-    dict of str to DataArray
-        ``<target>_ambiguities`` (..., ambiguity), both ends, the one under 180 degrees first;
-        ``<target>_standard_error`` (...), degrees; with a reference also ``<target>`` (...).
+    Shapes: `encoded` (..., output).
     """
     ancillary = f"{target}_standard_error"
     heading = chunk_like(heading, encoded)

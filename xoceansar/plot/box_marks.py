@@ -22,27 +22,7 @@ _MARGIN: Final = 0.008
 
 
 def boxes_along(ds: xr.Dataset | None, dim: str, n: int) -> xr.DataArray | None:
-    """Take the boxes of a Dataset, one set for each image.
-
-    Parameters
-    ----------
-    ds : Dataset or None
-        With ``iceberg_box`` along `dim`, or without it.
-    dim : str
-        Dim of the images.
-    n : int
-        Number of images.
-
-    Returns
-    -------
-    DataArray (dim, number, edge) or None
-        In memory; None where there are no boxes.
-
-    Raises
-    ------
-    DimensionError
-        If their number is another.
-    """
+    """Take the boxes of a Dataset, one set for each image."""
     if ds is None or _NAME not in ds:
         return None
     boxes = ds[_NAME] if dim in ds[_NAME].dims else ds[_NAME].expand_dims(VIGNETTE)
@@ -57,14 +37,7 @@ def boxes_along(ds: xr.Dataset | None, dim: str, n: int) -> xr.DataArray | None:
 def draw_boxes(ax: "Axes", boxes: np.ndarray, kind: str) -> None:
     """Draw the boxes of one image.
 
-    Parameters
-    ----------
-    ax : Axes
-        With the image; its limits are the image's.
-    boxes : ndarray (n, 4)
-        ``line_min, sample_min, line_max, sample_max``, fractions; NaN rows are left out.
-    kind : {"found", "true"}
-        Decides colour and dash.
+    Shapes: `boxes` (n, 4).
     """
     patches = require("matplotlib.patches", extra="plot")
     colour, dash = _LOOK[kind]

@@ -57,15 +57,7 @@ class Field:
     def region_where(self, chosen: npt.NDArray[np.bool_]) -> Region:
         """Return the smallest region that holds some of the cells.
 
-        Parameters
-        ----------
-        chosen : ndarray of bool (..., rows, columns)
-            Which.
-
-        Returns
-        -------
-        Region
-            The world where there are none.
+        Shapes: `chosen` (..., rows, columns).
         """
         flat = chosen.reshape(-1, *chosen.shape[-2:]).any(axis=0)
         row, column = np.nonzero(flat)
@@ -89,29 +81,7 @@ def read_field(
 ) -> Field:
     """Check and load gridded values.
 
-    Parameters
-    ----------
-    data : DataArray (..., latitude, longitude)
-        Values at the centres of cells; latitude may run either way, longitude may be in either
-        convention.
-    attrs : mapping
-        Attributes of the Dataset.
-    label : str, optional
-        Of the colour bar; from the attributes otherwise.
-    note : str
-        Last part of the line below the title.
-
-    Returns
-    -------
-    Field
-        In memory.
-
-    Raises
-    ------
-    DimensionError
-        If there are fewer than two rows or columns.
-    UnitsError
-        If the values are no numbers.
+    Shapes: `data` (..., latitude, longitude).
     """
     if data.dtype.kind not in "iufb":
         raise UnitsError(f"cells are drawn of numbers; {data.name!r} is {data.dtype}.")
@@ -167,23 +137,7 @@ def draw_cells(
 ) -> "ScalarMappable":
     """Draw one grid over the present extent of a map, below its land.
 
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map; its extent stays.
-    field : Field
-        Where the cells are.
-    numbers : ndarray (rows, columns)
-        Their values.
-    colours : Colouring
-        Their colours; missing ones are left out.
-    pixels : int, default 1000
-        As for the land, with which the places of the pixels are shared.
-
-    Returns
-    -------
-    ScalarMappable
-        What the colour bar belongs to.
+    Shapes: `numbers` (rows, columns).
     """
     limits = (*ax.get_xlim(), *ax.get_ylim())
     rows, columns = (n * SAMPLES for n in pixel_shape(ax, pixels))

@@ -17,18 +17,7 @@ _known: "weakref.WeakSet[Figure]" = weakref.WeakSet()
 
 
 def new_figure(**how: Any) -> "Figure":
-    """Make a figure, known to pyplot; without a display it takes the place of the last one there.
-
-    Parameters
-    ----------
-    **how
-        As for `matplotlib.pyplot.figure`.
-
-    Returns
-    -------
-    Figure
-        One that pyplot forgets can still be saved.
-    """
+    """Make a figure, known to pyplot; without a display it takes the place of the last one there."""
     pyplot = require("matplotlib.pyplot", extra="plot")
     figure: Figure = pyplot.figure(**how)
     if pyplot.get_backend().lower() in _FILES:

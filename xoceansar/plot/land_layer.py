@@ -31,20 +31,7 @@ SAMPLES: Final = 2
 
 
 def draw_land(ax: "GeoAxes", *, pixels: int = 1000) -> bool:
-    """Draw land and coastline over the present extent of a map.
-
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map; its extent stays.
-    pixels : int, default 1000
-        Pixels along the longer side.
-
-    Returns
-    -------
-    bool
-        False, after one `OceansarWarning`, where roaring-landmask is not installed.
-    """
+    """Draw land and coastline over the present extent of a map."""
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
     shape = pixel_shape(ax, pixels)
     extent = (west, east, south, north)
@@ -79,27 +66,7 @@ def land_fraction(
     extent: tuple[float, float, float, float],
     shape: tuple[int, int],
 ) -> npt.NDArray[np.float32]:
-    """Sample the land mask on the pixels of a map.
-
-    Parameters
-    ----------
-    projection : cartopy Projection
-        The map's.
-    extent : tuple of float
-        West, east, south and north edges in the projection's coordinates.
-    shape : tuple of int
-        Rows, from south to north, and columns.
-
-    Returns
-    -------
-    ndarray of float32
-        Land fraction of each pixel; 0 outside the world. Read-only: results are cached.
-
-    Raises
-    ------
-    MissingDependencyError
-        If roaring-landmask is not installed.
-    """
+    """Sample the land mask on the pixels of a map."""
     rows, columns = (n * SAMPLES for n in shape)
     places = pixel_places(projection, extent, (rows, columns))
     land = is_land(places[..., 0], places[..., 1])

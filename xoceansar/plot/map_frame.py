@@ -92,18 +92,7 @@ WORLD: Final = Region(-180.0, 180.0, -90.0, 90.0)
 
 
 def region_of(longitude: Floats, latitude: Floats) -> Region:
-    """Return the smallest region that holds the points, with a margin.
-
-    Parameters
-    ----------
-    longitude, latitude : ndarray
-        Degrees, finite; in either longitude convention.
-
-    Returns
-    -------
-    Region
-        The complement of the widest gap in longitude; the world where there is no point.
-    """
+    """Return the smallest region that holds the points, with a margin."""
     if not longitude.size:
         return WORLD
     west, east = shortest_arc(longitude)
@@ -144,17 +133,7 @@ def project(projection: "Projection", longitude: Floats, latitude: Floats) -> Fl
 
 
 def zoom(ax: "GeoAxes", region: Region, *, aspect: tuple[float, float]) -> None:
-    """Show a region, widened to an agreeable shape.
-
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map.
-    region : Region
-        What must be inside.
-    aspect : tuple of float
-        Least and greatest width over height.
-    """
+    """Show a region, widened to an agreeable shape."""
     lon, lat = np.meshgrid(
         _columns(region, ax.projection), np.linspace(region.south, region.north, 61)
     )
@@ -238,20 +217,8 @@ def pixel_places(
 ) -> npt.NDArray[np.float32]:
     """Return where on Earth the pixels of a map lie.
 
-    Parameters
-    ----------
-    projection : cartopy Projection
-        The map's.
-    extent : tuple of float
-        West, east, south and north edges in the projection's coordinates.
-    shape : tuple of int
-        Rows, from south to north, and columns.
-
-    Returns
-    -------
-    ndarray (rows, columns, 2) of float32
-        Longitude and latitude of the centres, degrees, to some metres; not finite outside the
-        world. Read-only: results are cached.
+    Shapes: gives (rows, columns, 2). Longitude and latitude of the centres, degrees, to some
+    metres; not finite outside the world. Read-only: results are cached.
     """
     crs = require("cartopy.crs", extra="plot")
     west, east, south, north = extent
@@ -280,20 +247,7 @@ def projected_quads(
 ) -> tuple[Floats, npt.NDArray[np.intp]]:
     """Project footprints to polygons of four corners, cut where the map's edge cuts them.
 
-    Parameters
-    ----------
-    projection : cartopy Projection
-        The map's.
-    corners : ndarray (n, 4, 2)
-        Longitude and latitude in turn around each footprint, degrees.
-
-    Returns
-    -------
-    quads : ndarray (m, 4, 2)
-        In the projection's coordinates, all finite. A footprint that the edge cuts is many
-        small ones, without those the edge cuts in turn.
-    owner : ndarray of int (m)
-        The footprint that each polygon belongs to.
+    Shapes: `corners` (n, 4, 2).
     """
     whole, good = _project_whole(projection, corners)
     quads, owner = [whole[good]], [np.flatnonzero(good)]

@@ -62,28 +62,7 @@ def draw_map(
     land: bool,
     locator: bool | None,
 ) -> "Figure":
-    """Draw a map with its land, key and words.
-
-    Parameters
-    ----------
-    values : Values
-        What is drawn, for the words.
-    colours : Colouring
-        Its colours.
-    paint : callable
-        Draws the values on the axes that it is given.
-    region : Region
-        What a new map shows.
-    ax, projection, title, land, locator
-        As in `xoceansar.plot.map`.
-    zoomed : bool
-        Show the region on given axes too.
-
-    Returns
-    -------
-    Figure
-        The new one, or that of `ax`.
-    """
+    """Draw a map with its land, key and words."""
     own = ax is None
     if ax is None:
         ax = _new_axes(

@@ -82,27 +82,7 @@ class Values:
 
 
 def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
-    """Find, check and load what a map draws.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        With ``longitude`` and ``latitude`` along the variable's one dim, or, of a field, along
-        its two.
-    variable : hashable, optional
-        Name in a Dataset.
-
-    Returns
-    -------
-    Values
-        Vignettes without a position are left out of the places, and counted in `period`.
-
-    Raises
-    ------
-    MissingVariableError, DimensionError, UnitsError
-        If there is no such variable, no position, more dims than positions, or no way to colour
-        it.
-    """
+    """Find, check and load what a map draws."""
     data = _find(obj, variable)
     place = {}
     for name in ("longitude", "latitude"):

@@ -54,20 +54,7 @@ def colouring(
     vmin: float | None,
     vmax: float | None,
 ) -> Colouring:
-    """Choose the colours of the values.
-
-    Parameters
-    ----------
-    values : Values
-        What is drawn.
-    cmap, vmin, vmax
-        As given to `xoceansar.plot.map`; categories ignore them.
-
-    Returns
-    -------
-    Colouring
-        For categories, one colour for each.
-    """
+    """Choose the colours of the values."""
     colors = require("matplotlib.colors", extra="plot")
     if values.categories:
         table = colors.ListedColormap([c.colour for c in values.categories])
@@ -95,24 +82,7 @@ def colouring(
 def draw_marks(
     ax: "GeoAxes", values: Values, colours: Colouring, footprints: bool | None
 ) -> "ScalarMappable":
-    """Draw points, or footprints where they are large enough; missing ones hollow.
-
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map.
-    values : Values
-        What is drawn.
-    colours : Colouring
-        Its colours.
-    footprints : bool, optional
-        Force footprints or points.
-
-    Returns
-    -------
-    ScalarMappable
-        What the colour bar belongs to.
-    """
+    """Draw points, or footprints where they are large enough; missing ones hollow."""
     missing = ~np.isfinite(values.numbers)
     if values.corners is not None and footprints is not False:
         quads, owner = projected_quads(ax.projection, values.corners)
@@ -197,19 +167,7 @@ def _points(
 def draw_key(
     ax: "GeoAxes", marks: "ScalarMappable", values: Values, extend: str
 ) -> None:
-    """Explain the colours: a bar with units for numbers, names and counts for categories.
-
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map that it takes its room from.
-    marks : ScalarMappable
-        What it explains.
-    values : Values
-        What is drawn.
-    extend : str
-        Ends of the bar that stand for values beyond, as in `Colouring`.
-    """
+    """Explain the colours: a bar with units for numbers, names and counts for categories."""
     flat = is_flat(ax)
     missing = int((~np.isfinite(values.numbers)).sum())
     no_value = [_key("none", MISSING, f"no value ({missing:,})")] if missing else []
@@ -261,22 +219,7 @@ def _key(face: str, edge: str, label: str) -> "Line2D":
 def draw_globe(
     ax: "GeoAxes", values: Values, longitude: float, latitude: float
 ) -> "GeoAxes":
-    """Draw a small globe in the emptiest upper corner, with the vignettes as red dots.
-
-    Parameters
-    ----------
-    ax : GeoAxes
-        The map.
-    values : Values
-        Where the vignettes are.
-    longitude, latitude : float
-        What the globe turns to the reader, degrees.
-
-    Returns
-    -------
-    GeoAxes
-        The globe.
-    """
+    """Draw a small globe in the emptiest upper corner, with the vignettes as red dots."""
     crs = require("cartopy.crs", extra="plot")
     xy = project(ax.projection, values.longitude, values.latitude)
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()

@@ -56,28 +56,7 @@ def draw_panels(
     land: bool,
     ticks: Mapping[float, str] | None = None,
 ) -> "Figure":
-    """Draw maps of one region in two columns, with one colour bar below them.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-        From left to right and from the top.
-    field : Field
-        Where the cells are, and the words.
-    colours : Colouring
-        Of all.
-    region : Region
-        What all show.
-    projection, title, land
-        As in `xoceansar.plot.seasons`.
-    ticks : mapping of float to str, optional
-        Of the colour bar.
-
-    Returns
-    -------
-    Figure
-        Not shown.
-    """
+    """Draw maps of one region in two columns, with one colour bar below them."""
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(figsize=(WIDTH, WIDTH))

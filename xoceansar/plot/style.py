@@ -151,18 +151,7 @@ def quantity_label(name: str, attrs: Mapping[str, Any]) -> str:
 
 
 def provenance(*sources: Mapping[str, Any]) -> str:
-    """Say in one line what of a figure is simulated; empty where nothing is.
-
-    Parameters
-    ----------
-    *sources : mapping
-        Attributes of the Dataset and of the variable.
-
-    Returns
-    -------
-    str
-        For example ``simulated sea; model 'sim-vit-tiny' trained on simulated vignettes only``.
-    """
+    """Say in one line what of a figure is simulated; empty where nothing is."""
     merged: dict[str, Any] = {}
     for source in sources:
         merged.update(source)

@@ -58,20 +58,7 @@ class Fault:
 
 
 def refuse(target: str, faults: Iterable[Fault]) -> None:
-    """Raise where an archive has faults that adding to it would not mend.
-
-    Parameters
-    ----------
-    target : str
-        The archive, for the message.
-    faults : iterable of Fault
-        What was found.
-
-    Raises
-    ------
-    ArchiveError
-        Naming the first of them.
-    """
+    """Raise where an archive has faults that adding to it would not mend."""
     grave = [fault for fault in faults if not fault.mendable]
     if grave:
         more = len(grave) - _NAMED
@@ -83,20 +70,7 @@ def refuse(target: str, faults: Iterable[Fault]) -> None:
 
 
 def growing(group: str, members: Hierarchy) -> dict[str, int]:
-    """Give the numbers of rows of the arrays of a group that grow with it.
-
-    Parameters
-    ----------
-    group : str
-        "" or ``units``.
-    members : dict
-        The hierarchy.
-
-    Returns
-    -------
-    dict of str to int
-        By name in the group.
-    """
+    """Give the numbers of rows of the arrays of a group that grow with it."""
     dim = UNIT if group else VIGNETTE
     found = {}
     for path, metadata in members.items():
@@ -109,17 +83,7 @@ def growing(group: str, members: Hierarchy) -> dict[str, int]:
 
 
 def find_lengths(members: Hierarchy) -> list[Fault]:
-    """Find arrays of a group whose lengths along a dim differ, and counts that do not hold.
-
-    Parameters
-    ----------
-    members : dict
-        The hierarchy.
-
-    Returns
-    -------
-    list of Fault
-    """
+    """Find arrays of a group whose lengths along a dim differ, and counts that do not hold."""
     faults = []
     sizes: dict[tuple[str, str], dict[int, list[str]]] = {}
     for path, metadata in members.items():
@@ -143,20 +107,7 @@ def find_lengths(members: Hierarchy) -> list[Fault]:
 
 
 def find_lost_chunks(members: Hierarchy, keys: Collection[str]) -> list[Fault]:
-    """Find chunks that were written and are not there: their values would read as missing.
-
-    Parameters
-    ----------
-    members : dict
-        The hierarchy.
-    keys : collection of str
-        All keys of the store.
-
-    Returns
-    -------
-    list of Fault
-        One for each array.
-    """
+    """Find chunks that were written and are not there: their values would read as missing."""
     faults = []
     for path, metadata in members.items():
         try:
@@ -181,36 +132,13 @@ def _lost(path: str, metadata: Mapping[str, Any], keys: Collection[str]) -> str:
 
 
 def chunk_keys(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """Give the keys of the chunks that an array has, in the order of their places.
-
-    Parameters
-    ----------
-    metadata : mapping
-        Of the array.
-
-    Yields
-    ------
-    str
-        Below the array's path.
-    """
+    """Give the keys of the chunks that an array has, in the order of their places."""
     counts, key = chunk_layout(metadata)
     yield from map(key, product(*map(range, counts)))
 
 
 def find_table_faults(records: Sequence[Record], ids: Sequence[str]) -> list[Fault]:
-    """Find where the table of products and the vignettes do not belong together.
-
-    Parameters
-    ----------
-    records : sequence of Record
-        The table.
-    ids : sequence of str
-        ``vignette_id`` of each row.
-
-    Returns
-    -------
-    list of Fault
-    """
+    """Find where the table of products and the vignettes do not belong together."""
     faults = []
     if "" in ids:
         faults.append(Fault("vignette_id", f"row {ids.index('')} has none"))
@@ -232,17 +160,7 @@ def find_table_faults(records: Sequence[Record], ids: Sequence[str]) -> list[Fau
 
 
 def find_strange(target: str) -> list[Fault]:
-    """Find links, pipes and devices inside an archive: what is behind them is not the archive's.
-
-    Parameters
-    ----------
-    target : str
-        Path or URL; a URL has no links.
-
-    Returns
-    -------
-    list of Fault
-    """
+    """Find links, pipes and devices inside an archive: what is behind them is not the archive's."""
     if is_url(target) or not Path(target).exists():
         return []
     return [

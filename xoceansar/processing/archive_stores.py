@@ -49,26 +49,7 @@ class ArchiveStore(Protocol):
 
 
 def choose_kind(target: str, options: str, asked: StoreKind | None) -> StoreKind:
-    """Find which kind of store an archive is, or will be.
-
-    Parameters
-    ----------
-    target : str
-        Path or URL of the archive.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    asked : {"zarr", "icechunk"} or None
-        What the caller wants; None for what is there, or else Zarr.
-
-    Returns
-    -------
-    {"zarr", "icechunk"}
-
-    Raises
-    ------
-    ArchiveError
-        If there is one of the other kind, or no such kind, or it cannot be there.
-    """
+    """Find which kind of store an archive is, or will be."""
     if asked is not None and asked not in _NAMES:
         raise ArchiveError(f"store is one of {list(_NAMES)}; got {asked!r}.")
     if asked == "icechunk":
@@ -88,24 +69,7 @@ def choose_kind(target: str, options: str, asked: StoreKind | None) -> StoreKind
 def open_store(
     target: str, options: str, kind: StoreKind, *, read_only: bool
 ) -> ArchiveStore:
-    """Open what holds an archive.
-
-    Parameters
-    ----------
-    target : str
-        Path or URL of the archive.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    kind : {"zarr", "icechunk"}
-        From `choose_kind`.
-    read_only : bool
-        Whether nothing will be written; then nothing is made either.
-
-    Returns
-    -------
-    ArchiveStore
-        At the last commit.
-    """
+    """Open what holds an archive."""
     if kind == "icechunk" and (not read_only or is_repository(target, options)):
         return Branch(target, options, read_only=read_only)
     # where nothing is, or something else, that is seen as well without Icechunk

@@ -149,11 +149,6 @@ class Archive:
     def begin(self) -> None:
         """Read again, to write: to be called once the lock is held, where one is needed.
 
-        Raises
-        ------
-        ArchiveError
-            If it cannot be written.
-
         Notes
         -----
         Makes the archive, without rows, where there is none.
@@ -178,25 +173,7 @@ class Archive:
         self._store.commit("a new archive", {})
 
     def commit(self, outcomes: Iterable[Outcome]) -> list[Record]:
-        """Append the results of products, in their order, and make them visible at once.
-
-        Parameters
-        ----------
-        outcomes : iterable of Outcome
-            Of `xoceansar.processing.product_block.process_unit`.
-
-        Returns
-        -------
-        list of Record
-            What was added. A product that another writer has added since `begin` is left out,
-            unless that one failed and this one did not.
-
-        Raises
-        ------
-        ArchiveError
-            If it cannot be written, or others are always first. What was committed before is
-            untouched; this object then has to be made anew.
-        """
+        """Append the results of products, in their order, and make them visible at once."""
         made = list(outcomes)
         return self._until_committed(lambda: self._write(made))
 
@@ -302,25 +279,7 @@ class Archive:
 
 
 def read_records(target: str, options: str = "{}") -> list[Record]:
-    """Read what became of each product of an archive.
-
-    Parameters
-    ----------
-    target : str
-        Path or URL of the archive.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-
-    Returns
-    -------
-    list of Record
-        In the order in which they were committed; a product that was tried again is there again.
-
-    Raises
-    ------
-    ArchiveError
-        If there is no archive.
-    """
+    """Read what became of each product of an archive."""
     refuse(target, find_strange(target))
     with in_words(target, "read"):
         kind = choose_kind(target, options, None)

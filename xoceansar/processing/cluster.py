@@ -40,25 +40,7 @@ _FATAL: Final = (ImportError, BundleError, WeightsMismatchError, MissingDependen
 def outcomes(
     units: Sequence[Unit], task: Task, scheduler: Scheduler, workers: int | None
 ) -> Iterator[Iterator[Outcome]]:
-    """Process products, and give what became of each in their order.
-
-    Parameters
-    ----------
-    units : sequence of Unit
-        The products.
-    task : Task
-        What to compute.
-    scheduler : str, Client or None
-        Where.
-    workers : int or None
-        Number of local processes.
-
-    Yields
-    ------
-    iterator of Outcome
-        One for each product, in the order of `units`. At most three products a worker are in
-        flight, however many there are.
-    """
+    """Process products, and give what became of each in their order."""
     if scheduler == "synchronous":
         yield (_inline(unit, task) for unit in units)
         return

@@ -18,17 +18,7 @@ _TEXT: Final = "text"
 
 
 def columns_of(rows: xr.Dataset) -> Columns:
-    """Give the variables of rows, as they would be stored.
-
-    Parameters
-    ----------
-    rows : Dataset
-        Results along ``vignette``.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Give the variables of rows, as they would be stored."""
     ready, encoding = encode(rows)
     return {
         str(name): _column(
@@ -40,17 +30,7 @@ def columns_of(rows: xr.Dataset) -> Columns:
 
 
 def stored_columns(members: Hierarchy) -> Columns:
-    """Give the variables of an archive.
-
-    Parameters
-    ----------
-    members : dict
-        Its metadata.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Give the variables of an archive."""
     found = {}
     for name in growing("", members):
         metadata = members[name]

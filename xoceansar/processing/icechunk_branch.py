@@ -77,13 +77,7 @@ class Branch:
 
     @property
     def store(self) -> "Store":
-        """What zarr and xarray read and write.
-
-        Raises
-        ------
-        OvertakenError
-            If the last commit is no longer the one that was read, or made, here.
-        """
+        """What zarr and xarray read and write."""
         session = self._open()
         if session.snapshot_id != self._base:
             raise OvertakenError
@@ -118,20 +112,7 @@ class Branch:
         return bool(sync(self.store.exists(f"{name}/{_METADATA}".lstrip("/"))))
 
     def commit(self, message: str, metadata: Mapping[str, int]) -> None:
-        """Make what was written the tip of the branch; nothing where nothing was written.
-
-        Parameters
-        ----------
-        message : str
-            For the history of the repository.
-        metadata : mapping
-            Counts, for the same.
-
-        Raises
-        ------
-        OvertakenError
-            If another writer has committed since this one read.
-        """
+        """Make what was written the tip of the branch; nothing where nothing was written."""
         session = self._open()
         conflict: type[Exception] = require("icechunk", extra="icechunk").ConflictError
         with self._lock():  # taken for nothing too: it shows whether one may write

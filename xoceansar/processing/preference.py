@@ -21,24 +21,6 @@ _Version = tuple[tuple[int, ...], str]
 def best_first(units: list[Unit], options: str) -> list[Unit]:
     """Order products so that an acquisition is taken from its best processing.
 
-    Parameters
-    ----------
-    units : list of Unit
-        Products, from `xoceansar.processing.product_listing.list_units`.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-
-    Returns
-    -------
-    list of Unit
-        The same; products whose names say that they overlap in time have changed places, the
-        higher IPF version first, then the one processed later. All others stay where they are.
-
-    Warns
-    -----
-    OceansarWarning
-        How many products have others as processings of the same acquisitions.
-
     Notes
     -----
     Reads the manifests of those products.

@@ -19,20 +19,7 @@ class Watch(Protocol):
 
 @contextmanager
 def watching(total: int, *, show: bool) -> Iterator[Watch]:
-    """Show a bar on the standard error while products are processed.
-
-    Parameters
-    ----------
-    total : int
-        Number of products.
-    show : bool
-        Whether to show it.
-
-    Yields
-    ------
-    callable
-        To be called with each `Outcome`.
-    """
+    """Show a bar on the standard error while products are processed."""
     bar = progress_bar(
         "products, {task.fields[rows]} vignettes, {task.fields[rate]:.1f}/s",
         "[red]{task.fields[failed]} failed",

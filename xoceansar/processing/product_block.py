@@ -88,23 +88,6 @@ class Outcome:
 def process_unit(unit: Unit, task: Task) -> Outcome:
     """Process a product.
 
-    Parameters
-    ----------
-    unit : Unit
-        The product.
-    task : Task
-        What to compute.
-
-    Returns
-    -------
-    Outcome
-        With results, and the warnings that nobody would see on a worker.
-
-    Raises
-    ------
-    OceansarError
-        As `xoceansar.open_wave_mode` and the operations, if nothing can be computed of it.
-
     Notes
     -----
     Holds eight vignettes of pixels at a time, whatever the size of the product.
@@ -144,21 +127,7 @@ def _opened(unit: Unit, task: Task) -> xr.Dataset:
 
 
 def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
-    """Build the outputs of vignettes.
-
-    Parameters
-    ----------
-    ds : Dataset
-        From `xoceansar.open_wave_mode`.
-    task : Task
-        What to compute.
-
-    Returns
-    -------
-    Dataset or None
-        Variables along ``vignette``, lazy; None if there is no vignette. ``incidence`` is that of
-        the centre, unless the pixels are kept.
-    """
+    """Build the outputs of vignettes."""
     if not ds.sizes[VIGNETTE]:
         return None
     settings = task.settings
@@ -186,20 +155,7 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
 
 
 def odd_columns(names: Iterable[str], settings: Settings) -> str:
-    """Say in what the variables of an archive are not those that its settings give.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Variables along ``vignette``.
-    settings : Settings
-        What is computed.
-
-    Returns
-    -------
-    str
-        As the end of a sentence; empty where there is nothing to say.
-    """
+    """Say in what the variables of an archive are not those that its settings give."""
     there = list(names)
     wanted = tuple(start for output in settings.outputs for start in _BEGINS[output])
     odd = [

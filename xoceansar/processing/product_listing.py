@@ -54,36 +54,7 @@ class Unit:
 def list_units(
     inputs: Paths, options: str = "{}", known: Mapping[str, str] | None = None
 ) -> tuple[list[Unit], int]:
-    """List products, each once.
-
-    Parameters
-    ----------
-    inputs : str, path-like or iterable of them
-        Products (a ``.SAFE`` folder, its manifest, a zip archive), patterns, directories (in
-        which Wave Mode SLC products are looked for, at any depth), text files with a product or
-        a pattern on each line (``#`` begins a comment), or URLs of products, patterns or
-        directories.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    known : mapping of str to str, optional
-        Digests of products that were read before, by path. The manifest of one that has the name
-        the ground segment gave it, which no other has, is not read again there.
-
-    Returns
-    -------
-    units : list of Unit
-        In the order given; those of a pattern or a directory by name. Of a product that is given
-        twice, under whatever path, the first.
-    duplicates : int
-        How many were given again.
-
-    Raises
-    ------
-    ProductError
-        If a path that was given does not exist, a pattern or a directory has no product, or
-        nothing was given. A path in a text file is not looked at here: what is wrong with it is
-        found, and recorded, when it is its turn.
-    """
+    """List products, each once."""
     paths = [
         found if is_url(found) else os.path.abspath(found)
         for path in expand(inputs, options)

@@ -75,18 +75,7 @@ class Ledger:
             self._latest[record.key] = self._at[record.path] = record
 
     def of(self, unit: Unit) -> Record | None:
-        """Say what became last of a product.
-
-        Parameters
-        ----------
-        unit : Unit
-            The product.
-
-        Returns
-        -------
-        Record or None
-            None where it is new.
-        """
+        """Say what became last of a product."""
         known, there = self._latest.get(unit.digest), self._at.get(unit.path)
         if unit.digest:
             return known or (there if there and not there.digest else None)
@@ -98,18 +87,7 @@ class Ledger:
 
 
 def read_table(store: "Store") -> list[Record]:
-    """Read the table of products.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        Of an archive that has the table.
-
-    Returns
-    -------
-    list of Record
-        In the order in which they were committed.
-    """
+    """Read the table of products."""
     table = xr.open_zarr(store, group=UNITS, consolidated=False, chunks=None).load()
     columns = (
         table["product"].values,
@@ -131,21 +109,7 @@ def read_table(store: "Store") -> list[Record]:
 
 
 def to_record(outcome: Outcome, first: int, rows: int, repeated: int) -> Record:
-    """Say what became of a product.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Of the product.
-    first, rows : int
-        Its rows in the archive.
-    repeated : int
-        Its vignettes that were there already.
-
-    Returns
-    -------
-    Record
-    """
+    """Say what became of a product."""
     return Record(
         product=outcome.unit.name,
         path=outcome.unit.path,
@@ -159,18 +123,7 @@ def to_record(outcome: Outcome, first: int, rows: int, repeated: int) -> Record:
 
 
 def to_table(records: list[Record]) -> xr.Dataset:
-    """Lay out records as rows of the table of products, at the present time.
-
-    Parameters
-    ----------
-    records : list of Record
-        To be added.
-
-    Returns
-    -------
-    Dataset
-        Columns along ``unit``.
-    """
+    """Lay out records as rows of the table of products, at the present time."""
     now = np.datetime64("now", "ns")
     columns: dict[str, Any] = {
         "product": [r.product for r in records],

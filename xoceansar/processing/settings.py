@@ -71,30 +71,11 @@ class Settings:
     version: str = __version__
 
     def to_json(self) -> str:
-        """Write the settings as text, which an archive carries as an attribute.
-
-        Returns
-        -------
-        str
-            JSON.
-        """
+        """Write the settings as text, which an archive carries as an attribute."""
         return json.dumps(asdict(self), sort_keys=True)
 
     def check(self, written: str, where: str) -> None:
-        """Refuse to add to an archive that was made with other settings.
-
-        Parameters
-        ----------
-        written : str
-            Those of the archive, from `to_json`.
-        where : str
-            The archive, for the message.
-
-        Raises
-        ------
-        ArchiveError
-            Naming each difference, and how to proceed.
-        """
+        """Refuse to add to an archive that was made with other settings."""
         theirs: dict[str, Any] = json.loads(written)
         mine: dict[str, Any] = json.loads(self.to_json())
         differences = [
@@ -112,27 +93,7 @@ class Settings:
 def choose_outputs(
     asked: Iterable[str] | None, handle: ModelHandle | None
 ) -> tuple[Output, ...]:
-    """Check the outputs that were asked for against the model.
-
-    Parameters
-    ----------
-    asked : iterable of str, optional
-        All that the model gives, without ``sigma0``, where not given.
-    handle : ModelHandle or None
-        The model.
-
-    Returns
-    -------
-    tuple of str
-        In the order of `OUTPUTS`; ``quality`` is always among them.
-
-    Raises
-    ------
-    ArchiveError
-        If there is no such output.
-    BundleError
-        If the model has no head or no detector for one.
-    """
+    """Check the outputs that were asked for against the model."""
     if asked is None:
         return tuple(
             name
@@ -151,17 +112,7 @@ def choose_outputs(
 
 
 def needs_model(outputs: Iterable[str] | None) -> bool:
-    """Say whether outputs need a model.
-
-    Parameters
-    ----------
-    outputs : iterable of str, optional
-        As the caller gave them.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether outputs need a model."""
     if outputs is None:
         return True
     wanted = {outputs} if isinstance(outputs, str) else set(outputs)
@@ -189,19 +140,7 @@ def _lacks(name: Output, handle: ModelHandle | None) -> str | None:
 
 
 def fingerprint(handle: ModelHandle | None) -> str:
-    """Give a digest that tells a model from every other.
-
-    Parameters
-    ----------
-    handle : ModelHandle or None
-        The model.
-
-    Returns
-    -------
-    str
-        SHA-256 digests of the backbone, each head and each detector; empty without a model.
-        Where the weights lie, and on which device they run, does not matter.
-    """
+    """Give a digest that tells a model from every other."""
     if handle is None:
         return ""
     parts = [handle.weights_sha256]

@@ -37,27 +37,7 @@ _ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 
 
 def open_base(target: str, options: str, *, read_only: bool) -> "Store":
-    """Open the store that holds an archive.
-
-    Parameters
-    ----------
-    target : str
-        A path, or a URL of object storage.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    read_only : bool
-        Whether nothing will be written; then nothing is made either.
-
-    Returns
-    -------
-    zarr.abc.store.Store
-        Nothing is read yet.
-
-    Raises
-    ------
-    ArchiveError
-        If the file system of the URL does not replace objects atomically.
-    """
+    """Open the store that holds an archive."""
     if not is_url(target):
         return LocalStore(Path(target), read_only=read_only)
     protocol = target.partition("://")[0]
@@ -208,15 +188,7 @@ class Transaction(WrapperStore["Store"]):
         return None if found is None else found.to_bytes()
 
     def commit(self, message: str, metadata: Mapping[str, int]) -> None:
-        """Make what was written visible: the root last, in one replacement.
-
-        Parameters
-        ----------
-        message : str
-            Not kept: a Zarr store has no history.
-        metadata : mapping
-            Not kept.
-        """
+        """Make what was written visible: the root last, in one replacement."""
         del message, metadata
         with warnings.catch_warnings():
             # the choice is ours: the root's consolidated metadata is the commit

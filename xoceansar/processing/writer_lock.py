@@ -111,13 +111,7 @@ class ArchiveLock:
                 self._place.remove()
 
     def check(self) -> None:
-        """See that the lock is still held: to be called before each commit.
-
-        Raises
-        ------
-        ArchiveError
-            If another writer has taken it.
-        """
+        """See that the lock is still held: to be called before each commit."""
         try:
             held = self._is_mine()
         except OSError as error:

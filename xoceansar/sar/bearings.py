@@ -51,18 +51,6 @@ def look_angle(direction: npt.ArrayLike, ground_heading: npt.ArrayLike) -> Array
 def compass_direction(angle: npt.ArrayLike, ground_heading: npt.ArrayLike) -> Array:
     """Turn an angle in the image into a compass direction; the inverse of `look_angle`.
 
-    Parameters
-    ----------
-    angle : array_like
-        Degrees from the look direction towards the flight direction.
-    ground_heading : array_like
-        Heading of the satellite track on the ground, degrees clockwise from north.
-
-    Returns
-    -------
-    ndarray
-        Degrees clockwise from north, in [0, 360).
-
     Examples
     --------
     >>> float(compass_direction(90.0, -12.0))  # along the track
@@ -74,15 +62,7 @@ def compass_direction(angle: npt.ArrayLike, ground_heading: npt.ArrayLike) -> Ar
 def encode_axis(angle: npt.ArrayLike) -> Array:
     """Encode an angle whose two ends count as the same.
 
-    Parameters
-    ----------
-    angle : array_like (...)
-        Degrees.
-
-    Returns
-    -------
-    ndarray (..., 2)
-        ``(cos 2a, sin 2a)``: continuous, and the same for a and a + 180.
+    Shapes: gives (..., 2). ``(cos 2a, sin 2a)``: continuous, and the same for a and a + 180.
     """
     double = np.radians(2.0 * np.asarray(angle, np.float64))
     return np.stack([np.cos(double), np.sin(double)], axis=-1)
@@ -91,15 +71,7 @@ def encode_axis(angle: npt.ArrayLike) -> Array:
 def decode_axis(encoded: npt.ArrayLike) -> Array:
     """Decode an axis; the inverse of `encode_axis` but for the end.
 
-    Parameters
-    ----------
-    encoded : array_like (..., 2)
-        Of any length.
-
-    Returns
-    -------
-    ndarray (...)
-        Degrees in [0, 180).
+    Shapes: gives (...).
 
     Examples
     --------
@@ -113,16 +85,8 @@ def decode_axis(encoded: npt.ArrayLike) -> Array:
 def axis_error(encoded: npt.ArrayLike) -> Array:
     """Give the expected error of an axis, from the length of its encoding.
 
-    Parameters
-    ----------
-    encoded : array_like (..., 2)
-        The expected (cos 2a, sin 2a), as a least-squares fit gives it.
-
-    Returns
-    -------
-    ndarray (...)
-        Root-mean-square error of the axis, degrees, folded to 90 at most: 52 where nothing is
-        known about it.
+    Shapes: gives (...). Root-mean-square error of the axis, degrees, folded to 90 at most: 52
+    where nothing is known about it.
 
     Notes
     -----
@@ -153,18 +117,6 @@ def _von_mises() -> tuple[Array, Array]:
 def nearer_end(axis: npt.ArrayLike, reference: npt.ArrayLike) -> Array:
     """Choose the end of an axis that is nearer to a reference.
 
-    Parameters
-    ----------
-    axis : array_like
-        Degrees; either end.
-    reference : array_like
-        Direction known from elsewhere, degrees.
-
-    Returns
-    -------
-    ndarray
-        Degrees in [0, 360); NaN where either is missing.
-
     Examples
     --------
     >>> float(nearer_end(10.0, 200.0))
@@ -179,21 +131,6 @@ def wrap_angle(
     value: npt.ArrayLike, period: float = 360.0, dtype: npt.DTypeLike = np.float64
 ) -> npt.NDArray[Any]:
     """Bring angles into one turn.
-
-    Parameters
-    ----------
-    value : array_like
-        Angles, in any unit.
-    period : float, default 360
-        A full turn in that unit.
-    dtype : dtype, optional
-        Of the result.
-
-    Returns
-    -------
-    ndarray
-        In [0, period), also where the remainder or its rounding to `dtype` gives the period
-        itself, as of -1e-20.
 
     Examples
     --------

@@ -67,15 +67,7 @@ class Vectors:
     def table(self, samples: int) -> Array:
         """Interpolate every vector to every sample of the image, extended at the ends.
 
-        Parameters
-        ----------
-        samples : int
-            Number of samples of the image.
-
-        Returns
-        -------
-        ndarray (k, samples)
-            Values.
+        Shapes: gives (k, samples).
         """
         at = np.arange(samples, dtype=float)
         rows = [
@@ -107,21 +99,6 @@ class AzimuthNoise:
 def noise_scaling(ipf_version: str, platform: str, beam: str) -> float:
     """Factor by which to multiply the noise vectors of a product.
 
-    Parameters
-    ----------
-    ipf_version : str
-        Version of the processor: ``003.31``.
-    platform : str
-        ``S1A``.
-    beam : {"wv1", "wv2"}
-        Beam.
-
-    Returns
-    -------
-    float
-        One, except for IPF 2.90 and 2.91 of Sentinel-1A and -1B, which wrote the Wave Mode
-        noise in another scale.
-
     Examples
     --------
     >>> noise_scaling("002.84", "S1A", "wv1")
@@ -140,22 +117,7 @@ def noise_scaling(ipf_version: str, platform: str, beam: str) -> float:
 
 
 def amplitude_table(vectors: Vectors, samples: int) -> tuple[Array, Array]:
-    """Calibration amplitude at every sample of each calibration vector.
-
-    Parameters
-    ----------
-    vectors : Vectors
-        ``sigmaNought`` of the calibration file.
-    samples : int
-        Number of samples of the image.
-
-    Returns
-    -------
-    line : ndarray (k,)
-        Lines of the vectors.
-    amplitude : ndarray (k, samples)
-        A.
-    """
+    """Calibration amplitude at every sample of each calibration vector."""
     return vectors.line, vectors.table(samples)
 
 
@@ -168,25 +130,7 @@ def noise_table(
 ) -> tuple[Array, Array]:
     """Share of each noise vector in each output row, and the noise at every sample.
 
-    Parameters
-    ----------
-    vectors : Vectors
-        Noise along range.
-    azimuth : tuple of AzimuthNoise
-        Noise along azimuth; empty for most Wave Mode products, which means one.
-    samples : int
-        Number of samples of the image.
-    row_weights : ndarray (row, line)
-        Weight of each image line in each output row, dense or sparse.
-    scaling : float, optional
-        Factor of the noise, from `noise_scaling`.
-
-    Returns
-    -------
-    share : ndarray (row, k)
-        Weights of the vectors, which sum to one for each row where there is no azimuth noise.
-    noise : ndarray (k, samples)
-        Noise power, in the unit of the squared digital numbers.
+    Shapes: `row_weights` (row, line).
     """
     lines = row_weights.shape[1]
     at = np.arange(lines)

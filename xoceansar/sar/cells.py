@@ -54,19 +54,7 @@ class CellGrid:
         return np.linspace(-90, 90, rows + 1), np.linspace(-180, 180, columns + 1)
 
     def index(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Indices:
-        """Find the cell of each place, numbered row by row from the south-west.
-
-        Parameters
-        ----------
-        longitude, latitude : array_like
-            Degrees, longitude in either convention.
-
-        Returns
-        -------
-        ndarray of int
-            -1 where a place is not finite or beyond a pole. A place on an edge belongs to the
-            cell to the north and to the east; the north pole to the last row.
-        """
+        """Find the cell of each place, numbered row by row from the south-west."""
         lon, lat = np.asarray(longitude, float), np.asarray(latitude, float)
         good = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90)
         lon, lat = np.where(good, lon, 0.0), np.where(good, lat, 0.0)
@@ -82,17 +70,7 @@ class CellGrid:
 def count(index: Indices, size: int) -> npt.NDArray[np.int64]:
     """Count the members of each cell.
 
-    Parameters
-    ----------
-    index : ndarray of int (n)
-        Cell of each member, 0 to `size` - 1.
-    size : int
-        Number of cells.
-
-    Returns
-    -------
-    ndarray of int (size)
-        Members.
+    Shapes: `index` (n) -> (size).
     """
     return np.bincount(index, minlength=size)
 
@@ -100,19 +78,7 @@ def count(index: Indices, size: int) -> npt.NDArray[np.int64]:
 def total(values: Array, index: Indices, size: int) -> npt.NDArray[np.float64]:
     """Add up the values in each cell.
 
-    Parameters
-    ----------
-    values : ndarray (n)
-        Finite values.
-    index : ndarray of int (n)
-        Cell of each.
-    size : int
-        Number of cells.
-
-    Returns
-    -------
-    ndarray (size)
-        Sums; 0 where a cell is empty.
+    Shapes: `values` (n), `index` (n) -> (size). Sums; 0 where a cell is empty.
     """
     # Without any member numpy returns integers.
     return np.bincount(index, weights=values, minlength=size).astype(float)
@@ -123,21 +89,7 @@ def cell_statistic(
 ) -> npt.NDArray[np.float64]:
     """Describe the values in each cell by one number.
 
-    Parameters
-    ----------
-    values : ndarray (n)
-        Finite values.
-    index : ndarray of int (n)
-        Cell of each.
-    size : int
-        Number of cells.
-    kind : {"mean", "median", "std", "min", "max"}
-        What to compute. The standard deviation is that of the members, with n below the sum.
-
-    Returns
-    -------
-    ndarray (size)
-        NaN where a cell is empty.
+    Shapes: `values` (n), `index` (n) -> (size).
     """
     values = values.astype(float)
     if kind in ("mean", "std"):
@@ -159,22 +111,8 @@ def circular_statistic(
 ) -> npt.NDArray[np.float64]:
     """Describe the directions in each cell by one number.
 
-    Parameters
-    ----------
-    direction : ndarray (n)
-        Degrees, finite.
-    index : ndarray of int (n)
-        Cell of each.
-    size : int
-        Number of cells.
-    kind : {"mean", "std"}
-        Direction of the mean unit vector, or the circular standard deviation
-        sqrt(-2 ln R), R the length of that vector.
-
-    Returns
-    -------
-    ndarray (size)
-        Degrees, means in [0, 360); NaN where a cell is empty or its directions cancel.
+    Shapes: `direction` (n), `index` (n) -> (size). Degrees, means in [0, 360); NaN where a cell
+    is empty or its directions cancel.
 
     References
     ----------

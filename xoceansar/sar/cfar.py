@@ -32,27 +32,7 @@ def cfar(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Find what stands out from the sea around it.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (line, sample)
-        Linear sigma0; NaN where there is no data.
-    spacing : float
-        Size of a pixel, m.
-    threshold : float
-        Standard deviations above the local mean that a target's brightest pixel must reach.
-
-    Returns
-    -------
-    box : ndarray (n, 4), float32
-        ``line_min, sample_min, line_max, sample_max`` of each target, as fractions of the image;
-        the highest score first.
-    score : ndarray (n,), float32
-        Standard deviations that the brightest pixel stands out by.
-
-    Raises
-    ------
-    DimensionError
-        If the image is not two-dimensional.
+    Shapes: `sigma0` (line, sample).
 
     Notes
     -----

@@ -36,15 +36,7 @@ _SLIVER: Final = 1e-3
 def unit_vector(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Array:
     """Turn positions into unit vectors.
 
-    Parameters
-    ----------
-    longitude, latitude : array_like (...)
-        Degrees.
-
-    Returns
-    -------
-    ndarray (..., 3)
-        Normals of the ellipsoid.
+    Shapes: gives (..., 3).
     """
     lon, lat = np.radians(longitude), np.radians(latitude)
     xyz = np.broadcast_arrays(
@@ -54,18 +46,7 @@ def unit_vector(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Array:
 
 
 def from_unit_vector(vector: Array) -> tuple[Array, Array]:
-    """Turn vectors into positions.
-
-    Parameters
-    ----------
-    vector : ndarray (..., 3)
-        Of any length.
-
-    Returns
-    -------
-    longitude, latitude : ndarray (...)
-        Degrees, longitude in [-180, 180].
-    """
+    """Turn vectors into positions."""
     x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
@@ -74,16 +55,6 @@ def mean_position(
     longitude: npt.ArrayLike, latitude: npt.ArrayLike
 ) -> tuple[float, float]:
     """Average positions on the sphere.
-
-    Parameters
-    ----------
-    longitude, latitude : array_like
-        Degrees.
-
-    Returns
-    -------
-    longitude, latitude : float
-        Degrees, longitude in [-180, 180].
 
     Examples
     --------
@@ -99,19 +70,6 @@ def position_between(
     longitude: npt.ArrayLike, latitude: npt.ArrayLike, line: Array, sample: Array
 ) -> tuple[Array, Array]:
     """Interpolate a position inside a vignette from its corners.
-
-    Parameters
-    ----------
-    longitude, latitude : array_like (..., 4)
-        Degrees, of the outer corners: first line near range, first line far range, last line
-        far range, last line near range.
-    line, sample : ndarray (...)
-        Place in the image, as fractions of its size.
-
-    Returns
-    -------
-    longitude, latitude : ndarray (...)
-        Degrees, longitude in [-180, 180]; NaN where the place is.
 
     Examples
     --------
@@ -208,50 +166,17 @@ class GeolocationGrid:
         return unit_vector(self.longitude, self.latitude)
 
     def locate(self, line: npt.ArrayLike, sample: npt.ArrayLike) -> tuple[Array, Array]:
-        """Interpolate the position of pixels.
-
-        Parameters
-        ----------
-        line, sample : array_like
-            Image coordinates, broadcast together; pixel centres are whole numbers. The grid
-            is continued linearly beyond its edges.
-
-        Returns
-        -------
-        longitude, latitude : ndarray
-            Degrees, longitude in [-180, 180].
-        """
+        """Interpolate the position of pixels."""
         return from_unit_vector(self._interpolate(self.places, line, sample))
 
     def incidence_at(self, line: npt.ArrayLike, sample: npt.ArrayLike) -> Array:
-        """Interpolate the incidence angle of pixels.
-
-        Parameters
-        ----------
-        line, sample : array_like
-            Image coordinates, broadcast together.
-
-        Returns
-        -------
-        ndarray
-            Degrees.
-        """
+        """Interpolate the incidence angle of pixels."""
         return self._interpolate(self.incidence, line, sample)
 
     def incidence_along(self, line: float, samples: int) -> Array:
         """Interpolate the incidence angle of all pixels of a line.
 
-        Parameters
-        ----------
-        line : float
-            Image coordinate.
-        samples : int
-            Number of pixels.
-
-        Returns
-        -------
-        ndarray (samples,)
-            Degrees: what `incidence_at` gives, in half the time.
+        Shapes: gives (samples,). Degrees: what `incidence_at` gives, in half the time.
         """
         i, u = _cell(self.line, np.asarray(line, float))
         near, far = self.incidence[i], self.incidence[i + 1]
@@ -267,21 +192,7 @@ class GeolocationGrid:
     def heading_at(
         self, line: float, sample: float, *, step: float | None = None
     ) -> float:
-        """Direction in which the lines follow each other on the ground.
-
-        Parameters
-        ----------
-        line, sample : float
-            Image coordinates.
-        step : float, optional
-            Lines before and after between which the direction is taken; `heading_step` where not
-            given.
-
-        Returns
-        -------
-        float
-            Degrees clockwise from north, in [0, 360).
-        """
+        """Direction in which the lines follow each other on the ground."""
         if step is None:
             step = self.heading_step
         return heading_between(*self.locate([line - step, line, line + step], sample))
@@ -311,15 +222,7 @@ class GeolocationGrid:
 def heading_between(longitude: Array, latitude: Array) -> float:
     """Direction from a place before another to one after it.
 
-    Parameters
-    ----------
-    longitude, latitude : ndarray (3,)
-        Degrees: of the place before, the place itself and the place after.
-
-    Returns
-    -------
-    float
-        Degrees clockwise from north, in [0, 360).
+    Shapes: longitude, latitude (3,).
 
     Notes
     -----
@@ -353,17 +256,7 @@ def _cell(nodes: Array, at: Array) -> tuple[npt.NDArray[np.intp], Array]:
 def ground_edges(range_spacing: float, incidence: Array) -> Array:
     """Ground-range positions of the edges of the samples, from the middle of the image.
 
-    Parameters
-    ----------
-    range_spacing : float
-        Slant-range spacing in metres.
-    incidence : ndarray (n,)
-        Incidence angle at each sample, degrees.
-
-    Returns
-    -------
-    ndarray (n + 1,)
-        Metres, ascending, zero at the edge coordinate n / 2.
+    Shapes: `incidence` (n,) -> (n + 1,). Metres, ascending, zero at the edge coordinate n / 2.
 
     Notes
     -----
@@ -436,16 +329,6 @@ def _clip(ring: Array, limit: float, side: float) -> Array:
 
 def shortest_arc(longitude: npt.ArrayLike) -> tuple[float, float]:
     """Find the shortest part of the globe that holds all longitudes.
-
-    Parameters
-    ----------
-    longitude : array_like
-        Degrees, finite, in either convention; one or more.
-
-    Returns
-    -------
-    west, east : float
-        Its ends, degrees: west from -180 to 180, east above 180 where 180 degrees lie between.
 
     Examples
     --------

@@ -182,20 +182,8 @@ def _stored_table() -> Array:
 def blind_speeds(incidence: float) -> npt.NDArray[np.float32]:
     """Compute one row of the table of direction-blind wind speeds that comes with the package.
 
-    Parameters
-    ----------
-    incidence : float
-        Incidence angle, degrees.
-
-    Returns
-    -------
-    ndarray of float32 (221,)
-        Posterior mean speed, m/s, at backscatter from -45 to 10 dB by 0.25 dB.
-
-    Raises
-    ------
-    MissingDependencyError
-        If xsarsea is not installed.
+    Shapes: gives (221,). Posterior mean speed, m/s, at backscatter from -45 to 10 dB by 0.25
+    dB.
     """
     speed = np.geomspace(*SPEEDS, 600)
     scale, shape = _WEIBULL

@@ -22,13 +22,7 @@ _POLE: Final = 90.0 - 1e-6
 
 
 def available() -> bool:
-    """Say whether the land mask is installed, without loading it.
-
-    Returns
-    -------
-    bool
-        Whether roaring-landmask can be imported.
-    """
+    """Say whether the land mask is installed, without loading it."""
     return find_spec("roaring_landmask") is not None
 
 
@@ -60,23 +54,7 @@ def is_land(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> npt.NDArray[np
 
 
 def land_fraction(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> float:
-    """Share of points that lie on land.
-
-    Parameters
-    ----------
-    longitude, latitude : array_like
-        Degrees; any longitude, in either convention.
-
-    Returns
-    -------
-    float
-        Between 0 and 1; 0 where no position is finite.
-
-    Raises
-    ------
-    MissingDependencyError
-        If roaring-landmask is not installed.
-    """
+    """Share of points that lie on land."""
     lon, lat = np.asarray(longitude, float), np.asarray(latitude, float)
     known = np.isfinite(lon) & np.isfinite(lat)
     return float(is_land(lon[known], lat[known]).mean()) if known.any() else 0.0

@@ -53,34 +53,12 @@ Image = npt.NDArray[np.float32]
 
 
 def sea_ice_possible(latitude: float) -> bool:
-    """Say whether sea ice reaches a latitude in winter.
-
-    Parameters
-    ----------
-    latitude : float
-        Degrees north.
-
-    Returns
-    -------
-    bool
-        True beyond `SEA_ICE_NORTH` or `SEA_ICE_SOUTH`: a hint, not a detection.
-    """
+    """Say whether sea ice reaches a latitude in winter."""
     return latitude >= SEA_ICE_NORTH or latitude <= SEA_ICE_SOUTH
 
 
 def implausible_nesz(nesz: Image) -> float | None:
-    """Return the median NESZ of a vignette where it is not one that the radar can have.
-
-    Parameters
-    ----------
-    nesz : ndarray
-        Linear; NaN where there is no data.
-
-    Returns
-    -------
-    float or None
-        None where it lies in `NESZ_RANGE`, or where there is no pixel to tell.
-    """
+    """Return the median NESZ of a vignette where it is not one that the radar can have."""
     valid = nesz[np.isfinite(nesz)]
     if valid.size == 0:
         return None
@@ -89,18 +67,7 @@ def implausible_nesz(nesz: Image) -> float | None:
 
 
 def implausible_mean(sigma0: Image) -> float | None:
-    """Return the mean sigma0 of a vignette where no surface has it.
-
-    Parameters
-    ----------
-    sigma0 : ndarray
-        Linear; NaN where there is no data.
-
-    Returns
-    -------
-    float or None
-        None where it lies in `SIGMA0_RANGE`, or where there is no pixel to tell.
-    """
+    """Return the mean sigma0 of a vignette where no surface has it."""
     valid = sigma0[~np.isnan(sigma0)]
     if valid.size == 0:
         return None
@@ -114,19 +81,7 @@ def pixel_flags(
 ) -> tuple[Quality, np.float32, np.float32]:
     """Set the flags that the pixels of a vignette decide.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (line, sample)
-        Linear, noise removed; NaN where there is no data.
-    saturated : float
-        Share of saturated samples.
-
-    Returns
-    -------
-    flags : Quality
-        ``NO_DATA``, ``BELOW_NOISE`` and ``SATURATED``.
-    no_data_fraction, below_noise_fraction : float32
-        Shares of all pixels.
+    Shapes: `sigma0` (line, sample).
     """
     no_data = np.float32(np.isnan(sigma0).mean())
     with np.errstate(invalid="ignore"):

@@ -22,20 +22,6 @@ def polarisation_ratio(
 ) -> npt.NDArray[np.float64]:
     """Compute the ratio of VV to HH backscatter of the sea, linear.
 
-    Parameters
-    ----------
-    incidence : array_like
-        Degrees.
-    phi : array_like, optional
-        Wind direction from the look direction, degrees, 0 where the wind blows towards the
-        radar; broadcast against `incidence`. The mean over all directions where not given.
-
-    Returns
-    -------
-    ndarray
-        ``c0 + c1 cos(phi) + c2 cos(2 phi)`` through ``A exp(B theta) + C`` upwind, crosswind and
-        downwind; ``c0`` without `phi`.
-
     Notes
     -----
     Fitted at 10 to 43 degrees. At 36.8 degrees the direction moves it by 5 % from its mean.

@@ -51,10 +51,7 @@ class AxisWeights:
     def matrix(self) -> "csr_array":
         """Return the weights as a sparse matrix.
 
-        Returns
-        -------
-        csr_array (output cells, input cells)
-            Rows sum to one, or are empty.
+        Shapes: gives (output cells, input cells). Rows sum to one, or are empty.
         """
         from scipy.sparse import csr_array
 
@@ -65,13 +62,7 @@ class AxisWeights:
         )
 
     def span(self) -> tuple[int, int]:
-        """Find the input cells that are used.
-
-        Returns
-        -------
-        first, stop : int
-            The first of them, and one past the last.
-        """
+        """Find the input cells that are used."""
         used = np.diff(self.offset) > 0
         if not used.any():
             return 0, 0
@@ -102,17 +93,7 @@ class Averages:
 def area_weights(edges_in: Array, edges_out: Array) -> AxisWeights:
     """Overlap of the cells of two axes.
 
-    Parameters
-    ----------
-    edges_in : ndarray (m + 1,)
-        Edges of the input cells, ascending.
-    edges_out : ndarray (n + 1,)
-        Edges of the output cells, ascending, in the same unit.
-
-    Returns
-    -------
-    AxisWeights
-        Each overlap over the total overlap of its output cell.
+    Shapes: `edges_in` (m + 1,), `edges_out` (n + 1,).
 
     Examples
     --------
@@ -156,23 +137,7 @@ def average_power(
 ) -> Averages:
     """Calibrate and average digital numbers, reading each once.
 
-    Parameters
-    ----------
-    numbers : ndarray of int16 (line, 2 * sample)
-        In-phase and quadrature parts, interleaved, C-contiguous.
-    rows, columns : AxisWeights
-        Weights in azimuth and in range.
-    amplitude : tuple of ndarray
-        Lines (k,) of the calibration vectors, ascending, and their values A (k, sample).
-    noise : tuple of ndarray
-        Share (row, j) of each noise vector in each output row, and the noise power of the
-        vectors (j, sample), in the unit of the squared digital numbers.
-
-    Returns
-    -------
-    Averages
-        With I = re**2 + im**2 and area weights w,
-        sigma0_raw = sum(w I / A**2) and nesz = sum(w noise / A**2).
+    Shapes: `numbers` (line, 2 * sample).
 
     Notes
     -----

@@ -21,19 +21,8 @@ def significant_wave_height(
 ) -> npt.NDArray[np.float64]:
     """Integrate a directional wave spectrum to the significant wave height.
 
-    Parameters
-    ----------
-    spectrum : array_like (..., direction, wavenumber)
-        Height variance density in the wavenumber plane, m^4, on a polar grid.
-    wavenumber : array_like (wavenumber)
-        Increasing, rad/m.
-    direction : array_like (direction)
-        Equally spaced over the whole circle, degrees.
-
-    Returns
-    -------
-    ndarray (...)
-        Significant wave height, m.
+    Shapes: `spectrum` (..., direction, wavenumber), `wavenumber` (wavenumber), `direction`
+    (direction) -> (...).
 
     Notes
     -----
@@ -63,20 +52,7 @@ def cross_spectrum(
 ) -> tuple[npt.NDArray[np.complex128], Real, Real]:
     """Estimate the cross-spectrum of two looks at the same sea.
 
-    Parameters
-    ----------
-    first, second : ndarray (ny, nx)
-        Images of the earlier and of the later look; axis 0 azimuth, axis 1 ground range.
-    spacing : float
-        Pixel size, m.
-
-    Returns
-    -------
-    spectrum : ndarray of complex (ny, nx)
-        Of the relative modulation, m^2. Its phase is positive at the wavenumber towards which
-        the waves travel, which the spectrum of one image cannot tell from the opposite one.
-    kx, ky : ndarray
-        Wavenumbers along range (nx) and azimuth (ny), rad/m.
+    Shapes: first, second (ny, nx).
     """
     ny, nx = first.shape
     a, b = (fft.fft2(np.asarray(i, np.float64) / i.mean() - 1) for i in (first, second))
@@ -94,21 +70,7 @@ def dominant_wave(
 ) -> tuple[float, float]:
     """Find the dominant wave of a cross-spectrum.
 
-    Parameters
-    ----------
-    spectrum : ndarray of complex (ny, nx)
-        From `cross_spectrum`.
-    kx, ky : ndarray
-        Wavenumbers along range (nx) and azimuth (ny), rad/m.
-    shortest, longest : float, default 50 and 800
-        Wavelengths looked at, m.
-
-    Returns
-    -------
-    wavelength : float
-        Metres.
-    direction : float
-        Direction the waves travel to, degrees from +x (range) towards +y (azimuth).
+    Shapes: `spectrum` (ny, nx).
 
     Notes
     -----
@@ -140,17 +102,7 @@ def dominant_wave(
 def azimuth_cutoff(image: Real, spacing: float) -> float:
     """Measure the azimuth cut-off wavelength of an image.
 
-    Parameters
-    ----------
-    image : ndarray (ny, nx)
-        Linear backscatter, or a noise-free estimate of it; axis 0 azimuth.
-    spacing : float
-        Pixel size, m.
-
-    Returns
-    -------
-    float
-        Metres; NaN if the image shows no correlation to fit.
+    Shapes: `image` (ny, nx).
 
     Notes
     -----

@@ -73,36 +73,12 @@ class TileAxis:
         return self.edges_out[self.first] + self.size * self.spacing / 2
 
     def index_at(self, metres: npt.ArrayLike) -> Array:
-        """Find the image's cell at a place.
-
-        Parameters
-        ----------
-        metres : array_like
-            Along the axis.
-
-        Returns
-        -------
-        ndarray
-            The middle of a cell is a whole number.
-        """
+        """Find the image's cell at a place."""
         cells = np.arange(self.edges.size) - 0.5
         return np.asarray(np.interp(np.asarray(metres, float), self.edges, cells))
 
     def part(self, start: int, stop: int) -> tuple[int, "csr_array"]:
-        """Weigh the cells of a part of the image.
-
-        Parameters
-        ----------
-        start, stop : int
-            Cells start, ..., stop - 1.
-
-        Returns
-        -------
-        first : int
-            First output pixel that they touch.
-        weight : csr_array (k, stop - start)
-            Share of each output pixel that each cell covers; rows over all parts sum to one.
-        """
+        """Weigh the cells of a part of the image."""
         from scipy.sparse import csr_array
 
         inside = self.edges[start : stop + 1]
@@ -145,28 +121,6 @@ class Share:
 def spread_tiles(length: float, spacing: float, size: int, overlap: float) -> Index:
     """Place tiles along an axis so that they cover it, evenly.
 
-    Parameters
-    ----------
-    length : float
-        Of the axis, metres.
-    spacing : float
-        Metres between output pixels.
-    size : int
-        Output pixels of a tile.
-    overlap : float
-        Least overlap of neighbours, as a share of a tile, from 0 to less than 1.
-
-    Returns
-    -------
-    ndarray of int
-        First pixel of each tile, from zero. Neighbours overlap by `overlap` or by as much more
-        as covering the axis to its end takes.
-
-    Raises
-    ------
-    DimensionError
-        If the axis is shorter than a tile.
-
     Examples
     --------
     >>> spread_tiles(1000.0, 10.0, 40, 0.0).tolist()
@@ -194,22 +148,7 @@ def reduce_block(
 ) -> Share:
     """Sum a block of the image into the output pixels that it touches.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (line, sample)
-        Linear; not finite where there is no data.
-    nesz : ndarray (line, sample), optional
-        Linear.
-    number : ndarray (line, sample), optional
-        Digital numbers, which tell exact zeros and saturation.
-    lines, samples : TileAxis
-        The two axes.
-    at : tuple of int
-        Line and sample of the block's first cell.
-
-    Returns
-    -------
-    Share
+    Shapes: `sigma0` (line, sample), `nesz` (line, sample), `number` (line, sample).
     """
     columns, across = samples.part(at[1], at[1] + sigma0.shape[1])
     top, bottom = lines.part(at[0], at[0] + sigma0.shape[0])
@@ -260,23 +199,7 @@ def _saturated(number: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def cut_tiles(
     shares: Iterable[Share], row: int, lines: TileAxis, samples: TileAxis
 ) -> dict[str, npt.NDArray[Any]]:
-    """Put one row of tiles together.
-
-    Parameters
-    ----------
-    shares : iterable of Share
-        Of all blocks that touch the row.
-    row : int
-        Which row.
-    lines, samples : TileAxis
-        The two axes.
-
-    Returns
-    -------
-    dict of ndarray
-        ``sigma0``, ``nesz`` (tile, line, sample) float32, NaN where more than a tenth of a pixel
-        has no data or is exactly zero; ``saturated`` (tile), share of the samples.
-    """
+    """Put one row of tiles together."""
     begin = int(lines.first[row])
     band: dict[str, Image] = {}
     for share in shares:

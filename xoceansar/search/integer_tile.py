@@ -29,12 +29,7 @@ _WORDS: Final = ir.VectorType(_I32, 8)
 
 
 def has_avx2() -> bool:
-    """Say whether this machine has the instructions.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether this machine has the instructions."""
     return bool(binding.get_host_cpu_features().get("avx2", False))
 
 
@@ -51,32 +46,6 @@ def multiply_tile(
     segments: Any,
 ) -> Any:
     """Multiply a tile of rows by a few queries.
-
-    Parameters
-    ----------
-    rows : uint64
-        Address of uint8 (segments x SEGMENT, TILE_ROWS, 4): four dims of each row, and the next
-        four. Values are at most 127, so that a pair of products fits in 16 bits.
-    starts : uint64
-        Address of int32 (TILE_ROWS,): where the product of each row begins.
-    queries : uint64
-        Address of int8 (TILE_QUERIES, stride).
-    offsets : uint64
-        Address of int16 (TILE_QUERIES, segments, 2): where the sums of the first and of the
-        second pair of each four dims begin, for each segment.
-    limits : uint64
-        Address of int32 (TILE_QUERIES,).
-    out : uint64
-        Address of int32 (TILE_QUERIES, TILE_ROWS): the products, written where one passes.
-    stride : int64
-        Bytes of a query.
-    segments : int64
-        Segments of a row.
-
-    Returns
-    -------
-    bool
-        Whether any product is greater than the limit of its query.
 
     Notes
     -----

@@ -42,35 +42,7 @@ def nearest(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Find the k rows that are most like each query.
 
-    Parameters
-    ----------
-    queries : ndarray (n, d)
-        What to look for.
-    blocks : iterable of ndarray (m, d)
-        The archive, in order; each is read once and let go.
-    k : int
-        Neighbours of each query, at least 1.
-    metric : {"cosine", "inner"}
-        Score: cosine of the angle, or inner product.
-    without : ndarray (n,), optional
-        Row that is no match of each query; negative for none.
-    device : str
-        Where the products are computed: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or
-        ``cuda:N``.
-    threads : int, optional
-        Threads on the CPU; all that this process may use where not given.
-
-    Returns
-    -------
-    score : ndarray (n, k), float32
-        Best first; NaN where there is none.
-    index : ndarray (n, k), int64
-        Row in the archive; -1 where there is none.
-
-    Raises
-    ------
-    DomainError
-        If a GPU is asked for and there is none.
+    Shapes: `queries` (n, d), `blocks` (m, d), `without` (n,).
 
     Notes
     -----

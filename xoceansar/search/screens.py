@@ -68,17 +68,7 @@ class Search:
     index: Array
 
     def part(self, where: slice) -> "Search":
-        """Take some of the queries, on the same memory.
-
-        Parameters
-        ----------
-        where : slice
-            Which.
-
-        Returns
-        -------
-        Search
-        """
+        """Take some of the queries, on the same memory."""
         return Search(
             self.queries[where], self.scale[where], self.length[where],
             self.without[where], self.score[where], self.index[where],
@@ -112,20 +102,7 @@ class FloatScreen:
     """Products by the BLAS of numpy, in float32; on any machine."""
 
     def __call__(self, search: Search, rows: Rows) -> int:
-        """Offer what a block of rows has.
-
-        Parameters
-        ----------
-        search : Search
-            Changed in place.
-        rows : Rows
-            The block.
-
-        Returns
-        -------
-        int
-            Pairs that were not ruled out.
-        """
+        """Offer what a block of rows has."""
         other = _scaled(rows.vectors, rows.scale).T
         error = _float_error(search.queries.shape[1]) * rows.length.max()
         step = max(1, _PRODUCTS["cpu"] // len(rows.index))
@@ -159,20 +136,7 @@ class DeviceScreen:
 
     @plain_torch()  # the bound of the error is that of whole float32
     def __call__(self, search: Search, rows: Rows) -> int:
-        """Offer what a block of rows has.
-
-        Parameters
-        ----------
-        search : Search
-            Changed in place; its queries are those of before.
-        rows : Rows
-            The block.
-
-        Returns
-        -------
-        int
-            Pairs that were not ruled out.
-        """
+        """Offer what a block of rows has."""
         offered = 0
         other = self._moved(rows.vectors, rows.scale).T
         error = _float_error(len(other)) * rows.length.max()
@@ -234,20 +198,7 @@ class IntegerScreen:
         self._longest = kernels.longest_part(self._queries)
 
     def __call__(self, search: Search, rows: Rows) -> int:
-        """Offer what a block of rows has.
-
-        Parameters
-        ----------
-        search : Search
-            Changed in place; its queries are those of before.
-        rows : Rows
-            The block.
-
-        Returns
-        -------
-        int
-            Pairs that were not ruled out.
-        """
+        """Offer what a block of rows has."""
         packed = self._pack(rows)
 
         def screen(where: slice) -> int:

@@ -50,35 +50,11 @@ class Recipe:
     sensor: Sensor | None = None
 
     def stream(self, row: int, part: int) -> np.random.SeedSequence:
-        """Seed one part of a row.
-
-        Parameters
-        ----------
-        row : int
-            Number of the vignette.
-        part : int
-            0 class and environment, 1 scene, 2 speckle.
-
-        Returns
-        -------
-        SeedSequence
-            Independent of every other.
-        """
+        """Seed one part of a row."""
         return np.random.SeedSequence(self.seed, spawn_key=(0, row, part))
 
     def environment(self, row: int) -> Environment:
-        """Draw class and environment of a row.
-
-        Parameters
-        ----------
-        row : int
-            Number of the vignette.
-
-        Returns
-        -------
-        Environment
-            Of the row.
-        """
+        """Draw class and environment of a row."""
         rng = np.random.default_rng(self.stream(row, 0))
         name = self.classes[
             int(np.searchsorted(self.cumulative, rng.random(), "right"))
@@ -93,20 +69,7 @@ class Recipe:
         return replace(environment, sensor=radar, incidence=radar.incidence + jitter)
 
     def simulate(self, row: int, environment: Environment) -> Scene:
-        """Simulate the scene of a row.
-
-        Parameters
-        ----------
-        row : int
-            Number of the vignette.
-        environment : Environment
-            Of the row.
-
-        Returns
-        -------
-        Scene
-            A square that holds the vignette.
-        """
+        """Simulate the scene of a row."""
         return scene(
             self.stream(row, 1),
             environment=environment,
@@ -115,18 +78,7 @@ class Recipe:
         )
 
     def wind(self, row: int) -> tuple[float, float]:
-        """Compute the wind of a row without simulating its image.
-
-        Parameters
-        ----------
-        row : int
-            Number of the vignette.
-
-        Returns
-        -------
-        speed, direction : float
-            m/s, and degrees in the frame of the scene, going to.
-        """
+        """Compute the wind of a row without simulating its image."""
         return scene_wind(
             self.stream(row, 1),
             self.environment(row),
@@ -173,23 +125,7 @@ def make_recipe(
     oversample: int,
     sensor: str | Sensor | None = None,
 ) -> Recipe:
-    """Check the arguments of `vignettes` that determine a row.
-
-    Parameters
-    ----------
-    seed, classes, beams, shape, spacing, oversample, sensor
-        As in `dataset.vignettes`.
-
-    Returns
-    -------
-    Recipe
-        Checked.
-
-    Raises
-    ------
-    OceansarError
-        If an argument is out of its domain.
-    """
+    """Check the arguments of `vignettes` that determine a row."""
     if seed < 0:
         raise OceansarError(f"seed must be 0 or more; got {seed}.")
     names, cumulative = _class_table(classes)

@@ -29,24 +29,7 @@ def groups_of(
 ) -> Array:
     """Return what each vignette belongs to.
 
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        The vignettes.
-    groups : str, ndarray (vignette,), DataArray or None
-        ``orbit_pass``, the name of a coordinate, the groups themselves, or None: each vignette
-        is its own group, which warns.
-
-    Returns
-    -------
-    ndarray (vignette,)
-
-    Raises
-    ------
-    MissingVariableError
-        If there is no such coordinate.
-    DimensionError
-        If there is not one group for each vignette.
+    Shapes: `groups` (vignette,) -> (vignette,).
     """
     n = ds.sizes[VIGNETTE]
     if groups is None:
@@ -81,12 +64,7 @@ def _coordinate(ds: xr.Dataset | xr.DataArray, name: str) -> Array:
 def warn_if_few(groups: Array, what: str) -> None:
     """Warn where a split by group rests on too few groups.
 
-    Parameters
-    ----------
-    groups : ndarray (n,)
-        Group of each row that is used.
-    what : str
-        What the groups are, for the message.
+    Shapes: `groups` (n,).
     """
     n = len(np.unique(groups))
     if n < _FEW:

@@ -145,25 +145,7 @@ def time_split(
 ) -> Split:
     """Split rows by time: whole passes, the latest of them scored.
 
-    Parameters
-    ----------
-    groups : array_like (n,)
-        Product or orbit pass of each row, as `orbit_pass` gives it.
-    times : array_like (n,) of datetime64
-        Time of each row.
-    test : float
-        Fraction of the rows that is scored, as nearly as whole groups permit.
-
-    Returns
-    -------
-    Split
-        Without a validation side. No pass that is scored begins before one that is learned from.
-
-    Raises
-    ------
-    OceansarError
-        If the fraction is not between 0 and 1, there are fewer than two groups, or a time is
-        missing.
+    Shapes: `groups` (n,), `times` (n,).
 
     Examples
     --------
@@ -189,32 +171,7 @@ def time_split(
 
 
 def random_split(n: int, *, test: float = 0.3, seed: int = 0) -> Split:
-    """Split rows one by one, which flatters every model: neighbours land on both sides.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-    test : float
-        Fraction of the rows that is scored.
-    seed : int
-        The same seed gives the same split.
-
-    Returns
-    -------
-    Split
-        Without a validation side.
-
-    Raises
-    ------
-    OceansarError
-        As `group_split`.
-
-    Warns
-    -----
-    OceansarWarning
-        Always: for comparison with published scores that were made so, and for nothing else.
-    """
+    """Split rows one by one, which flatters every model: neighbours land on both sides."""
     warn(
         "vignettes are split one by one, so neighbours on a pass are on both sides and the "
         "scores are too good. Use split='orbit_pass' for a score of skill."
@@ -224,16 +181,6 @@ def random_split(n: int, *, test: float = 0.3, seed: int = 0) -> Split:
 
 def overlap(train: npt.ArrayLike, test: npt.ArrayLike) -> list[str]:
     """Name the passes that are on both sides.
-
-    Parameters
-    ----------
-    train, test : array_like of str
-        Passes of the rows on each side.
-
-    Returns
-    -------
-    list of str
-        Empty where the split is clean.
 
     Examples
     --------

@@ -51,33 +51,11 @@ class Layout:
         return self.lines.first.size, self.samples.first.size
 
     def line_at(self, metres: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Find the line at a distance from the first one.
-
-        Parameters
-        ----------
-        metres : array_like
-            Along azimuth.
-
-        Returns
-        -------
-        ndarray
-            In the coordinates of the geolocation grid.
-        """
+        """Find the line at a distance from the first one."""
         return _number(self.line_numbers, self.lines.index_at(metres))
 
     def sample_at(self, metres: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Find the sample at a ground distance from near range.
-
-        Parameters
-        ----------
-        metres : array_like
-            Across the track.
-
-        Returns
-        -------
-        ndarray
-            In the coordinates of the geolocation grid.
-        """
+        """Find the sample at a ground distance from near range."""
         return _number(self.sample_numbers, self.samples.index_at(metres))
 
 
@@ -92,22 +70,7 @@ def _number(
 def place_flags(
     layout: Layout, grid: GeolocationGrid, row: int, column: int
 ) -> Quality:
-    """Set the flags that the place of a tile decides.
-
-    Parameters
-    ----------
-    layout : Layout
-        The tiles.
-    grid : GeolocationGrid
-        Where the image lies.
-    row, column : int
-        Which tile.
-
-    Returns
-    -------
-    Quality
-        ``SEA_ICE_HINT`` and, where the land mask is installed, ``LAND``.
-    """
+    """Set the flags that the place of a tile decides."""
     half = (
         np.linspace(-0.5, 0.5, _LAND_POINTS) * layout.lines.size * layout.lines.spacing
     )
@@ -125,22 +88,7 @@ def place_flags(
 def placed(
     layout: Layout, grid: GeolocationGrid, count: int
 ) -> dict[str, npt.NDArray[Any]]:
-    """Find where all tiles lie.
-
-    Parameters
-    ----------
-    layout : Layout
-        The tiles.
-    grid : GeolocationGrid
-        Where the image lies.
-    count : int
-        How many times the tiles are repeated, once for each polarisation.
-
-    Returns
-    -------
-    dict of ndarray
-        An array for each of `PLACED`, row by row.
-    """
+    """Find where all tiles lie."""
     rows, columns = layout.shape
     lines = layout.line_at(layout.lines.middles)
     samples = layout.sample_at(layout.samples.middles)

@@ -75,20 +75,7 @@ class WideImage:
         return not isinstance(self.grid, GeolocationGrid)
 
     def image(self, name: str, polarisation: str) -> xr.DataArray | None:
-        """Return a variable of one polarisation.
-
-        Parameters
-        ----------
-        name : str
-            Of the variable.
-        polarisation : str
-            One of `polarisations`.
-
-        Returns
-        -------
-        DataArray or None
-            (line, sample), not loaded; None where there is none.
-        """
+        """Return a variable of one polarisation."""
         if name not in self.ds:
             return None
         data = self.ds[name]
@@ -133,15 +120,8 @@ class WideImage:
     def times(self, line: npt.NDArray[np.float64]) -> Any:
         """Return the times of lines.
 
-        Parameters
-        ----------
-        line : ndarray (n,)
-            Fractional indices of lines.
-
-        Returns
-        -------
-        array of datetime64 (n,)
-            UTC, NaT where nothing says; a Dask array where the times of the lines are.
+        Shapes: `line` (n,) -> (n,). UTC, NaT where nothing says; a Dask array where the times of
+        the lines are.
         """
         if "time" not in self.ds.variables or self.ds["time"].dims != (LINE,):
             return np.full(line.shape, "NaT", "datetime64[ns]")
@@ -162,24 +142,7 @@ def _times_at(times: Array, line: npt.NDArray[np.float64]) -> Array:
 def read_wide(
     obj: xr.Dataset | xr.DataTree, polarisation: str | Iterable[str] | None
 ) -> WideImage:
-    """Understand a wide image.
-
-    Parameters
-    ----------
-    obj : Dataset or DataTree
-        As for `xoceansar.ops.vignettes`.
-    polarisation : str or iterable of str, optional
-        Which to take.
-
-    Returns
-    -------
-    WideImage
-
-    Raises
-    ------
-    MissingVariableError, DimensionError, DomainError
-        As `xoceansar.ops.vignettes`.
-    """
+    """Understand a wide image."""
     ds, coarse = _measured(obj)
     ds = calibrate(ds) if "sigma0" not in ds else ds
     _check_dims(ds)

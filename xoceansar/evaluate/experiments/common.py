@@ -43,25 +43,7 @@ def open_store(cache: str | Path | None) -> FeatureStore:
 
 
 def own_tasks(model: Model, tasks: Sequence[Task]) -> tuple[ModelHandle, list[Task]]:
-    """Find the model and the tasks that it has heads for.
-
-    Parameters
-    ----------
-    model : str, ModelHandle or None
-        As everywhere.
-    tasks : sequence of Task
-        Of which the truth is known.
-
-    Returns
-    -------
-    model : ModelHandle
-    tasks : list of Task
-
-    Raises
-    ------
-    OceansarError
-        If there is none.
-    """
+    """Find the model and the tasks that it has heads for."""
     handle = as_handle(model)
     targets = {head.target for head in handle.heads}
     found = [task for task in tasks if task.target in targets]
@@ -82,24 +64,7 @@ def compare(
     draws: int,
     seed: int,
 ) -> dict[str, BenchmarkResult]:
-    """Score predictions that are there already.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Numbered vignettes.
-    tasks : iterable of Task
-        What was predicted.
-    competitors : sequence of Competitor
-        Whose predictions.
-    draws, seed : int
-        Of the confidence limits.
-
-    Returns
-    -------
-    dict of str to BenchmarkResult
-        By the name of the task.
-    """
+    """Score predictions that are there already."""
     with warnings.catch_warnings():
         # what is missing is counted in the tables, and said by `unusable_input`
         warnings.simplefilter("ignore", OceansarWarning)
@@ -112,22 +77,7 @@ def compare(
 def output_signs(
     parts: Mapping[str, BenchmarkResult], models: Iterable[str], what: str
 ) -> list[Sign]:
-    """Look for outputs that are missing or constant.
-
-    Parameters
-    ----------
-    parts : mapping of str to BenchmarkResult
-        By the name of the task.
-    models : iterable of str
-        Which to look at.
-    what : str
-        What was predicted, for the words: ``output``.
-
-    Returns
-    -------
-    list of Sign
-        One for each model whose outputs are missing, else one for each task.
-    """
+    """Look for outputs that are missing or constant."""
     signs = []
     for name in models:
         first = next(iter(parts.values()))

@@ -45,25 +45,7 @@ _FOLDS: Final = 5
 
 
 def numbered(ds: xr.Dataset, limit: int | None) -> xr.Dataset:
-    """Take the first vignettes, and number them.
-
-    Parameters
-    ----------
-    ds : Dataset
-        In the library's layout.
-    limit : int, optional
-        How many; all where not given.
-
-    Returns
-    -------
-    Dataset
-        With the coordinate ``row_number`` (vignette).
-
-    Raises
-    ------
-    OceansarError
-        If the limit is not positive.
-    """
+    """Take the first vignettes, and number them."""
     if limit is not None and limit < 1:
         raise OceansarError(f"limit must be 1 vignette or more; got {limit}.")
     some = ds.isel({VIGNETTE: slice(limit)})
@@ -71,23 +53,7 @@ def numbered(ds: xr.Dataset, limit: int | None) -> xr.Dataset:
 
 
 def known_tasks(ds: xr.Dataset) -> list[Task]:
-    """Find the tasks of which the Dataset has the truth.
-
-    Parameters
-    ----------
-    ds : Dataset
-        In the library's layout.
-
-    Returns
-    -------
-    list of Task
-        Divided by beam alone.
-
-    Raises
-    ------
-    OceansarError
-        If there is none.
-    """
+    """Find the tasks of which the Dataset has the truth."""
     found = [find_task(name) for name in TASK_NAMES]
     found = [task for task in found if task.target in ds]
     if not found:
@@ -128,16 +94,7 @@ class Precomputed(Features):
     def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
         """Take the rows of some vignettes.
 
-        Parameters
-        ----------
-        ds : Dataset
-            Numbered vignettes.
-        store : FeatureStore
-            Not used.
-
-        Returns
-        -------
-        ndarray (vignette, F)
+        Shapes: gives (vignette, F).
         """
         del store
         return np.asarray(self.values[ds.coords[_ROW].values])
@@ -177,21 +134,7 @@ class Given(Competitor):
     ) -> Array:
         """Take the rows.
 
-        Parameters
-        ----------
-        task : Task
-            What is predicted.
-        train : Part or None
-            Not used.
-        test : Part
-            Vignettes to predict.
-        store : FeatureStore
-            Not used.
-
-        Returns
-        -------
-        ndarray (vignette, ...)
-            As the task's kind says.
+        Shapes: gives (vignette, ...).
         """
         del train, store
         return np.asarray(self.outputs[task.name][test.ds.coords[_ROW].values])
@@ -274,28 +217,7 @@ def out_of_pass(
 ) -> Array:
     """Predict each vignette by what was learned from other passes.
 
-    Parameters
-    ----------
-    learner : Learner
-        What learns, once for each of five folds of whole passes.
-    ds : Dataset
-        Numbered vignettes.
-    task : Task
-        What is predicted.
-    store : FeatureStore
-        Where features are kept.
-    seed : int
-        Of the folds.
-
-    Returns
-    -------
-    ndarray (vignette, ...)
-        Of all numbered vignettes; NaN for those without a truth.
-
-    Raises
-    ------
-    TrainingError
-        If there are fewer than three passes: two to learn from, one to predict.
+    Shapes: gives (vignette, ...). Of all numbered vignettes; NaN for those without a truth.
     """
     part = with_truth(ds, task)
     passes = len(np.unique(part.groups))
@@ -320,21 +242,8 @@ def own_outputs(
 ) -> dict[str, Array]:
     """Apply the heads of a model to all vignettes.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes; they need no truth.
-    model : ModelHandle
-        The model.
-    tasks : list of Task
-        What is predicted; those that it has no head for are left out.
-    store : FeatureStore
-        Where embeddings are kept.
-
-    Returns
-    -------
-    dict of str to ndarray (vignette, ...)
-        By the name of the task. NaN where the model refuses the images.
+    Shapes: gives (vignette, ...). By the name of the task. NaN where the model refuses the
+    images.
     """
     n = ds.sizes[VIGNETTE]
     whole = Part(ds, np.arange(n), np.zeros(n), orbit_pass(ds))
@@ -354,18 +263,7 @@ def own_outputs(
 def embedded(ds: xr.Dataset, model: ModelHandle, store: FeatureStore) -> Array:
     """Embed all vignettes, the level in the last column; NaN where the model refuses them.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes.
-    model : ModelHandle
-        The model.
-    store : FeatureStore
-        Where embeddings are kept.
-
-    Returns
-    -------
-    ndarray (vignette, embedding_dim + 1)
+    Shapes: gives (vignette, embedding_dim + 1).
     """
     try:
         return Embeddings(model).matrix(ds, store)

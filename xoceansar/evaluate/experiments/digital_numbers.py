@@ -56,21 +56,6 @@ def digital_numbers(
 ) -> xr.DataArray:
     """Undo the calibration: the amplitude that a product holds, up to one constant for all.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with ``sigma0`` and, where it is known, ``nesz``, both linear; ``beam``.
-    spread : float
-        Standard deviation in dB of the gain, which differs by orbit pass and beam.
-    seed : int
-        Of the gains.
-
-    Returns
-    -------
-    DataArray
-        ``|DN| = A sqrt(sigma0 + nesz)`` with ``20 log10 A`` normal, of mean zero; floored at
-        zero. Lazy where the images are: loads the coordinates that tell pass and beam.
-
     Notes
     -----
     The calibration amplitude A of a product depends on its beam, its processor and its gain
@@ -92,19 +77,7 @@ def digital_numbers(
 
 
 def quick_look(ds: xr.Dataset) -> xr.DataArray:
-    """Make 8-bit pictures, each stretched on its own.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with ``sigma0`` and, where it is known, ``nesz``.
-
-    Returns
-    -------
-    DataArray
-        Amplitude between its percentiles 1 and 99 as 0 to 255, over 255. Lazy where the images
-        are.
-    """
+    """Make 8-bit pictures, each stretched on its own."""
     raw = ds["sigma0"] + ds["nesz"] if "nesz" in ds else ds["sigma0"]
     out: xr.DataArray = xr.apply_ufunc(
         _stretch,
@@ -137,35 +110,6 @@ def dn(
     cache: str | Path | None = None,
 ) -> ExperimentResult:
     """Compare probes on the same images, calibrated and not.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with any of ``ocean_class``, ``swh``, ``wind_speed`` (vignette), of three orbit
-        passes or more.
-    model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given.
-    spread : float
-        Spread of the unknown gain in dB, see `digital_numbers`.
-    limit : int, optional
-        Use the first so many vignettes.
-    draws, seed : int
-        Of the confidence limits; of gains and folds too.
-    cache : str or Path, optional
-        Folder in which embeddings are kept for the next run.
-
-    Returns
-    -------
-    ExperimentResult
-        For each kind of image a linear and a nearest-neighbour probe, both on the embedding, the
-        mean level and the incidence, each vignette predicted from other passes; and the model's
-        own heads, which were fitted on sigma0. Signs: ``collapsed embedding``, ``no output``,
-        ``constant predictions``.
-
-    Raises
-    ------
-    OceansarError, TrainingError, MissingVariableError
-        As `xoceansar.evaluate.experiments.zero_shot`.
 
     Notes
     -----

@@ -153,21 +153,6 @@ def paired_gain(
 ) -> Interval:
     """Say how much better a model is than another one on the same vignettes.
 
-    Parameters
-    ----------
-    part : BenchmarkResult
-        Of both.
-    model, control : str
-        Their names.
-    draws, seed : int
-        Of the confidence limits.
-
-    Returns
-    -------
-    Interval
-        Difference of the task's first score, positive where `model` is better; its 95 % limits
-        over draws of whole passes, NaN with fewer than five.
-
     Notes
     -----
     Both are scored on the same draws, so what is hard for both does not widen the interval.
@@ -187,18 +172,7 @@ def paired_gain(
 
 
 def summary(parts: Mapping[str, BenchmarkResult]) -> pd.DataFrame:
-    """Put the first score of each task, and the bias of numbers, side by side.
-
-    Parameters
-    ----------
-    parts : mapping of str to BenchmarkResult
-        Of the same models.
-
-    Returns
-    -------
-    pandas.DataFrame of str
-        A row for each model, in the order in which they were compared.
-    """
+    """Put the first score of each task, and the bias of numbers, side by side."""
     columns = []
     for name, part in parts.items():
         table = part.table()

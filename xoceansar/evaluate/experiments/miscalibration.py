@@ -120,35 +120,6 @@ def calibration(
 ) -> ExperimentResult:
     """Measure how sensitive a model's own outputs are to errors of calibration.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with ``beam``, any of ``ocean_class``, ``swh``, ``wind_speed`` (vignette), and
-        ``nesz`` for the conditions on noise.
-    model : str or ModelHandle, optional
-        Name, path or handle, with heads; the default bundle where not given.
-    conditions : tuple of Condition
-        What is tried; the one named ``as calibrated`` is what the others are compared with.
-    limit : int, optional
-        Use the first so many vignettes.
-    draws, seed : int
-        Of the confidence limits.
-    cache : str or Path, optional
-        Folder in which embeddings are kept for the next run.
-
-    Returns
-    -------
-    ExperimentResult
-        A row for each condition, with scores by beam in ``parts`` and the gain errors in
-        ``axis``. Signs: ``no output``, ``constant predictions``.
-
-    Raises
-    ------
-    OceansarError
-        If the model has no head for any truth that is known.
-    DimensionError, DomainError, MissingVariableError
-        As `xoceansar.embed`.
-
     Notes
     -----
     The gain errors are what the specification allows (absolute accuracy 1 dB, 3 sigma, of a Wave

@@ -53,34 +53,6 @@ def sensor(
 ) -> ExperimentResult:
     """Score a model on scenes simulated for other radars, beside the wave mode of the same scenes.
 
-    Parameters
-    ----------
-    ds : None
-        Nothing is taken: the scenes are simulated, the same for every radar.
-    model : str or ModelHandle, optional
-        Name, path or handle, with heads; the default bundle where not given.
-    sensors : sequence of str or Sensor, optional
-        Names in `xoceansar.simulate.SENSORS`, or radars described; all presets where not given.
-    limit : int, optional
-        Number of scenes; 100 where not given.
-    draws, seed : int
-        Of the confidence limits; of the scenes too.
-    cache : str or Path, optional
-        Folder in which embeddings are kept for the next run.
-
-    Returns
-    -------
-    ExperimentResult
-        A row for the wave mode and one for each radar, on the same truth. Signs: ``no output``,
-        ``constant predictions``.
-
-    Raises
-    ------
-    OceansarError
-        If data are given, a sensor is not known, or two have the same name.
-    MissingDependencyError
-        If xsarsea, which the simulator needs, is not installed.
-
     Notes
     -----
     The images are given without their beam, as if they were the wave mode: a model flags other modes

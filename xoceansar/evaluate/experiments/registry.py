@@ -86,20 +86,6 @@ EXPERIMENTS: Final[Mapping[str, Experiment]] = MappingProxyType(
 def find_experiment(name: str) -> Experiment:
     """Find an experiment by its name.
 
-    Parameters
-    ----------
-    name : str
-        A key of `EXPERIMENTS`.
-
-    Returns
-    -------
-    Experiment
-
-    Raises
-    ------
-    OceansarError
-        If there is no such experiment; the message lists them.
-
     Examples
     --------
     >>> find_experiment("sensor").needs

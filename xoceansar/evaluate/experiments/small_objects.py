@@ -36,31 +36,7 @@ def small_objects(
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> ExperimentResult:
-    """Measure the recall of icebergs by their size, of a model's detector and of CFAR.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with ``iceberg_box`` (vignette, iceberg, edge), and their places.
-    model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given. Without a detector CFAR alone is
-        measured, and that is said.
-    limit : int, optional
-        Use the first so many vignettes.
-    draws, seed, cache
-        Not used: there is nothing random and no embedding.
-
-    Returns
-    -------
-    ExperimentResult
-        A row for each method: precision, recall and F1 at its own threshold, and the recall of
-        each size in pixels. Signs: ``missed small objects``, ``missed objects``.
-
-    Raises
-    ------
-    MissingVariableError
-        If there are no true boxes, or nothing says where the vignettes lie.
-    """
+    """Measure the recall of icebergs by their size, of a model's detector and of CFAR."""
     del draws, cache
     some, handle = numbered(ds, limit), as_handle(model)
     truth = true_boxes(some)

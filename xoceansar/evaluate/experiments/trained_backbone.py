@@ -52,37 +52,6 @@ def finetune(
 ) -> ExperimentResult:
     """Compare a head on the frozen backbone with fine-tuned ones, on passes none of them has seen.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with images and the truth of the task.
-    model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given.
-    task : {"swh", "wind_speed", "classification"}
-        What is learned.
-    modes : sequence of {"lora", "full"}
-        How the backbone is trained, beside not at all.
-    limit : int, optional
-        Use the first so many vignettes: the budget, since a fine-tuning passes up to twenty
-        times over seven tenths of them.
-    draws, seed : int
-        Of the confidence limits; of splits and training too.
-    cache : str or Path, optional
-        Folder in which embeddings are kept for the next run.
-
-    Returns
-    -------
-    ExperimentResult
-        A row for the frozen backbone and one for each mode, on three tenths of the passes. Signs:
-        ``no output``, ``constant predictions``.
-
-    Raises
-    ------
-    OceansarError
-        If the truth is not known, or a mode is none of the two.
-    TrainingError
-        As `xoceansar.train.fit`.
-
     Notes
     -----
     `xoceansar.train.fit` with a linear (logistic) head and its default rates. Rate and stopping

@@ -58,37 +58,6 @@ def zero_shot(
 ) -> ExperimentResult:
     """Check by nearest neighbours that a backbone has learned something.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with any of ``ocean_class``, ``swh``, ``wind_speed`` (vignette), of three orbit
-        passes or more.
-    model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given. Needs no heads.
-    limit : int, optional
-        Use the first so many vignettes.
-    draws : int
-        Draws of whole passes for the confidence limits.
-    seed : int
-        Of folds, shuffle, random network and draws.
-    cache : str or Path, optional
-        Folder in which embeddings are kept for the next run.
-
-    Returns
-    -------
-    ExperimentResult
-        Rows: the model; its embeddings with shuffled labels; the same network at random; hand
-        features. Signs: ``near-random``, ``constant predictions``, ``collapsed embedding``.
-
-    Raises
-    ------
-    OceansarError
-        If no truth is known.
-    TrainingError
-        If there are fewer than three passes.
-    DimensionError, DomainError, MissingVariableError
-        As `xoceansar.embed`.
-
     Notes
     -----
     Twenty neighbours (a tenth of the vignettes where there are fewer than 200) of other passes

@@ -53,15 +53,7 @@ class PrecisionRecall:
 def box_iou(a: Array, b: Array) -> npt.NDArray[np.float64]:
     """Intersection over union of every pair of boxes.
 
-    Parameters
-    ----------
-    a, b : ndarray (n, 4) and (m, 4)
-        Boxes.
-
-    Returns
-    -------
-    ndarray (n, m)
-        In [0, 1]; 0 where both are empty.
+    Shapes: a, b (n, 4) -> (n, m). In [0, 1]; 0 where both are empty.
 
     Examples
     --------
@@ -87,21 +79,8 @@ def match_boxes(
 ) -> npt.NDArray[np.intp]:
     """Match the detections of one image with its objects.
 
-    Parameters
-    ----------
-    box : ndarray (n, 4)
-        Detections.
-    score : ndarray (n,)
-        Their scores.
-    truth : ndarray (m, 4)
-        Objects.
-    iou : float
-        Least intersection over union of a match.
-
-    Returns
-    -------
-    ndarray (n,) of int
-        Number of the object of each detection, -1 for a false alarm.
+    Shapes: `box` (n, 4), `score` (n,), `truth` (m, 4) -> (n,). Number of the object of each
+    detection, -1 for a false alarm.
 
     Notes
     -----
@@ -129,26 +108,7 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Precision and recall of detections over many images.
 
-    Parameters
-    ----------
-    boxes : sequence of ndarray (n, 4)
-        Detections of each image.
-    scores : sequence of ndarray (n,)
-        Their scores.
-    truths : sequence of ndarray (m, 4)
-        Objects of each image; images without any count their false alarms.
-    iou : float
-        Least intersection over union of a match.
-
-    Returns
-    -------
-    PrecisionRecall
-        One entry for each distinct score.
-
-    Raises
-    ------
-    DimensionError
-        If the sequences differ in length.
+    Shapes: `boxes` (n, 4), `scores` (n,), `truths` (m, 4).
     """
     if not len(boxes) == len(scores) == len(truths):
         raise DimensionError(
@@ -166,18 +126,7 @@ def precision_recall(
 def curve_of(score: Array, hit: Array, n_truth: int, n_images: int) -> PrecisionRecall:
     """Precision and recall of detections that are matched already.
 
-    Parameters
-    ----------
-    score : ndarray (n,)
-        Of the detections of all images.
-    hit : ndarray (n,) of bool
-        Whether each has an object.
-    n_truth, n_images : int
-        Objects and images.
-
-    Returns
-    -------
-    PrecisionRecall
+    Shapes: `score` (n,), `hit` (n,).
     """
     order = np.argsort(-score, kind="stable")
     score, hit = score[order], hit[order]
@@ -197,18 +146,7 @@ def curve_of(score: Array, hit: Array, n_truth: int, n_images: int) -> Precision
 
 
 def best_f1(curve: PrecisionRecall) -> tuple[float, float]:
-    """Best F1 over all scores, and the score at which it is reached.
-
-    Parameters
-    ----------
-    curve : PrecisionRecall
-        From `precision_recall`.
-
-    Returns
-    -------
-    f1, threshold : float
-        0 and NaN where there is no detection.
-    """
+    """Best F1 over all scores, and the score at which it is reached."""
     if not len(curve.f1):
         return 0.0, float("nan")
     best = int(np.argmax(curve.f1))
@@ -216,19 +154,7 @@ def best_f1(curve: PrecisionRecall) -> tuple[float, float]:
 
 
 def average_precision(curve: PrecisionRecall) -> float:
-    """Area under the curve, by 101 points as in the evaluation of COCO.
-
-    Parameters
-    ----------
-    curve : PrecisionRecall
-        From `precision_recall`.
-
-    Returns
-    -------
-    float
-        Mean over recalls 0, 0.01, ..., 1 of the best precision at that recall or more; NaN
-        without any object.
-    """
+    """Area under the curve, by 101 points as in the evaluation of COCO."""
     if not curve.n_truth:
         return float("nan")
     if not len(curve.f1):

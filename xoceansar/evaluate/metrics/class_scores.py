@@ -27,20 +27,7 @@ _BINS: Final = 15
 def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Fraction of the rows whose class is right.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Class numbers; negative or NaN where missing.
-
-    Returns
-    -------
-    float
-        From 0 to 1; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -54,20 +41,7 @@ def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def balanced_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Mean over the classes of the fraction found: each class weighs the same.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Class numbers; negative or NaN where missing.
-
-    Returns
-    -------
-    float
-        From 0 to 1, over the classes that the truth has; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -82,21 +56,7 @@ def balanced_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def f1_macro(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Mean over the classes of F1, the harmonic mean of precision and recall.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Class numbers; negative or NaN where missing.
-
-    Returns
-    -------
-    float
-        From 0 to 1, over the classes that the truth or the prediction has; NaN without a
-        complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -114,21 +74,7 @@ def confusion_matrix(
 ) -> npt.NDArray[np.int64]:
     """Count the rows of each true class (row) and each predicted class (column).
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Class numbers; negative or NaN where missing.
-    n_classes : int, optional
-        Number of classes; one more than the largest found where not given.
-
-    Returns
-    -------
-    ndarray (n_classes, n_classes) of int
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ, or a class number is not below `n_classes`.
+    Shapes: y_true, y_pred (n,) -> (n_classes, n_classes).
 
     Examples
     --------
@@ -148,22 +94,7 @@ def confusion_matrix(
 def log_loss(y_true: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     """Mean of minus the logarithm of the probability that the true class was given.
 
-    Parameters
-    ----------
-    y_true : array_like (n,)
-        Class numbers; negative or NaN where missing.
-    probability : array_like (n, K)
-        Probability of each class; a row with a NaN is missing.
-
-    Returns
-    -------
-    float
-        In nats; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not fit, or a class number is not below K.
+    Shapes: `y_true` (n,), `probability` (n, K).
 
     Notes
     -----
@@ -185,22 +116,7 @@ def log_loss(y_true: npt.ArrayLike, probability: npt.ArrayLike) -> float:
 def brier(y_true: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     """Mean squared distance of the probabilities from certainty of the true class.
 
-    Parameters
-    ----------
-    y_true : array_like (n,)
-        Class numbers; negative or NaN where missing.
-    probability : array_like (n, K)
-        Probability of each class; a row with a NaN is missing.
-
-    Returns
-    -------
-    float
-        ``mean(sum_k (p_k - [k = t])^2)``, from 0 to 2; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not fit, or a class number is not below K.
+    Shapes: `y_true` (n,), `probability` (n, K).
 
     Examples
     --------
@@ -235,23 +151,7 @@ def reliability_curve(
 ) -> Reliability:
     """Compare confidence with accuracy, in bins of equal width from 0 to 1.
 
-    Parameters
-    ----------
-    y_true : array_like (n,)
-        Class numbers; negative or NaN where missing.
-    probability : array_like (n, K)
-        Probability of each class; a row with a NaN is missing.
-    bins : int
-        Number of bins, the last one with its upper edge.
-
-    Returns
-    -------
-    Reliability
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not fit, or a class number is not below K.
+    Shapes: `y_true` (n,), `probability` (n, K).
 
     Examples
     --------
@@ -275,24 +175,7 @@ def expected_calibration_error(
 ) -> float:
     """Mean gap between confidence and accuracy, over the bins of `reliability_curve`.
 
-    Parameters
-    ----------
-    y_true : array_like (n,)
-        Class numbers; negative or NaN where missing.
-    probability : array_like (n, K)
-        Probability of each class; a row with a NaN is missing.
-    bins : int
-        Number of bins.
-
-    Returns
-    -------
-    float
-        From 0 to 1, each bin weighted by its rows; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not fit, or a class number is not below K.
+    Shapes: `y_true` (n,), `probability` (n, K).
 
     Examples
     --------

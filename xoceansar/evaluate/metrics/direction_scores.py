@@ -19,24 +19,8 @@ def direction_difference(
 ) -> Floats:
     """Signed smallest turn from the truth to the prediction.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Directions in degrees, in any frame (-180 to 180, 0 to 360).
-    period : {360, 180}
-        360 for a direction; 180 for an axis, whose two ways count as the same.
-
-    Returns
-    -------
-    ndarray (n,)
-        Degrees in ``[-period / 2, period / 2)``; NaN where either side is missing.
-
-    Raises
-    ------
-    OceansarError
-        If the period is neither.
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,) -> (n,). Degrees in ``[-period / 2, period / 2)``; NaN where
+    either side is missing.
 
     Examples
     --------
@@ -61,24 +45,7 @@ def direction_rmse(
 ) -> float:
     """Root mean square of the smallest turn between two directions.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Directions in degrees, in any frame.
-    period : {360, 180}
-        360 for a direction; 180 for an axis, whose two ways count as the same.
-
-    Returns
-    -------
-    float
-        Degrees. Guessing scores 104 (period 360) or 52 (period 180).
-
-    Raises
-    ------
-    OceansarError
-        If the period is neither.
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -93,24 +60,7 @@ def direction_mae(
 ) -> float:
     """Mean of the smallest turn between two directions, whichever way.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Directions in degrees, in any frame.
-    period : {360, 180}
-        360 for a direction; 180 for an axis, whose two ways count as the same.
-
-    Returns
-    -------
-    float
-        Degrees. Guessing scores 90 (period 360) or 45 (period 180).
-
-    Raises
-    ------
-    OceansarError
-        If the period is neither.
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -125,24 +75,7 @@ def direction_bias(
 ) -> float:
     """Circular mean of the turn from the truth to the prediction, clockwise positive.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Directions in degrees, in any frame.
-    period : {360, 180}
-        360 for a direction; 180 for an axis, whose two ways count as the same.
-
-    Returns
-    -------
-    float
-        Degrees in ``[-period / 2, period / 2]``; NaN where the turns cancel out.
-
-    Raises
-    ------
-    OceansarError
-        If the period is neither.
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------

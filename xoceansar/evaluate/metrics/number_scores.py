@@ -16,20 +16,7 @@ __all__ = ["bias", "correlation", "mae", "rmse", "scatter_index"]
 def rmse(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Root mean square error.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Truth and prediction, in the same units.
-
-    Returns
-    -------
-    float
-        ``sqrt(mean((p - t)^2))``, in their units; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -43,20 +30,7 @@ def rmse(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def bias(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Mean error: positive where the prediction is too high.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Truth and prediction, in the same units.
-
-    Returns
-    -------
-    float
-        ``mean(p - t)``, in their units; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -70,20 +44,7 @@ def bias(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def mae(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Mean absolute error.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Truth and prediction, in the same units.
-
-    Returns
-    -------
-    float
-        ``mean(|p - t|)``, in their units; NaN without a complete row.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------
@@ -97,20 +58,7 @@ def mae(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def scatter_index(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Spread of the error, its mean taken out, over the mean of the truth.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Truth and prediction, in the same units; positive quantities.
-
-    Returns
-    -------
-    float
-        ``std(p - t) / mean(t)``, a fraction; NaN without a complete row or for a mean of zero.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Notes
     -----
@@ -133,20 +81,7 @@ def scatter_index(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 def correlation(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Pearson correlation.
 
-    Parameters
-    ----------
-    y_true, y_pred : array_like (n,)
-        Truth and prediction.
-
-    Returns
-    -------
-    float
-        From -1 to 1; NaN with fewer than two complete rows, or where either side is constant.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes differ.
+    Shapes: y_true, y_pred (n,).
 
     Examples
     --------

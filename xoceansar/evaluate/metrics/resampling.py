@@ -46,33 +46,7 @@ def bootstrap(
 ) -> Interval:
     """Give a score its percentile interval, by drawing whole groups with replacement.
 
-    Parameters
-    ----------
-    statistic : callable
-        Score of the arrays; called with the rows that were drawn.
-    groups : array_like (rows,)
-        Product or orbit pass of each row, as `xoceansar.splits.partition.orbit_pass` gives it.
-    *arrays : ndarray (rows, ...)
-        Arguments of `statistic`, of any kind that takes an array of row numbers.
-    n : int
-        Number of draws.
-    seed : int
-        The same seed gives the same interval.
-    level : float
-        Probability that the interval is to cover.
-
-    Returns
-    -------
-    Interval
-        The score of all rows and its limits. With fewer than two groups there is nothing to
-        draw from, and the limits are NaN; draws in which the score is NaN are left out.
-
-    Raises
-    ------
-    DimensionError
-        If an array has not one row for each group entry.
-    OceansarError
-        If the level is not between 0 and 1, or `n` is not positive.
+    Shapes: `groups` (rows,), `*arrays` (rows, ...).
 
     Notes
     -----
@@ -102,29 +76,7 @@ def bootstrap_scores(
 ) -> dict[str, Interval]:
     """Give several scores their intervals from the same draws, as `bootstrap` does for one.
 
-    Parameters
-    ----------
-    scores : callable
-        Scores of the arrays by name; called with the rows that were drawn.
-    groups : array_like (rows,)
-        Product or orbit pass of each row.
-    *arrays : ndarray (rows, ...)
-        Arguments of `scores`.
-    n : int
-        Number of draws.
-    seed : int
-        The same seed gives the same intervals.
-    level : float
-        Probability that each interval is to cover.
-
-    Returns
-    -------
-    dict of str to Interval
-
-    Raises
-    ------
-    DimensionError, OceansarError
-        As `bootstrap`.
+    Shapes: `groups` (rows,), `*arrays` (rows, ...).
     """
     if not 0 < level < 1 or n < 1:
         raise OceansarError(

@@ -55,29 +55,7 @@ def recall_by_size(
     edges: Sequence[float] = (0, 2, 4, 8, 16),
     iou: float = 0.1,
 ) -> SizeRecall:
-    """Count found objects by their longer side.
-
-    Parameters
-    ----------
-    boxes, scores, truths : sequence of ndarray
-        Detections that count, their scores, and objects of each image, as
-        `xoceansar.evaluate.metrics.box_scores.precision_recall` takes them.
-    shape : tuple of int
-        Lines and samples of the images.
-    edges : sequence of float
-        Bounds of the bins of the longer side, pixels, ascending from 0.
-    iou : float
-        Least overlap of a match.
-
-    Returns
-    -------
-    SizeRecall
-
-    Raises
-    ------
-    DimensionError
-        If the sequences differ in length.
-    """
+    """Count found objects by their longer side."""
     if not len(boxes) == len(scores) == len(truths):
         raise DimensionError(
             "boxes, scores and truths must have one entry for each image; got "

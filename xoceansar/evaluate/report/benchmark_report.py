@@ -53,26 +53,7 @@ def write_folder(
     *,
     dpi: int,
 ) -> Path:
-    """Write figures, numbers and the text that shows them.
-
-    Parameters
-    ----------
-    result : BenchmarkResult or ExperimentResult
-        What is written.
-    figures : iterable of tuple
-        Name of the file, what it shows, and how it is drawn.
-    folder : str or Path
-        Made if it does not exist.
-    numbers : str
-        Name of the file of the numbers.
-    dpi : int
-        Pixels per inch of the figures.
-
-    Returns
-    -------
-    Path
-        ``report.md``.
-    """
+    """Write figures, numbers and the text that shows them."""
     pyplot = require("matplotlib.pyplot", extra="plot")
     target = local_target(folder, "a report")
     target.mkdir(parents=True, exist_ok=True)

@@ -59,19 +59,7 @@ _POINTS: Final = 20_000
 
 
 def score_overview(result: BenchmarkResult, *, metric: str | None = None) -> "Figure":
-    """Draw the score of each model with its confidence limits, the best on top.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        From `xoceansar.evaluate.benchmark`.
-    metric : str, optional
-        Which score; the task's first where not given.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the score of each model with its confidence limits, the best on top."""
     shown = next(m for m in result.task.metrics if m.name == (metric or m.name))
     rows = result.select(stratum=OVERALL, metric=shown.name)
     rows = rows.set_index("model").loc[list(result.models)]
@@ -120,28 +108,7 @@ def score_by_bin(
     stratum: str | None = None,
     models: Sequence[str] | None = None,
 ) -> "Figure":
-    """Draw a score in each bin of a division: the bias by sea state, where not told otherwise.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        From `xoceansar.evaluate.benchmark`.
-    metric : str, optional
-        Which score; the task's bias, or its first score where it has none.
-    stratum : str, optional
-        Which division; that by the target itself, or the first.
-    models : sequence of str, optional
-        Which models; the four best where not given.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    OceansarError
-        If the result has no such division or model.
-    """
+    """Draw a score in each bin of a division: the bias by sea state, where not told otherwise."""
     own = [s.name for s in result.task.strata if s.variable == result.task.target]
     name = stratum or next(
         (s for s in (*own, *result.strata) if s in result.strata), ""
@@ -188,24 +155,7 @@ def score_by_bin(
 def scatter(
     result: BenchmarkResult, *, models: Sequence[str] | None = None
 ) -> "Figure":
-    """Draw predictions against truth, with the line on which they agree.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        Of a number.
-    models : sequence of str, optional
-        Which models, one panel each; the three best where not given.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    OceansarError
-        If the task is of another kind, or has no such model.
-    """
+    """Draw predictions against truth, with the line on which they agree."""
     require_kind(result, "number")
     drawn = chosen(result, models, most=3)
     figure, axes = sheet(result, 0.5 + 2.6 * len(drawn), 3.5, len(drawn), sharey=True)
@@ -274,26 +224,7 @@ def _summary(result: BenchmarkResult, model: str) -> str:
 
 
 def confusion(result: BenchmarkResult, *, model: str | None = None) -> "Figure":
-    """Draw which class is taken for which.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        Of classes.
-    model : str, optional
-        Which model; the best where not given.
-
-    Returns
-    -------
-    Figure
-        A row for each true class, in per cent of it; classes without a vignette are left out
-        where no prediction fell on them either.
-
-    Raises
-    ------
-    OceansarError
-        If the task is of another kind, or has no such model.
-    """
+    """Draw which class is taken for which."""
     require_kind(result, "classes")
     (name,) = chosen(result, None if model is None else [model], most=1)
     probability = result.predictions[name]
@@ -342,28 +273,7 @@ def _accuracy(result: BenchmarkResult, model: str) -> float:
 def reliability(
     result: BenchmarkResult, *, models: Sequence[str] | None = None, bins: int = 10
 ) -> "Figure":
-    """Draw how often models are right against how sure they are.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        Of classes.
-    models : sequence of str, optional
-        Which models; the four best where not given.
-    bins : int
-        Bins of confidence.
-
-    Returns
-    -------
-    Figure
-        The curves, with marks as large as the bins are full; bins of fewer than five vignettes
-        are not drawn, and count in the error.
-
-    Raises
-    ------
-    OceansarError
-        If the task is of another kind, or has no such model.
-    """
+    """Draw how often models are right against how sure they are."""
     require_kind(result, "classes")
     drawn = chosen(result, models)
     figure, (ax,) = sheet(result, 4.2, 4.4)
@@ -403,25 +313,7 @@ def reliability(
 def direction_errors(
     result: BenchmarkResult, *, models: Sequence[str] | None = None
 ) -> "Figure":
-    """Draw how the errors of an axis are distributed, beside those of a guess.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        Of directions.
-    models : sequence of str, optional
-        Which models; the four best where not given.
-
-    Returns
-    -------
-    Figure
-        The fraction of the vignettes whose axis is nearer than so many degrees.
-
-    Raises
-    ------
-    OceansarError
-        If the task is of another kind, or has no such model.
-    """
+    """Draw how the errors of an axis are distributed, beside those of a guess."""
     require_kind(result, "direction")
     drawn = chosen(result, models)
     figure, (ax,) = sheet(result, 5.0, 3.4)

@@ -26,25 +26,7 @@ __all__ = ["precision_recall"]
 def precision_recall(
     result: BenchmarkResult, *, models: Sequence[str] | None = None
 ) -> "Figure":
-    """Draw precision against recall at every threshold, with the best F1 of each model.
-
-    Parameters
-    ----------
-    result : BenchmarkResult
-        Of icebergs.
-    models : sequence of str, optional
-        Which; at most four, the best ones otherwise.
-
-    Returns
-    -------
-    Figure
-        Not shown.
-
-    Raises
-    ------
-    OceansarError
-        If the task is of another kind, or has no such model.
-    """
+    """Draw precision against recall at every threshold, with the best F1 of each model."""
     require_kind(result, "objects")
     drawn = chosen(result, models, most=4)
     figure, (ax,) = sheet(result, 4.6, 3.9, 1)

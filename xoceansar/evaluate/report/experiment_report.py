@@ -36,27 +36,7 @@ _SPECIFIED: Final = 1.0
 def gain_curve(
     result: ExperimentResult, task: str, *, metric: str | None = None
 ) -> "Figure":
-    """Draw a score of each beam against the error of the gain.
-
-    Parameters
-    ----------
-    result : ExperimentResult
-        Of the experiment ``calibration``.
-    task : str
-        One of its parts.
-    metric : str, optional
-        Which score; the bias of a number, the first score of classes where not given.
-
-    Returns
-    -------
-    Figure
-        With the limits of the specified accuracy in grey.
-
-    Raises
-    ------
-    OceansarError
-        If the result has no gain errors, no such task, or the task no such score.
-    """
+    """Draw a score of each beam against the error of the gain."""
     if not result.axis or task not in result.parts:
         raise OceansarError(
             f"a gain curve needs the experiment 'calibration' with one of its tasks; got "

@@ -46,21 +46,7 @@ _MANY: Final = {True: 1000, False: 1_000_000}
 
 
 def damaged(where: str, what: str, error: Exception) -> ProductError:
-    """Say that something of a store cannot be read.
-
-    Parameters
-    ----------
-    where : str
-        The store.
-    what : str
-        What was read.
-    error : Exception
-        Of Zarr, of xarray or of a codec.
-
-    Returns
-    -------
-    ProductError
-    """
+    """Say that something of a store cannot be read."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return ProductError(
         f"{what} cannot be read: {where} is damaged, or was changed by another program "
@@ -77,20 +63,7 @@ def no_file_of_its_own(path: Path, kind: str) -> ProductError:
 
 
 def guarded(ds: xr.Dataset, where: str) -> xr.Dataset:
-    """Divide lazy variables into their stored chunks, and say which one cannot be read.
-
-    Parameters
-    ----------
-    ds : Dataset
-        As xarray opens it without Dask.
-    where : str
-        The store, for messages.
-
-    Returns
-    -------
-    Dataset
-        The same, as Dask arrays; indexes stay in memory.
-    """
+    """Divide lazy variables into their stored chunks, and say which one cannot be read."""
     opening = uuid.uuid4().hex
     variables = {}
     for name, variable in ds.variables.items():
@@ -111,15 +84,7 @@ def guarded(ds: xr.Dataset, where: str) -> xr.Dataset:
 
 
 def tell_unlisted(folder: Path, ds: xr.Dataset) -> None:
-    """Warn of arrays that are there and are not opened.
-
-    Parameters
-    ----------
-    folder : Path
-        Of a group.
-    ds : Dataset
-        What was opened of it.
-    """
+    """Warn of arrays that are there and are not opened."""
     unlisted = {file.parent.name for file in folder.glob("*/zarr.json")}
     unlisted -= set(map(str, ds.variables))
     arrays = [name for name in sorted(unlisted) if _is_array(folder / name)]
@@ -232,20 +197,7 @@ class WholeStore(WrapperStore["Store"]):
 def chunk_layout(
     metadata: Mapping[str, Any],
 ) -> tuple[list[int], Callable[[Iterable[int]], str]]:
-    """Say how an array is divided into chunks.
-
-    Parameters
-    ----------
-    metadata : mapping
-        Of the array.
-
-    Returns
-    -------
-    counts : list of int
-        Numbers of chunks along each dim.
-    key : callable
-        Gives the key of a chunk, below the array's path, from its indices.
-    """
+    """Say how an array is divided into chunks."""
     chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
     how = metadata.get("chunk_key_encoding") or {}
     separator = str((how.get("configuration") or {}).get("separator", "/"))

@@ -45,18 +45,6 @@ _OPTIONS: Final = {
 def is_repository(target: str, options: str = "{}") -> bool:
     """Say whether there is an Icechunk repository.
 
-    Parameters
-    ----------
-    target : str
-        A path, or a URL.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-
-    Returns
-    -------
-    bool
-        False for URLs other than ``s3://``.
-
     Notes
     -----
     Needs no Icechunk, so that one can say where it is missing.
@@ -76,18 +64,7 @@ def is_repository(target: str, options: str = "{}") -> bool:
 
 
 def check_target(target: str) -> None:
-    """Refuse a URL where no repository can be.
-
-    Parameters
-    ----------
-    target : str
-        A path, or a URL.
-
-    Raises
-    ------
-    ArchiveError
-        If it is a URL other than ``s3://bucket/prefix``.
-    """
+    """Refuse a URL where no repository can be."""
     if not is_url(target):
         return
     protocol, _, path = target.partition("://")
@@ -99,28 +76,7 @@ def check_target(target: str) -> None:
 
 
 def open_repository(target: str, options: str = "{}") -> "Repository":
-    """Open a repository that exists.
-
-    Parameters
-    ----------
-    target : str
-        A path, or an ``s3://`` URL.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-
-    Returns
-    -------
-    icechunk.Repository
-
-    Raises
-    ------
-    MissingDependencyError
-        If Icechunk is not installed.
-    ArchiveError
-        If Icechunk does not know an option.
-    OSError
-        If it cannot be read.
-    """
+    """Open a repository that exists."""
     icechunk = _icechunk()
     with icechunk_errors():
         opened: Repository = icechunk.Repository.open(_storage(target, options))
@@ -128,28 +84,7 @@ def open_repository(target: str, options: str = "{}") -> "Repository":
 
 
 def create_repository(target: str, options: str = "{}") -> "Repository":
-    """Make a repository, or open the one that somebody else made meanwhile.
-
-    Parameters
-    ----------
-    target : str
-        A path, or an ``s3://`` URL, where nothing is.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-
-    Returns
-    -------
-    icechunk.Repository
-
-    Raises
-    ------
-    MissingDependencyError
-        If Icechunk is not installed.
-    ArchiveError
-        If Icechunk does not know an option, or cannot be used at this URL.
-    OSError
-        If it cannot be written.
-    """
+    """Make a repository, or open the one that somebody else made meanwhile."""
     icechunk = _icechunk()
     try:
         with icechunk_errors():
@@ -176,18 +111,7 @@ def _create_local(target: Path) -> None:
 
 @contextmanager
 def icechunk_errors() -> Iterator[None]:
-    """Raise what Icechunk, or what lies below fsspec, says of storage as an OSError, with the cause alone.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    OSError
-        In place of an ``IcechunkError``, or as of `xoceansar.io.remote.storage_errors`; conflicts of
-        commits, and all else, pass.
-    """
+    """Raise what Icechunk, or what lies below fsspec, says of storage as an OSError, with the cause alone."""
     try:
         with storage_errors():
             yield

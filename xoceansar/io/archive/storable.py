@@ -24,20 +24,7 @@ _SIGNED: Final = (np.int8, np.int16, np.int32, np.int64)
 
 
 def with_plain_attributes(ds: xr.Dataset) -> xr.Dataset:
-    """Give attributes the types that files have.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Not modified.
-
-    Returns
-    -------
-    Dataset
-        Bytes and paths are text, times ISO 8601, geometries and projections WKT, arrays of others and
-        sets lists, enumerations their values; numbers, arrays of numbers, texts and None are as they
-        were. What has no such form is left out, with one warning that names it.
-    """
+    """Give attributes the types that files have."""
     lost: list[str] = []
     out = ds.copy(deep=False)
     out.attrs = plain_attributes(ds.attrs, "", lost)
@@ -62,22 +49,7 @@ def with_plain_attributes(ds: xr.Dataset) -> xr.Dataset:
 def plain_attributes(
     attrs: Mapping[Any, Any], where: str, lost: list[str]
 ) -> dict[str, Any]:
-    """Give the attributes of one thing the types that files have.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Not modified.
-    where : str
-        What precedes their names in messages.
-    lost : list of str
-        Gets the name and the type of what has no such form.
-
-    Returns
-    -------
-    dict
-        As of `with_plain_attributes`.
-    """
+    """Give the attributes of one thing the types that files have."""
     made = {}
     for name, value in attrs.items():
         try:
@@ -90,29 +62,7 @@ def plain_attributes(
 def stored_flags(
     variable: xr.Variable, name: Hashable
 ) -> tuple[xr.Variable, np.generic | None]:
-    """Give flags an integer type that holds every value, and a fill that is none of them.
-
-    Parameters
-    ----------
-    variable : Variable
-        With ``flag_values``, ``flag_masks`` or neither. Lazy ones stay lazy.
-    name : hashable
-        Of the variable.
-
-    Returns
-    -------
-    variable : Variable
-        Of integers, with its flags in their type; masks of ``quality`` that became floats are whole
-        again, and what is missing of them is no_data. Without flags, the variable as it is.
-    fill : numpy scalar or None
-        What stands for missing flags; None where none can be missing.
-
-    Raises
-    ------
-    OceansarError
-        If a value is no whole number; of lazy ones, where they are computed, also if it is beyond
-        the type that holds the flags.
-    """
+    """Give flags an integer type that holds every value, and a fill that is none of them."""
     attrs, kind = variable.attrs, variable.dtype.kind
     if kind == "f" and name == "quality" and ("flag_masks" in attrs or not attrs):
         return whole_flags(xr.DataArray(variable)).variable, None

@@ -250,22 +250,7 @@ def _refuse_links(target: str) -> None:
 
 
 def is_archive(path: str | Path) -> bool:
-    """Say whether there is a store that `open_archive` opens.
-
-    Parameters
-    ----------
-    path : str or Path
-        A folder, or what is none; or a URL.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    ProductError
-        If the URL cannot be reached.
-    """
+    """Say whether there is a store that `open_archive` opens."""
     refuse_lost_slash(path)
     if is_url(str(path)):
         return is_zarr_at(str(path)) or is_repository(str(path))
@@ -279,25 +264,7 @@ def _is_zarr(folder: Path) -> bool:
 def encode(
     ds: xr.Dataset, *, rows: int | None = None, dim: str = VIGNETTE
 ) -> tuple[xr.Dataset, dict[Hashable, dict[str, Any]]]:
-    """Decide how a Dataset is stored, as `to_zarr` does.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Not modified, not loaded.
-    rows : int, optional
-        Most rows in a chunk, for a store that will grow: its chunks then do not depend on how
-        many rows there are now.
-    dim : str
-        Dim of the rows.
-
-    Returns
-    -------
-    ready : Dataset
-        To be written: plain strings, times in nanoseconds, matching Dask chunks.
-    encoding : dict
-        For ``ready.to_zarr(encoding=...)``.
-    """
+    """Decide how a Dataset is stored, as `to_zarr` does."""
     plain = with_plain_attributes(ds)
     fills: dict[Hashable, np.generic | None] = {}
     for name, variable in plain.variables.items():

@@ -28,26 +28,7 @@ def write_at_url(
     mode: str,
     options: StorageOptions | None,
 ) -> None:
-    """Write an encoded Dataset as a Zarr store on object storage.
-
-    Parameters
-    ----------
-    ready : Dataset
-        From `xoceansar.io.archive.zarr_archive.encode`.
-    encoding : dict
-        From there too.
-    url : str
-        Of the store.
-    mode : {"w-", "w"}
-        "w-" refuses what exists, "w" replaces a Zarr store.
-    options : mapping, optional
-        Keyword arguments of the file system.
-
-    Raises
-    ------
-    ProductError
-        If it exists and may not be replaced, or cannot be written.
-    """
+    """Write an encoded Dataset as a Zarr store on object storage."""
     url = url.rstrip("/")
     filesystem, path = open_filesystem(url, encode_options(options))
     draft = f"{url}.{uuid4().hex[:12]}.draft"
@@ -92,22 +73,7 @@ def _copy(filesystem: Any, source: str, target: str) -> None:
 
 
 def is_zarr_at(url: str) -> bool:
-    """Say whether there is a Zarr store at a URL.
-
-    Parameters
-    ----------
-    url : str
-        Of a store, or of something else.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    ProductError
-        If the URL cannot be reached.
-    """
+    """Say whether there is a Zarr store at a URL."""
     filesystem, path = open_filesystem(url, "{}")
     try:
         with storage_errors():

@@ -32,25 +32,6 @@ _ORIGIN: Final = ("simulated", "source", "model", "weights_sha256", "model_train
 def to_table(ds: xr.Dataset) -> pd.DataFrame:
     """Turn results into a flat table.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Any results along ``vignette``, one row for each; or icebergs (`xoceansar.ops.icebergs`), one
-        row for each iceberg.
-
-    Returns
-    -------
-    DataFrame
-        Variables and coordinates. A few values of each vignette are a column each, named by their
-        labels or numbers: ``class_probability_sea_ice``, ``wind_to_direction_ambiguities_0``. Classes
-        are names, quality flags numbers, times UTC. ``attrs`` has the attributes of `ds`, and
-        ``units``, ``long_names`` and ``flag_masks`` by column.
-
-    Raises
-    ------
-    DimensionError
-        If there is no dim ``vignette``.
-
     Notes
     -----
     Loads the values. Images, boxes, embeddings, and variables with more than 36 values for each
@@ -68,23 +49,7 @@ def to_table(ds: xr.Dataset) -> pd.DataFrame:
 
 
 def rows_of(ds: xr.Dataset) -> pd.DataFrame:
-    """Make the table of `to_table`, with flags as they are.
-
-    Parameters
-    ----------
-    ds : Dataset
-        As in `to_table`.
-
-    Returns
-    -------
-    DataFrame
-        Of icebergs, without the prefix ``iceberg_``.
-
-    Raises
-    ------
-    DimensionError
-        If there is no dim ``vignette``.
-    """
+    """Make the table of `to_table`, with flags as they are."""
     ds = along_vignettes(ds)
     levels = [n for n, i in ds.indexes.items() if isinstance(i, pd.MultiIndex)]
     if levels:
@@ -141,19 +106,7 @@ def _provenance(
 
 
 def plain(value: Any) -> Any:
-    """Give a value in the types of JSON.
-
-    Parameters
-    ----------
-    value : object
-        Of a table or of an attribute.
-
-    Returns
-    -------
-    object
-        None for what is missing or infinite; ISO 8601 for times, seconds for durations, text for what
-        is none of these.
-    """
+    """Give a value in the types of JSON."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
@@ -177,18 +130,7 @@ def plain(value: Any) -> Any:
 
 
 def with_names_of_flags(ds: xr.Dataset) -> xr.Dataset:
-    """Replace flag values of vignettes by their meanings.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Not modified.
-
-    Returns
-    -------
-    Dataset
-        None where a value has no meaning.
-    """
+    """Replace flag values of vignettes by their meanings."""
     named = {
         name: _names(variable)
         for name, variable in ds.variables.items()

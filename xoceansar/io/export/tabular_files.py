@@ -34,31 +34,6 @@ def to_geoparquet(
 ) -> Path:
     """Write results as a table of points, with their embeddings.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Results along ``vignette`` with longitude and latitude; or icebergs, one row for each.
-    path : str or Path
-        File to write, ``.parquet``.
-    embedding : bool, default True
-        Add ``embedding_vector``, where vignettes have one, as a column of lists of float32.
-    overwrite : bool, default False
-        Replace a file that exists.
-
-    Returns
-    -------
-    Path
-        `path`. ``geopandas.read_parquet(path)`` reads it, and so do DuckDB and GDAL.
-
-    Raises
-    ------
-    ProductError
-        If the file exists and may not be replaced.
-    DimensionError, MissingVariableError
-        As `xoceansar.io.export.geodataframe.to_geodataframe`.
-    MissingDependencyError
-        If geopandas or pyarrow is not installed.
-
     Notes
     -----
     Loads the values, and no image. GeoParquet 1.1, WGS 84, points at the centres, longitudes in
@@ -80,30 +55,6 @@ def to_geoparquet(
 
 def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write icebergs as points, or vignettes as footprints, in GeoJSON.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Icebergs (`xoceansar.ops.icebergs`); or any results along ``vignette``: their outlines where
-        the corners are known, else their centres.
-    path : str or Path
-        File to write, ``.geojson``.
-    overwrite : bool, default False
-        Replace a file that exists.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    ProductError
-        If the file exists and may not be replaced.
-    DimensionError, MissingVariableError
-        As `xoceansar.io.export.geodataframe.to_geodataframe`.
-    MissingDependencyError
-        If geopandas is not installed.
 
     Notes
     -----
@@ -141,27 +92,6 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
 def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write results as comma-separated values.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Results along ``vignette``, or icebergs, as in `xoceansar.io.export.tables.to_table`.
-    path : str or Path
-        File to write, ``.csv``.
-    overwrite : bool, default False
-        Replace a file that exists.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    ProductError
-        If the file exists and may not be replaced.
-    DimensionError
-        If there is no dim ``vignette``.
-
     Notes
     -----
     Loads the values. The columns of `to_table`, with their units in the header, as ``swh [m]``, but
@@ -180,25 +110,7 @@ def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path
 
 @contextmanager
 def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
-    """Write a file beside its place, and move it there when it is whole.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where it goes.
-    overwrite : bool
-        Whether a file that exists may be replaced.
-
-    Yields
-    ------
-    Path
-        Where to write it, with the same name.
-
-    Raises
-    ------
-    ProductError
-        If the file exists and may not be replaced, or is a folder.
-    """
+    """Write a file beside its place, and move it there when it is whole."""
     target = local_target(path, "such a file")
     if target.is_dir() or (target.exists() and not overwrite):
         raise ProductError(

@@ -165,29 +165,7 @@ class Vignette:
 
 
 def read_file(where: str, name: OcnName, content: bytes) -> Vignette:
-    """Read what is kept of one file.
-
-    Parameters
-    ----------
-    where : str
-        Path of the file, for messages.
-    name : OcnName
-        What its stem says, for what the file does not.
-    content : bytes
-        The whole file.
-
-    Returns
-    -------
-    Vignette
-        Its values.
-
-    Raises
-    ------
-    ProductError
-        If the file cannot be read, or has text where numbers belong.
-    UnsupportedProductError
-        If it has no wave component for one vignette.
-    """
+    """Read what is kept of one file."""
     try:
         with _opened(where, content) as file:
             _check_waves(file, where)

@@ -73,52 +73,14 @@ class OcnFile:
         return self.store.name if known else ""
 
     def read(self) -> bytes:
-        """Read it whole, and hold it to its checksum.
-
-        Returns
-        -------
-        bytes
-            Its content.
-
-        Raises
-        ------
-        ProductError
-            If it is absent, larger than such files are, or damaged.
-        """
+        """Read it whole, and hold it to its checksum."""
         content = self.store.read(self.path, _FILE_BYTES)
         check_md5(content, self.md5, self.where)
         return content
 
 
 def list_files(paths: Paths, *, raises: bool, verify: bool) -> list[OcnFile]:
-    """List the measurement files of products, each vignette once.
-
-    Parameters
-    ----------
-    paths : str, path-like or iterable of them
-        As of `xoceansar.open_ocn`.
-    raises : bool
-        Whether a manifest that cannot be read is an error.
-    verify : bool
-        Whether files are to be held to their checksums.
-
-    Returns
-    -------
-    list of OcnFile
-        In the order of the paths.
-
-    Raises
-    ------
-    ProductError
-        If a path holds none; with `raises`, if a manifest cannot be read.
-    UnsupportedProductError
-        If it is another product.
-
-    Warns
-    -----
-    OceansarWarning
-        Of files with odd names, files given twice, and files that cannot be verified.
-    """
+    """List the measurement files of products, each vignette once."""
     files = _unique(_files(expand(paths)))
     return _signed(files, raises=raises) if verify else files
 

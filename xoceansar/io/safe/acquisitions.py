@@ -18,24 +18,7 @@ _SAME: Final = np.timedelta64(2, "s")
 
 
 def each_once(products: list[Product]) -> list[Listed]:
-    """List the vignettes of products, each acquisition once, in order of time.
-
-    Parameters
-    ----------
-    products : list of Product
-        As given.
-
-    Returns
-    -------
-    list of (Product, VignetteFiles)
-        Of two processings of one acquisition the one of the higher IPF version, then the one
-        processed later, then the first given.
-
-    Warns
-    -----
-    OceansarWarning
-        For each two products that share acquisitions: how many, and which one is taken.
-    """
+    """List the vignettes of products, each acquisition once, in order of time."""
     ranked = sorted(products, key=lambda product: product.version, reverse=True)
     rank = {id(product): place for place, product in enumerate(ranked)}
     everything = sorted(
@@ -59,22 +42,7 @@ def each_once(products: list[Product]) -> list[Listed]:
 
 
 def report(products: list[Product], *, raises: bool, verify: bool) -> None:
-    """Say what of products is left out, and what of them nothing can verify.
-
-    Parameters
-    ----------
-    products : list of Product
-        As given.
-    raises : bool
-        Whether what is left out is an error.
-    verify : bool
-        Whether all is to be verified.
-
-    Raises
-    ------
-    ProductError
-        If files have names that are none, and `raises`.
-    """
+    """Say what of products is left out, and what of them nothing can verify."""
     for product in products:
         where = product.store.where(MANIFEST)
         if product.unknown:
@@ -91,20 +59,7 @@ def report(products: list[Product], *, raises: bool, verify: bool) -> None:
 
 
 def report_unsigned(where: str, count: int) -> None:
-    """Say that files cannot be verified.
-
-    Parameters
-    ----------
-    where : str
-        The manifest.
-    count : int
-        Of how many files it has no checksum.
-
-    Warns
-    -----
-    OceansarWarning
-        If there are such.
-    """
+    """Say that files cannot be verified."""
     if count:
         warn(
             f"{where} has no MD5 of {count} of its files: damage in them shows only where it breaks "

@@ -114,27 +114,7 @@ class Noise:
 
 
 def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
-    """Read the product annotation of a vignette.
-
-    Parameters
-    ----------
-    data : bytes
-        The XML document.
-    name : VignetteName
-        The vignette that it must describe.
-    where : str
-        Name of the file, for messages.
-
-    Returns
-    -------
-    Annotation
-        The values.
-
-    Raises
-    ------
-    ProductError
-        If the document is malformed, lacks a value or describes another vignette.
-    """
+    """Read the product annotation of a vignette."""
     root = parse_xml(data, where)
     with _explained(where):
         _check_header(root, name)
@@ -154,27 +134,7 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
 
 
 def parse_calibration(data: bytes, name: VignetteName, where: str) -> Calibration:
-    """Read the ``sigmaNought`` and ``betaNought`` vectors of a calibration file.
-
-    Parameters
-    ----------
-    data : bytes
-        The XML document.
-    name : VignetteName
-        The vignette that it must describe.
-    where : str
-        Name of the file, for messages.
-
-    Returns
-    -------
-    Calibration
-        The vectors.
-
-    Raises
-    ------
-    ProductError
-        If the document is malformed, lacks a value or describes another vignette.
-    """
+    """Read the ``sigmaNought`` and ``betaNought`` vectors of a calibration file."""
     root = parse_xml(data, where)
     with _explained(where):
         _check_header(root, name)
@@ -187,28 +147,7 @@ def parse_calibration(data: bytes, name: VignetteName, where: str) -> Calibratio
 
 
 def parse_noise(data: bytes, name: VignetteName, where: str) -> Noise:
-    """Read the noise vectors of either dialect.
-
-    Parameters
-    ----------
-    data : bytes
-        The XML document: ``noiseVectorList`` before IPF 2.90, ``noiseRangeVectorList`` with
-        an optional ``noiseAzimuthVectorList`` since.
-    name : VignetteName
-        The vignette that it must describe.
-    where : str
-        Name of the file, for messages.
-
-    Returns
-    -------
-    Noise
-        The vectors.
-
-    Raises
-    ------
-    ProductError
-        If the document is malformed, lacks a value or describes another vignette.
-    """
+    """Read the noise vectors of either dialect."""
     root = parse_xml(data, where)
     with _explained(where):
         _check_header(root, name)

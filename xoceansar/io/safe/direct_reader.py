@@ -17,29 +17,7 @@ __all__ = ["read_averages"]
 
 
 def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averages":
-    """Read, calibrate and resample the pixels of a vignette.
-
-    Parameters
-    ----------
-    source : Source
-        The vignette.
-    grid : VignetteGrid
-        Its output grid.
-    tables : Tables
-        Its calibration and noise; without calibration the squared digital numbers are
-        averaged, without noise the NESZ is missing.
-
-    Returns
-    -------
-    Averages
-        ``sigma0_raw``, ``nesz`` and the shares of missing and saturated samples.
-
-    Raises
-    ------
-    VignetteError
-        If the measurement file is absent, cut short, of another size or not what its checksum
-        says.
-    """
+    """Read, calibrate and resample the pixels of a vignette."""
     from xoceansar.sar.resample import area_weights, average_power
 
     path = require_file(source, "measurement")

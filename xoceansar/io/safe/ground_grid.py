@@ -62,48 +62,18 @@ class VignetteGrid:
     def edges_out(self, axis: int) -> Array:
         """Place the edges of the output pixels.
 
-        Parameters
-        ----------
-        axis : int
-            0 for azimuth, 1 for range.
-
-        Returns
-        -------
-        ndarray (n + 1,)
-            Metres from the middle.
+        Shapes: gives (n + 1,).
         """
         size = self.spec.shape[axis]
         return np.asarray((np.arange(size + 1) - size / 2) * self.spec.spacing)
 
     def lines_at(self, azimuth: npt.ArrayLike) -> Array:
-        """Find the line at a place in azimuth.
-
-        Parameters
-        ----------
-        azimuth : array_like
-            Metres from the middle.
-
-        Returns
-        -------
-        ndarray
-            Line coordinates; the centre of a line is a whole number.
-        """
+        """Find the line at a place in azimuth."""
         step = self.annotation.azimuth_spacing
         return np.asarray(azimuth) / step + (self.annotation.lines - 1) / 2
 
     def samples_at(self, ground_range: npt.ArrayLike) -> Array:
-        """Find the sample at a place in ground range.
-
-        Parameters
-        ----------
-        ground_range : array_like
-            Metres from the middle. Beyond the image, the spacing of its last samples goes on.
-
-        Returns
-        -------
-        ndarray
-            Sample coordinates; the centre of a sample is a whole number.
-        """
+        """Find the sample at a place in ground range."""
         edges = self.sample_edges_in
         at = np.asarray(ground_range, float)
         index = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, edges.size - 2)
@@ -160,18 +130,7 @@ class VignetteGrid:
         return longitude[:4], latitude[:4]
 
     def points(self, count: int) -> tuple[Array, Array]:
-        """Spread a regular lattice of points over the grid.
-
-        Parameters
-        ----------
-        count : int
-            Points along each side.
-
-        Returns
-        -------
-        longitude, latitude : ndarray (count, count)
-            Degrees.
-        """
+        """Spread a regular lattice of points over the grid."""
         rows, columns = self.edges_out(0), self.edges_out(1)
         line = self.lines_at(np.linspace(rows[0], rows[-1], count))
         sample = self.samples_at(np.linspace(columns[0], columns[-1], count))

@@ -58,27 +58,7 @@ def read_numbers(
 ) -> Numbers:
     """Read or map the complex digital numbers of a vignette.
 
-    Parameters
-    ----------
-    store : Store
-        The product's files.
-    path : str
-        The measurement file.
-    lines, samples : int
-        Size that the annotation states.
-    md5 : str, optional
-        Checksum of the file, if it is to be checked.
-
-    Returns
-    -------
-    ndarray of int16 (line, 2 * sample)
-        In-phase and quadrature parts, interleaved, read-only.
-
-    Raises
-    ------
-    ProductError
-        If the file is absent, cut short, not complex int16, of another size or not what its
-        checksum says.
+    Shapes: gives (line, 2 * sample).
 
     Notes
     -----
@@ -101,30 +81,7 @@ def read_numbers(
 
 
 def map_pixels(store: Store, path: str, count: int, md5: str | None) -> Bytes:
-    """Map a measurement file, and hold it to its checksum.
-
-    Parameters
-    ----------
-    store : Store
-        The product's files.
-    path : str
-        The measurement file.
-    count : int
-        Number of its samples.
-    md5 : str or None
-        Its checksum, if it is to be checked.
-
-    Returns
-    -------
-    ndarray of uint8
-        Its content.
-
-    Raises
-    ------
-    ProductError
-        If the file is absent, damaged, impossibly large, or larger than twice its samples, as overviews or a
-        compression of what does not compress may make it.
-    """
+    """Map a measurement file, and hold it to its checksum."""
     if count > _MOST_SAMPLES:
         raise ProductError(
             f"{store.where(path)} should have {count} samples by its annotation, and an image of "

@@ -42,23 +42,7 @@ _END: Final = 0.05
 
 
 def check_annotation(note: Annotation, name: VignetteName, where: str) -> None:
-    """Refuse an annotation that describes no image of Wave Mode.
-
-    Parameters
-    ----------
-    note : Annotation
-        Of a vignette.
-    name : VignetteName
-        What its name says.
-    where : str
-        Name of the file, for messages.
-
-    Raises
-    ------
-    ProductError
-        If its times are not those of its name, its incidence is not of its beam, or `check_grid`
-        finds something.
-    """
+    """Refuse an annotation that describes no image of Wave Mode."""
     low, high = INCIDENCE_RANGE[name.beam]
     angles = note.grid.incidence
     offset = max(abs(note.first_line - name.start), abs(note.last_line - name.stop))
@@ -79,21 +63,7 @@ def check_annotation(note: Annotation, name: VignetteName, where: str) -> None:
 
 
 def check_grid(note: Annotation, where: str) -> None:
-    """Refuse a geolocation grid that does not go with the size of the pixels.
-
-    Parameters
-    ----------
-    note : Annotation
-        Of any mode whose lines follow each other once.
-    where : str
-        Name of the file, for messages.
-
-    Raises
-    ------
-    ProductError
-        If lines or samples are exchanged, so that the radar would look to the left, or their
-        distances on the ground are not the stated spacings.
-    """
+    """Refuse a geolocation grid that does not go with the size of the pixels."""
     grid = note.grid
     places = grid.places
     lines, samples = places.mean(axis=1), places.mean(axis=0)
@@ -138,21 +108,7 @@ def _no_grid(where: str, problem: str) -> ProductError:
 
 
 def calibration_doubts(calibration: Calibration, note: Annotation) -> list[str]:
-    """Say what of the calibration contradicts itself.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        Of a vignette.
-    note : Annotation
-        Its annotation.
-
-    Returns
-    -------
-    list of str
-        Problems, empty where there is none: vectors or values that differ from their neighbours,
-        and ``sigmaNought^2 sin(incidence) = betaNought^2`` where it does not hold.
-    """
+    """Say what of the calibration contradicts itself."""
     amplitude, beta = calibration.amplitude, calibration.beta
     doubts = _steps(amplitude, note.samples, _AMPLITUDE_STEP, "sigmaNought")
     if beta is None:
@@ -175,21 +131,7 @@ def calibration_doubts(calibration: Calibration, note: Annotation) -> list[str]:
 
 
 def noise_doubts(noise: Noise, note: Annotation) -> list[str]:
-    """Say what of the noise vectors contradicts itself.
-
-    Parameters
-    ----------
-    noise : Noise
-        Of a vignette.
-    note : Annotation
-        Its annotation.
-
-    Returns
-    -------
-    list of str
-        Problems, empty where there is none: vectors of unequal length, zeros inside, and vectors
-        or values that differ from their neighbours.
-    """
+    """Say what of the noise vectors contradicts itself."""
     table = noise.along_range
     ends = np.array([x[-1] for x in table.sample])
     doubts = []

@@ -91,33 +91,11 @@ class VignetteFiles:
     md5: Mapping[Role, str] = field(default_factory=dict, hash=False)
 
     def without_md5(self, role: Role) -> "VignetteFiles":
-        """Forget the checksum of a file, so that it is not checked.
-
-        Parameters
-        ----------
-        role : {"annotation", "calibration", "noise", "measurement"}
-            Which file.
-
-        Returns
-        -------
-        VignetteFiles
-            The same files.
-        """
+        """Forget the checksum of a file, so that it is not checked."""
         return replace(self, md5={k: v for k, v in self.md5.items() if k != role})
 
     def path(self, role: Role) -> str:
-        """Return the listed path, or the one that the specification gives the file.
-
-        Parameters
-        ----------
-        role : {"annotation", "calibration", "noise", "measurement"}
-            Which file.
-
-        Returns
-        -------
-        str
-            Path relative to the manifest.
-        """
+        """Return the listed path, or the one that the specification gives the file."""
         listed = getattr(self, role)
         if listed is not None:
             return str(listed)
@@ -177,25 +155,7 @@ class Product:
 
 
 def expand(paths: Paths, options: str = "{}") -> list[str]:
-    """List products from a path, a glob pattern or several of them.
-
-    Parameters
-    ----------
-    paths : str, path-like or iterable of them
-        A string that names no file and holds one of ``*?[`` is a pattern.
-    options : str
-        From `xoceansar.io.remote.encode_options`, for URLs.
-
-    Returns
-    -------
-    list of str
-        Paths; those of a pattern in alphabetical order.
-
-    Raises
-    ------
-    ProductError
-        If nothing matches.
-    """
+    """List products from a path, a glob pattern or several of them."""
     given: list[Any]
     # bytes are iterable too, and no path of them is meant
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
@@ -235,34 +195,7 @@ def _glob(pattern: str) -> set[str]:
 
 
 def discover(path: str, options: str = "{}") -> list[Product]:
-    """Find the products at a path, and pair the files of each vignette by their stem.
-
-    Parameters
-    ----------
-    path : str
-        A product's folder, its manifest, a zip archive of products or a folder that holds them; or
-        the URL of one.
-    options : str
-        From `xoceansar.io.remote.encode_options`, for URLs.
-
-    Returns
-    -------
-    list of Product
-        Every Wave Mode SLC product, with every vignette that any of its files announces: one whose
-        other files are not listed is there, to be reported when it is read.
-
-    Raises
-    ------
-    UnsupportedProductError
-        If all are other Sentinel-1 products than Wave Mode SLC.
-    ProductError
-        If there is none, or a manifest is unusable.
-
-    Warns
-    -----
-    OceansarWarning
-        If some are other Sentinel-1 products, by name.
-    """
+    """Find the products at a path, and pair the files of each vignette by their stem."""
     _refuse_by_name(path)
     stores = open_remote_stores(path, options) if is_url(path) else open_stores(path)
     products: list[Product] = []
@@ -345,23 +278,7 @@ def _listed(root: etree._Element) -> Iterator[_Listed]:
 
 
 def checksums(store: Store) -> dict[str, str]:
-    """Read the MD5 that a manifest has of each file.
-
-    Parameters
-    ----------
-    store : Store
-        The files of a product.
-
-    Returns
-    -------
-    dict of str to str
-        By the path in the product, of those that have one.
-
-    Raises
-    ------
-    ProductError
-        If the manifest cannot be read.
-    """
+    """Read the MD5 that a manifest has of each file."""
     root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), store.where(MANIFEST))
     return {str(PurePosixPath(one.href)): one.md5 for one in _listed(root) if one.md5}
 

@@ -182,16 +182,6 @@ class OcnName(VignetteName):
 def parse_product(name: str) -> ProductName | None:
     """Read the name of a product, with or without ``.SAFE``; None if it is no such name.
 
-    Parameters
-    ----------
-    name : str
-        Name of the folder or archive, without its parents.
-
-    Returns
-    -------
-    ProductName or None
-        In upper case.
-
     Examples
     --------
     >>> parse_product(
@@ -207,16 +197,6 @@ def parse_product(name: str) -> ProductName | None:
 
 def parse_file(path: str) -> tuple[Role, VignetteName] | None:
     """Say which part of which vignette a file is; None for any other file of a product.
-
-    Parameters
-    ----------
-    path : str
-        Path of the file in the product.
-
-    Returns
-    -------
-    tuple of (role, VignetteName) or None
-        None for quick-looks, schemas, radio-frequency-interference files and the like.
 
     Examples
     --------
@@ -245,16 +225,6 @@ def _vignette(stem: str) -> VignetteName | None:
 
 def parse_ocn_file(path: str) -> OcnName | None:
     """Say which vignette a measurement file of a Wave Mode OCN product is.
-
-    Parameters
-    ----------
-    path : str
-        Path of the file.
-
-    Returns
-    -------
-    OcnName or None
-        None for any other file.
 
     Examples
     --------

@@ -20,21 +20,6 @@ _SECOND: Final = np.timedelta64(1, "s")
 def parse_utc(text: str) -> np.datetime64:
     """Read a time in UTC.
 
-    Parameters
-    ----------
-    text : str
-        As ``2021-04-03T08:30:25.123456`` or ``20210403T083025``.
-
-    Returns
-    -------
-    datetime64[ns]
-        A leap second is the second after it: this scale of time has none.
-
-    Raises
-    ------
-    ValueError
-        If it is written otherwise, is none of the calendar, or of no year from 1970 to 2099.
-
     Examples
     --------
     >>> str(parse_utc("20161231T235960"))

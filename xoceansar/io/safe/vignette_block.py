@@ -55,25 +55,7 @@ class _Row:
 def read_block(
     sources: Sequence[Source], options: Options
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read, calibrate and flag some vignettes.
-
-    Parameters
-    ----------
-    sources : sequence of Source
-        The vignettes.
-    options : Options
-        How to read them.
-
-    Returns
-    -------
-    dict of ndarray
-        An array for each of `FIELDS`, the vignettes first.
-
-    Raises
-    ------
-    VignetteError
-        If a vignette cannot be read and `options` says to raise.
-    """
+    """Read, calibrate and flag some vignettes."""
     rows = [_read(source, options) for source in sources]
     return {
         name: np.array([getattr(row, name) for row in rows], dtype=dtype)

@@ -101,23 +101,7 @@ class Tables:
 
 
 def load_annotation(source: Source) -> Annotation:
-    """Read the product annotation of a vignette.
-
-    Parameters
-    ----------
-    source : Source
-        The vignette.
-
-    Returns
-    -------
-    Annotation
-        Its values.
-
-    Raises
-    ------
-    VignetteError
-        If the file is absent or unusable.
-    """
+    """Read the product annotation of a vignette."""
     data = _read(source, "annotation")
     where = source.store.where(source.files.path("annotation"))
     with guard(source.vignette, where):
@@ -127,25 +111,7 @@ def load_annotation(source: Source) -> Annotation:
 
 
 def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
-    """Read the calibration and noise files of a vignette.
-
-    Parameters
-    ----------
-    source : Source
-        The vignette.
-    uncalibrated : bool
-        Whether either file may be absent.
-
-    Returns
-    -------
-    Tables
-        Their vectors.
-
-    Raises
-    ------
-    VignetteError
-        If a file is unusable, or absent and may not be.
-    """
+    """Read the calibration and noise files of a vignette."""
     calibration = _load(source, "calibration", parse_calibration, uncalibrated)
     return Tables(calibration, _load(source, "noise", parse_noise, uncalibrated))
 
@@ -165,25 +131,7 @@ def _load(
 
 
 def require_file(source: Source, role: Role) -> str:
-    """Return the path of a file that the vignette cannot do without.
-
-    Parameters
-    ----------
-    source : Source
-        The vignette.
-    role : {"annotation", "calibration", "noise", "measurement"}
-        Which file.
-
-    Returns
-    -------
-    str
-        Path in the product.
-
-    Raises
-    ------
-    VignetteError
-        If it is absent: names the vignette, the file and the remedy.
-    """
+    """Return the path of a file that the vignette cannot do without."""
     path = source.files.path(role)
     if _is_there(source, role):
         return path

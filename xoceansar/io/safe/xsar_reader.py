@@ -44,29 +44,7 @@ _DIRECT: Final = "Use reader='direct'."
 
 
 def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averages":
-    """Calibrate a vignette with xsar and average it onto the output grid.
-
-    Parameters
-    ----------
-    source : Source
-        The vignette.
-    grid : VignetteGrid
-        Its output grid.
-    tables : Tables
-        Its calibration and noise, which xsar needs both.
-
-    Returns
-    -------
-    Averages
-        As from the direct reader.
-
-    Raises
-    ------
-    MissingDependencyError
-        If xsar is not installed.
-    VignetteError
-        If xsar cannot read the vignette.
-    """
+    """Calibrate a vignette with xsar and average it onto the output grid."""
     from xoceansar.sar.resample import SATURATED, Averages, area_weights
 
     if tables.calibration is None or tables.noise is None:

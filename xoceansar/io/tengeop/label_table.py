@@ -51,26 +51,6 @@ Table: TypeAlias = dict[str, Row]
 def read_table(path: Path, order: Order | None = None) -> Table:
     """Read the metadata file.
 
-    Parameters
-    ----------
-    path : Path
-        Lines of file name, class code, swath, time (one word or two) and two coordinates,
-        separated by blanks. Lines of which the first word is no image, as a heading, are left
-        out.
-    order : {"lonlat", "latlon"}, optional
-        Order of the coordinates; found out where not given.
-
-    Returns
-    -------
-    dict of str to Row
-        By the stem of the file in lower case.
-
-    Raises
-    ------
-    ProductError
-        If the file is absent, no regular file, larger than such files are or has no such line, a
-        line is cut short, no order gives latitudes within 90 degrees, or both may be right.
-
     Notes
     -----
     One order for the whole file. Where latitudes beyond 90 degrees rule neither out, that one is

@@ -212,26 +212,7 @@ def one_channel(
 ) -> tuple[Array, Array | None]:
     """Make one input channel of several that are fed the same image.
 
-    Parameters
-    ----------
-    weight : ndarray (out, channels, height, width)
-        Of a convolution without padding where the means differ from `mean`.
-    bias : ndarray (out,) or None
-        Its bias.
-    channel_mean, channel_std : tuple of float
-        Normalisation of each channel.
-    mean, std : float
-        Normalisation of the one channel.
-
-    Returns
-    -------
-    weight : ndarray (out, 1, height, width)
-    bias : ndarray (out,) or None
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the means differ and there is no bias to take the difference.
+    Shapes: `weight` (out, channels, height, width), `bias` (out,).
 
     Notes
     -----

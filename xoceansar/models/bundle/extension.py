@@ -28,38 +28,6 @@ def extend_bundle(
 ) -> ModelHandle:
     """Write a bundle with the backbone of another, some of its heads, and one more.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Where; the folder of `handle` itself adds the head in place.
-    handle : ModelHandle
-        The bundle that is extended.
-    head : Head
-        Fitted on its backbone; it takes the place of one of the same name, or the last one.
-    name : str
-        Name of the new model.
-    keep : collection of str
-        Names of the heads and detectors of `handle` that the new bundle has too.
-    simulated : bool
-        Whether it was trained on simulated vignettes only.
-    provenance : mapping
-        How it was made, as JSON values.
-    card : str
-        The model card, Markdown.
-
-    Returns
-    -------
-    ModelHandle
-        With the device and precision of `handle`.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the head was fitted on another backbone or pooling, or a file is not what
-        ``config.json`` says.
-    BundleError
-        If `folder` is inside the package.
-
     Notes
     -----
     Files are copied byte by byte, so that the backbone keeps its SHA-256 and embeddings that were

@@ -104,23 +104,7 @@ class Located:
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:
-    """Read the tensors of a checkpoint, by dotted names.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.safetensors`` file, or a file of `torch.save`.
-
-    Returns
-    -------
-    dict of str to ndarray
-
-    Raises
-    ------
-    BundleError
-        If the file is absent, is neither, or holds Python objects beside tensors and numbers:
-        these are never loaded.
-    """
+    """Read the tensors of a checkpoint, by dotted names."""
     if not path.exists():
         raise BundleError(f"there is no checkpoint {path}.")
     check_regular(path, error=BundleError)
@@ -167,26 +151,7 @@ def _numpy_numbers_allowed(torch: Any) -> AbstractContextManager[None]:
 
 
 def flatten(content: Any) -> dict[str, Array]:
-    """Turn nested mappings of tensors into one, by dotted names without wrapper layers.
-
-    Parameters
-    ----------
-    content : mapping
-        Of tensors or arrays, at any depth; anything else in it is left out.
-
-    Returns
-    -------
-    dict of str to ndarray
-
-    Raises
-    ------
-    BundleError
-        If it holds no tensor, or one without plain numbers (sparse, quantised, on no device), or its
-        mappings contain each other.
-    WeightsMismatchError
-        If the tensors are the flat parameters of FSDP, or two have the same name but for wrapper
-        layers.
-    """
+    """Turn nested mappings of tensors into one, by dotted names without wrapper layers."""
     flat: dict[str, Array] = {}
     for name, value in _leaves(content, ()):
         kept = [part for part in ".".join(name).split(".") if part not in _WRAPPERS]
@@ -248,26 +213,7 @@ def locate_backbone(
     branch: Branch | None = None,
     prefix: str | None = None,
 ) -> Located:
-    """Find the backbone in a checkpoint by the names that frameworks use.
-
-    Parameters
-    ----------
-    flat : mapping of str to ndarray
-        From `read_checkpoint` or `flatten`.
-    branch : {"teacher", "student", "only"}, optional
-        Which network, where there are several; the teacher where not given.
-    prefix : str, optional
-        Where the backbone is, for a framework that is not known.
-
-    Returns
-    -------
-    Located
-
-    Raises
-    ------
-    WeightsMismatchError
-        If none, or more than one, is found; the message says where weights were seen.
-    """
+    """Find the backbone in a checkpoint by the names that frameworks use."""
     seen = [
         (family, name.removesuffix(anchor), value)
         for family, anchor in _ANCHORS.items()

@@ -50,18 +50,7 @@ _HF_MLP: Final = {True: ("w2", "w3"), False: ("fc1", "fc2")}
 
 
 def original_names(state: Mapping[str, Array]) -> State:
-    """Give a ViT of transformers the names of DINOv2 and DINOv3.
-
-    Parameters
-    ----------
-    state : mapping of str to ndarray
-        Of ``Dinov2Model``, ``Dinov2WithRegistersModel`` or ``DINOv3ViTModel``.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Query, key and value joined; a bias that only some of them have is zero for the others.
-    """
+    """Give a ViT of transformers the names of DINOv2 and DINOv3."""
     gated = any(".mlp.gate_proj." in name for name in state)
     up, down = _HF_MLP[gated]
     renames = (
@@ -91,22 +80,7 @@ def original_names(state: Mapping[str, Array]) -> State:
 def to_timm(
     state: Mapping[str, Array], family: Family, own: Mapping[str, Array]
 ) -> State:
-    """Rename the weights of a backbone to those of a timm network.
-
-    Parameters
-    ----------
-    state : mapping of str to ndarray
-        Weights of the backbone, by their names there.
-    family : {"vit", "hf_dinov2", "hf_dinov3", "resnet", "lightly_resnet", "hf_resnet"}
-        Layout of those names.
-    own : mapping of str to ndarray
-        Weights of the timm network.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Heads and training buffers left out; nothing is checked against `own` yet.
-    """
+    """Rename the weights of a backbone to those of a timm network."""
     kept = {n: v for n, v in state.items() if not _NOT_BACKBONE.match(n)}
     if family == "lightly_resnet":
         return {_from_lightly(name): value for name, value in kept.items()}

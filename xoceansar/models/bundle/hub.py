@@ -15,23 +15,6 @@ PATTERNS: Final = ("*.json", "config.sha256", "*.safetensors", "README.md")
 def download(repo: str, revision: str | None = None) -> Path:
     """Fetch a bundle from the Hub, or find it in the cache.
 
-    Parameters
-    ----------
-    repo : str
-        ``organisation/name`` of a model repository.
-    revision : str, optional
-        Branch, tag or commit; the main branch where not given.
-
-    Returns
-    -------
-    Path
-        Folder of the cached snapshot.
-
-    Raises
-    ------
-    BundleError
-        If the repository cannot be reached and is not in the cache.
-
     Notes
     -----
     `huggingface_hub` honours ``HF_HUB_OFFLINE=1`` and ``HF_HOME``, and uses the cached snapshot

@@ -217,13 +217,7 @@ def _save_detector(
 
 
 def warn_if_simulated(handle: ModelHandle) -> None:
-    """Say once in a process that a model has seen simulated vignettes only.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model about to be used.
-    """
+    """Say once in a process that a model has seen simulated vignettes only."""
     global _warned
     with _warned_lock:
         if _warned or not handle.simulated:

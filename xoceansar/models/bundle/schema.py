@@ -174,26 +174,7 @@ def _check_identity(
 
 
 def read_config(folder: Path) -> ModelHandle:
-    """Read and check ``config.json`` of a bundle; weights are not touched.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the bundle.
-
-    Returns
-    -------
-    ModelHandle
-        With device and precision ``auto``.
-
-    Raises
-    ------
-    BundleError
-        If the file is absent, is not JSON, is of another schema version, or if a field is
-        missing, unknown or out of range; the message names the file and the field.
-    WeightsMismatchError
-        If it is not the file that was written.
-    """
+    """Read and check ``config.json`` of a bundle; weights are not touched."""
     path = folder / CONFIG
     data = _read_json(folder)
     try:
@@ -288,20 +269,7 @@ def _read_list(kind: type[T], data: Mapping[str, Any], name: str) -> tuple[T, ..
 
 
 def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
-    """Write ``config.json`` in the folder of a bundle, replacing it in one step, and its checksum.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        What to write; its device and precision belong to the user and are left out.
-    provenance : mapping
-        How the model was made: any JSON values.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write ``config.json`` in the folder of a bundle, replacing it in one step, and its checksum."""
     folder = Path(handle.path)
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -322,23 +290,7 @@ def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """Read how the model of a bundle was made.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the bundle.
-
-    Returns
-    -------
-    dict
-        As `write_config` was given it; empty where there is none.
-
-    Raises
-    ------
-    BundleError
-        If the file cannot be read, or it is no object.
-    """
+    """Read how the model of a bundle was made."""
     found = _read_json(folder).get("provenance") or {}
     if not isinstance(found, dict):
         raise BundleError(

@@ -33,43 +33,14 @@ _TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def sha256_of(content: bytes) -> str:
-    """Identify some bytes.
-
-    Parameters
-    ----------
-    content : bytes
-        Of a file.
-
-    Returns
-    -------
-    str
-        Their SHA-256, as 64 hexadecimal digits.
-    """
+    """Identify some bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
 def encode_arrays(
     arrays: Mapping[str, npt.NDArray[Any]], dtype: StorageDtype = "float32"
 ) -> bytes:
-    """Encode arrays as the content of a safetensors file.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        What to write, floating-point.
-    dtype : {"float32", "float16"}
-        Type in the file.
-
-    Returns
-    -------
-    bytes
-        The same for the same arrays, whatever their order.
-
-    Raises
-    ------
-    BundleError
-        If a value is not finite in that type.
-    """
+    """Encode arrays as the content of a safetensors file."""
     save = require("safetensors.numpy", extra="models").save
     with np.errstate(over="ignore"):  # refused below, by name
         stored = {n: np.asarray(arrays[n], dtype, order="C") for n in sorted(arrays)}
@@ -83,15 +54,7 @@ def encode_arrays(
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, and the folder that holds it, replacing the file in one step.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    content : bytes
-        What it holds.
-    """
+    """Write a file, and the folder that holds it, replacing the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
@@ -99,26 +62,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
-    """Read a file of a bundle and check that it is the one that was written.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        Its recorded SHA-256.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    BundleError
-        If the file is absent.
-    WeightsMismatchError
-        If its content is not the recorded one.
-    """
+    """Read a file of a bundle and check that it is the one that was written."""
     if not path.exists():
         raise BundleError(
             f"the weights {path} are missing from the bundle. Copy the whole folder, or "
@@ -136,18 +80,7 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 
 def check_members(path: Path) -> None:
-    """Check the checksums that a file of `torch.save` carries; its loader does not.
-
-    Parameters
-    ----------
-    path : Path
-        The file; one that is no zip carries none, and is left to the loader.
-
-    Raises
-    ------
-    BundleError
-        If a part of it is not what was written.
-    """
+    """Check the checksums that a file of `torch.save` carries; its loader does not."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as members:
@@ -160,27 +93,7 @@ def check_members(path: Path) -> None:
 
 
 def read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[np.float32]]:
-    """Read a safetensors file and check that it is the one that was written.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        Its recorded SHA-256.
-
-    Returns
-    -------
-    dict of str to ndarray, float32
-
-    Raises
-    ------
-    BundleError
-        If the file is absent or no safetensors file, or a tensor is not of floating-point numbers
-        of 16 bits or more, all of them finite.
-    WeightsMismatchError
-        If its content is not the recorded one.
-    """
+    """Read a safetensors file and check that it is the one that was written."""
     content = read_checked(path, sha256)
     safetensors = require("safetensors", extra="models")
     try:

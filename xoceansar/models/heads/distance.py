@@ -20,19 +20,8 @@ Array = npt.NDArray[Any]
 def nearest_distance(x: Array, weight: Array, centre: Array) -> npt.NDArray[np.float32]:
     """Compute the squared distance to the nearest centre, in the directions that tell them apart.
 
-    Parameters
-    ----------
-    x : ndarray (n, F)
-        Standardised inputs.
-    weight : ndarray (F, q)
-        Discriminant directions, in which the spread around each centre is one.
-    centre : ndarray (c, q)
-        Centres, in those directions.
-
-    Returns
-    -------
-    ndarray (n,), float32
-        ``min over c of |x W - centre_c|^2``.
+    Shapes: `x` (n, F), `weight` (F, q), `centre` (c, q) -> (n,). ``min over c of |x W -
+    centre_c|^2``.
     """
     seen = np.asarray(x @ weight, np.float32)
     least = np.full(len(seen), np.inf, np.float32)
@@ -44,18 +33,8 @@ def nearest_distance(x: Array, weight: Array, centre: Array) -> npt.NDArray[np.f
 def distance_score(x: Array, arrays: Mapping[str, Array]) -> npt.NDArray[np.float32]:
     """Rank a distance among those of vignettes that were held out.
 
-    Parameters
-    ----------
-    x : ndarray (n, F)
-        Standardised inputs.
-    arrays : mapping of str to ndarray
-        ``weight`` (F, q), ``centre`` (c, q) and ``distances`` (m,), sorted.
-
-    Returns
-    -------
-    ndarray (n, 1), float32
-        ``k / (m + 1)``, where k of the m distances are smaller: ``1 - score`` is the conformal
-        p-value of "this vignette is like those".
+    Shapes: `x` (n, F) -> (n, 1). ``k / (m + 1)``, where k of the m distances are smaller: ``1 -
+    score`` is the conformal p-value of "this vignette is like those".
     """
     held_out = arrays["distances"]
     found = nearest_distance(x, arrays["weight"], arrays["centre"])

@@ -54,27 +54,8 @@ def head_inputs(
 ) -> npt.NDArray[np.float32]:
     """Put the ancillary inputs of a head beside the embedding.
 
-    Parameters
-    ----------
-    embedding : ndarray (n, embedding_dim)
-        Embedding of each vignette.
-    sigma0_mean : ndarray (n,), optional
-        Mean linear sigma0; needed where the head takes ``sigma0_mean_db`` or ``gmf_wind``.
-    incidence : ndarray (n,), optional
-        Incidence angle in degrees; needed where the head takes ``incidence`` or ``gmf_wind``.
-    spec : HeadSpec
-        The head.
-    texture : ndarray (n, 2), optional
-        From `xoceansar.sar.texture.texture_axis`; needed where the head takes it.
-
-    Returns
-    -------
-    ndarray (n, embedding_dim + len(spec.ancillary)), float32
-
-    Raises
-    ------
-    DimensionError
-        If an ancillary input that the head needs is not given, or its length differs.
+    Shapes: `embedding` (n, embedding_dim), `sigma0_mean` (n,), `incidence` (n,), `texture` (n,
+    2).
 
     Notes
     -----
@@ -130,20 +111,7 @@ _INPUTS: Final[Mapping[str, Callable[[_Given], Array]]] = {
 
 
 def check_backbone(spec: HeadSpec, backbone: BackboneSpec) -> None:
-    """Refuse a head that was fitted on the features of another backbone.
-
-    Parameters
-    ----------
-    spec : HeadSpec
-        The head.
-    backbone : BackboneSpec
-        The backbone that it would be applied to.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the pooling or the weights differ.
-    """
+    """Refuse a head that was fitted on the features of another backbone."""
     if spec.pooling != backbone.pooling:
         raise WeightsMismatchError(
             f"head {spec.name!r} was fitted on {spec.pooling!r} features and the backbone "
@@ -233,24 +201,8 @@ class Head:
     def __call__(self, inputs: Array) -> npt.NDArray[np.float32]:
         """Apply the head.
 
-        Parameters
-        ----------
-        inputs : ndarray (n, n_inputs)
-            As `head_inputs` gives them.
-
-        Returns
-        -------
-        ndarray (n, K), float32
-            The target in its units (K = 1), (cos 2a, sin 2a) of an axis, or the probability of
-            each class. A row with a
-            missing input is missing.
-
-        Raises
-        ------
-        WeightsMismatchError
-            If the number of inputs is not the head's.
-        BundleError
-            If no result of finite inputs is finite.
+        Shapes: `inputs` (n, n_inputs) -> (n, K). The target in its units (K = 1), (cos 2a, sin 2a)
+        of an axis, or the probability of each class. A row with a missing input is missing.
         """
         if inputs.ndim != 2 or inputs.shape[1] != self.n_inputs:
             raise WeightsMismatchError(
@@ -408,20 +360,7 @@ _APPLY: Final[Mapping[str, Callable[[Array, Arrays], Array]]] = {
 
 
 def save_head(head: Head, folder: Path) -> HeadSpec:
-    """Write a head's numbers into a bundle.
-
-    Parameters
-    ----------
-    head : Head
-        The head.
-    folder : Path
-        Folder of the bundle; the file becomes ``heads/<name>.safetensors``.
-
-    Returns
-    -------
-    HeadSpec
-        The head's, with the file and its SHA-256.
-    """
+    """Write a head's numbers into a bundle."""
     file = f"heads/{head.spec.name}.safetensors"
     content = encode_arrays(head.arrays)
     write_file(folder / file, content)

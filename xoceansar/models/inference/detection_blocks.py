@@ -59,23 +59,7 @@ def token_block(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Compute the network input and the final patch tokens of a block of vignettes.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (n, line, sample)
-        Calibrated, noise-corrected sigma0; NaN where there is no data.
-    incidence : ndarray (n,) or (n, sample)
-        Incidence angle, in degrees.
-    handle : ModelHandle
-        The model.
-    quantity : {"linear", "dB"}
-        Whether `sigma0` is linear or in decibel.
-
-    Returns
-    -------
-    images : ndarray (n, 1, size, size), float32
-        Centre crops as the network sees them.
-    tokens : ndarray (n, rows, columns, width), float32
-        Both are NaN for a vignette that cannot be used.
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,).
     """
     network = get_network(handle)
     images, _, _ = network_input(
@@ -112,41 +96,7 @@ def detect_block(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Detect targets in a block of vignettes.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (n, line, sample)
-        Calibrated, noise-corrected sigma0; NaN where there is no data.
-    incidence : ndarray (n,) or (n, sample)
-        Incidence angle, in degrees.
-    handle : ModelHandle
-        The model.
-    detector : DetectorSpec
-        One of its detectors.
-    quantity : {"linear", "dB"}
-        Whether `sigma0` is linear or in decibel.
-    threshold : float, optional
-        Score from which a detection counts; the detector's own where not given.
-    most : int, optional
-        Boxes of each vignette; the detector's `n_queries` where not given.
-
-    Returns
-    -------
-    targets : ndarray (n, most, 5), float32
-        ``line_min, sample_min, line_max, sample_max`` as fractions of the image, and the score
-        in (0, 1), the best first. All NaN for a vignette that cannot be used; where there are fewer
-        candidates than `most` the rest have score 0 and no box.
-    count : ndarray (n,), float32
-        How many reach the threshold, those beyond `most` included; NaN for a vignette that cannot be
-        used.
-
-    Raises
-    ------
-    DimensionError, DomainError
-        If the shapes do not match, or the image is smaller than the network's input.
-    UnitsError
-        If no vignette of the block looks like sigma0 in the declared quantity.
-    WeightsMismatchError
-        If the detector was fitted on another backbone.
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,).
     """
     limit = detector.threshold if threshold is None else threshold
     out, count = _missing(len(sigma0), most or detector.n_queries)
@@ -198,25 +148,7 @@ def embed_and_detect_block(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Embed a block of vignettes and detect targets in it, with one run of the backbone.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (n, size, size)
-        As of `detect_block`; not larger than the network's input, so that both see the same.
-    incidence, handle, detector, quantity, threshold, most
-        As of `detect_block`.
-
-    Returns
-    -------
-    embedding : ndarray (n, embedding_dim + 2), float32
-        As of `xoceansar.models.inference.runtime.embed_block`.
-    targets : ndarray (n, most, 5), float32
-    count : ndarray (n,), float32
-        As of `detect_block`.
-
-    Raises
-    ------
-    DimensionError, DomainError, UnitsError, WeightsMismatchError
-        As `detect_block`.
+    Shapes: `sigma0` (n, size, size).
     """
     limit = detector.threshold if threshold is None else threshold
     targets, count = _missing(len(sigma0), most or detector.n_queries)
@@ -246,18 +178,6 @@ def embed_and_detect_block(
 
 def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:
     """Cover an image by windows.
-
-    Parameters
-    ----------
-    lines, samples : int
-        Of the image.
-    size : int
-        Side of a window.
-
-    Returns
-    -------
-    list of tuple of int
-        First line and sample of each; one at the origin where the image has the size of a window.
 
     Examples
     --------

@@ -104,32 +104,9 @@ def embed_block(
 ) -> npt.NDArray[np.float32]:
     """Embed a block of vignettes.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (n, line, sample)
-        Calibrated, noise-corrected sigma0; NaN where there is no data.
-    incidence : ndarray (n,) or (n, sample)
-        Incidence angle, in degrees.
-    handle : ModelHandle
-        The model; its weights are read by the first call in the process.
-    quantity : {"linear", "dB"}
-        Whether `sigma0` is linear or in decibel.
-
-    Returns
-    -------
-    ndarray (n, embedding_dim + 2), float32
-        The embedding, then ``sigma0_mean`` (linear) and ``valid_fraction`` of the part that the
-        network sees. A vignette that cannot be used has only the last one; its neighbours are
-        not affected.
-
-    Raises
-    ------
-    DimensionError, DomainError
-        If the shapes do not match, or the image is smaller than the network's input.
-    UnitsError
-        If no vignette of the block looks like sigma0 in the declared quantity.
-    WeightsMismatchError
-        If the weights are not those of the handle, or the network gives another length.
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,) -> (n, embedding_dim + 2). The
+    embedding, then ``sigma0_mean`` (linear) and ``valid_fraction`` of the part that the network
+    sees. A vignette that cannot be used has only the last one; its neighbours are not affected.
 
     Notes
     -----
@@ -156,24 +133,8 @@ def forward_block(
 ) -> npt.NDArray[np.float32]:
     """Run the network on a block of vignettes, and take from it what is asked for.
 
-    Parameters
-    ----------
-    sigma0, incidence, handle, quantity
-        As of `embed_block`.
-    forward : callable
-        Gives the result (n, width) for the module and its images, on the device.
-    width : int
-        Numbers of each vignette.
-
-    Returns
-    -------
-    ndarray (n, width + 2), float32
-        The result, then ``sigma0_mean`` and ``valid_fraction``, as of `embed_block`.
-
-    Raises
-    ------
-    DimensionError, DomainError, UnitsError, WeightsMismatchError
-        As `embed_block`.
+    Shapes: gives (n, width + 2). The result, then ``sigma0_mean`` and ``valid_fraction``, as of
+    `embed_block`.
     """
     out = np.full((len(sigma0), width + 2), np.nan, dtype=np.float32)
     if not len(sigma0):
@@ -217,36 +178,9 @@ def head_block(
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block of embeddings, without torch.
 
-    Parameters
-    ----------
-    embedding : ndarray (n, embedding_dim)
-        Embeddings made by the same model.
-    sigma0_mean : ndarray (n,)
-        Mean sigma0, linear.
-    incidence : ndarray (n,)
-        Incidence angle, in degrees.
-    handle : ModelHandle
-        The model.
-    head : HeadSpec or str
-        One of its heads, or its name or target.
-    level : float, optional
-        Probability with which the interval of a calibrated regression holds the truth.
-    texture : ndarray (n, 2), optional
-        Direction of the kilometre-scale texture, where the head takes it.
-
-    Returns
-    -------
-    ndarray (n, K), float32
-        As `xoceansar.models.Head` gives it; NaN where an input of the head is missing. With
-        `level`, the lower and the upper bound follow (K = 3).
-
-    Raises
-    ------
-    LevelError
-        If the head was not calibrated for that level.
-    WeightsMismatchError
-        If the head was fitted on another backbone or pooling, or the embedding has another
-        length.
+    Shapes: `embedding` (n, embedding_dim), `sigma0_mean` (n,), `incidence` (n,), `texture` (n,
+    2) -> (n, K). As `xoceansar.models.Head` gives it; NaN where an input of the head is
+    missing. With `level`, the lower and the upper bound follow (K = 3).
     """
     spec = handle.head(head) if isinstance(head, str) else head
     check_backbone(spec, handle.backbone)
@@ -282,18 +216,7 @@ def _get_head(spec: HeadSpec, handle: ModelHandle) -> Head:
 
 
 def get_network(handle: ModelHandle) -> Network:
-    """Return the network of a model on its device; read once in each process.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    Network
-        In evaluation mode, without gradients.
-    """
+    """Return the network of a model on its device; read once in each process."""
     device = resolve_device(handle.device)
     precision = _resolve_precision(handle.precision, device)
     key = (handle.backbone, handle.input.size, device, precision)
@@ -318,23 +241,7 @@ def _load_network(handle: ModelHandle, device: str, precision: str) -> Network:
 
 @lru_cache
 def resolve_device(device: str) -> str:
-    """Say where a network runs.
-
-    Parameters
-    ----------
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Returns
-    -------
-    str
-        ``cpu`` or ``cuda:N``.
-
-    Raises
-    ------
-    DomainError
-        If a GPU is asked for and there is none.
-    """
+    """Say where a network runs."""
     torch = require("torch", extra="models")
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
@@ -347,18 +254,7 @@ def resolve_device(device: str) -> str:
 
 
 def precision_bits(handle: ModelHandle) -> int:
-    """Say in how many bits a model computes in this process.
-
-    Parameters
-    ----------
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    int
-        16 for bf16, 32 for fp32; ``auto`` is resolved here, by the device of this process.
-    """
+    """Say in how many bits a model computes in this process."""
     precision = _resolve_precision(handle.precision, resolve_device(handle.device))
     return 16 if precision == "bf16" else 32
 
@@ -371,17 +267,7 @@ def _resolve_precision(precision: str, device: str) -> str:
 
 
 def computes_bf16_fast(device: str) -> bool:
-    """Say whether a device has units for bf16, rather than emulating it.
-
-    Parameters
-    ----------
-    device : str
-        ``cpu`` or ``cuda:N``.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether a device has units for bf16, rather than emulating it."""
     torch = require("torch", extra="models")
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -397,22 +283,7 @@ def pooled(
 ) -> "torch.Tensor":
     """Pool the last tokens of a model's network into its embeddings.
 
-    Parameters
-    ----------
-    summary, patches : Tensor
-        From `xoceansar.models.networks.vit.image_tokens`.
-    handle : ModelHandle
-        The model.
-
-    Returns
-    -------
-    Tensor (n, embedding_dim)
-        On the same device.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If it has another length than the model declares.
+    Shapes: gives (n, embedding_dim).
     """
     features = pool_tokens(summary, patches.flatten(1, 2), handle.backbone.pooling)
     if features.shape[1] != handle.embedding_dim:
@@ -432,18 +303,6 @@ def _features(
 def batches(count: int, most: int) -> list[slice]:
     """Divide images among calls of the network: as few as may be, and of one size.
 
-    Parameters
-    ----------
-    count : int
-        Number of images.
-    most : int
-        Most of them in a call.
-
-    Returns
-    -------
-    list of slice
-        A call with one image that is left over would be the slowest of all.
-
     Examples
     --------
     >>> batches(8, 7)
@@ -461,23 +320,7 @@ def run_network(
 ) -> Array:
     """Run a network on a device that others may use too, whatever the caller has set in torch.
 
-    Parameters
-    ----------
-    network : Network
-        From `get_network`.
-    images : ndarray (n, 1, size, size)
-        Network input.
-    forward : callable
-        Gives the result (n, ...) for the module and its images, on the device.
-
-    Returns
-    -------
-    ndarray (n, ...)
-
-    Raises
-    ------
-    OceansarError
-        If the device has not the memory for a single image.
+    Shapes: `images` (n, 1, size, size) -> (n, ...).
     """
     torch = require("torch", extra="models")
 
@@ -522,16 +365,6 @@ def _halving(
 @contextmanager
 def share_of_threads(network: Network) -> Iterator[Callable[[], None]]:
     """Divide torch's threads among the blocks that run now; give the setting back at the end.
-
-    Parameters
-    ----------
-    network : Network
-        What the block will run.
-
-    Yields
-    ------
-    callable
-        Takes the share that is due at this moment; to be called before each batch.
 
     Notes
     -----

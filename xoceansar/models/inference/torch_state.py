@@ -25,20 +25,7 @@ _dtype: Any = None
 
 @contextmanager
 def plain_torch(*, gradients: bool = False) -> Iterator[None]:
-    """Compute in float32 on the devices that the code names, whatever the caller has set in torch.
-
-    Parameters
-    ----------
-    gradients : bool
-        Whether something is fitted or built; else nothing is recorded for gradients.
-
-    Yields
-    ------
-    None
-        The caller's settings are there again afterwards. Those of the whole process (default
-        type, precision of float32 products) come back when the last block that runs at the same time has
-        ended.
-    """
+    """Compute in float32 on the devices that the code names, whatever the caller has set in torch."""
     torch = require("torch", extra="models")
     with (
         _plain_process(torch),

@@ -95,20 +95,8 @@ class DeformableAttention(nn.Module):
     ) -> Tensor:
         """Attend.
 
-        Parameters
-        ----------
-        queries : Tensor (n, q, width)
-            Who asks.
-        centre : Tensor (n, q, 2)
-            Line and sample of each, as fractions of the image.
-        reach : Tensor (n, q, levels, 2)
-            Length of a unit offset in each map, as a fraction of the image.
-        maps : list of Tensor (n, rows, columns, width)
-            Features, one map for each level.
-
-        Returns
-        -------
-        Tensor (n, q, width)
+        Shapes: `queries` (n, q, width), `centre` (n, q, 2), `reach` (n, q, levels, 2), `maps` (n,
+        rows, columns, width) -> (n, q, width).
         """
         n, q = queries.shape[:2]
         heads, levels, points = self.shape
@@ -321,19 +309,7 @@ class Detector(nn.Module):
     ) -> Detections:
         """Detect.
 
-        Parameters
-        ----------
-        images : Tensor (n, 1, size, size)
-            Network input.
-        tokens : Tensor (n, rows, columns, token_width)
-            Patch tokens of the frozen backbone.
-        n_queries : int, optional
-            Most targets in an image; those of the spec where not given.
-
-        Returns
-        -------
-        Detections
-            In pixels of `images`.
+        Shapes: `images` (n, 1, size, size), `tokens` (n, rows, columns, token_width).
         """
         size = images.shape[-1]
         maps = self._maps(images, tokens)
@@ -385,16 +361,7 @@ class Detector(nn.Module):
 def count_peaks(heat: Tensor, least: float) -> Tensor:
     """Count the places in each image where a target may be.
 
-    Parameters
-    ----------
-    heat : Tensor (n, rows, columns)
-        As of `Detections`.
-    least : float
-        Probability of a target in the cell.
-
-    Returns
-    -------
-    Tensor (n,), int64
+    Shapes: `heat` (n, rows, columns) -> (n,).
     """
     return (_peaks(heat).sigmoid() >= least).sum(dim=(1, 2))
 

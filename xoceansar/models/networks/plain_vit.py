@@ -37,25 +37,7 @@ _MLP_RATIO: Final = 4
 
 
 def plain_transformer(backbone: BackboneSpec, size: int) -> "Transformer | None":
-    """Build the network of a bundle, if it is a plain vision transformer.
-
-    Parameters
-    ----------
-    backbone : BackboneSpec
-        What is declared.
-    size : int
-        Side of its input, in pixels.
-
-    Returns
-    -------
-    Transformer or None
-        None for what only timm can build.
-
-    Raises
-    ------
-    BundleError
-        If the patches do not cover the input.
-    """
+    """Build the network of a bundle, if it is a plain vision transformer."""
     given = backbone.kwargs
     known = given.keys() <= _ARGUMENTS | _RATES
     if backbone.architecture not in _SIZES or backbone.patch_size is None or not known:
@@ -128,15 +110,7 @@ class Transformer(nn.Module):
     def forward_features(self, images: Tensor) -> Tensor:
         """Turn images into tokens.
 
-        Parameters
-        ----------
-        images : Tensor (n, 1, size, size)
-            Network input.
-
-        Returns
-        -------
-        Tensor (n, tokens, width)
-            Class token, registers, patches in rows.
+        Shapes: `images` (n, 1, size, size) -> (n, tokens, width).
         """
         prefix = [self.cls_token]
         if self.reg_token is not None:
@@ -162,17 +136,7 @@ class InSinglePrecision(nn.Module):
         self.layer = layer
 
     def forward(self, values: Tensor) -> Tensor:
-        """Apply the layer.
-
-        Parameters
-        ----------
-        values : Tensor
-            Of any precision.
-
-        Returns
-        -------
-        Tensor, float32
-        """
+        """Apply the layer."""
         out: Tensor = self.layer(values.float())
         return out
 

@@ -34,15 +34,8 @@ _REFERENCE_WIND: Final = (10.0, 45.0)
 def beam_of(incidence: Array) -> Array:
     """Tell the beam of each vignette from its incidence.
 
-    Parameters
-    ----------
-    incidence : ndarray (n,) or (n, sample)
-        Incidence angle, in degrees.
-
-    Returns
-    -------
-    ndarray (n,) of str
-        ``wv1`` below 30 degrees, ``wv2`` from there on, empty where the incidence is NaN.
+    Shapes: `incidence` (n,) -> (n,). ``wv1`` below 30 degrees, ``wv2`` from there on, empty
+    where the incidence is NaN.
 
     Examples
     --------
@@ -63,37 +56,7 @@ def network_input(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Turn sigma0 images into normalised network input.
 
-    Parameters
-    ----------
-    sigma0 : ndarray (n, line, sample), float
-        Calibrated, noise-corrected sigma0; NaN where there is no data.
-    incidence : ndarray (n,) or (n, sample)
-        Incidence angle, in degrees.
-    spec : InputSpec
-        What the network takes.
-    quantity : {"linear", "dB"}
-        Whether `sigma0` is linear or in decibel.
-
-    Returns
-    -------
-    images : ndarray (n, 1, size, size), float32
-        Centre crops in the scale of `spec`, centred and scaled, with pixels without data at
-        the vignette's own mean. All NaN where the vignette cannot be used: fewer than half of
-        its pixels valid, constant (all zero included), implausible for sigma0, or without the
-        incidence that `spec` needs.
-    sigma0_mean : ndarray (n,), float32
-        Mean linear sigma0 of the crop; NaN where the vignette cannot be used.
-    valid_fraction : ndarray (n,), float32
-        Fraction of the crop that has data.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not match.
-    DomainError
-        If the image is smaller than the network's input.
-    UnitsError
-        If no vignette with data looks like sigma0 in the declared quantity.
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,).
 
     Notes
     -----

@@ -67,25 +67,7 @@ def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
 
 
 def inference_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
-    """Build the network of a bundle for inference: without timm, where it is a plain transformer.
-
-    Parameters
-    ----------
-    backbone : BackboneSpec
-        The network.
-    size : int
-        Side of its input, in pixels.
-
-    Returns
-    -------
-    torch.nn.Module
-        With the weights' names and the results of `build_network`, and no means of training.
-
-    Raises
-    ------
-    BundleError
-        As `build_network`.
-    """
+    """Build the network of a bundle for inference: without timm, where it is a plain transformer."""
     require("torch", extra="models")
     from xoceansar.models.networks.plain_vit import plain_transformer
 
@@ -99,29 +81,7 @@ def inference_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
 def create_network(
     architecture: str, size: int, patch_size: int | None, kwargs: Mapping[str, Any]
 ) -> "torch.nn.Module":
-    """Build a timm network of one channel and no classifier.
-
-    Parameters
-    ----------
-    architecture : str
-        Its name in timm's registry.
-    size : int
-        Side of its input, in pixels; for vision transformers.
-    patch_size : int or None
-        Side of a patch; None for a convnet.
-    kwargs : mapping
-        Further arguments, of those in `xoceansar.models.spec.architecture.ARGUMENTS`.
-
-    Returns
-    -------
-    torch.nn.Module
-
-    Raises
-    ------
-    BundleError
-        If timm does not know the architecture or its arguments, an argument does more than decide
-        the shape of the network, or the patches do not cover the input.
-    """
+    """Build a timm network of one channel and no classifier."""
     check_architecture(architecture)
     check_arguments(kwargs)
     check_patches(size, patch_size)
@@ -142,20 +102,7 @@ def create_network(
 
 
 def check_network(network: Any, backbone: BackboneSpec) -> None:
-    """Refuse a network that cannot give the embedding that a bundle declares.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `create_network`.
-    backbone : BackboneSpec
-        What is declared.
-
-    Raises
-    ------
-    BundleError
-        If the width differs, the class token is missing, or the tokens are not normalised.
-    """
+    """Refuse a network that cannot give the embedding that a bundle declares."""
     if network.num_features != backbone.width:
         raise BundleError(
             f"{backbone.architecture!r} has tokens of length {network.num_features}; "
@@ -199,22 +146,7 @@ def network_weights(network: "torch.nn.Module") -> dict[str, npt.NDArray[Any]]:
 def load_state(
     network: "torch.nn.Module", state: Mapping[str, npt.NDArray[Any]], where: str
 ) -> None:
-    """Give a network its weights: all of them, and nothing else.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Changed in place.
-    state : mapping of str to ndarray
-        Weights by name, as `network_weights` gives them.
-    where : str
-        What the weights are, for the message.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If a weight is missing, unknown or of another shape; the message names the first ones.
-    """
+    """Give a network its weights: all of them, and nothing else."""
     torch = require("torch", extra="models")
     own = _check_state(network, state, where)
     tensors = {name: torch.from_numpy(np.asarray(state[name])) for name in own}
@@ -247,28 +179,7 @@ def load_weights(
     state: Mapping[str, npt.NDArray[Any]],
     where: str,
 ) -> "torch.nn.Module":
-    """Build a network for weights that are there, for inference on the CPU.
-
-    Parameters
-    ----------
-    build : callable
-        Builds it. Called first on the device ``meta``, without memory: a description may claim any
-        size, and the weights show the true one.
-    state : mapping of str to ndarray
-        Its weights.
-    where : str
-        What the weights are, for the message.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode, without gradients; the state of torch's generator is left as it was.
-
-    Raises
-    ------
-    WeightsMismatchError
-        As `load_state`.
-    """
+    """Build a network for weights that are there, for inference on the CPU."""
     torch = require("torch", extra="models")
     with plain_torch(gradients=True):
         with torch.device("meta"):
@@ -282,20 +193,7 @@ def load_weights(
 
 
 def in_precision(network: "torch.nn.Module", dtype: "torch.dtype") -> "torch.nn.Module":
-    """Let a network compute in a type, but for its last normalisation, which is in float32.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `inference_network`, in float32. Changed in place.
-    dtype : torch.dtype
-        float32 or bfloat16.
-
-    Returns
-    -------
-    torch.nn.Module
-        Its tokens are float32, and not rounded to the three digits of bfloat16 on their way out.
-    """
+    """Let a network compute in a type, but for its last normalisation, which is in float32."""
     torch = require("torch", extra="models")
     last = copy.deepcopy(getattr(network, "norm", None))
     network.to(dtype)
@@ -311,25 +209,8 @@ def pooled_features(
 ) -> "torch.Tensor":
     """Embed images: run the network and pool its last tokens.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `build_network`.
-    images : Tensor (n, 1, size, size)
-        Network input.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
-        ``cls``: the class token. ``mean``, ``std``, ``max``: over the patch tokens, without class and
-        register tokens. With ``+``, end to end.
-
-    Returns
-    -------
-    Tensor (n, embedding_dim), float32
-        Tokens are those after the network's last normalisation.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the network does not give one token for each patch.
+    Shapes: `images` (n, 1, size, size) -> (n, embedding_dim). Tokens are those after the
+    network's last normalisation.
     """
     summary, patches = image_tokens(network, images)
     return pool_tokens(summary, patches.flatten(1, 2), pooling)
@@ -340,25 +221,7 @@ def image_tokens(
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Run a network and return its last tokens.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `build_network`.
-    images : Tensor (n, 1, size, size)
-        Network input.
-
-    Returns
-    -------
-    summary : Tensor (n, width), float32
-        The class token; of a network without one, its first token.
-    patches : Tensor (n, rows, columns, width), float32
-        The patch tokens, registers left out. Tokens are those after the network's last
-        normalisation.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the network does not give one token for each patch.
+    Shapes: `images` (n, 1, size, size).
     """
     model: Any = network
     features = model.forward_features(images).float()
@@ -382,19 +245,8 @@ def pool_tokens(
 ) -> "torch.Tensor":
     """Pool the tokens of a network into embeddings.
 
-    Parameters
-    ----------
-    summary : Tensor (n, width)
-        Class tokens.
-    patches : Tensor (n, tokens, width)
-        Patch tokens.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
-        Which summaries.
-
-    Returns
-    -------
-    Tensor (n, embedding_dim)
-        End to end, in the order of the name.
+    Shapes: `summary` (n, width), `patches` (n, tokens, width) -> (n, embedding_dim). End to
+    end, in the order of the name.
     """
     concatenate = require("torch", extra="models").cat
     summaries = {

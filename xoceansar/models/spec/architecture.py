@@ -116,19 +116,7 @@ ARGUMENTS: Final[Mapping[str, _Test]] = {
 
 
 def check_architecture(architecture: str) -> None:
-    """Refuse an architecture that is not the plain name of one of timm's networks.
-
-    Parameters
-    ----------
-    architecture : str
-        As ``vit_small_patch16_224``.
-
-    Raises
-    ------
-    BundleError
-        If it holds anything but letters, digits, underscores and one dot: with a colon or a slash
-        timm would read a folder or ask the network.
-    """
+    """Refuse an architecture that is not the plain name of one of timm's networks."""
     if not isinstance(architecture, str) or not _NAME.fullmatch(architecture):
         raise BundleError(
             "backbone.architecture must be the name of a network of timm, letters, digits and "
@@ -138,18 +126,7 @@ def check_architecture(architecture: str) -> None:
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments of a network that do more than decide its shape.
-
-    Parameters
-    ----------
-    arguments : mapping
-        For `timm.create_model`, beside those that other fields of a bundle decide.
-
-    Raises
-    ------
-    BundleError
-        If one is not in `ARGUMENTS`, or its value is not what that allows.
-    """
+    """Refuse arguments of a network that do more than decide its shape."""
     if not isinstance(arguments, Mapping):
         raise BundleError(
             f"backbone.kwargs must be a mapping of arguments; got {str(arguments)[:80]!r}."
@@ -169,20 +146,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
 
 
 def check_patches(size: int, patch_size: int | None) -> None:
-    """Refuse an input that the patches do not cover: its border would never be seen.
-
-    Parameters
-    ----------
-    size : int
-        Side of the input, in pixels.
-    patch_size : int or None
-        Side of a patch; None for a convnet.
-
-    Raises
-    ------
-    BundleError
-        If the size is no multiple of the patch.
-    """
+    """Refuse an input that the patches do not cover: its border would never be seen."""
     if patch_size is None or size % patch_size == 0:
         return
     below = size // patch_size * patch_size

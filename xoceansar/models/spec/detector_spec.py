@@ -128,20 +128,7 @@ class TrainedDetector:
 
 
 def check_detector(spec: DetectorSpec, backbone: BackboneSpec) -> None:
-    """Refuse a detector that was fitted on another backbone.
-
-    Parameters
-    ----------
-    spec : DetectorSpec
-        The detector.
-    backbone : BackboneSpec
-        The backbone that it would run on.
-
-    Raises
-    ------
-    WeightsMismatchError
-        If the weights differ, or the patch is not the detector's coarsest stride.
-    """
+    """Refuse a detector that was fitted on another backbone."""
     if spec.backbone_sha256 != backbone.sha256:
         raise WeightsMismatchError(
             f"detector {spec.name!r} was fitted on the backbone {spec.backbone_sha256[:12]} and "

@@ -92,22 +92,7 @@ class IntervalSpec:
 
 
 def check_level(level: float, spec: IntervalSpec, where: str) -> None:
-    """Refuse a level that the calibration of a head cannot give.
-
-    Parameters
-    ----------
-    level : float
-        Share of the intervals that are to hold the truth.
-    spec : IntervalSpec
-        The calibration.
-    where : str
-        Of which head, for the message.
-
-    Raises
-    ------
-    LevelError
-        If it is not between 0 and 1, or higher than ``n / (n + 1)``.
-    """
+    """Refuse a level that the calibration of a head cannot give."""
     if not (isinstance(level, int | float) and 0 < level < 1):
         raise LevelError(
             f"level must be a number between 0 and 1, as 0.9 for 90 %; got {level!r}."
@@ -130,17 +115,7 @@ def _rank(n: int, level: float) -> int:
 def conformal_quantile(scores: Array, level: float) -> float:
     """Return the score that a new one does not exceed with at least a given probability.
 
-    Parameters
-    ----------
-    scores : ndarray (n,)
-        Sorted, exchangeable with the new one.
-    level : float
-        The probability.
-
-    Returns
-    -------
-    float
-        The score of rank ``ceil((n + 1) level)``; infinite where that is more than n.
+    Shapes: `scores` (n,).
 
     Examples
     --------
@@ -156,21 +131,7 @@ def conformal_quantile(scores: Array, level: float) -> float:
 def interval_shapes(
     spec: IntervalSpec | None, arrays: Mapping[str, Array]
 ) -> dict[str, tuple[int, ...]]:
-    """Name the arrays that a calibrated head has beside its own, with their shapes.
-
-    Parameters
-    ----------
-    spec : IntervalSpec or None
-        The calibration; None has none.
-    arrays : mapping of str to ndarray
-        Arrays of the head, which tell the number of knots.
-
-    Returns
-    -------
-    dict of str to tuple of int
-        ``interval_knots`` and ``interval_scale`` (k,): predictions and the error to expect
-        there; ``interval_scores_<beam>`` (n,): sorted.
-    """
+    """Name the arrays that a calibrated head has beside its own, with their shapes."""
     if spec is None:
         return {}
     knots = np.size(arrays.get(_KNOTS, ()))
@@ -190,23 +151,8 @@ def half_widths(
 ) -> npt.NDArray[np.float64]:
     """Compute the half-width of the interval around each prediction.
 
-    Parameters
-    ----------
-    predicted : ndarray (n,)
-        Predictions, in the units of the target.
-    incidence : ndarray (n,)
-        Incidence angle in degrees, which tells the beam.
-    level : float
-        Share of the intervals that are to hold the truth, in each beam.
-    spec : IntervalSpec
-        The calibration.
-    arrays : mapping of str to ndarray
-        Its arrays (`interval_shapes`).
-
-    Returns
-    -------
-    ndarray (n,)
-        In the units of the target; NaN outside the calibrated beams.
+    Shapes: `predicted` (n,), `incidence` (n,) -> (n,). In the units of the target; NaN outside
+    the calibrated beams.
 
     Notes
     -----

@@ -89,28 +89,7 @@ IMAGING: Final[Mapping[str, Imaging]] = MappingProxyType(
 def frame_of(
     track: Track, beam: str, *, start: float, incidence: float, lines: int, scale: float
 ) -> Frame:
-    """Place the pixel grid of a vignette.
-
-    Parameters
-    ----------
-    track : Track
-        The orbit.
-    beam : {"wv1", "wv2"}
-        Gives samples and rates.
-    start : float
-        Time of the first line, seconds.
-    incidence : float
-        At the middle sample, degrees.
-    lines : int
-        Number of lines.
-    scale : float
-        Factor on the number of samples.
-
-    Returns
-    -------
-    Frame
-        Its pixels have the spacing of the real ones, whatever the scale.
-    """
+    """Place the pixel grid of a vignette."""
     imaging = IMAGING[beam]
     samples = round(imaging.samples * scale)
     spacing = LIGHT / 2 / imaging.sampling_rate

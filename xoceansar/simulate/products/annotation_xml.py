@@ -55,20 +55,7 @@ def geolocation_pixels(lines: int, samples: int) -> tuple[Array, Array]:
 
 
 def annotation_xml(image: Image, deviation: tuple[float, float]) -> bytes:
-    """Write the product annotation.
-
-    Parameters
-    ----------
-    image : Image
-        The vignette.
-    deviation : tuple of float
-        Standard deviation of the real and of the imaginary part of the pixels.
-
-    Returns
-    -------
-    bytes
-        The document.
-    """
+    """Write the product annotation."""
     content: dict[str, Content] = {
         "adsHeader": image.header(),
         "qualityInformation": quality(image, deviation),

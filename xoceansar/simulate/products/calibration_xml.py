@@ -95,24 +95,7 @@ def calibration_xml(image: Image) -> bytes:
 
 
 def noise_xml(image: Image, view: Scene, *, legacy: bool) -> bytes:
-    """Write the noise annotation.
-
-    Parameters
-    ----------
-    image : Image
-        The vignette.
-    view : Scene
-        Gives the noise-equivalent sigma zero.
-    legacy : bool
-        Whether to write ``noiseVectorList`` (before IPF 2.90: five vectors, the last beyond the
-        end) or ``noiseRangeVectorList`` (since: three vectors, the last inside the image).
-
-    Returns
-    -------
-    bytes
-        The document. Tables hold ``nesz A^2``, and for IPF 2.90 and 2.91 of S1A and S1B the
-        excess that those versions have.
-    """
+    """Write the noise annotation."""
     at = lut_samples(image.frame.samples)
     excess = 0.0
     if image.acquisition.ipf in _INFLATED:

@@ -49,25 +49,7 @@ def in_polarisation(view: Scene, polarisation: str) -> _Single:
 
 
 def pixel_cells(view: Scene, frame: Frame) -> tuple[_Array, _Array]:
-    """Find the positions of lines and samples in a scene, in cells; the centres coincide.
-
-    Parameters
-    ----------
-    view : Scene
-        The scene.
-    frame : Frame
-        The pixel grid.
-
-    Returns
-    -------
-    rows, columns : ndarray (lines), (samples)
-        Cell i of the scene is at position i.
-
-    Raises
-    ------
-    DomainError
-        If the scene is smaller than the image.
-    """
+    """Find the positions of lines and samples in a scene, in cells; the centres coincide."""
     cells = np.array(view.sigma0.shape)
     azimuth = (np.arange(frame.lines) - frame.centre[0]) * frame.azimuth_spacing
     ground = np.array([np.ptp(azimuth), np.ptp(frame.ground_range)])
@@ -88,18 +70,6 @@ def pixel_cells(view: Scene, frame: Frame) -> tuple[_Array, _Array]:
 def speckle_taps(spacing: float, resolution: float) -> tuple[float, float]:
     """Find the two-tap filter that gives white noise a resolution cell.
 
-    Parameters
-    ----------
-    spacing, resolution : float
-        Of the pixels and of the speckle, m.
-
-    Returns
-    -------
-    tuple of float
-        ``(a, b)`` with ``a^2 + b^2 = 1``. The intensity of the filtered noise has the
-        correlation sum ``1 + 2 (a b)^2 = resolution / spacing``, bounded to [1, 1.5], which two
-        taps can reach.
-
     Examples
     --------
     >>> speckle_taps(5.0, 5.0)
@@ -119,24 +89,9 @@ def digital_numbers(
 ) -> npt.NDArray[np.int16]:
     """Draw a single-look complex image.
 
-    Parameters
-    ----------
-    sigma0 : ndarray of float32 (ny, nx)
-        Speckle-free and noise-free backscatter, linear, on the grid of `view`.
-    view : Scene
-        Gives spacing and noise.
-    frame : Frame
-        The pixel grid.
-    gain : ndarray (samples)
-        Calibration look-up table A.
-    seed : SeedSequence
-        Determines the speckle, whatever the number of threads.
-
-    Returns
-    -------
-    ndarray of int16 (lines, samples, 2)
-        Real and imaginary parts, rounded, clipped at 32767. The 1/12 that rounding adds to the
-        variance of each part is taken out of the noise, so the mean intensity is exact.
+    Shapes: `sigma0` (ny, nx), `gain` (samples) -> (lines, samples, 2). Real and imaginary
+    parts, rounded, clipped at 32767. The 1/12 that rounding adds to the variance of each part
+    is taken out of the noise, so the mean intensity is exact.
     """
     rows, columns = pixel_cells(view, frame)
     nesz = np.interp(columns, np.arange(len(view.nesz)), view.nesz)

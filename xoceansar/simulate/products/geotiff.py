@@ -57,25 +57,7 @@ def write_tiff(
 ) -> tuple[int, str]:
     """Write one measurement file.
 
-    Parameters
-    ----------
-    path : Path
-        The file; replaced if it is there.
-    pixels : ndarray of int16 (lines, samples, 2)
-        Real and imaginary parts, C-contiguous.
-    tie_points : TiePoints
-        Where the pixels are.
-    description, software : str
-        TIFF tags of the same names.
-    created : str
-        ``YYYY:MM:DD HH:MM:SS``.
-
-    Returns
-    -------
-    int
-        Size of the file, bytes.
-    str
-        Its MD5, hexadecimal.
+    Shapes: `pixels` (lines, samples, 2).
     """
     lines, samples, _ = pixels.shape
     zeros = np.zeros(tie_points.line.size)

@@ -90,20 +90,7 @@ def product_name(first: Image, last: Image, manifest: bytes) -> str:
 
 
 def manifest_xml(images: Sequence[Image], files: Sequence[DataFile]) -> bytes:
-    """Write the manifest.
-
-    Parameters
-    ----------
-    images : sequence of Image
-        The vignettes in time order.
-    files : sequence of DataFile
-        Their files.
-
-    Returns
-    -------
-    bytes
-        The document.
-    """
+    """Write the manifest."""
     annotations = [f for f in files if f.kind]
     package: list[tuple[str, Content]] = [
         (

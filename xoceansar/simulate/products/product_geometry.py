@@ -120,18 +120,6 @@ class Location(NamedTuple):
 def locate(track: Track, time: npt.ArrayLike, slant_range: npt.ArrayLike) -> Location:
     """Find the points of the ellipsoid at a slant range, at right angles to the flight.
 
-    Parameters
-    ----------
-    track : Track
-        The orbit.
-    time, slant_range : array_like
-        Seconds and metres; broadcast against each other.
-
-    Returns
-    -------
-    Location
-        Arrays of the broadcast shape; `point` has a last axis of 3.
-
     Notes
     -----
     Newton's method on the range, Doppler and ellipsoid equations, from the spherical solution:
@@ -192,27 +180,6 @@ def track_over(
     longitude: float, latitude: float, heading: float, *, time: float, incidence: float
 ) -> Track:
     """Find the orbit that sees a place at `time`, under `incidence`, flying along `heading`.
-
-    Parameters
-    ----------
-    longitude, latitude : float
-        The place, degrees.
-    heading : float
-        Of the image lines on the ground there, degrees clockwise from north.
-    time : float
-        Seconds.
-    incidence : float
-        Degrees.
-
-    Returns
-    -------
-    Track
-        The orbit.
-
-    Raises
-    ------
-    DomainError
-        If the place is within 10 degrees of a pole.
 
     Notes
     -----

@@ -28,16 +28,6 @@ _GRID: Final = 19_200.0  # m, length of a side of the grid that vignettes are re
 def truth_path(product: str | Path) -> Path:
     """Return where `write_safe` puts the truth of a product: beside it, not inside.
 
-    Parameters
-    ----------
-    product : str or Path
-        The ``.SAFE`` directory.
-
-    Returns
-    -------
-    Path
-        A netCDF file of the same name.
-
     Examples
     --------
     >>> truth_path("data/S1A_WV_SLC.SAFE").name
@@ -51,20 +41,7 @@ def vignette_truth(
 ) -> dict[str, str | float | int]:
     """Collect what a retrieval of one vignette should find.
 
-    Parameters
-    ----------
-    image : Image
-        The vignette.
-    view : Scene
-        What it shows.
-    sigma0 : ndarray (ny, nx)
-        Backscatter of the scene in the polarisation of the product.
-
-    Returns
-    -------
-    dict
-        Values by name. ``sigma0_mean`` is the mean of the clean field, as interpolated to the
-        image, over the 19.2 km about the middle pixel, or as much of it as the image covers.
+    Shapes: `sigma0` (ny, nx).
     """
     frame = image.frame
     weights = [
@@ -107,17 +84,7 @@ def _hat_integral(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def write_truth(
     path: Path, truths: Sequence[dict[str, str | float | int]], product: str
 ) -> None:
-    """Write the truth of all vignettes as a CF netCDF file.
-
-    Parameters
-    ----------
-    path : Path
-        The file; replaced if it is there.
-    truths : sequence of dict
-        One `vignette_truth` a vignette.
-    product : str
-        Name of the product.
-    """
+    """Write the truth of all vignettes as a CF netCDF file."""
     columns = {
         name: xr.DataArray([truth[name] for truth in truths], dims=VIGNETTE)
         for name in truths[0]

@@ -54,20 +54,7 @@ def listing(tag: str, records: Iterable[Content]) -> Node:
 
 
 def render(tag: str, content: Content) -> bytes:
-    """Write a document.
-
-    Parameters
-    ----------
-    tag : str
-        Root element.
-    content : str, Node, mapping or sequence of pairs
-        What it holds.
-
-    Returns
-    -------
-    bytes
-        UTF-8, with declaration, two spaces per level.
-    """
+    """Write a document."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', *_lines(tag, content, "")]
     return ("\n".join(lines) + "\n").encode()
 

@@ -182,18 +182,6 @@ class Environment:
 def to_compass(direction: float, ground_heading: float) -> float:
     """Convert a scene-frame direction to degrees clockwise from north.
 
-    Parameters
-    ----------
-    direction : float
-        Degrees from ground range (+x) towards azimuth (+y).
-    ground_heading : float
-        Heading of the satellite track, degrees clockwise from north.
-
-    Returns
-    -------
-    float
-        Compass direction in [0, 360). The radar looks to ``ground_heading + 90``.
-
     Examples
     --------
     >>> to_compass(0.0, ground_heading=-12.0)
@@ -229,23 +217,7 @@ def sample_environment(
     ocean_class: str | None = None,
     beam: str | None = None,
 ) -> Environment:
-    """Draw an environment from the priors.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of chance; the order of the draws is part of `scenes.SIMULATOR_VERSION`.
-    ocean_class : str, optional
-        Fix the phenomenon; uniform over the ten otherwise.
-    beam : {"wv1", "wv2"}, optional
-        Fix the beam; either with equal probability otherwise.
-
-    Returns
-    -------
-    Environment
-        Wind speed follows one Weibull distribution (scale 9 m/s, shape 2.2) for all classes,
-        truncated to `WIND_RANGES`.
-    """
+    """Draw an environment from the priors."""
     any_class = OCEAN_CLASSES[int(rng.integers(len(OCEAN_CLASSES)))]
     any_beam = ("wv1", "wv2")[int(rng.integers(2))]
     name = ocean_class or any_class

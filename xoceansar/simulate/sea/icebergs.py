@@ -41,20 +41,7 @@ def add_icebergs(
 ) -> tuple[Iceberg, ...]:
     """Draw icebergs and add them to an image, in place.
 
-    Parameters
-    ----------
-    sigma0 : ndarray of float32 (ny, nx)
-        Linear sigma0 of the sea, axis 0 azimuth, axis 1 ground range from near to far.
-    spacing : float
-        Size of a pixel, m.
-    rng : Generator
-        Source of chance.
-
-    Returns
-    -------
-    tuple of Iceberg
-        One to `MAX_ICEBERGS`. A berg has a lobed outline, is 30 % brighter than its mean at the
-        near-range face and as much darker at the far side, and shades the sea behind it.
+    Shapes: `sigma0` (ny, nx).
     """
     sea = 10 * math.log10(float(sigma0.mean()))
     count = int(rng.integers(1, MAX_ICEBERGS + 1))

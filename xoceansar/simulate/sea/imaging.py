@@ -66,17 +66,8 @@ def _cmod5n_coefficients() -> npt.NDArray[np.float32]:
 def cmod5n_field(speed: Image, phi: Image, incidence: Image) -> Image:
     """Evaluate CMOD5.N on a grid from a table kept for the process.
 
-    Parameters
-    ----------
-    speed, phi : ndarray of float32 (ny, nx)
-        Wind speed, m/s, and angle from the look direction as in `sar.gmf.cmod5n`, **radians**.
-    incidence : ndarray of float32 (nx)
-        Degrees.
-
-    Returns
-    -------
-    ndarray of float32 (ny, nx)
-        Linear sigma0; within 0.01 dB of `sar.gmf.cmod5n` above 0.5 m/s.
+    Shapes: speed, phi (ny, nx), `incidence` (nx) -> (ny, nx). Linear sigma0; within 0.01 dB of
+    `sar.gmf.cmod5n` above 0.5 m/s.
     """
     out = np.empty_like(speed)
     kernels.interpolate_harmonics(
@@ -88,17 +79,8 @@ def cmod5n_field(speed: Image, phi: Image, incidence: Image) -> Image:
 def resize(field: Image, n: int) -> Image:
     """Interpolate a square field to another number of cells over the same area.
 
-    Parameters
-    ----------
-    field : ndarray of float32 (m, m)
-        The field.
-    n : int
-        Cells along a side of the result.
-
-    Returns
-    -------
-    ndarray of float32 (n, n)
-        Bilinear between cell centres, constant beyond the outermost.
+    Shapes: `field` (m, m) -> (n, n). Bilinear between cell centres, constant beyond the
+    outermost.
     """
     if field.shape == (n, n):
         return field
@@ -118,26 +100,9 @@ def sar_looks(
 ) -> list[Image]:
     """Image the sea in several sub-looks.
 
-    Parameters
-    ----------
-    surface : Surface
-        The waves.
-    mean : ndarray of float32 (n, n)
-        Linear sigma0 without waves.
-    waviness : ndarray of float32 (n, n)
-        Factor on the wave amplitude (1 open sea, near 0 in ice).
-    incidence : float
-        Radians.
-    range_to_velocity : float
-        Slant range over satellite velocity, s.
-    times : tuple of float
-        Look centre times, s.
-
-    Returns
-    -------
-    list of ndarray of float32 (n, n)
-        One image per look. A facet of radial velocity u is displaced by ``-R/V u`` along
-        azimuth; its backscatter is ``mean * exp(m - var(m) / 2)``, positive and of unit mean.
+    Shapes: `mean` (n, n), `waviness` (n, n) -> (n, n). One image per look. A facet of radial
+    velocity u is displaced by ``-R/V u`` along azimuth; its backscatter is ``mean * exp(m -
+    var(m) / 2)``, positive and of unit mean.
     """
     looks = []
     shift = np.float32(range_to_velocity / surface.grid.spacing)
@@ -156,17 +121,7 @@ def sar_looks(
 def smear_azimuth(image: Image, width: float) -> Image:
     """Blur along azimuth by a Gaussian.
 
-    Parameters
-    ----------
-    image : ndarray of float32 (ny, nx)
-        Axis 0 azimuth, periodic.
-    width : float
-        Standard deviation, cells.
-
-    Returns
-    -------
-    ndarray of float32 (ny, nx)
-        The blurred image, of the same sum.
+    Shapes: `image` (ny, nx) -> (ny, nx). The blurred image, of the same sum.
     """
     radius = min(max(1, math.ceil(4 * width)), image.shape[0] // 2 - 1)
     offset = np.arange(-radius, radius + 1)
@@ -181,21 +136,7 @@ def speckled(
 ) -> Image:
     """Add thermal noise and speckle, then subtract the noise floor.
 
-    Parameters
-    ----------
-    sigma0 : ndarray of float32 (ny, nx)
-        Speckle-free linear sigma0.
-    nesz : ndarray of float32 (nx)
-        Noise-equivalent sigma zero, linear.
-    looks : float
-        Independent looks per pixel.
-    rng : Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of float32
-        ``(sigma0 + nesz) * Gamma(looks, 1 / looks) - nesz``: may be slightly negative.
+    Shapes: `sigma0` (ny, nx), `nesz` (nx).
     """
     out: Image = rng.standard_gamma(looks, size=sigma0.shape, dtype=np.float32)
     out *= np.float32(1 / looks)
@@ -207,17 +148,7 @@ def speckled(
 def blurred(image: Image, width: float) -> Image:
     """Blur to the resolution of a product.
 
-    Parameters
-    ----------
-    image : ndarray of float32 (ny, nx)
-        With speckle.
-    width : float
-        Full width at half maximum, pixels.
-
-    Returns
-    -------
-    ndarray of float32 (ny, nx)
-        Convolved with a Gaussian, mirrored at the edges.
+    Shapes: `image` (ny, nx) -> (ny, nx). Convolved with a Gaussian, mirrored at the edges.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -228,17 +159,7 @@ def blurred(image: Image, width: float) -> Image:
 def block_mean(image: Image, factor: int) -> Image:
     """Average over square blocks.
 
-    Parameters
-    ----------
-    image : ndarray of float32 (ny, nx)
-        Both sizes divisible by the factor.
-    factor : int
-        Pixels along a side of a block.
-
-    Returns
-    -------
-    ndarray of float32 (ny / factor, nx / factor)
-        Block means.
+    Shapes: `image` (ny, nx) -> (ny / factor, nx / factor).
     """
     if factor == 1:
         return image

@@ -71,20 +71,7 @@ def destination(
     bearing: npt.ArrayLike,
     distance: npt.ArrayLike,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Follow a great circle.
-
-    Parameters
-    ----------
-    longitude, latitude, bearing : array_like
-        Start and direction, degrees.
-    distance : array_like
-        Metres.
-
-    Returns
-    -------
-    longitude, latitude : ndarray
-        Degrees, longitude in [-180, 180).
-    """
+    """Follow a great circle."""
     arc, course = np.divide(distance, EARTH_RADIUS), np.radians(bearing)
     lat = np.radians(latitude)
     sine = np.sin(lat) * np.cos(arc) + np.cos(lat) * np.sin(arc) * np.cos(course)
@@ -109,22 +96,7 @@ def _ground_track(argument: float) -> tuple[float, float, float]:
 
 
 def acquisition(seed: int, row: int, beam: str) -> Acquisition:
-    """Place vignette number `row` of a simulated archive.
-
-    Parameters
-    ----------
-    seed : int
-        Of the archive.
-    row : int
-        Number of the vignette from 0; every 20 share a pass and a product.
-    beam : {"wv1", "wv2"}
-        Beam, which says how far from the track the vignette lies.
-
-    Returns
-    -------
-    Acquisition
-        Depends on nothing but the arguments.
-    """
+    """Place vignette number `row` of a simulated archive."""
     number, position = divmod(row, VIGNETTES_PER_PASS)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, number)))
     west, width, south, north = _OCEANS[int(rng.integers(len(_OCEANS)))]

@@ -51,20 +51,7 @@ class Phenomenon:
 
 
 def paint(environment: Environment, canvas: Canvas) -> Phenomenon:
-    """Draw the phenomenon of an environment.
-
-    Parameters
-    ----------
-    environment : Environment
-        Names the phenomenon and the undisturbed wind.
-    canvas : Canvas
-        Where, and the source of chance.
-
-    Returns
-    -------
-    Phenomenon
-        Every one rides on k^(-8/3) turbulence of 2 to 5.5 % of the wind speed.
-    """
+    """Draw the phenomenon of an environment."""
     gust = 1 + canvas.rng.uniform(0.02, 0.055) * canvas.turbulence()
     sea = Phenomenon(
         speed=environment.wind_speed * gust,

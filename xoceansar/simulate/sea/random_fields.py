@@ -44,15 +44,7 @@ class Canvas:
     def constant(self, value: float) -> Field:
         """Fill a field with one value.
 
-        Parameters
-        ----------
-        value : float
-            The value.
-
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            The field.
+        Shapes: gives (n, n).
         """
         return np.full((self.n, self.n), value, np.float32)
 
@@ -68,15 +60,7 @@ class Canvas:
     def turbulence(self, outer: float = 12e3) -> Field:
         """Draw a field of spectrum ``(k0^2 + k^2)^(-4/3)``: atmospheric turbulence.
 
-        Parameters
-        ----------
-        outer : float
-            Outer scale, m. Scales under 400 m are smoothed.
-
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            Of zero mean and unit standard deviation.
+        Shapes: gives (n, n). Of zero mean and unit standard deviation.
         """
         square = self._kx**2 + self._ky**2
         k0 = np.float32((2 * math.pi / outer) ** 2)
@@ -92,21 +76,7 @@ class Canvas:
     ) -> Field:
         """Draw a field whose spectrum is a log-normal ring.
 
-        Parameters
-        ----------
-        wavelength : float
-            Centre of the ring, m.
-        width : float
-            Standard deviation of the logarithm of the wavenumber.
-        direction : float
-            Direction along which structures are stretched, radians.
-        elongation : float
-            How much longer than wide they are.
-
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            Of zero mean and unit standard deviation.
+        Shapes: gives (n, n). Of zero mean and unit standard deviation.
         """
         c, s = np.float32(math.cos(direction)), np.float32(math.sin(direction))
         along, across = self._kx * c + self._ky * s, self._ky * c - self._kx * s
@@ -118,19 +88,7 @@ class Canvas:
     def warp(self, field: Field, amplitude: float, wavelength: float) -> Field:
         """Displace a field by a random smooth flow.
 
-        Parameters
-        ----------
-        field : ndarray of float32 (n, n)
-            The field, periodic.
-        amplitude : float
-            Standard deviation of the displacement along each axis, m.
-        wavelength : float
-            Typical scale of the flow, m.
-
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            The displaced field.
+        Shapes: `field` (n, n) -> (n, n).
         """
         rows = self.y + amplitude * self.band(wavelength, 0.5)
         columns = self.x + amplitude * self.band(wavelength, 0.5)
@@ -141,10 +99,7 @@ class Canvas:
     def front(self) -> Field:
         """Draw a meandering line across the canvas.
 
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            Distance to the line, m, negative on one side; not periodic.
+        Shapes: gives (n, n). Distance to the line, m, negative on one side; not periodic.
         """
         rng, angle = self.rng, self.rng.uniform(0, 2 * math.pi)
         x, y = self.x - self.size / 2, self.y - self.size / 2
@@ -167,23 +122,7 @@ def mosaic(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Field]:
     """Divide the canvas into the Voronoi cells of random seeds.
 
-    Parameters
-    ----------
-    canvas : Canvas
-        The canvas.
-    count : int
-        Number of seeds.
-    x, y : ndarray of float32 (n, n)
-        Where each cell of the canvas stands, m (warped coordinates).
-    stretch : float
-        Compression of the cells along y.
-
-    Returns
-    -------
-    nearest, second : ndarray of int32 (n, n)
-        Indices of the two closest seeds.
-    edge : ndarray of float32 (n, n)
-        Difference of the two distances, m: 0 on the border between two cells.
+    Shapes: x, y (n, n).
     """
     seeds = canvas.rng.uniform(-0.1, 1.1, (count, 2)) * canvas.size
     seeds[:, 1] *= stretch

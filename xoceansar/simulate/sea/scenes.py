@@ -281,22 +281,7 @@ def scene(
 def scene_wind(
     seed: Seed, environment: Environment, *, size: float, spacing: float
 ) -> tuple[float, float]:
-    """Compute the wind of a scene without its waves and its image: some fifty times faster.
-
-    Parameters
-    ----------
-    seed : int or SeedSequence
-        As given to `scene`.
-    environment : Environment
-        As given to `scene`.
-    size, spacing : float
-        As given to `scene`, m.
-
-    Returns
-    -------
-    speed, direction : float
-        ``wind_speed`` and ``wind_direction`` of the truth of the scene.
-    """
+    """Compute the wind of a scene without its waves and its image: some fifty times faster."""
     canvas = _canvas(_cells(size, spacing), spacing, _streams(seed, 4)[2])
     return _mean_wind(paint(environment, canvas), environment)
 
@@ -313,22 +298,7 @@ def _canvas(n: int, spacing: float, rng: np.random.Generator) -> Canvas:
 def range_profiles(
     env: Environment, x: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Compute incidence and noise along ground range.
-
-    Parameters
-    ----------
-    env : Environment
-        Beam, and incidence at mid-swath.
-    x : ndarray
-        Ground range from mid-swath, m.
-
-    Returns
-    -------
-    incidence : ndarray of float32
-        Degrees.
-    nesz : ndarray of float32
-        Noise-equivalent sigma zero, linear.
-    """
+    """Compute incidence and noise along ground range."""
     incidence = env.incidence + INCIDENCE_SLOPE * x
     nesz_db = env.view.nesz_db + _NESZ_EDGE * (x / 10e3) ** 2
     return incidence.astype(np.float32), (10 ** (nesz_db / 10)).astype(np.float32)

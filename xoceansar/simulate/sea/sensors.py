@@ -152,20 +152,6 @@ SENSORS: Final[Mapping[str, Sensor]] = MappingProxyType(
 def find_sensor(sensor: str | Sensor) -> Sensor:
     """Find a sensor by its name.
 
-    Parameters
-    ----------
-    sensor : str or Sensor
-        A key of `SENSORS`, or a sensor, which is given back.
-
-    Returns
-    -------
-    Sensor
-
-    Raises
-    ------
-    OceansarError
-        If there is no such sensor; the message lists them.
-
     Examples
     --------
     >>> find_sensor("iw").incidence

@@ -45,22 +45,7 @@ _CALM: Final = 1.0  # m/s; the wind raises no sea below
 def elfouhaily(
     k: Array, wind_speed: float, inverse_wave_age: float
 ) -> npt.NDArray[np.float64]:
-    """Compute the omnidirectional Elfouhaily spectrum S(k), m^3.
-
-    Parameters
-    ----------
-    k : ndarray
-        Wavenumber, rad/m.
-    wind_speed : float
-        Wind speed at 10 m, m/s.
-    inverse_wave_age : float
-        Omega_c, from 0.84 (fully developed) to 5.
-
-    Returns
-    -------
-    ndarray
-        ``integral S dk`` is the height variance.
-    """
+    """Compute the omnidirectional Elfouhaily spectrum S(k), m^3."""
     peak = GRAVITY / wind_speed**2 * inverse_wave_age**2
     peak_speed = math.sqrt(GRAVITY / peak)
     speed = np.sqrt(GRAVITY / k * (1 + (k / _SURFACE_TENSION) ** 2))
@@ -91,20 +76,6 @@ def elfouhaily_spread(
     """Compute Elfouhaily's Delta(k) of the spreading ``(1 + Delta cos 2 delta) / pi``.
 
     The spreading holds for ``|delta| < 90`` degrees: no wave runs against the wind.
-
-    Parameters
-    ----------
-    k : ndarray
-        Wavenumber, rad/m.
-    wind_speed : float
-        Wind speed at 10 m, m/s.
-    inverse_wave_age : float
-        Omega_c.
-
-    Returns
-    -------
-    ndarray
-        Delta, between 0 and 1.
     """
     peak = GRAVITY / wind_speed**2 * inverse_wave_age**2
     friction = _friction_velocity(wind_speed)
@@ -118,20 +89,7 @@ def elfouhaily_spread(
 
 
 def jonswap(k: Array, swell: Swell) -> npt.NDArray[np.float64]:
-    """Compute the shape of the omnidirectional JONSWAP spectrum.
-
-    Parameters
-    ----------
-    k : ndarray
-        Wavenumber, rad/m.
-    swell : Swell
-        Its peak period and peakedness.
-
-    Returns
-    -------
-    ndarray
-        S(k) up to a factor.
-    """
+    """Compute the shape of the omnidirectional JONSWAP spectrum."""
     peak = 1.0 / swell.period
     frequency = np.sqrt(GRAVITY * k) / (2 * math.pi)
     width = np.where(frequency <= peak, 0.07, 0.09)
@@ -218,10 +176,7 @@ class Surface:
     def elevation(self) -> npt.NDArray[np.float32]:
         """Compute the elevation of the resolved waves.
 
-        Returns
-        -------
-        ndarray of float32 (n, n)
-            Metres.
+        Shapes: gives (n, n).
         """
         half = 0.5 * (self.plus + np.conj(self.minus))
         half[:, 0] *= 2
@@ -230,23 +185,7 @@ class Surface:
     def radar_fields(
         self, incidence: float, time: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Compute what the radar sees of the waves.
-
-        Parameters
-        ----------
-        incidence : float
-            Incidence angle, radians.
-        time : float
-            Time since the middle of the acquisition, s.
-
-        Returns
-        -------
-        velocity : ndarray of float32 (n, n)
-            Velocity along the line of sight, positive away from the radar, m/s.
-        modulation : ndarray of float32 (n, n)
-            Relative change of the backscatter by tilt (Bragg, VV), range bunching and
-            hydrodynamics, linear theory.
-        """
+        """Compute what the radar sees of the waves."""
         velocity, modulation = kernels.radar_spectra(
             self.plus, self.minus, self.grid.kx, self.grid.ky, incidence, time
         )
@@ -254,18 +193,7 @@ class Surface:
         return _inverse(velocity, n), _inverse(modulation, n)
 
     def velocity_variance(self, incidence: float) -> float:
-        """Compute the variance of the line-of-sight velocity of all waves.
-
-        Parameters
-        ----------
-        incidence : float
-            Radians.
-
-        Returns
-        -------
-        float
-            (m/s)^2, expected; resolved and unresolved waves.
-        """
+        """Compute the variance of the line-of-sight velocity of all waves."""
         kx, ky = self.grid.kx, self.grid.ky[:, None]
         k = np.hypot(kx, ky)
         along = np.divide(kx, k, out=np.zeros_like(k), where=k > 0)
@@ -276,15 +204,7 @@ class Surface:
         return resolved * self.grid.cell + self.unresolved_speed * isotropic
 
     def peak(self) -> tuple[float, float]:
-        """Find the peak of the directional spectrum.
-
-        Returns
-        -------
-        wavelength : float
-            Metres.
-        direction : float
-            Direction the waves travel to, degrees, scene frame.
-        """
+        """Find the peak of the directional spectrum."""
         behind = self.density_minus.max() > self.density_plus.max()
         density = self.density_minus if behind else self.density_plus
         i, j = np.unravel_index(int(np.argmax(density)), density.shape)
@@ -363,23 +283,7 @@ def _unresolved(lattice: Grid, environment: Environment) -> tuple[float, float]:
 def wave_surface(
     lattice: Grid, environment: Environment, rng: np.random.Generator
 ) -> Surface:
-    """Draw a sea surface.
-
-    Parameters
-    ----------
-    lattice : Grid
-        The grid.
-    environment : Environment
-        Wind and swells.
-    rng : Generator
-        Source of chance.
-
-    Returns
-    -------
-    Surface
-        Wind sea by Elfouhaily, swells by JONSWAP, each swell scaled so that the sum over the
-        grid is ``(height / 4)^2``.
-    """
+    """Draw a sea surface."""
     plus, minus, variance = _density(lattice, environment)
     noise = rng.standard_normal((2, *plus.shape, 2), dtype=np.float32)
     gauss = noise.view(np.complex64)[..., 0]

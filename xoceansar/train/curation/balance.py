@@ -19,24 +19,8 @@ _STREAM: Final = 1
 def water_filling(counts: Array, target: int, rng: np.random.Generator) -> Array:
     """Share a number of rows out over clusters as evenly as their sizes allow.
 
-    Parameters
-    ----------
-    counts : ndarray (k,) of int
-        Rows in each cluster.
-    target : int
-        Rows wanted from all together.
-    rng : numpy.random.Generator
-        Draws the clusters that give one row more than others.
-
-    Returns
-    -------
-    ndarray (k,), int64
-        Rows to take from each cluster, in all the lesser of `target` and the sum of `counts`.
-
-    Raises
-    ------
-    TrainingError
-        If a count or the target is negative.
+    Shapes: `counts` (k,) -> (k,). Rows to take from each cluster, in all the lesser of `target`
+    and the sum of `counts`.
 
     Notes
     -----
@@ -78,27 +62,7 @@ def balanced_sample(
 ) -> Array:
     """Draw rows evenly over the clusters of every level, without replacement.
 
-    Parameters
-    ----------
-    tree : Tree
-        Of `hierarchical_kmeans`.
-    n_keep : int
-        Rows to draw, 1 to all.
-    preference : float, default 0
-        eta, -1 to 1: which rows of a leaf cluster are drawn. 0 draws any alike, 1 those nearest
-        to its centroid, -1 those farthest from it.
-    seed : int, default 0
-        Decides what is left to chance.
-
-    Returns
-    -------
-    ndarray (n_keep,), int64
-        Row numbers, rising.
-
-    Raises
-    ------
-    TrainingError
-        If an argument is out of range.
+    Shapes: gives (n_keep,).
 
     Notes
     -----
@@ -144,18 +108,7 @@ def balanced_sample(
 
 
 def check_preference(preference: float) -> None:
-    """Refuse a preference that is out of range.
-
-    Parameters
-    ----------
-    preference : float
-        eta, -1 to 1.
-
-    Raises
-    ------
-    TrainingError
-        If it is not.
-    """
+    """Refuse a preference that is out of range."""
     if not -1 <= preference <= 1:
         raise TrainingError(f"preference must be -1 to 1; got {preference}.")
 

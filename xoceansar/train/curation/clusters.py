@@ -70,31 +70,7 @@ def hierarchical_kmeans(
 ) -> Tree:
     """Cluster embeddings by direction, then the centroids of the clusters, level by level.
 
-    Parameters
-    ----------
-    embeddings : ndarray (n, d)
-        Real numbers; only their directions count. A memory map is read block by block.
-    levels : sequence of int
-        Clusters at each level, finest first, each fewer than the one before.
-    subsample : int, optional
-        Rows, drawn at random, that the finest clusters are fitted on; all if left out.
-    seed : int, default 0
-        Decides the subsample and where k-means starts.
-    iterations : int, default 50
-        At most so many at each level.
-
-    Returns
-    -------
-    Tree
-        Of all rows, those not fitted on included. With fewer clusters or levels than asked for,
-        and a warning, where there are too few different rows.
-
-    Raises
-    ------
-    DimensionError
-        If `embeddings` are not a matrix with rows and columns.
-    TrainingError
-        If rows are not finite or all zero, or an argument is out of range.
+    Shapes: `embeddings` (n, d).
 
     Notes
     -----

@@ -63,16 +63,7 @@ class CurationReport:
         return self.effective_clusters[0][1]
 
     def summary(self) -> dict[str, Any]:
-        """Return everything in plain numbers, lists and dicts, as JSON takes them.
-
-        Returns
-        -------
-        dict
-            ``available`` and ``kept`` rows, ``levels``, ``effective_clusters`` (before and after
-            at each level), ``effective_clusters_before`` and ``_after`` (of the leaves),
-            ``clusters`` (``available`` and ``kept`` of each leaf) and ``classes`` (``available``
-            and ``kept`` of each).
-        """
+        """Return everything in plain numbers, lists and dicts, as JSON takes them."""
         return {
             "available": int(self.available.sum()),
             "kept": int(self.kept.sum()),
@@ -126,15 +117,7 @@ class Selection:
 def effective_clusters(counts: Array) -> float:
     """Count clusters by how evenly rows are spread over them.
 
-    Parameters
-    ----------
-    counts : ndarray (k,) of int
-        Rows in each cluster; at least one row in all.
-
-    Returns
-    -------
-    float
-        From 1, all rows in one cluster, to k, as many in each.
+    Shapes: `counts` (k,).
 
     Notes
     -----

@@ -73,15 +73,7 @@ class Candidates:
     def incidence_of(self, rows: Rows) -> Array:
         """Return the incidence of some rows as `network_input` takes it.
 
-        Parameters
-        ----------
-        rows : ndarray (k,) of int
-            Positions in the Dataset.
-
-        Returns
-        -------
-        ndarray (k,) or (k, sample)
-            In degrees; NaN where the images have none.
+        Shapes: `rows` (k,) -> (k,). In degrees; NaN where the images have none.
         """
         if self.incidence is None:
             return np.full(len(rows), np.nan, np.float32)
@@ -94,30 +86,7 @@ class Candidates:
 def find_candidates(
     ds: XarrayObject, spec: InputSpec, exclude: tuple[str, ...] = ()
 ) -> Candidates:
-    """Check a set of vignettes and choose by flags, polarisation and beam.
-
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        ``sigma0`` or ``sigma0_db`` (vignette, line, sample) with ``pixel_spacing``.
-    spec : InputSpec
-        What the network takes.
-    exclude : tuple of str
-        Names of flags of ``quality``.
-
-    Returns
-    -------
-    Candidates
-        No pixel is loaded; flags and coordinates are.
-
-    Raises
-    ------
-    MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
-        If the images are not calibrated vignettes in the library's layout and on the grid of
-        `spec`.
-    TrainingError
-        If `exclude` names no flag.
-    """
+    """Check a set of vignettes and choose by flags, polarisation and beam."""
     images, quantity = find_images(ds)
     pixels, incidence = _checked(images, spec)
     n = pixels.sizes[VIGNETTE]

@@ -22,31 +22,8 @@ def epoch_order(
 ) -> Array:
     """Shuffle rows so that an epoch reads each chunk about once.
 
-    Parameters
-    ----------
-    rows : ndarray (n,) of int
-        Row numbers.
-    chunks : ndarray (n,) of int
-        Chunk that holds each of them.
-    seed : int
-        Of the run.
-    epoch : int
-        Each has another order.
-    window_chunks : int or None, default 8
-        Chunks that are mixed with each other; as many should fit in memory
-        (`VignetteDataset.window_chunks`). None mixes all.
-
-    Returns
-    -------
-    ndarray (n,) of int
-        The same rows in another order, a function of the arguments alone.
-
-    Raises
-    ------
-    DimensionError
-        If the lengths differ.
-    TrainingError
-        If `window_chunks` is not positive.
+    Shapes: `rows` (n,), `chunks` (n,) -> (n,). The same rows in another order, a function of
+    the arguments alone.
 
     Notes
     -----

@@ -104,23 +104,7 @@ class Loader:
         return self._rank * self._share
 
     def shares(self, start: int, stop: int) -> Iterator[Share]:
-        """Yield the shares of some steps.
-
-        Parameters
-        ----------
-        start, stop : int
-            Steps made before, and when to end.
-
-        Yields
-        ------
-        Share
-            While one is learned from, a thread reads the next one of the same epoch.
-
-        Raises
-        ------
-        TrainingError
-            If an epoch has fewer rows than a batch, or too few vignettes can be used.
-        """
+        """Yield the shares of some steps."""
         with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
             ahead: Future[Share] | None = None
             for step in range(start, stop):
@@ -171,22 +155,10 @@ class Loader:
         )
 
     def state(self) -> dict[str, Any]:
-        """Return the place after the last share that was yielded.
-
-        Returns
-        -------
-        dict
-            Tensors and plain values.
-        """
+        """Return the place after the last share that was yielded."""
         return self._place
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go to a place.
-
-        Parameters
-        ----------
-        state : dict
-            From `state`.
-        """
+        """Go to a place."""
         self._sampler.load(state)
         self._place = state

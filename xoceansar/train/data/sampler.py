@@ -56,15 +56,8 @@ class Sampler:
     def next(self) -> Rows:
         """Return the rows of the next global batch.
 
-        Returns
-        -------
-        ndarray (batch,), int64
-            The last, incomplete batch of an epoch is left out; another order leaves out others.
-
-        Raises
-        ------
-        TrainingError
-            If an epoch has fewer rows than a batch.
+        Shapes: gives (batch,). The last, incomplete batch of an epoch is left out; another order
+        leaves out others.
         """
         if not self.within_epoch:
             self.epoch += 1
@@ -91,24 +84,12 @@ class Sampler:
         )
 
     def state(self) -> dict[str, Any]:
-        """Return the place in the stream.
-
-        Returns
-        -------
-        dict
-            Plain values and a tensor.
-        """
+        """Return the place in the stream."""
         rows = None if self.rows is None else torch.from_numpy(self.rows)
         return {"epoch": self.epoch, "position": self.position, "rows": rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go to a place.
-
-        Parameters
-        ----------
-        state : dict
-            From `state`, of a stream with the same arguments.
-        """
+        """Go to a place."""
         self.epoch, self.position = state["epoch"], state["position"]
         if state["rows"] is not None:
             self.rows = state["rows"].numpy()

@@ -153,18 +153,7 @@ class VignetteDataset:
         return max(1, self._cache_bytes // largest)
 
     def require(self, n: int) -> None:
-        """Refuse to go on with fewer vignettes than are needed.
-
-        Parameters
-        ----------
-        n : int
-            Number of vignettes needed.
-
-        Raises
-        ------
-        TrainingError
-            If fewer are on offer; the message counts what was skipped.
-        """
+        """Refuse to go on with fewer vignettes than are needed."""
         found = len(self.rows)
         if found < n:
             raise TrainingError(
@@ -176,22 +165,7 @@ class VignetteDataset:
     def read(self, rows: Rows) -> tuple[Images, Rows]:
         """Read some vignettes as network input.
 
-        Parameters
-        ----------
-        rows : ndarray (k,) of int
-            Positions in the Dataset, in any order.
-
-        Returns
-        -------
-        images : ndarray (m, 1, size, size), float32
-            Network input, in the order of `rows`.
-        kept : ndarray (m,) of int
-            The rows that could be used.
-
-        Raises
-        ------
-        TrainingError
-            If a row was never on offer, or no vignette of the whole pool is left.
+        Shapes: `rows` (k,).
         """
         rows = np.asarray(rows, dtype=np.int64)
         self._refuse_foreign(rows)

@@ -61,25 +61,7 @@ def detection_loss(
 ) -> DetectionLoss:
     """Compare detections with the targets of each image.
 
-    Parameters
-    ----------
-    found : Detections
-        From the detector.
-    targets : list of Tensor (m, 4)
-        Of each image: ``line, sample, log height, log width``, in pixels; empty without any.
-    stride : int
-        Pixels in a cell of the heat.
-
-    Returns
-    -------
-    DetectionLoss
-        Each part is divided by the number of targets in the batch, at least 1. Without any
-        target the parts on boxes are 0 and have a gradient.
-
-    Raises
-    ------
-    TrainingError
-        If a prediction is not finite; the message says which.
+    Shapes: `targets` (m, 4).
     """
     count = max(1, sum(len(target) for target in targets))
     parts = [
@@ -94,25 +76,7 @@ def detection_loss(
 def match(logits: Tensor, boxes: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Assign the queries of one image to its targets at the least cost.
 
-    Parameters
-    ----------
-    logits : Tensor (queries,)
-        Scores.
-    boxes : Tensor (queries, 4)
-        As `Detections.boxes`.
-    target : Tensor (m, 4)
-        Targets.
-
-    Returns
-    -------
-    query, number : Tensor (m,), int64
-        Pairs.
-
-    Raises
-    ------
-    TrainingError
-        If a prediction is not finite; the message says which. If there are more targets than
-        queries: those beyond would teach that they are none.
+    Shapes: `logits` (queries,), `boxes` (queries, 4), `target` (m, 4).
     """
     if len(target) > len(boxes):
         raise TrainingError(

@@ -130,29 +130,7 @@ def train_detector(
     recipe: DetectorRecipe,
     report: Report | None = None,
 ) -> TrainedDetector:
-    """Fit a detector on prepared examples.
-
-    Parameters
-    ----------
-    examples : TrainingSet
-        From `prepare`.
-    spec : DetectorSpec
-        What to fit.
-    recipe : DetectorRecipe
-        How.
-    report : callable, optional
-        Gets the parts of the loss every 25 steps.
-
-    Returns
-    -------
-    TrainedDetector
-        An exponential average of the weights.
-
-    Raises
-    ------
-    TrainingError
-        If the loss is not finite in 10 steps.
-    """
+    """Fit a detector on prepared examples."""
     crops = Crops(examples, side=recipe.crop, seed=recipe.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)

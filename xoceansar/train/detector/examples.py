@@ -69,21 +69,7 @@ class TrainingSet:
     def crop(
         self, row: int, top: int, left: int, side: int
     ) -> tuple[Array, Array, npt.NDArray[np.float32]]:
-        """Cut a square out of a vignette.
-
-        Parameters
-        ----------
-        row : int
-            Number of the vignette.
-        top, left, side : int
-            First line, first sample and size, in patches.
-
-        Returns
-        -------
-        image, tokens, boxes : ndarray
-            Boxes in pixels of the crop, clipped to it; one that lies mostly outside is left
-            out.
-        """
+        """Cut a square out of a vignette."""
         rows, columns = slice(top, top + side), slice(left, left + side)
         patch = self.patch
         image = self.images[
@@ -134,22 +120,7 @@ class Crops:
         self._rng = np.random.default_rng(seed)
 
     def draw(self, n: int) -> tuple[Array, Array, list[npt.NDArray[np.float32]]]:
-        """Draw crops.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-
-        Returns
-        -------
-        images : ndarray (n, 1, side, side), float32
-            Network input.
-        tokens : ndarray (n, rows, columns, width), float32
-            Patch tokens.
-        boxes : list of ndarray (m, 4)
-            In pixels of the crops.
-        """
+        """Draw crops."""
         drawn = [self._one() for _ in range(n)]
         images, tokens, boxes = zip(*drawn, strict=True)
         return (
@@ -188,18 +159,7 @@ def _clip(boxes: Array, side: float) -> npt.NDArray[np.float32]:
 def check_boxes(boxes: Array, names: Array) -> None:
     """Refuse boxes that are not fractions of the image.
 
-    Parameters
-    ----------
-    boxes : ndarray (n, iceberg, 4)
-        ``line_min, sample_min, line_max, sample_max``, NaN beyond the last one.
-    names : ndarray (n,)
-        Of the vignettes, for the message.
-
-    Raises
-    ------
-    TrainingError
-        If a box has a missing edge, leaves the image, or is empty; the message names the
-        vignette.
+    Shapes: `boxes` (n, iceberg, 4), `names` (n,).
     """
     given = np.isfinite(boxes)
     partial = given.any(-1) & ~given.all(-1)
@@ -225,32 +185,7 @@ def check_boxes(boxes: Array, names: Array) -> None:
 def prepare(
     ds: xr.Dataset, handle: ModelHandle, boxes: str, folder: Path
 ) -> TrainingSet:
-    """Run the frozen backbone over a Dataset, and keep on disk what a detector learns from.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Calibrated images, and the boxes of their targets.
-    handle : ModelHandle
-        The model.
-    boxes : str
-        Variable (vignette, iceberg, edge) of `ds`.
-    folder : Path
-        Each model with its images gets a folder in it, of two arrays of half-precision numbers, which
-        is used again, and never changed, for the same pixels.
-
-    Returns
-    -------
-    TrainingSet
-        In the order of `ds`, unusable vignettes left out and counted.
-
-    Raises
-    ------
-    MissingVariableError
-        If there is no such variable.
-    TrainingError
-        If a box is no fraction of the image, or no vignette can be used.
-    """
+    """Run the frozen backbone over a Dataset, and keep on disk what a detector learns from."""
     if boxes not in ds:
         raise MissingVariableError(
             f"a detector learns from the variable {boxes!r} (vignette, iceberg, edge); found "

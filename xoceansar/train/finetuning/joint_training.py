@@ -177,28 +177,7 @@ def fine_tune(
 ) -> FineTuned:
     """Train backbone and head, and keep the weights of the pass with the lowest validation loss.
 
-    Parameters
-    ----------
-    learned, held_out : tuple of (Dataset, Rows)
-        Images, and which of them have what is needed: to learn from, and to decide when to stop
-        and at which rate.
-    head : Head
-        Fitted on the frozen backbone.
-    handle : ModelHandle
-        Its model.
-    tuning : Tuning
-        How.
-
-    Returns
-    -------
-    FineTuned
-        Low-rank changes are merged into the weights.
-
-    Raises
-    ------
-    TrainingError
-        If the head has no gradients, the network has no layers for low-rank changes, or more than
-        ten steps in a row are not finite.
+    Shapes: learned, held_out (Dataset, Rows).
 
     Notes
     -----

@@ -36,25 +36,6 @@ def add_low_rank(
 ) -> list[nn.Parameter]:
     """Freeze a transformer and let a low-rank change of its linear layers be trained.
 
-    Parameters
-    ----------
-    network : Module
-        A vision transformer of timm; changed in place.
-    rank : int
-        Of the change of each layer.
-    scale : float
-        What the change is multiplied by.
-
-    Returns
-    -------
-    list of Parameter
-        What is trained. The network gives what it gave before until these change.
-
-    Raises
-    ------
-    TrainingError
-        If the network has no such layers.
-
     Notes
     -----
     ``W' = W + scale B A`` with A (rank, inputs) random and B (outputs, rank) zero, for the query,
@@ -82,13 +63,7 @@ def add_low_rank(
 
 
 def merge_low_rank(network: nn.Module) -> None:
-    """Write the changes into the weights, so that the network is a plain one again.
-
-    Parameters
-    ----------
-    network : Module
-        As `add_low_rank` left it; changed in place. One without changes stays as it is.
-    """
+    """Write the changes into the weights, so that the network is a plain one again."""
     for layer in _layers(network):
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight")

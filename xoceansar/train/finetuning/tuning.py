@@ -37,30 +37,7 @@ def tune(
 ) -> tuple[Head, dict[str, Array] | None, Rows]:
     """Fine-tune the backbone under a head, unless it does not help.
 
-    Parameters
-    ----------
-    learned, held_out : tuple of (Dataset, Rows)
-        Images, and which of them are used, of both sides of the split.
-    head : Head
-        Fitted on the frozen backbone.
-    handle : ModelHandle
-        Its model.
-    mode : {"full", "lora"}
-        What is trained.
-    rates : tuple of float
-        Learning rates that are tried; the default ones where empty.
-    settings : Settings
-        Class weights and seed.
-
-    Returns
-    -------
-    head : Head
-        Of the new backbone.
-    state : dict of str to ndarray, or None
-        Weights of the new backbone; None where no pass was better on the validation than the
-        frozen backbone, which warns.
-    held_out : Rows
-        With the embeddings of the new backbone.
+    Shapes: learned, held_out (Dataset, Rows).
     """
     require("torch", extra="models")
     require("pydantic", extra="train")

@@ -201,19 +201,7 @@ def _check_beams(beam: Array, head: Head, dropped: int, least: int = 1) -> None:
 def error_scale(predicted: Array, error: Array) -> tuple[Array, Array]:
     """Tell the error to expect from the prediction.
 
-    Parameters
-    ----------
-    predicted : ndarray (n,)
-        Predictions.
-    error : ndarray (n,)
-        Their absolute errors.
-
-    Returns
-    -------
-    knots : ndarray (k,)
-        Mean prediction of each fifth of the rows, in order.
-    expected : ndarray (k,)
-        Mean error there, at least a twentieth of the overall mean, and positive.
+    Shapes: `predicted` (n,), `error` (n,).
     """
     parts = np.array_split(np.argsort(predicted, kind="stable"), _KNOTS)
     parts = [part for part in parts if len(part)]

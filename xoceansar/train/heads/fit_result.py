@@ -200,17 +200,7 @@ class FitResult:
 
 
 def plain(value: Any) -> Any:
-    """Turn numpy values into JSON ones; what is not finite becomes null.
-
-    Parameters
-    ----------
-    value : object
-        A number, text, mapping or sequence.
-
-    Returns
-    -------
-    object
-    """
+    """Turn numpy values into JSON ones; what is not finite becomes null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -19,26 +19,7 @@ def score_table(
 ) -> pd.DataFrame:
     """Score a head over all rows and over each beam.
 
-    Parameters
-    ----------
-    predicted : ndarray (n, K)
-        What the head gives: the target, or the probability of each class.
-    truth : ndarray (n,)
-        Targets, or class indices.
-    beam : ndarray (n,) of str
-        Empty where not known.
-    spec : HeadSpec
-        The head.
-    known : ndarray (m,)
-        Truth of the rows that it was fitted on, for the score of no skill.
-
-    Returns
-    -------
-    DataFrame
-        One row for ``all`` and for each beam. Numbers: ``n``, ``rmse``, ``bias`` (predicted minus
-        true), ``correlation``, and ``rmse_of_mean``, the error of always giving the mean of the
-        fit. Classes: ``n``, ``accuracy``, ``balanced_accuracy``, ``log_loss``, and
-        ``accuracy_of_largest``, of always giving the most frequent class of the fit.
+    Shapes: `predicted` (n, K), `truth` (n,), `beam` (n,), `known` (m,).
     """
     of = _class_scores if spec.classes else _number_scores
     parts = {"all": np.ones(len(truth), dtype=bool)}

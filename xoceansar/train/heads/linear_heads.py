@@ -241,21 +241,7 @@ def fit_knn(
 def score(predicted: Array, y: Array, spec: HeadSpec, prefix: str) -> dict[str, float]:
     """Score a head by one number, in the units of the target.
 
-    Parameters
-    ----------
-    predicted : ndarray (n, K)
-        What it gives.
-    y : ndarray (n,)
-        Targets, or class indices.
-    spec : HeadSpec
-        The head.
-    prefix : str
-        Of the name.
-
-    Returns
-    -------
-    dict of str to float
-        ``<prefix>_rmse`` or ``<prefix>_accuracy``.
+    Shapes: `predicted` (n, K), `y` (n,).
     """
     if spec.classes:
         return {f"{prefix}_accuracy": float((predicted.argmax(axis=1) == y).mean())}
@@ -265,53 +251,19 @@ def score(predicted: Array, y: Array, spec: HeadSpec, prefix: str) -> dict[str, 
 def unscaled(x: Array) -> dict[str, Array]:
     """Return the arrays of a head that takes standardised inputs as they are.
 
-    Parameters
-    ----------
-    x : ndarray (n, inputs)
-        Inputs.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``mean`` and ``std``.
+    Shapes: `x` (n, inputs).
     """
     return {"mean": np.zeros(x.shape[1]), "std": np.ones(x.shape[1])}
 
 
 def as_float32(arrays: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
-    """Convert the arrays of a head to the type that it keeps.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Of the head.
-
-    Returns
-    -------
-    dict of str to ndarray, float32
-    """
+    """Convert the arrays of a head to the type that it keeps."""
     return {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
 
 
 def finished(
     spec: HeadSpec, sample: Sample, metrics: dict[str, Any], **arrays: Array
 ) -> Head:
-    """Put a head together.
-
-    Parameters
-    ----------
-    spec : HeadSpec
-        What it is.
-    sample : Sample
-        What it was fitted on: gives the scaling of its inputs and the counts.
-    metrics : dict
-        Further metrics.
-    **arrays
-        Its numbers.
-
-    Returns
-    -------
-    Head
-    """
+    """Put a head together."""
     filled = replace(spec, metrics={**spec.metrics, **metrics, **sample.counts})
     return Head(filled, as_float32({**sample.scaling, **arrays}))

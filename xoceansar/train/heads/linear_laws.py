@@ -25,21 +25,7 @@ LEAST_LOGIT: Final = -30.0
 def ridge(x: Array, y: Array, alphas: Sequence[float]) -> tuple[Array, Array]:
     """Fit ridge regressions of several penalties.
 
-    Parameters
-    ----------
-    x : ndarray (n, inputs)
-        Inputs.
-    y : ndarray (n,)
-        Targets.
-    alphas : sequence of float
-        Penalties.
-
-    Returns
-    -------
-    weights : ndarray (inputs, penalties)
-        ``(X'X / n + alpha I)^-1 X'y / n`` with centred X and y.
-    offsets : ndarray (penalties,)
-        What is added.
+    Shapes: `x` (n, inputs), `y` (n,).
 
     Notes
     -----
@@ -60,23 +46,7 @@ def logistic(
 ) -> tuple[Array, Array]:
     """Fit a multinomial logistic regression.
 
-    Parameters
-    ----------
-    x : ndarray (n, inputs)
-        Inputs.
-    y : ndarray (n,) of int
-        Class of each row.
-    strength : float
-        Inverse penalty, scikit-learn's ``C``.
-    class_weights : ndarray (classes,)
-        Weight of a row of each class.
-
-    Returns
-    -------
-    weight : ndarray (inputs, classes)
-        Of the logits.
-    bias : ndarray (classes,)
-        `NEVER` for a class without rows.
+    Shapes: `x` (n, inputs), `y` (n,), `class_weights` (classes,).
     """
     linear_model = require("sklearn.linear_model", extra="train")
     present = {int(k): class_weights[k] for k in np.unique(y)}

@@ -74,22 +74,6 @@ def train(
 ) -> tuple[dict[str, Array], int, float]:
     """Fit the layers and return those of the pass with the lowest held-out loss.
 
-    Parameters
-    ----------
-    learned, held_out : Rows
-        The rows that are learned from, and those that decide when to stop.
-    recipe : Recipe
-        How.
-
-    Returns
-    -------
-    arrays : dict of str to ndarray
-        ``weight0`` (inputs, hidden), ``bias0``, ... as in `xoceansar.models.Head`.
-    epoch : int
-        The pass, from 1; 0 where none is better than the start alone.
-    loss : float
-        Held-out loss of that pass.
-
     Notes
     -----
     The last layer begins at zero, so that the first pass begins at the start. A training that
@@ -133,17 +117,7 @@ def with_linear_path(
 ) -> dict[str, Array]:
     """Add a linear law to a perceptron, as hidden units of its own.
 
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Of the perceptron.
-    weight, bias : ndarray (inputs, outputs), (outputs,)
-        Of the linear law.
-
-    Returns
-    -------
-    dict of str to ndarray
-        A perceptron whose hidden layers are wider by twice the outputs.
+    Shapes: weight, bias (inputs, outputs).
 
     Notes
     -----

@@ -84,14 +84,7 @@ class Rows:
     def part(self, keep: Array) -> "Rows":
         """Return some of the rows.
 
-        Parameters
-        ----------
-        keep : ndarray (n,) of bool, or of int
-            Which.
-
-        Returns
-        -------
-        Rows
+        Shapes: `keep` (n,).
         """
         return Rows(
             replace(self.truth, values=self.truth.values[keep]),
@@ -109,14 +102,7 @@ class Rows:
     def inputs(self, spec: HeadSpec) -> npt.NDArray[np.float32]:
         """Return the inputs of a head.
 
-        Parameters
-        ----------
-        spec : HeadSpec
-            The head.
-
-        Returns
-        -------
-        ndarray (n, inputs), float32
+        Shapes: gives (n, inputs).
         """
         return head_inputs(self.features, self.sigma0_mean, self.incidence, spec)
 
@@ -131,32 +117,6 @@ def gather(
     groups: Groups,
 ) -> Rows:
     """Embed vignettes, unless they are embeddings, and keep those with everything that is needed.
-
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        Images or embeddings, as `xoceansar.ops.embed` takes them, with the dim ``vignette``.
-    target : str or DataArray
-        The truth.
-    handle : ModelHandle
-        The model.
-    ancillary : sequence of str
-        Inputs of the head beside the embedding.
-    classes : sequence of str, optional
-        Of the truth.
-    groups : str, ndarray, DataArray or None
-        As `groups_of` takes them.
-
-    Returns
-    -------
-    Rows
-
-    Raises
-    ------
-    TrainingError
-        If nothing is left; the message counts the reasons.
-    MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
-        As `embed`, `find_truth` and `groups_of`.
 
     Notes
     -----

@@ -80,36 +80,8 @@ def complete_rows(
 ) -> Sample:
     """Stack the inputs of a head, drop incomplete rows and standardise what is left.
 
-    Parameters
-    ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings.
-    targets : ndarray (n,)
-        Targets, or class indices, negative where unknown.
-    spec : HeadSpec
-        The head.
-    kind : str
-        The kind that the caller fits.
-    sigma0_mean, incidence : ndarray (n,) or None
-        Where the head takes them.
-    groups : ndarray (n,) or None
-        Each row is its own group where None.
-    held_out : ndarray (n,) of bool or None
-        Rows that have no part in the statistics of the inputs, and stand in place of `groups`.
-    texture : ndarray (n, 2) or None
-        Where the head takes it.
-
-    Returns
-    -------
-    Sample
-
-    Raises
-    ------
-    TrainingError
-        If the head is of another kind, the targets do not vary or are not its classes, or there
-        are fewer than two groups.
-    DimensionError
-        If the lengths differ.
+    Shapes: `features` (n, embedding_dim), `targets` (n,), sigma0_mean, incidence (n,), `groups`
+    (n,), `held_out` (n,), `texture` (n, 2).
     """
     if spec.kind != kind:
         raise TrainingError(
@@ -170,19 +142,7 @@ def _check_targets(y: Array, groups: Array, spec: HeadSpec, dropped: int) -> Non
 def group_folds(groups: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
     """Split rows into train and test, each group in one test set.
 
-    Parameters
-    ----------
-    groups : ndarray (n,)
-        Group of each row.
-    folds : int
-        Number of splits, at most the number of groups.
-    seed : int
-        Decides which group goes to which split.
-
-    Yields
-    ------
-    train, test : ndarray of int
-        Row numbers.
+    Shapes: `groups` (n,).
     """
     names, index = np.unique(groups, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
@@ -196,26 +156,7 @@ def class_folds(
 ) -> Iterator[tuple[Array, Array]]:
     """Split rows as `group_folds`, with the classes mixed alike where the groups permit.
 
-    Parameters
-    ----------
-    y : ndarray (n,) of int
-        Class of each row.
-    groups : ndarray (n,)
-        Group of each row.
-    folds : int
-        Number of splits, at most the number of groups, and of rows of the largest class.
-    seed : int
-        Decides which group goes to which split.
-
-    Yields
-    ------
-    train, test : ndarray of int
-        Row numbers.
-
-    Raises
-    ------
-    TrainingError
-        If no class has two rows, or the training rows of a split are all of one class.
+    Shapes: `y` (n,), `groups` (n,).
     """
     selection = require("sklearn.model_selection", extra="train")
     n = min(
@@ -245,25 +186,7 @@ def weigh_classes(
 ) -> npt.NDArray[np.float64]:
     """Return what a row of each class weighs.
 
-    Parameters
-    ----------
-    y : ndarray (n,) of int
-        Class of each row.
-    classes : sequence of str
-        Their names.
-    weights : "balanced", mapping of str to float, or None
-        ``n / (K n_k)`` with n_k of n rows in one of the K classes that have any, as in
-        scikit-learn; by name, 1 where not named; or 1 for all.
-
-    Returns
-    -------
-    ndarray (len(classes),)
-        1 for a class without rows, where balanced.
-
-    Raises
-    ------
-    TrainingError
-        If a name is no class, or a weight is not positive.
+    Shapes: `y` (n,).
 
     Examples
     --------

@@ -73,31 +73,7 @@ def find_truth(
 ) -> Truth:
     """Read the truth of each vignette, and what its numbers mean.
 
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        The vignettes.
-    target : str or DataArray (vignette,)
-        A variable of `ds`, or values for its vignettes: matched by ``vignette_id`` where both have
-        it, else by their order. The name is that of the variable that the head will give.
-    classes : sequence of str, optional
-        The classes in the order of the probabilities; from the CF flags, or from the texts, where
-        not given.
-
-    Returns
-    -------
-    Truth
-
-    Raises
-    ------
-    MissingVariableError
-        If the variable is absent, or its name is none that a head can give.
-    DimensionError
-        If there is not one value for each vignette.
-    UnitsError
-        If the units are absent or other than those of the name.
-    TrainingError
-        If classes are codes without a meaning, or texts that are no class.
+    Shapes: `target` (vignette,).
     """
     found = _aligned(ds, target)
     name = str(found.name)

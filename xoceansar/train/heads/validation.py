@@ -25,30 +25,6 @@ def two_sides(
 ) -> tuple[Rows, Rows]:
     """Split rows into those to learn from and those to validate on, with no group in common.
 
-    Parameters
-    ----------
-    rows : Rows
-        All that can be used.
-    target : str or DataArray
-        Their truth.
-    validation : float or Dataset
-        Fraction of the groups, or other vignettes.
-    handle : ModelHandle
-        The model.
-    how : dict
-        Further arguments of `gather`.
-    seed : int
-        Decides which group goes where.
-
-    Returns
-    -------
-    learned, held_out : Rows
-
-    Raises
-    ------
-    TrainingError
-        If there is but one group, a group would be on both sides, or the fraction is none.
-
     Notes
     -----
     Classes are mixed alike on both sides where the groups permit.
@@ -100,30 +76,14 @@ def _other(
 
 
 def kind_of(groups: Groups) -> str:
-    """Name a grouping.
-
-    Parameters
-    ----------
-    groups : str, ndarray, DataArray or None
-        As `groups_of` takes them.
-
-    Returns
-    -------
-    str
-    """
+    """Name a grouping."""
     if groups is None:
         return "each vignette"
     return groups if isinstance(groups, str) else "as given"
 
 
 def warn_about_classes(learned: Rows, held_out: Rows) -> None:
-    """Warn of classes that a side of the split has no example of.
-
-    Parameters
-    ----------
-    learned, held_out : Rows
-        Both sides.
-    """
+    """Warn of classes that a side of the split has no example of."""
     classes = learned.truth.classes
     for rows, what in ((learned, "to learn from"), (held_out, "to validate on")):
         found = set(rows.truth.values.astype(int)) if classes else set()

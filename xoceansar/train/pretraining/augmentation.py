@@ -155,33 +155,7 @@ def make_views(
 ) -> Views:
     """Cut and perturb the views of each image.
 
-    Parameters
-    ----------
-    images : Tensor (n, 1, S, S)
-        Network input, as `xoceansar.models.networks.preprocessing.network_input` makes it.
-    seeds : ndarray (n,) of int
-        The views of an image depend on its own seed alone.
-    augmentation : Augmentation
-        What is drawn.
-    spec : InputSpec
-        How `images` were made from sigma0.
-    scale, mean : Tensor (n,), optional
-        The divisor of each image and what was subtracted from it, in the scale of `spec`; needed
-        where they are not constants of `spec` (`VignetteDataset.scale` and `VignetteDataset.mean` have them). `mean`
-        matters in linear scale only.
-
-    Returns
-    -------
-    Views
-        On the device of `images`.
-
-    Raises
-    ------
-    DimensionError
-        If the shapes do not match.
-    TrainingError
-        If a crop is larger than the images, the seeds are not integers, or `mean` or `scale`
-        is needed and absent.
+    Shapes: `images` (n, 1, S, S), `seeds` (n,), scale, mean (n,).
 
     Notes
     -----

@@ -18,18 +18,7 @@ _NAME = re.compile(r"step-(\d{9})\.pt")
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """List the checkpoints of a training, oldest first.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the checkpoints; it need not exist.
-
-    Returns
-    -------
-    list of Path
-        By step. Drafts that a killed process left are not among them.
-    """
+    """List the checkpoints of a training, oldest first."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
@@ -39,22 +28,6 @@ def save_checkpoint(
     folder: Path, step: int, state: dict[str, Any], *, keep: int
 ) -> Path:
     """Write a checkpoint and delete the oldest ones.
-
-    Parameters
-    ----------
-    folder : Path
-        Where; made if it does not exist.
-    step : int
-        Optimiser steps done, which names the file.
-    state : dict
-        Tensors and plain values: what `torch.load` reads with ``weights_only=True``.
-    keep : int
-        How many checkpoints stay.
-
-    Returns
-    -------
-    Path
-        The file.
 
     Notes
     -----
@@ -79,21 +52,6 @@ def save_checkpoint(
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     """Read the newest checkpoint that can be read.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the checkpoints.
-
-    Returns
-    -------
-    dict or None
-        On the CPU; None where there is no checkpoint.
-
-    Raises
-    ------
-    TrainingError
-        If there are checkpoints and none can be read.
 
     Notes
     -----

@@ -201,24 +201,7 @@ def load_config(source: str | PathLike[str]) -> PretrainConfig:
 def parse_config(
     table: Mapping[str, Any], *, where: str = "the config"
 ) -> PretrainConfig:
-    """Check a config that is there as plain values.
-
-    Parameters
-    ----------
-    table : mapping
-        As `PretrainConfig.to_dict` or `tomllib` give it.
-    where : str
-        What the message of an error calls it.
-
-    Returns
-    -------
-    PretrainConfig
-
-    Raises
-    ------
-    TrainingError
-        If a key or a value is wrong.
-    """
+    """Check a config that is there as plain values."""
     try:
         # By way of JSON: strict there means that a list may be a tuple, and 1 may be 1.0, and
         # nothing else may be another type.

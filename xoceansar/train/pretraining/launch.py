@@ -15,19 +15,7 @@ T = TypeVar("T")
 
 
 def launch(config: PretrainConfig) -> Fabric:
-    """Start Fabric in this process.
-
-    Parameters
-    ----------
-    config : PretrainConfig
-        Its ``optimisation.precision``: ``auto`` is bf16 where the device computes it fast.
-
-    Returns
-    -------
-    Fabric
-        One process without a launcher; the processes of ``torchrun``, with distributed data
-        parallelism, under it. A GPU where there is one.
-    """
+    """Start Fabric in this process."""
     gpu = torch.cuda.is_available()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -46,20 +34,7 @@ def launch(config: PretrainConfig) -> Fabric:
 
 
 def gather(fabric: Fabric, value: T) -> list[T]:
-    """Return the values of all processes, in the order of their ranks.
-
-    Parameters
-    ----------
-    fabric : Fabric
-        From `launch`.
-    value : object
-        Of this process; picklable.
-
-    Returns
-    -------
-    list
-        The same in every process.
-    """
+    """Return the values of all processes, in the order of their ranks."""
     if fabric.world_size == 1:
         return [value]
     values: list[T | None] = [None] * fabric.world_size

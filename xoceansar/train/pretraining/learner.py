@@ -35,18 +35,7 @@ _FREE: Final = ("pos_embed", "cls_token", "reg_token", "mask_token", "prototypes
 
 
 def backbone_spec(config: PretrainConfig) -> BackboneSpec:
-    """Describe the backbone of a configuration.
-
-    Parameters
-    ----------
-    config : PretrainConfig
-        Architecture, patch and pooling.
-
-    Returns
-    -------
-    BackboneSpec
-        With the length of the embedding that timm's network gives.
-    """
+    """Describe the backbone of a configuration."""
     own = config.backbone
     with torch.device("meta"):
         probe: Any = create_network(
@@ -62,18 +51,7 @@ def backbone_spec(config: PretrainConfig) -> BackboneSpec:
 
 
 def build_student(config: PretrainConfig) -> Network:
-    """Build the student with its first weights, which depend on the seed alone.
-
-    Parameters
-    ----------
-    config : PretrainConfig
-        Architecture, start, heads and losses.
-
-    Returns
-    -------
-    Network
-        On the CPU. The state of torch's generator is left as it was.
-    """
+    """Build the student with its first weights, which depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_torch_seed(config.seed, 0, _START))
         backbone = VisionBackbone(backbone_spec(config), config.input.size)
@@ -132,21 +110,7 @@ class Learner:
         self.student, self.optimiser = fabric.setup(student, optimiser)
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """Make one optimiser step.
-
-        Parameters
-        ----------
-        batch : Batch
-            This process's share.
-        step : int
-            Steps made before.
-
-        Returns
-        -------
-        dict of str to float
-            Losses (means over the processes), schedules, gradient norm and the numbers of the
-            watch; ``bad`` is 1 where a loss or gradient is not finite, and nothing was learned.
-        """
+        """Make one optimiser step."""
         config, n = self.config, len(batch)
         micro = math.ceil(n / config.optimisation.accumulate)
         rates = self._schedules.at(step)
@@ -209,13 +173,7 @@ class Learner:
         return reduced
 
     def state(self) -> dict[str, Any]:
-        """Return all that a later process needs to go on exactly.
-
-        Returns
-        -------
-        dict
-            Tensors and plain values.
-        """
+        """Return all that a later process needs to go on exactly."""
         return {
             "student": self.raw.state_dict(),
             "teacher": self.teacher.state_dict(),
@@ -224,18 +182,7 @@ class Learner:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
-
-        Parameters
-        ----------
-        state : dict
-            From `state`.
-
-        Raises
-        ------
-        TrainingError
-            If it belongs to another network.
-        """
+        """Go on from a state."""
         try:
             self.raw.load_state_dict(state["student"])
             self.teacher.load_state_dict(state["teacher"])
@@ -251,21 +198,7 @@ class Learner:
 
 
 def parameter_groups(student: Network, config: PretrainConfig) -> list[dict[str, Any]]:
-    """Group the weights by decay and by the scale of their learning rate.
-
-    Parameters
-    ----------
-    student : Network
-        All of its weights are in one group each.
-    config : PretrainConfig
-        Layer-wise decay, and the scale of the patch embedding.
-
-    Returns
-    -------
-    list of dict
-        ``lr_scale``, ``decays`` (1 for matrices; 0 for biases, norms, tokens, positions and
-        prototypes) and ``prototypes`` (whether they are) beside what AdamW takes.
-    """
+    """Group the weights by decay and by the scale of their learning rate."""
     depth = len(student.backbone.vit.blocks)
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, weight in _trained(student):

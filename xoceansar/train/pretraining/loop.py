@@ -163,22 +163,7 @@ class Training:
     # ------------------------------------------------------------------ loop
 
     def run(self, *, simulated: bool) -> Run:
-        """Train to the last step and export the teacher.
-
-        Parameters
-        ----------
-        simulated : bool
-            Whether the vignettes are simulated: the bundle says so.
-
-        Returns
-        -------
-        Run
-
-        Raises
-        ------
-        TrainingError
-            If too few vignettes can be used, or too many steps in a row are not finite.
-        """
+        """Train to the last step and export the teacher."""
         watch, total = self.config.watch, self.config.optimisation.steps
         shown = watch.progress and self.fabric.is_global_zero and is_watched()
         with steps_bar(total, self.step, shown=shown) as advance:
@@ -260,18 +245,7 @@ class Training:
         self.fabric.barrier()
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint.
-
-        Parameters
-        ----------
-        state : dict
-            From `load_checkpoint`.
-
-        Raises
-        ------
-        TrainingError
-            If it belongs to another network.
-        """
+        """Go on from a checkpoint."""
         self.learner.load(state)
         self.loader.load(state["feed"])
         self.loader.dataset.bad = state["bad"].numpy()

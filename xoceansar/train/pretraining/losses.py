@@ -86,22 +86,7 @@ class Targets(nn.Module):
     def forward(self, logits: Tensor, temperature: float) -> Tensor:
         """Return the targets of some samples, and move the centre.
 
-        Parameters
-        ----------
-        logits : Tensor (n, K)
-            Of the teacher. A process without rows must call too where others have some.
-        temperature : float
-            Of the teacher.
-
-        Returns
-        -------
-        Tensor (n, K), float32
-            Probabilities, without a gradient.
-
-        Raises
-        ------
-        DimensionError
-            If the logits are not of K prototypes.
+        Shapes: `logits` (n, K) -> (n, K).
 
         Notes
         -----
@@ -152,26 +137,7 @@ def _log_sum_of_rows(values: Tensor) -> Tensor:
 def dino_loss(student: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
     r"""Compare each view of an image with the targets of its other global crops.
 
-    Parameters
-    ----------
-    student : Tensor (v, n, K)
-        Logits of v views of n images; the first t are the global crops, in the order of the
-        targets.
-    targets : Tensor (t, n, K)
-        Probabilities from `Targets`.
-    temperature : float
-        Of the student.
-
-    Returns
-    -------
-    Tensor
-        Scalar, float32.
-
-    Raises
-    ------
-    DimensionError
-        If there are fewer views than targets, no two different views, no images, or the images
-        or prototypes differ.
+    Shapes: `student` (v, n, K), `targets` (t, n, K).
 
     Notes
     -----
@@ -209,26 +175,7 @@ def ibot_loss(
 ) -> Tensor:
     r"""Compare the student's guess of each hidden patch with the teacher that saw it.
 
-    Parameters
-    ----------
-    student : Tensor (m, K)
-        Logits of the masked patches, in the order of ``patches[mask]``.
-    targets : Tensor (m, K)
-        Probabilities from `Targets`.
-    mask : Tensor (n, rows, columns), bool
-        Masked patches of each global crop, masked or not.
-    temperature : float
-        Of the student.
-
-    Returns
-    -------
-    Tensor
-        Scalar, float32. Zero, with a graph, where nothing is masked.
-
-    Raises
-    ------
-    DimensionError
-        If logits, targets and mask do not belong together, or there is no crop.
+    Shapes: `student` (m, K), `targets` (m, K), `mask` (n, rows, columns).
 
     Notes
     -----
@@ -265,21 +212,7 @@ def ibot_loss(
 def koleo_loss(features: Tensor) -> Tensor:
     r"""Spread features over the sphere: penalise small distances to the nearest neighbour.
 
-    Parameters
-    ----------
-    features : Tensor (n, d)
-        Of the student, one row for each image. The neighbours are sought among the rows of all
-        processes.
-
-    Returns
-    -------
-    Tensor
-        Scalar, float32. Zero, with a graph and a warning, for fewer than two rows.
-
-    Raises
-    ------
-    DimensionError
-        If the features are not a matrix.
+    Shapes: `features` (n, d).
 
     Notes
     -----

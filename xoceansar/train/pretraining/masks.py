@@ -27,28 +27,7 @@ def block_masks(
 ) -> Mask:
     """Draw masks made of rectangles, as DINOv2 does.
 
-    Parameters
-    ----------
-    n : int
-        Number of masks.
-    grid : tuple of int
-        Rows and columns of patches.
-    probability : float
-        Share of the masks that hide anything: ``int(n * probability)`` do.
-    ratio : tuple of float
-        Smallest and largest share of hidden patches of those.
-    rng : numpy.random.Generator
-        Decides everything.
-
-    Returns
-    -------
-    ndarray of bool (n, rows, columns)
-        True where a patch is hidden, in random order.
-
-    Raises
-    ------
-    TrainingError
-        If the probability or the ratio is outside 0 to 1, the ratio falls, or the grid is empty.
+    Shapes: gives (n, rows, columns). True where a patch is hidden, in random order.
 
     Notes
     -----

@@ -87,12 +87,7 @@ class InputConfig(Table):
         return self
 
     def spec(self) -> InputSpec:
-        """Return the input spec, as the bundle will carry it.
-
-        Returns
-        -------
-        InputSpec
-        """
+        """Return the input spec, as the bundle will carry it."""
         return InputSpec(**self.model_dump())
 
 

@@ -73,23 +73,7 @@ def spread(
 ) -> dict[str, float]:
     """Measure how far a batch of the teacher's outputs is from collapse.
 
-    Parameters
-    ----------
-    summary : Tensor (n, 2, d)
-        What DINO and KoLeo compare of the two global crops of each image.
-    probabilities : Tensor (..., K) or None
-        Targets of the DINO loss, or of iBOT where DINO is off.
-
-    Returns
-    -------
-    dict of str to float
-        ``feature_std``: standard deviation over images of the normalised summaries, over all of their
-        directions, so that images at random give 1 and equal ones 0: the root of the covariance
-        of the two crops, to which what differs between crops of one image adds nothing but
-        noise. ``feature_std_at_most``: the same with twice the standard error, so that few images
-        give no alarm. ``cosine``: mean over pairs of crops of different images. All need two images.
-        ``entropy``: mean entropy of a target, ``marginal_entropy``: entropy of the mean target,
-        both over ln K.
+    Shapes: `summary` (n, 2, d).
     """
     found = {}
     n, views = summary.shape[:2]
@@ -115,16 +99,6 @@ def spread(
 
 def alarms(values: Mapping[str, float]) -> dict[str, str]:
     """Tell which of the watched numbers are where a training that collapses has them.
-
-    Parameters
-    ----------
-    values : mapping of str to float
-        From `spread`, and losses over ln K.
-
-    Returns
-    -------
-    dict of str to str
-        For each number beyond its limit, a sentence with the number, the limit and the meaning.
 
     Examples
     --------
@@ -158,23 +132,7 @@ class ProbeTarget:
 
 
 def probe_targets(ds: xr.Dataset) -> dict[str, ProbeTarget]:
-    """Return the truths that a labelled Dataset has.
-
-    Parameters
-    ----------
-    ds : Dataset
-        With any of ``ocean_class``, ``swh``, ``wind_speed`` (vignette).
-
-    Returns
-    -------
-    dict of str to ProbeTarget
-        Computed.
-
-    Raises
-    ------
-    TrainingError
-        If it has none of them, a code is none of the classes, or values are no numbers.
-    """
+    """Return the truths that a labelled Dataset has."""
     found = {
         name: _probe_target(ds[name])
         for name in _TARGETS
@@ -213,21 +171,7 @@ def probe_scores(
 ) -> dict[str, float]:
     """Score nearest neighbours of other groups on frozen features.
 
-    Parameters
-    ----------
-    features : ndarray (n, d)
-        Embeddings.
-    truth : mapping of str to ProbeTarget
-        From `probe_targets`.
-    groups : ndarray (n,) or None
-        Product of each row: its own neighbours do not vote.
-    neighbours : int
-        How many vote.
-
-    Returns
-    -------
-    dict of str to float
-        ``knn_ocean_class`` (accuracy), ``knn_swh`` (m), ``knn_wind_speed`` (m/s; both RMSE).
+    Shapes: `features` (n, d), `groups` (n,).
     """
     scores = {}
     for name, target in truth.items():

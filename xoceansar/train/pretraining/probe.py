@@ -35,25 +35,7 @@ def embed_rows(
 ) -> tuple[npt.NDArray[np.float32], Rows]:
     """Embed vignettes of a pool with the teacher.
 
-    Parameters
-    ----------
-    dataset : VignetteDataset
-        The vignettes.
-    rows : ndarray (n,)
-        Which of them, in increasing order.
-    learner : Learner
-        Its teacher, in the precision of the training.
-    pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
-        Summary of the tokens.
-    size : int, optional
-        Side of the centre that is embedded, in pixels; the whole image by default.
-
-    Returns
-    -------
-    features : ndarray (k, d), float32
-        With the whole image, the same as at inference.
-    rows : ndarray (k,)
-        The rows that could be used.
+    Shapes: `rows` (n,).
     """
     backbone: VisionBackbone = learner.teacher.backbone
     whole = learner.config.input.size
@@ -110,23 +92,7 @@ class Probe:
         self._require_enough(len(self._dataset.rows))
 
     def scores(self, learner: Learner) -> dict[str, float]:
-        """Score the teacher.
-
-        Parameters
-        ----------
-        learner : Learner
-            As it is now.
-
-        Returns
-        -------
-        dict of str to float
-            ``knn_ocean_class`` (accuracy), ``knn_swh`` (m), ``knn_wind_speed`` (m/s).
-
-        Raises
-        ------
-        TrainingError
-            If fewer vignettes than neighbours can be used.
-        """
+        """Score the teacher."""
         features, rows = embed_rows(
             self._dataset, self._dataset.rows, learner, pooling=self._pooling
         )

@@ -48,17 +48,7 @@ class Schedule:
     total: int
 
     def value(self, step: int) -> float:
-        """Evaluate the schedule.
-
-        Parameters
-        ----------
-        step : int
-            Optimiser steps done before this one, 0 or more.
-
-        Returns
-        -------
-        float
-        """
+        """Evaluate the schedule."""
         if step >= self.total:
             return self.end
         if step < self.warmup:
@@ -86,15 +76,6 @@ class Schedules:
     def of(cls, optimisation: OptimisationConfig) -> "Schedules":
         """Take the schedules from a config.
 
-        Parameters
-        ----------
-        optimisation : OptimisationConfig
-            Table ``[optimisation]``.
-
-        Returns
-        -------
-        Schedules
-
         Notes
         -----
         The learning rate of step s in a warm-up of w steps is ``peak (s + 1) / (w + 1)``, so that
@@ -121,18 +102,7 @@ class Schedules:
         )
 
     def at(self, step: int) -> dict[str, float]:
-        """Evaluate all schedules.
-
-        Parameters
-        ----------
-        step : int
-            Optimiser steps done before this one, 0 or more.
-
-        Returns
-        -------
-        dict of str to float
-            By the names of the fields.
-        """
+        """Evaluate all schedules."""
         return {
             field.name: getattr(self, field.name).value(step) for field in fields(self)
         }

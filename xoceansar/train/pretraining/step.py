@@ -59,17 +59,7 @@ class Batch:
         return len(self.crops)
 
     def part(self, rows: slice) -> "Batch":
-        """Return the views of some of the images.
-
-        Parameters
-        ----------
-        rows : slice
-            Which.
-
-        Returns
-        -------
-        Batch
-        """
+        """Return the views of some of the images."""
         return Batch(
             self.crops[rows],
             self.windows[rows],
@@ -109,22 +99,7 @@ def draw_batch(
 ) -> Batch:
     """Draw the views, masks and positions of a share of a global batch.
 
-    Parameters
-    ----------
-    images : Tensor (n, 1, size, size)
-        Network input.
-    config : PretrainConfig
-        Crops, augmentations, masks and seed.
-    step : int
-        Optimiser step.
-    first : int
-        Place of the first image in the global batch.
-    mean, scale : Tensor (n,), optional
-        What was subtracted from each image and its divisor, where they differ among images.
-
-    Returns
-    -------
-    Batch
+    Shapes: `images` (n, 1, size, size), mean, scale (n,).
     """
     n, total = len(images), config.optimisation.batch
     own = slice(first, first + n)
@@ -174,26 +149,7 @@ def teacher_targets(
     temperature: float,
     micro: int,
 ) -> TeacherTargets:
-    """Let the teacher see every global crop whole, and turn its logits into targets.
-
-    Parameters
-    ----------
-    teacher : Network
-        In evaluation mode.
-    batch : Batch
-        This process's share of the step.
-    targets : dict of str to Targets
-        For ``dino`` and ``ibot``, where they are on; their centres move.
-    temperature : float
-        Of the teacher.
-    micro : int
-        Images for each call of the network.
-
-    Returns
-    -------
-    TeacherTargets
-        Centring and Sinkhorn see the whole share, whatever `micro` is.
-    """
+    """Let the teacher see every global crop whole, and turn its logits into targets."""
     parts = []
     for start in range(0, len(batch), micro):
         part = batch.part(slice(start, start + micro))
@@ -220,26 +176,7 @@ def student_losses(
     rows: slice,
     config: PretrainConfig,
 ) -> dict[str, Tensor]:
-    """Compute the losses of a micro-batch.
-
-    Parameters
-    ----------
-    student : callable
-        A `Network`, or its data-parallel wrapper.
-    batch : Batch
-        This process's share of the step.
-    made : TeacherTargets
-        Of the same share.
-    rows : slice
-        The images of the micro-batch.
-    config : PretrainConfig
-        Weights and temperature of the losses.
-
-    Returns
-    -------
-    dict of str to Tensor
-        ``loss``, the weighted sum, and each loss that is on, unweighted.
-    """
+    """Compute the losses of a micro-batch."""
     part, weights = batch.part(rows), config.losses
     dino_on, local_on = weights.dino > 0, weights.dino > 0 and part.local.shape[1] > 0
     hide = weights.ibot > 0

@@ -98,18 +98,7 @@ class VisionBackbone(nn.Module):
     ) -> Features:
         """Encode images.
 
-        Parameters
-        ----------
-        images : Tensor (n, 1, lines, samples)
-            Network input; both sides multiples of the patch.
-        windows : Tensor (n, 2), int64
-            First row and column of each image's positions in the grid.
-        masks : Tensor (n, rows, columns), bool, optional
-            True where the patch is replaced by the mask token.
-
-        Returns
-        -------
-        Features
+        Shapes: `images` (n, 1, lines, samples), `windows` (n, 2), `masks` (n, rows, columns).
         """
         vit = self.vit
         embed = vit.patch_embed
@@ -185,14 +174,7 @@ class ProjectionHead(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Give the logits.
 
-        Parameters
-        ----------
-        tokens : Tensor (..., width)
-            Any number of tokens, none included.
-
-        Returns
-        -------
-        Tensor (..., prototypes)
+        Shapes: `tokens` (..., width) -> (..., prototypes).
         """
         direction = F.normalize(self.mlp(tokens), dim=-1, eps=1e-6)
         return F.linear(direction, F.normalize(self.prototypes, dim=-1))
@@ -245,26 +227,8 @@ class Network(nn.Module):
     ) -> dict[str, Tensor]:
         """Encode the views of a batch.
 
-        Parameters
-        ----------
-        crops : Tensor (m, 1, side, side)
-            Global crops.
-        windows : Tensor (m, 2)
-            Their positions.
-        masks : Tensor (m, rows, columns), bool
-            The patches that iBOT compares.
-        hide : bool
-            Whether they are hidden from the network: from the student, not from the teacher.
-        local : Tensor (k, 1, side, side), optional
-            Local crops.
-        local_windows : Tensor (k, 2), optional
-            Their positions.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``summary`` (m, d); ``dino`` (m, K) and ``local`` (k, K), logits of the summaries;
-            ``ibot`` (masks.sum(), K), logits of the masked patches in the order of the mask.
+        Shapes: `crops` (m, 1, side, side), `windows` (m, 2), `masks` (m, rows, columns), `local`
+        (k, 1, side, side), `local_windows` (k, 2).
         """
         tokens = self.backbone(crops, windows, masks if hide else None)
         summary = self._summary(tokens)
@@ -286,33 +250,13 @@ class Network(nn.Module):
 
 
 def teacher_of(student: Network) -> Network:
-    """Copy the student into a teacher that is never differentiated.
-
-    Parameters
-    ----------
-    student : Network
-        Not modified.
-
-    Returns
-    -------
-    Network
-        In evaluation mode (no drop path), with weights of its own, without gradients.
-    """
+    """Copy the student into a teacher that is never differentiated."""
     return copy.deepcopy(student).requires_grad_(False).eval()
 
 
 @torch.no_grad()
 def update_teacher(teacher: Network, student: Network, momentum: float) -> None:
     """Move the teacher towards the student.
-
-    Parameters
-    ----------
-    teacher : Network
-        Changed in place.
-    student : Network
-        Where it moves to.
-    momentum : float
-        What the teacher keeps of itself, in [0, 1].
 
     Notes
     -----
@@ -325,16 +269,6 @@ def update_teacher(teacher: Network, student: Network, momentum: float) -> None:
 @torch.no_grad()
 def energy_start(backbone: VisionBackbone) -> None:
     """Start the first layers as local wave spectra: Fourier modes of each patch, then their strength.
-
-    Parameters
-    ----------
-    backbone : VisionBackbone
-        Its patch embedding and the perceptron of its first block are changed.
-
-    Raises
-    ------
-    TrainingError
-        If its blocks have LayerScale.
 
     Notes
     -----

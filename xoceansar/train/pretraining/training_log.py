@@ -56,20 +56,7 @@ class TrainingLog:
         self._alarmed: set[str] = set()
 
     def record(self, step: int, values: dict[str, float]) -> None:
-        """Write a row, and warn of each sign of collapse once.
-
-        Parameters
-        ----------
-        step : int
-            Optimiser steps done.
-        values : dict of str to float
-            Numbers by name.
-
-        Warns
-        -----
-        OceansarWarning
-            If a number of the watch is beyond its limit, and has been for as long as it takes.
-        """
+        """Write a row, and warn of each sign of collapse once."""
         if not self._writes:
             return
         self._logger.log_metrics({**values}, step=step)
@@ -90,13 +77,7 @@ class TrainingLog:
                 warn(f"step {step}: {told}. The training may have collapsed.")
 
     def say(self, line: str) -> None:
-        """Write a line for people.
-
-        Parameters
-        ----------
-        line : str
-            Without its end.
-        """
+        """Write a line for people."""
         if self._writes:
             with self._text.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -106,20 +87,7 @@ class TrainingLog:
 def steps_bar(
     total: int, done: int, *, shown: bool
 ) -> Iterator[Callable[[int, float], None]]:
-    """Show a bar of the steps.
-
-    Parameters
-    ----------
-    total, done : int
-        Steps of the run, and those made before.
-    shown : bool
-        Whether a person watches.
-
-    Yields
-    ------
-    callable
-        Takes the steps done and the loss.
-    """
+    """Show a bar of the steps."""
     bar = progress_bar("loss {task.fields[loss]:.3f}", shown=shown, transient=False)
     with only_display(wanted=shown), bar:
         task = bar.add_task("pretraining", total=total, completed=done, loss=math.nan)
