@@ -76,7 +76,9 @@ class VignetteGrid:
         """Find the sample at a place in ground range."""
         edges = self.sample_edges_in
         at = np.asarray(ground_range, float)
-        index = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, edges.size - 2)
+        # np.clip takes three times as long for a few numbers
+        index = np.maximum(np.searchsorted(edges, at, side="right") - 1, 0)
+        index = np.minimum(index, edges.size - 2)
         part = (at - edges[index]) / (edges[index + 1] - edges[index])
         return np.asarray(index + part - 0.5)
 
@@ -85,16 +87,16 @@ class VignetteGrid:
         """Samples of the middle and of the two outer edges, and of the middles of the columns."""
         edges = self.edges_out(1)
         middles = (edges[:-1] + edges[1:]) / 2
-        samples = self.samples_at(np.r_[0.0, edges[0], edges[-1], middles])
+        samples = self.samples_at(np.concatenate([[0.0], edges[[0, -1]], middles]))
         return samples[:3], samples[3:]
 
     @cached_property
     def _marks(self) -> tuple[Array, Array]:
         """Longitude and latitude of the corners, and of three places on the track at the middle."""
         grid = self.annotation.grid
-        middle, near, far = self._columns[0]
-        first, last = self.lines_at(self.edges_out(0)[[0, -1]])
-        line, step = self.lines_at(0.0), grid.heading_step
+        middle, near, far = self._columns[0].tolist()
+        line, first, last = self.lines_at([0.0, *self.edges_out(0)[[0, -1]]]).tolist()
+        step = grid.heading_step
         return grid.locate(
             [first, first, last, last, line - step, line, line + step],
             [near, far, far, near, middle, middle, middle],

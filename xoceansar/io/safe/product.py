@@ -22,7 +22,7 @@ from xoceansar.io.safe.product_names import (
     parse_file,
     parse_product,
 )
-from xoceansar.io.safe.xml_parsing import attribute, parse_xml
+from xoceansar.io.safe.xml_parsing import parse_xml
 
 __all__ = [
     "MANIFEST_BYTES",
@@ -38,16 +38,8 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 #: Bytes that a manifest may have: a real one has 2 kB for each vignette, of which there are 999 at most.
 MANIFEST_BYTES: Final = 16 << 20
-_IPF: Final = (
-    "//*[local-name()='xmlData']/*[local-name()='processing']"
-    "/*[local-name()='facility']/*[local-name()='software']/@version"
-)
-_PROCESSED: Final = "//*[local-name()='xmlData']/*[local-name()='processing']/@stop"
-_FACILITY: Final = _IPF.replace("/*[local-name()='software']/@version", "/@name")
 #: How `xoceansar.simulate.write_safe` begins the name of its facility.
 _SIMULATED: Final = "Simulated"
-_MODE: Final = "string((//*[local-name()='instrumentMode']/*[local-name()='mode'])[1])"
-_KIND: Final = "string((//*[local-name()='productType'])[1])"
 _NUMBERS: Final = re.compile("[0-9]+")
 #: Files about radio-frequency interference, which have the stem of a vignette too.
 _NOT_READ: Final = "rfi-"
@@ -221,11 +213,18 @@ def _product(store: Store) -> Product:
     where = store.where(MANIFEST)
     root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), where)
     name = parse_product(store.name)
-    mode = attribute(root, _MODE)[0].strip() or (name.mode if name else "")
-    kind = attribute(root, _KIND)[0].strip() or (name.kind if name else "")
+    mode = _first_text(_elements(root, "instrumentMode", "mode"))
+    kind = _first_text(_elements(root, "productType"))
+    mode, kind = (
+        mode or (name.mode if name else ""),
+        kind or (name.kind if name else ""),
+    )
     if (mode, kind) != ("WV", "SLC"):
         raise _unsupported(store.name, mode, kind)
-    versions = attribute(root, _IPF)
+    processings = _elements(root, "xmlData", "processing")
+    facilities = _elements(root, "xmlData", "processing", "facility")
+    software = _elements(root, "xmlData", "processing", "facility", "software")
+    versions = [one.get("version", "") for one in software if "version" in one.attrib]
     if not versions:
         raise ProductError(
             f"{where} does not say which processor version made the product, on which the "
@@ -236,12 +235,24 @@ def _product(store: Store) -> Product:
         store,
         versions[0].strip(),
         _pair(listed, where),
-        simulated=any(
-            facility.startswith(_SIMULATED) for facility in attribute(root, _FACILITY)
-        ),
-        processed=next(iter(attribute(root, _PROCESSED)), "").strip(),
+        simulated=any(one.get("name", "").startswith(_SIMULATED) for one in facilities),
+        processed=next(
+            (one.get("stop", "") for one in processings if "stop" in one.attrib), ""
+        ).strip(),
         unknown=tuple(one.href for one in listed if one.is_unknown),
     )
+
+
+def _elements(root: etree._Element, first: str, *below: str) -> list[etree._Element]:
+    """Elements of any namespace by their names from anywhere downwards."""
+    elements = list(root.iter(f"{{*}}{first}"))
+    for tag in below:
+        elements = [k for one in elements for k in one.iterchildren(f"{{*}}{tag}")]
+    return elements
+
+
+def _first_text(elements: list[etree._Element]) -> str:
+    return "".join(map(str, elements[0].itertext())).strip() if elements else ""
 
 
 @dataclass(frozen=True)
@@ -307,33 +318,34 @@ def _unsupported(name: str, mode: str, kind: str) -> UnsupportedProductError:
 
 def _pair(listed: list[_Listed], where: str) -> tuple[VignetteFiles, ...]:
     # The order of the manifest is not the same for every kind of file: the stem decides.
-    parts: dict[VignetteName, dict[Role, str]] = {}
+    listings: dict[VignetteName, dict[Role, str]] = {}
     sums: dict[VignetteName, dict[Role, str]] = {}
     for one in listed:
         if one.known is None:
             continue
         role, name = one.known
-        path = PurePosixPath(one.href)
-        if ".." in path.parts or path.is_absolute():
+        parts = [part for part in one.href.split("/") if part not in ("", ".")]
+        if ".." in parts or one.href.startswith("/"):
             raise ProductError(
                 f"{where} names a file outside the product: {one.href!r}. Download the product "
                 "again."
             )
-        mine = parts.setdefault(name, {})
-        if mine.setdefault(role, str(path)) != str(path):
+        path = "/".join(parts)
+        mine = listings.setdefault(name, {})
+        if mine.setdefault(role, path) != path:
             raise ProductError(
                 f"{where} lists two {role} files for vignette {name.stem}: "
                 f"{mine[role]} and {path}. Download the product again."
             )
         if one.md5 is not None:
             sums.setdefault(name, {})[role] = one.md5
-    if not parts:
+    if not listings:
         raise ProductError(
             f"{where} lists no Wave Mode SLC file (s1x-wvN-slc-...). Download the product "
             "again."
         )
     files = [
         VignetteFiles(name, **roles, md5=sums.get(name, {}))
-        for name, roles in parts.items()
+        for name, roles in listings.items()
     ]
     return tuple(sorted(files, key=lambda f: (f.name.start, f.name.number)))

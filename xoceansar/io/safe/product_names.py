@@ -5,6 +5,7 @@ References
 Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 3.4 (naming convention).
 """
 
+import posixpath
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -205,8 +206,7 @@ def parse_file(path: str) -> tuple[Role, VignetteName] | None:
     'noise'
     >>> parse_file(f"./annotation/rfi/rfi-{stem}.xml")
     """
-    file = PurePosixPath(path)
-    stem, suffix = file.stem.lower(), file.suffix.lower()
+    stem, suffix = posixpath.splitext(posixpath.basename(path.rstrip("/")).lower())
     found = _STEM.search(stem)
     if found is None or found.end() != len(stem):
         return None

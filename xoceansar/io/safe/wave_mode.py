@@ -59,6 +59,8 @@ Selection = int | slice | str | Iterable[int] | Iterable[str]
 _CORNER: Final = "corner"
 #: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
 _THREADS: Final = 8
+#: Tasks of each: a task for each vignette would take as long as its smaller steps.
+_TURNS: Final = 8
 #: Of a vignette: 8192 x 8192, finer than the radar sees.
 _MOST_PIXELS: Final = 1 << 26
 #: Middles by name that are so near may be in another order by the annotations.
@@ -301,10 +303,17 @@ def _open_all(
     chosen: list[tuple[Product, VignetteFiles]], options: Options
 ) -> list[_Opened]:
     """Open vignettes; threads read and parse, for neither holds Python's lock all the time."""
+    size = 1 + len(chosen) // (_TURNS * _THREADS)
+    blocks = [chosen[k : k + size] for k in range(0, len(chosen), size)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        tasks = [pool.submit(_try_open, *one, options) for one in chosen]
+        tasks = [
+            pool.submit(
+                lambda block: [_try_open(*one, options) for one in block], block
+            )
+            for block in blocks
+        ]
     opened = []
-    for one, error in (task.result() for task in tasks):
+    for one, error in (row for task in tasks for row in task.result()):
         if error is not None:
             if options.raises:
                 raise error

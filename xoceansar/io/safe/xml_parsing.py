@@ -11,7 +11,7 @@ from lxml import etree
 
 from xoceansar.errors import ProductError
 
-__all__ = ["attribute", "floats", "integers", "parse_xml", "table", "text"]
+__all__ = ["floats", "integers", "parse_xml", "table", "text"]
 
 _MARKS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 
@@ -91,12 +91,6 @@ def _plain(value: str, path: str) -> str:
     if not value.isascii() or "_" in value:
         raise ValueError(f"<{path}> holds characters that no number has")
     return value
-
-
-def attribute(root: etree._Element, path: str) -> list[str]:
-    """Values of an XPath expression that selects attributes or strings."""
-    found = root.xpath(path)
-    return [str(value) for value in found] if isinstance(found, list) else [str(found)]
 
 
 def floats(root: etree._Element, path: str) -> npt.NDArray[np.float64]:
