@@ -16,6 +16,7 @@ from xoceansar import open_wave_mode
 from xoceansar.conventions import Quality
 from xoceansar.errors import OceansarWarning, ProductError, VignetteError
 from xoceansar.io.safe import annotation, plausibility, vignette_source
+from xoceansar.sar.geometry import from_unit_vector
 
 SHARED = Path(__file__).parents[2] / "../shared/data/safe"
 BAD = 1
@@ -114,6 +115,16 @@ def one_cell(column, number):
     return change
 
 
+def exchanged_points(column, first, second):
+    """Exchange one value of two points of the grid."""
+
+    def change(table):
+        table[[first, second], column] = table[[second, first], column]
+        return table
+
+    return change
+
+
 REFUSED = {
     "noise 1e308": ("noise", vector(at(3, lambda x: 1e308), "noiseRangeLut", 0)),
     "noise -1e308": ("noise", vector(at(3, lambda x: -1e308), "noiseRangeLut")),
@@ -133,6 +144,11 @@ REFUSED = {
     "samples exchanged": ("annotation", grid(exchanged(1, 0, -1))),
     "first and last line exchanged": ("annotation", grid(exchanged(0, 0, -1))),
     "inner lines exchanged": ("annotation", grid(exchanged(0, 1, 2))),
+    "latitudes of two points exchanged": ("annotation", grid(exchanged_points(2, 5, 70))),
+    "longitudes of two points exchanged": ("annotation", grid(exchanged_points(3, 30, 31))),
+    "incidences of two points exchanged": ("annotation", grid(exchanged_points(4, 30, 32))),
+    "a latitude 100 m off": ("annotation", grid(lambda t: t + [0, 0, 9e-4, 0, 0] * (np.arange(len(t)) == 33)[:, None])),
+    "a height that is none": ("annotation", value("height", "1e300")),
     "all places one": ("annotation", grid(lambda t: np.column_stack([t[:, :2], 0 * t[:, 2:4], t[:, 4]]))),
     **{
         f"time {text}": ("annotation", value(tag, text))
@@ -336,6 +352,61 @@ def test_real_products_are_plausible(path):
         )  # fmt: skip
         with pytest.raises(ProductError, match="looks to the right"):
             plausibility.check_grid(turned, path.name)
+        longitude = table.longitude.copy()
+        longitude[20, [3, 9]] = longitude[20, [9, 3]]
+        odd = replace(note, grid=replace(table, longitude=longitude))
+        with pytest.raises(
+            ProductError, match=r"line 16880, sample (2850|8550)\) \d+ m off"
+        ):
+            plausibility.check_grid(odd, path.name)
+
+
+def raised(note, height):
+    """Put land under a grid on the ellipsoid: the radar sees each point at its old distance.
+
+    On a sphere; the satellite is 700 km up.
+    """
+    ground, orbit = 6371e3, 7071e3
+    theta = np.radians(note.grid.incidence)
+    far = -ground * np.cos(theta) + np.sqrt(orbit**2 - (ground * np.sin(theta)) ** 2)
+
+    def angle(radius):
+        return np.arccos((orbit**2 + radius**2 - far**2) / (2 * orbit * radius))
+
+    turn = angle(ground + height) - angle(ground)
+    cosine = (orbit**2 - (ground + height) ** 2 - far**2) / (
+        2 * far * (ground + height)
+    )
+    places = note.grid.places
+    across = places[:, -1:] - places[:, :1]
+    across /= np.linalg.norm(across, axis=-1, keepdims=True)
+    longitude, latitude = from_unit_vector(places + turn[..., None] * across)
+    moved = replace(
+        note.grid, longitude=longitude, latitude=latitude, incidence=np.degrees(np.arccos(cosine))
+    )  # fmt: skip
+    return replace(note, grid=moved, height=height)
+
+
+def test_mountains_are_no_fault_of_the_grid(copy):
+    path = copy.file("annotation", BAD)
+    stem = path.stem.split("-")
+    name = SimpleNamespace(beam=stem[1], polarisation="VV", number=int(stem[-1]))
+    note = annotation.parse_annotation(path.read_bytes(), name, path.name)
+    shape = note.grid.incidence.shape
+    island = np.zeros(shape)
+    island[1, 8:11] = [900.0, 4200.0, 1300.0]
+    rough = np.random.default_rng(1).uniform(0, 3000, shape)
+    for height in (np.zeros(shape), island, rough):
+        made = raised(note, height)
+        if height.any():
+            assert np.abs(made.grid.longitude - note.grid.longitude).max() > 0.02
+        plausibility.check_grid(made, path.name)
+        latitude = made.grid.latitude.copy()
+        latitude[2, 12] += 2e-3
+        with pytest.raises(ProductError, match="m off the place"):
+            plausibility.check_grid(
+                replace(made, grid=replace(made.grid, latitude=latitude)), "x"
+            )
 
 
 ROLES = {"annotation": "vignette_source.parse_annotation", "calibration": "vignette_source.parse_calibration",

@@ -40,6 +40,8 @@ _AMPLITUDES = (1e-2, 1e6)
 _MOST_NOISE = 1e14
 #: Factors of the noise along azimuth: real ones lie from 0.5 to 4.
 _AZIMUTH_FACTORS = (1e-3, 1e3)
+#: Metres that the ground is above or below the ellipsoid at most.
+_HIGHEST = 1e4
 _REMEDY = "Download the product again."
 
 
@@ -61,6 +63,8 @@ class Annotation:
         Whether thermal noise was already removed.
     grid : GeolocationGrid
         Geolocation.
+    height : ndarray (n, m)
+        Metres of the ground above the ellipsoid, at the points of the grid.
     """
 
     first_line: np.datetime64
@@ -71,6 +75,7 @@ class Annotation:
     range_spacing: float
     denoised: bool
     grid: GeolocationGrid
+    height: npt.NDArray[np.float64]
 
     @property
     def middle(self) -> np.datetime64:
@@ -119,6 +124,7 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
     with _explained(where):
         _check_header(root, name)
         done = root.findtext(".//thermalNoiseCorrectionPerformed") or "false"
+        grid, height = _grid(root)
         return Annotation(
             first_line=parse_utc(text(root, f"{_IMAGE}/productFirstLineUtcTime")),
             last_line=parse_utc(text(root, f"{_IMAGE}/productLastLineUtcTime")),
@@ -129,7 +135,8 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
             ),
             range_spacing=_positive(float(text(root, f"{_IMAGE}/rangePixelSpacing"))),
             denoised=done.strip().lower() == "true",
-            grid=_grid(root),
+            grid=grid,
+            height=height,
         )
 
 
@@ -206,13 +213,17 @@ def _size(root: etree._Element, tag: str) -> int:
     return value
 
 
-def _grid(root: etree._Element) -> GeolocationGrid:
-    fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle")
+def _grid(
+    root: etree._Element,
+) -> tuple[GeolocationGrid, npt.NDArray[np.float64]]:
+    fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle", "height")
     values = table(root, _GRID, fields)
     if not np.isfinite(values).all():
         raise ValueError("the geolocation grid has values that are not numbers")
     if (np.abs(values[:, 2:4]) > (360.0, 90.0)).any():
         raise ValueError("the geolocation grid has places that are not on the globe")
+    if (np.abs(values[:, 5]) > _HIGHEST).any():
+        raise ValueError("the geolocation grid has heights that are none of the ground")
     line, sample = (np.array(sorted(set(values[:, k].tolist()))) for k in (0, 1))
     shape = (line.size, sample.size)
     if min(shape) < 2 or line.size * sample.size != len(values):
@@ -224,8 +235,8 @@ def _grid(root: etree._Element) -> GeolocationGrid:
     nodes = ordered[..., 0] == line[:, None], ordered[..., 1] == sample
     if not all(same.all() for same in nodes):
         raise ValueError("the geolocation grid has two points at one line and sample")
-    tables = (ordered[..., k].copy() for k in (2, 3, 4))
-    return GeolocationGrid(line, sample, *tables)
+    *tables, height = (ordered[..., k].copy() for k in (2, 3, 4, 5))
+    return GeolocationGrid(line, sample, *tables), height
 
 
 def _vectors(elements: list[etree._Element], tag: str) -> Vectors:
