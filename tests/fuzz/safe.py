@@ -236,6 +236,8 @@ def beyond_xml(role: str, what: str) -> str:
         return "another processor version has another calibration of the noise"
     if role == "manifest" and ("mode" in what or "productType" in what):
         return ""
+    if role == "annotation" and "<thermalNoiseCorrectionPerformed>" in what:
+        return "only the annotation knows whether noise was removed from the pixels"
     return ""
 
 
