@@ -14,6 +14,7 @@ from xoceansar.models import load_model
 from xoceansar.models.bundle import weight_files
 from xoceansar.models.bundle.conversion import convert_checkpoint
 from xoceansar.models.bundle.schema import read_provenance
+from xoceansar.models.inference import runtime
 from xoceansar.models.inference.runtime import embed_block, get_network
 from xoceansar.models.networks.vit import create_network
 
@@ -147,10 +148,22 @@ def test_a_network_larger_than_its_weights_takes_no_memory(handle):
         ('{"provenance": ' + "[" * 100_000 + "}", "recursion"),
         ('{"provenance": ' + "[" * 40 + "]" * 40 + "}", "deep"),
         ('{"name": "\ud800"}', "not valid JSON"),
+        (r'{"name": "\ud800"}', "surrogates"),
+        (r'{"heads": [{"classes": ["ice", "\udfff"]}]}', "surrogates"),
         ("null", "must hold an object"),
         ("1.5", "must hold an object"),
     ],
-    ids=["digits", "twins", "recursion", "depth", "surrogate", "null", "number"],
+    ids=[
+        "digits",
+        "twins",
+        "recursion",
+        "depth",
+        "surrogate",
+        "escape",
+        "class",
+        "null",
+        "number",
+    ],
 )
 def test_configs_that_are_hard_to_parse_are_refused(handle, text, message):
     file = Path(handle.path) / "config.json"
@@ -260,6 +273,22 @@ def test_weights_that_give_no_number_are_refused(handle, tiny_state):
     state = {**tiny_state, name: np.full_like(tiny_state[name], 3e38)}
     with pytest.raises(WeightsMismatchError, match="gives no finite number"):
         run(replace_weights(handle, weights_as(state, torch.float32)))
+
+
+def test_a_network_that_gives_no_number_of_one_image_is_refused(handle, monkeypatch):
+    model = load_model(handle.path)
+    network = runtime.run_network
+
+    def overflow(*arguments):
+        found = network(*arguments)
+        found[1] = np.nan
+        return found
+
+    monkeypatch.setattr(runtime, "run_network", overflow)
+    with pytest.raises(
+        WeightsMismatchError, match="gives no finite number of an image"
+    ):
+        embed_block(vignettes(3), np.full(3, 36.0), handle=model)
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang(handle):

@@ -199,6 +199,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise TypeError(f"it must hold an object; got {type(data).__name__}")
         _check_depth(data)
+        json.dumps(data, ensure_ascii=False).encode()  # half a character is no text
     except (TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON for a bundle: {error}.") from error
     return data

@@ -214,9 +214,8 @@ class Head:
         out = np.full((len(inputs), self.spec.n_outputs), np.nan, dtype=np.float32)
         if present.any():
             with np.errstate(over="ignore", invalid="ignore"):  # refused below
-                found = self._outputs(inputs[present])
-            out[present] = np.where(np.isfinite(found), found, np.nan)
-        if present.any() and not np.isfinite(out[present]).any():
+                out[present] = self._outputs(inputs[present])
+        if not np.isfinite(out[present]).all():
             raise BundleError(
                 f"the results of head {self.spec.name!r} are beyond float32: its weights are of "
                 "other inputs, or damaged. Check the training, or download the bundle again."

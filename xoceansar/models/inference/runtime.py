@@ -158,9 +158,9 @@ def forward_block(
     if refused is not None and np.isnan(out[:, 0]).all():
         raise refused
     given = np.isfinite(out[:, -2])
-    if given.any() and not np.isfinite(out[given, :-2]).any():
+    if not np.isfinite(out[given, :-2]).all():
         raise WeightsMismatchError(
-            f"the network of model {handle.name!r} gives no finite number of any image: its weights "
+            f"the network of model {handle.name!r} gives no finite number of an image: its weights "
             "are damaged, or of another network. Download or convert the model again."
         )
     return out
