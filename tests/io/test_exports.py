@@ -362,6 +362,13 @@ class TestGeo:
         ]
         assert kinds == ["Point"] * 3
 
+    @pytest.mark.parametrize("count", [0, 1, 3, 8])
+    def test_corners_that_are_not_four_are_told(self, results, tmp_path, count):
+        odd = results.isel(corner=np.arange(count) % 4)
+        with pytest.raises(DimensionError, match=f"four corners.*'corner': {count}"):
+            odd.oceansar.to_geojson(tmp_path / "a.geojson")
+        assert not (tmp_path / "a.geojson").exists()
+
     def test_nothing_found_is_an_empty_file(self, icebergs, results, tmp_path):
         path = icebergs.isel(vignette=[1]).oceansar.to_geojson(tmp_path / "a.geojson")
         assert json.loads(path.read_text())["features"] == []

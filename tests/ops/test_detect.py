@@ -87,6 +87,12 @@ def test_places_come_from_the_corners_where_there_are_some(placed):
     )
 
 
+def test_corners_that_are_not_four_are_told(placed):
+    odd = with_corners(placed).isel(corner=[0, 1])
+    with pytest.raises(errors.DimensionError, match="four corners"):
+        icebergs(odd, method="cfar", threshold=8.0)
+
+
 def test_a_threshold_keeps_what_reaches_it(placed, detecting):
     everything = icebergs(placed, model=detecting, threshold=1e-9, most=600)
     scores = everything.iceberg_score.values

@@ -98,6 +98,11 @@ def test_a_real_result_is_not_called_simulated(ds):
     assert not any("imulated" in w for w in texts(draw(ds, "swh")))
 
 
+def test_footprints_of_other_than_four_corners_are_told(ds):
+    with pytest.raises(DimensionError, match="four corners"):
+        draw(ds.isel(corner=[0, 1, 2]), "swh")
+
+
 def test_footprints_when_large_enough_and_points_when_not(ds):
     near = draw(ds, "swh")
     coloured, _ = marks(near, PolyCollection)

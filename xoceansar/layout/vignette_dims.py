@@ -9,7 +9,18 @@ import xarray as xr
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError
 
-__all__ = ["along_vignettes", "assign_hint", "find_dim", "vignette_dim"]
+__all__ = [
+    "CORNER",
+    "along_vignettes",
+    "assign_hint",
+    "find_corners",
+    "find_dim",
+    "vignette_dim",
+]
+
+#: The dim of the corners of a vignette.
+CORNER: Final = "corner"
+_CORNERS: Final = ("corner_longitude", "corner_latitude")
 
 T_Object = TypeVar("T_Object", bound=xr.Dataset | xr.DataArray)
 
@@ -56,6 +67,23 @@ def along_vignettes(obj: T_Object) -> T_Object:
         }
         obj = cast("T_Object", obj.drop_vars([dim, *levels]).assign_coords(levels))
     return cast("T_Object", obj.swap_dims({dim: VIGNETTE}))
+
+
+def find_corners(
+    obj: xr.Dataset | xr.DataArray,
+) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Find the longitudes and latitudes of the four corners of each vignette; None without any."""
+    known = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
+    if not set(_CORNERS) <= set(known):
+        return None
+    longitude, latitude = (obj[name] for name in _CORNERS)
+    for array in (longitude, latitude):
+        if array.sizes.get(CORNER) != 4:
+            raise DimensionError(
+                f"the four corners of each vignette along {CORNER!r} are needed; {array.name} is of "
+                f"{dict(array.sizes)}. Keep all four, or none: ds.drop_vars({list(_CORNERS)})."
+            )
+    return longitude, latitude
 
 
 def assign_hint(obj: xr.Dataset | xr.DataArray, name: str) -> str:

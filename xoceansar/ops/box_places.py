@@ -9,6 +9,7 @@ import xarray as xr
 from xoceansar.conventions import LINE, SAMPLE
 from xoceansar.errors import MissingVariableError
 from xoceansar.layout.images import XarrayObject, chunk_like, spacing_of
+from xoceansar.layout.vignette_dims import CORNER, find_corners
 from xoceansar.sar.geometry import offset_position, position_between
 
 __all__ = ["DETECTION", "places"]
@@ -25,13 +26,10 @@ def places(
 
     Shapes: `box` (..., detection, edge), `images` (..., line, sample).
     """
-    corners = [
-        obj.coords[name].reset_coords(drop=True)
-        for name in ("corner_longitude", "corner_latitude")
-        if name in obj.coords
-    ]
-    if len(corners) == 2:
-        arrays, core = corners, [["corner"], ["corner"]]
+    corners = find_corners(obj.coords.to_dataset())
+    if corners is not None:
+        arrays = [array.reset_coords(drop=True) for array in corners]
+        core = [[CORNER], [CORNER]]
         function: Any = _between_corners
         lengths: dict[str, float] = {}
     else:

@@ -12,6 +12,7 @@ from xoceansar.conventions import VARIABLES
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.layout.ice_cover import under_ice
+from xoceansar.layout.vignette_dims import find_corners
 from xoceansar.plot.style import (
     CLASS_COLOURS,
     OTHER_COLOURS,
@@ -251,7 +252,9 @@ def _corners(
         "corner",
     ):
         return None
-    both = [np.atleast_2d(obj.coords[name].values) for name in names]
+    both = [
+        np.atleast_2d(a.values) for a in find_corners(obj.coords.to_dataset()) or ()
+    ]
     corners: npt.NDArray[np.float64] = np.stack(both, axis=-1).astype(float)
     return corners[known]
 

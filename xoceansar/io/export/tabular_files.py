@@ -19,12 +19,10 @@ from xoceansar.errors import DimensionError, ProductError, UnitsError
 from xoceansar.io.export.geodataframe import to_geodataframe
 from xoceansar.io.export.tables import DETECTION, plain, to_table, with_names_of_flags
 from xoceansar.layout.images import degrees_of
-from xoceansar.layout.vignette_dims import along_vignettes
+from xoceansar.layout.vignette_dims import CORNER, along_vignettes, find_corners
 
 __all__ = ["draft_of", "to_csv", "to_geojson", "to_geoparquet"]
 
-_CORNER: Final = "corner"
-_CORNERS: Final = ("corner_longitude", "corner_latitude")
 #: Decimals of a degree in GeoJSON: 1 cm.
 _DECIMALS: Final = 7
 
@@ -65,11 +63,11 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     with draft_of(path, overwrite=overwrite) as draft:
         ds = along_vignettes(ds)
         table = to_geodataframe(with_names_of_flags(ds))
-        if DETECTION not in ds.dims and all(name in ds for name in _CORNERS):
-            corners = [_rows(ds[name], _CORNER) for name in _CORNERS]
-            rings = np.stack(corners, axis=-1)[_placed(ds)]
+        corners = None if DETECTION in ds.dims else find_corners(ds)
+        if corners is not None:
+            rings = np.stack([_rows(array, CORNER) for array in corners], axis=-1)
             table = table.set_geometry(
-                [_outline(ring) for ring in rings], crs=table.crs
+                [_outline(ring) for ring in rings[_placed(ds)]], crs=table.crs
             )
         properties = table.drop(columns="geometry").to_dict("records")
         features = [
