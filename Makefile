@@ -8,7 +8,8 @@ STAMP := .venv/.ready
 # PyTorch's own index, and 4 GB less of disk.
 install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet --compile-bytecode $(2)
 
-.PHONY: demo test test-newest test-minimum test-all fuzz notebooks snippets lint bench format clean
+.PHONY: demo test test-newest test-minimum test-core test-all fuzz notebooks snippets docs docs-full lint bench \
+	format clean
 
 demo: $(STAMP)
 	$(BIN)/xoceansar demo --to demo
@@ -43,6 +44,14 @@ notebooks: $(STAMP)
 snippets: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_snippets.py tests/examples/test_scripts.py
 
+# The site, in docs/_build/html, without a network; any warning is an error. docs-full runs the notebooks
+# first, minutes once: they are run again when their code changes, so `make clean` after the package changed.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+docs-full: $(STAMP)
+	HF_HUB_OFFLINE=1 XOCEANSAR_DOCS_EXECUTE=cache $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,4 +85,4 @@ $(STAMP): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-newest .venv-minimum build dist demo
+	rm -rf .venv .venv-newest .venv-minimum build dist demo docs/_build docs/api/generated docs/notebooks

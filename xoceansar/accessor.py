@@ -499,8 +499,8 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         DataFrame
-            One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
-            the values; see `xoceansar.io.export.tables.to_table`.
+            One row for each vignette or iceberg; units and where they come from in ``attrs``. Classes
+            are names; images and boxes are left out. Loads the values.
         """
         from xoceansar.io.export.tables import to_table
 
@@ -519,7 +519,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.export.tabular_files.to_csv`.
+            `path`, with units in the header. Loads the values.
         """
         from xoceansar.io.export.tabular_files import to_csv
 
@@ -531,8 +531,8 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         GeoDataFrame
-            One row for each iceberg or vignette, WGS 84. Loads the values; see
-            `xoceansar.io.export.geodataframe.to_geodataframe`.
+            One row for each iceberg or vignette, WGS 84, longitudes in [-180, 180]; units and where
+            they come from in ``attrs``. Loads the values.
         """
         from xoceansar.io.export.geodataframe import to_geodataframe
 
@@ -555,7 +555,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.export.tabular_files.to_geoparquet`.
+            `path`, as geopandas, DuckDB and GDAL read it. Loads the values.
         """
         from xoceansar.io.export.tabular_files import to_geoparquet
 
@@ -574,7 +574,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.export.tabular_files.to_geojson`.
+            `path`. Loads the values.
         """
         from xoceansar.io.export.tabular_files import to_geojson
 
@@ -593,7 +593,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`; see `xoceansar.io.export.netcdf.to_netcdf`.
+            `path`. Loads the values.
         """
         from xoceansar.io.export.netcdf import to_netcdf
 
@@ -625,7 +625,8 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         DataArray (y, x)
-            Ready for ``.rio``. Loads the values; see `xoceansar.io.export.rasters.to_map_grid`.
+            Ready for ``.rio``. Each pixel has the value of the cell that it lies in: nothing is
+            interpolated, so that flags stay flags. Pixels in no cell are missing. Loads the values.
         """
         from xoceansar.io.export.rasters import to_map_grid
 
@@ -648,7 +649,7 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         Path
-            The file. Loads the values; see `xoceansar.io.export.rasters.to_raster`.
+            The file. Loads the values.
         """
         from xoceansar.io.export.rasters import to_raster
 

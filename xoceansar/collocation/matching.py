@@ -104,7 +104,7 @@ def collocate(
     a match has missing values; its distance and offset, where known, are those of the nearest
     sample that was refused.
 
-    Directions (`xoceansar.layout.directions.direction_of`) are averaged as vectors. Directions *from*
+    Directions are averaged as vectors. Directions *from*
     stay directions from: nothing is turned.
 
     ERA5 with the dim ``expver`` is merged, the final version first; one ensemble ``number`` is

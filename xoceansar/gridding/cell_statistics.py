@@ -72,8 +72,7 @@ def grid(
     cell : float, default 2
         Side of a cell, degrees. A whole number of cells makes 180 degrees.
     statistic : {"mean", "median", "std", "min", "max", "count"}
-        What is said of the values in a cell. Directions (`xoceansar.layout.directions.direction_of`)
-        are averaged as unit vectors, and have the circular standard deviation.
+        What is said of the values in a cell. Directions are averaged as unit vectors, and have the circular standard deviation.
     by : {"season", "month"}, optional
         One grid for each season (DJF, MAM, JJA, SON) or month (1 to 12), all years together.
     minimum : int, default 1

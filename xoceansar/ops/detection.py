@@ -73,8 +73,7 @@ def icebergs(
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given. CFAR needs none.
     method : {"detector", "cfar"}
-        The bundle's detector, or constant false alarm rate on the pixels
-        (`xoceansar.sar.cfar.cfar`), the classical baseline.
+        The bundle's detector, or constant false alarm rate on the pixels, the classical baseline.
     threshold : float, optional
         Least score of a detection: a probability-like number in (0, 1) for the detector,
         standard deviations above the sea for CFAR. Without it the value of the best F1 on

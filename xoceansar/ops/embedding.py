@@ -65,11 +65,10 @@ def embed(
         ``embedding_vector`` (..., embedding), float32, with the coordinates of the input that
         have no image dims, and ``sigma0_mean`` (linear) and ``valid_fraction``; where a head of
         the model takes it, the direction of the kilometre-scale texture as ``texture_cos2`` and
-        ``texture_sin2`` (`xoceansar.sar.texture.texture_axis`). A vignette
+        ``texture_sin2`` (`xoceansar.sar.texture_axis`). A vignette
         with too little data, or of a polarisation that the model does not know, is a row of NaN.
         ``embedding_precision`` says which precision the process that embedded it chose.
-        ``domain`` says in what each differs from the training set
-        (`xoceansar.ops.domain.domain_flags`).
+        ``domain`` says in what each differs from the training set, as flags.
 
     Raises
     ------

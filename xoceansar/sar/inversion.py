@@ -61,7 +61,7 @@ def invert_cmod5n(
         Incidence angle, degrees.
     phi : array_like, optional
         Angle between the direction the wind comes from and the direction in which the radar
-        looks, degrees, as in `xoceansar.sar.gmf.cmod5n`. Unknown where not given.
+        looks, degrees, as in `xoceansar.sar.cmod5n`. Unknown where not given.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
         polarisations; a Dataset for a Dataset without `variable`. ``longitude`` and ``latitude``
         are (row, column), and attributes are kept. Tiles that are not there, or have no value, are
         NaN, and whole numbers then floats. Flags have a value of their own there: -1 of classes, and the
-        bit ``no_tile`` of flag masks (`xoceansar.conventions.missing_flag`).
+        bit ``no_tile`` of flag masks.
 
     Raises
     ------
@@ -60,8 +60,7 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
     -----
     Lazy: loads nothing but ``row``, ``column`` and the distances. A cell reaches half-way to its neighbours. Where tiles overlap, its
     value is the mean of all tiles that reach into it, by the area that each covers of it. Directions
-    (`xoceansar.layout.directions.direction_of`) are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they
-    are those of the cell's own tile.
+    are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they are those of the cell's own tile.
     """
     if find_dim(obj) is not None:
         obj = along_vignettes(obj)

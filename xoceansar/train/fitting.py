@@ -63,7 +63,7 @@ def fit(
     target : str or DataArray (vignette,)
         The truth: a variable of `ds`, or values for its vignettes, matched by ``vignette_id``
         where both have it. Its name is that of the variable that the head gives (``swh``,
-        ``wind_speed``, ``ocean_class``, ...), its units those of `xoceansar.conventions`. NaN,
+        ``wind_speed``, ``ocean_class``, ...), its units those of the library (m, m s-1). NaN,
         empty or negative codes where unknown.
     head : {"linear", "logistic", "knn", "mlp"}
         ``linear``: ridge regression of a number. ``logistic``: linear, of classes. ``knn``: the

@@ -34,8 +34,8 @@ class BackboneSpec:
     patch_size : int, optional
         Side of a patch in pixels; None for a convolutional network.
     kwargs : mapping
-        Further arguments of the network, of those in `xoceansar.models.spec.architecture.ARGUMENTS`. Not
-        to be modified.
+        Further arguments of the network, as timm names them; those that do not decide its shape are
+        refused. Not to be modified.
     file : str
         Name of the weights in the bundle.
     sha256 : str

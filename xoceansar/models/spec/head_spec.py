@@ -32,9 +32,9 @@ class HeadSpec:
     name : str
         Unique in the bundle.
     kind : {"linear", "logistic", "knn", "mlp", "distance"}
-        How it is applied (`xoceansar.models.heads.head`).
+        How it is applied.
     target : str
-        Variable that it gives, a name of `xoceansar.conventions.VARIABLES`.
+        Variable that it gives, as ``swh``.
     units : str
         Units of the target; ``1`` for classes.
     pooling : str
@@ -44,8 +44,7 @@ class HeadSpec:
     classes : tuple of str
         Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
     ancillary : tuple of {"sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"}
-        Inputs beside the embedding, in the order of `ANCILLARY`
-        (`xoceansar.models.heads.head.head_inputs`).
+        Inputs beside the embedding, in this order.
     lower_bound : float, optional
         Physical minimum of the target: 0 for a wave height.
     intervals : IntervalSpec, optional
@@ -56,7 +55,7 @@ class HeadSpec:
     encoding : {"direct", "axis"}
         ``direct``: the head gives the target itself. ``axis``: it gives (cos 2a, sin 2a) of a
         direction, with a the angle from the look direction towards the flight direction
-        (`xoceansar.sar.bearings.look_angle`): one image does not tell the two ends of an axis
+        (`xoceansar.sar.look_angle`): one image does not tell the two ends of an axis
         apart, and what the image shows does not depend on the heading.
     metrics : mapping
         Scores from the fit. Not to be modified.

@@ -188,11 +188,6 @@ def curate(
     TrainingError
         If rows are not finite or all zero, a label has no name, or an argument is out of range.
 
-    See Also
-    --------
-    hierarchical_kmeans : The clusters.
-    balanced_sample : The choice.
-
     References
     ----------
     Vo et al. (2024), https://doi.org/10.48550/arXiv.2405.15613.

@@ -101,8 +101,8 @@ def fit_detector(
     Returns
     -------
     TrainedDetector
-        For ``write_bundle(..., detectors=[...])``. Its threshold is 0.5: `choose_threshold` of
-        `xoceansar.evaluate.iceberg_scores` sets it on vignettes that were not fitted on. ``n_queries`` is 64,
+        For ``write_bundle(..., detectors=[...])``. Its threshold is 0.5:
+        `xoceansar.evaluate.choose_threshold` sets it on vignettes that were not fitted on. ``n_queries`` is 64,
         or twice the targets of the vignette that has most, where that is more.
 
     Raises

@@ -85,7 +85,7 @@ def calibrate(
     -------
     Head
         The same predictions, with ``spec.intervals`` and the arrays of
-        `xoceansar.models.spec.intervals`; ``spec.metrics`` gains ``n_calibration``,
+        their calibration; ``spec.metrics`` gains ``n_calibration``,
         ``n_calibration_dropped`` and ``calibration_rmse``.
 
     Raises

@@ -40,12 +40,12 @@ def fit_direction(
         Embeddings by the backbone that `spec` names.
     angles : ndarray (n,)
         Angle from the look direction towards the flight direction, degrees, as
-        `xoceansar.sar.bearings.look_angle` makes it of a compass direction and the heading.
+        `xoceansar.sar.look_angle` makes it of a compass direction and the heading.
         Rows with a missing angle or input are dropped and counted.
     spec : HeadSpec
         What is fitted, of kind ``linear`` and encoding ``axis``; its metrics are filled in.
     sigma0_mean, incidence, texture : ndarray, optional
-        Where ``spec.ancillary`` asks for them, as in `xoceansar.models.heads.head.head_inputs`.
+        Where ``spec.ancillary`` asks for them.
     groups : ndarray (n,), optional
         Product or pass of each row: a group is never on both sides of a split.
     alphas : sequence of float

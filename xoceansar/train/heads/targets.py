@@ -46,7 +46,7 @@ class Truth:
     Parameters
     ----------
     name : str
-        A name of `xoceansar.conventions.VARIABLES`.
+        A name of ``conventions.VARIABLES``.
     values : ndarray (vignette,), float64
         In `units`, or the index in `classes`; NaN where unknown.
     units : str

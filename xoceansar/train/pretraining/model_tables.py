@@ -103,7 +103,7 @@ class BackboneConfig(Table):
     pooling : {"cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"}
         Which summary of the tokens is the embedding of the bundle.
     kwargs : dict
-        Further arguments of the network, of those in `xoceansar.models.spec.architecture.ARGUMENTS`. Not
+        Further arguments of the network, of those in ``models.spec.architecture.ARGUMENTS``. Not
         to be modified.
     start : {"random", "energy"}
         First weights: all random, or local wave spectra in the first block (`energy_start`).
