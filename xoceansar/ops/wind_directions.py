@@ -81,7 +81,7 @@ def gmf_wind(
     Notes
     -----
     Lazy: does not load data. From linear sigma0, averaged over the vignette, at its mean
-    incidence: `xoceansar.sar.inversion.invert_cmod5n`, whose notes say what is done about an
+    incidence: `xoceansar.sar.invert_cmod5n`, whose notes say what is done about an
     unknown direction. Sea ice, rain and slicks have a wind here like any other bright or dark
     sea.
 

@@ -60,7 +60,7 @@ def head_inputs(
     Notes
     -----
     ``sigma0_mean_db = 10 log10(max(sigma0_mean, 1e-5))``. ``gmf_wind`` is the wind speed of
-    `xoceansar.sar.inversion.invert_cmod5n` from both numbers without a direction, m/s: what the
+    `xoceansar.sar.invert_cmod5n` from both numbers without a direction, m/s: what the
     level says about the wind is far from linear, and the other inputs then correct it.
     """
     columns = [np.asarray(embedding, dtype=np.float32)]
@@ -140,7 +140,7 @@ class Head:
         bank standardised and of unit length, the values one-hot for a classifier;
         ``weight0, bias0, weight1, bias1, weight2, bias2`` of mlp; ``weight (F, q),
         centre (c, q), distances (m,)`` of distance; and where `spec` has
-        intervals, the arrays of `xoceansar.models.spec.intervals`.
+        intervals, the arrays of their calibration.
 
     Raises
     ------
