@@ -39,10 +39,11 @@ def unit_vector(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Array:
     Shapes: gives (..., 3).
     """
     lon, lat = np.radians(longitude), np.radians(latitude)
-    xyz = np.broadcast_arrays(
-        np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
-    )
-    return np.stack(xyz, axis=-1)
+    cosine = np.cos(lat)
+    x, y = cosine * np.cos(lon), cosine * np.sin(lon)
+    vectors = np.empty((*np.shape(x), 3))
+    vectors[..., 0], vectors[..., 1], vectors[..., 2] = x, y, np.sin(lat)
+    return vectors
 
 
 def from_unit_vector(vector: Array) -> tuple[Array, Array]:

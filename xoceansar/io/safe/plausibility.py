@@ -4,6 +4,8 @@ Everything here follows from the geometry of the satellite, or from one table of
 computed from another: values that are well formed and still wrong are told by it.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -70,33 +72,41 @@ def check_annotation(note: Annotation, name: VignetteName, where: str) -> None:
 
 def check_grid(note: Annotation, where: str) -> None:
     """Refuse a geolocation grid that does not go with the size of the pixels."""
+    # thousands of vignettes are opened at once: np.mean, norm, cross and trapezoid take three times
+    # as long for a few numbers
     grid = note.grid
     places = grid.places
-    lines, samples = places.mean(axis=1), places.mean(axis=0)
+    lines = places.sum(axis=1) / grid.sample.size
+    samples = places.sum(axis=0) / grid.line.size
+    middle = lines.sum(axis=0) / grid.line.size
     along, across = lines[-1] - lines[0], samples[-1] - samples[0]
-    length, width = np.linalg.norm(along), np.linalg.norm(across)
-    if not min(length, width) > 0:
+    length, width, height = (math.hypot(*v.tolist()) for v in (along, across, middle))
+    if not min(length, width, height) > 0:
         raise _no_grid(where, "has lines or samples of one place")
-    middle = places.mean(axis=(0, 1))
-    turn = np.cross(along, across) @ middle / (length * width * np.linalg.norm(middle))
-    if (
-        turn > -_SQUARENESS
-        or not grid.incidence[:, -1].mean() > grid.incidence[:, 0].mean()
-    ):
+    angles = grid.incidence.sum(axis=0) / grid.line.size
+    turn = _triple_product(along, across, middle) / (length * width * height)
+    if turn > -_SQUARENESS or not angles[-1] > angles[0]:
         raise _no_grid(
             where,
             "is not that of a radar that looks to the right: lines or samples are exchanged",
         )
-    stated = (grid.line[-1] - grid.line[0]) * note.azimuth_spacing
+    span = grid.line[-1] - grid.line[0]
+    stated = span * note.azimuth_spacing
     _check_ratio(where, "lines", length * _EARTH / stated, _AZIMUTH_RATIO)
-    sine = np.sin(np.radians(grid.incidence.mean(axis=0)))
-    stated = np.trapezoid(note.range_spacing / sine, grid.sample)
+    spacing = note.range_spacing / np.sin(np.radians(angles))
+    stated = (spacing[1:] + spacing[:-1]) @ np.diff(grid.sample) / 2
     _check_ratio(where, "samples", width * _EARTH / stated, _RANGE_RATIO)
     steps = np.diff(lines @ along) / length**2
-    shares = np.diff(grid.line) / (grid.line[-1] - grid.line[0])
-    for ratio in steps / shares:
+    shares = np.diff(grid.line) / span
+    for ratio in (steps / shares).tolist():
         _check_ratio(where, "lines of the grid", ratio, _STEP_RATIO)
-    _check_neighbours(note, where, _EARTH * float(max(length, width)))
+    _check_neighbours(note, where, _EARTH * max(length, width))
+
+
+def _triple_product(a: Array, b: Array, c: Array) -> float:
+    """Volume that three vectors span, with its sign."""
+    (x, y, z), (u, v, w), (p, q, r) = a.tolist(), b.tolist(), c.tolist()
+    return float((y * w - z * v) * p + (z * u - x * w) * q + (x * v - y * u) * r)
 
 
 def _check_neighbours(note: Annotation, where: str, size: float) -> None:
@@ -106,15 +116,14 @@ def _check_neighbours(note: Annotation, where: str, size: float) -> None:
     a place further in range lies on the ellipsoid.
     """
     grid, height = note.grid, note.height
-    s, t = np.meshgrid(_centred(grid.line), _centred(grid.sample), indexing="ij")
+    s, t = _centred(grid.line)[:, None], _centred(grid.sample)
     h = height / 1000
-    terms = (np.ones_like(s), s, t, s * s, s * t, t * t, h, h * t, h * h)
-    basis = np.stack(terms, axis=-1).reshape(-1, len(terms))
-    values = np.concatenate([_EARTH * grid.places, grid.incidence[..., None]], axis=-1)
-    flat = values.reshape(-1, 4)
-    rest = flat - basis @ np.linalg.lstsq(basis, flat, rcond=None)[0]
-    relief = float(np.ptp(height))
-    tilt, off = np.abs(rest[:, 3]), np.linalg.norm(rest[:, :3], axis=1)
+    basis = _table((1.0, s, t, s * s, s * t, t * t, h, h * t, h * h), height.shape)
+    x, y, z = np.moveaxis(_EARTH * grid.places, -1, 0)
+    values = _table((x, y, z, grid.incidence), height.shape)
+    rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+    relief = float(height.max() - height.min())
+    tilt, off = np.abs(rest[:, 3]), np.sqrt((rest[:, :3] ** 2).sum(axis=1))
     for distance, limit, what in (
         (off, _OFF[0] * size + _OFF[1] * relief, "{:.0f} m off the place"),
         (tilt, _OFF_INCIDENCE[0] + _OFF_INCIDENCE[1] * relief,
@@ -126,8 +135,16 @@ def _check_neighbours(note: Annotation, where: str, size: float) -> None:
             raise _no_grid(where, f"has a point ({point}) {what.format(distance.max())} that its neighbours give it")  # fmt: skip
 
 
+def _table(columns: Sequence[float | Array], shape: tuple[int, ...]) -> Array:
+    """Put what is broadcast to one shape into the columns of a table."""
+    table = np.empty((*shape, len(columns)))
+    for k, column in enumerate(columns):
+        table[..., k] = column
+    return table.reshape(-1, len(columns))
+
+
 def _centred(nodes: Array) -> Array:
-    return np.asarray((nodes - nodes.mean()) / np.ptp(nodes))
+    return np.asarray((nodes - nodes.sum() / nodes.size) / (nodes[-1] - nodes[0]))
 
 
 def _check_ratio(
