@@ -499,8 +499,8 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         DataFrame
-            One row for each vignette or iceberg; units and where they come from in ``attrs``. Classes
-            are names; images and boxes are left out. Loads the values.
+            One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
+            the values; see `xoceansar.io.to_table`.
         """
         from xoceansar.io.export.tables import to_table
 
@@ -519,7 +519,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`, with units in the header. Loads the values.
+            `path`; see `xoceansar.io.to_csv`.
         """
         from xoceansar.io.export.tabular_files import to_csv
 
@@ -531,8 +531,8 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         GeoDataFrame
-            One row for each iceberg or vignette, WGS 84, longitudes in [-180, 180]; units and where
-            they come from in ``attrs``. Loads the values.
+            One row for each iceberg or vignette, WGS 84. Loads the values; see
+            `xoceansar.io.to_geodataframe`.
         """
         from xoceansar.io.export.geodataframe import to_geodataframe
 
@@ -555,7 +555,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`, as geopandas, DuckDB and GDAL read it. Loads the values.
+            `path`; see `xoceansar.io.to_geoparquet`.
         """
         from xoceansar.io.export.tabular_files import to_geoparquet
 
@@ -574,7 +574,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`. Loads the values.
+            `path`; see `xoceansar.io.to_geojson`.
         """
         from xoceansar.io.export.tabular_files import to_geojson
 
@@ -593,7 +593,7 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         Returns
         -------
         Path
-            `path`. Loads the values.
+            `path`; see `xoceansar.io.to_netcdf`.
         """
         from xoceansar.io.export.netcdf import to_netcdf
 
@@ -625,8 +625,7 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         DataArray (y, x)
-            Ready for ``.rio``. Each pixel has the value of the cell that it lies in: nothing is
-            interpolated, so that flags stay flags. Pixels in no cell are missing. Loads the values.
+            Ready for ``.rio``. Loads the values; see `xoceansar.io.to_map_grid`.
         """
         from xoceansar.io.export.rasters import to_map_grid
 
@@ -649,7 +648,7 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         Returns
         -------
         Path
-            The file. Loads the values.
+            The file. Loads the values; see `xoceansar.io.to_raster`.
         """
         from xoceansar.io.export.rasters import to_raster
 

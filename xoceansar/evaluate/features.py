@@ -145,7 +145,7 @@ class TimmNetwork(_OfNetwork):
 
 
 def embedding_of(ds: xr.Dataset, matrix: Array, handle: ModelHandle) -> xr.DataArray:
-    """Put stored features back into the form that `xoceansar.embed` gives.
+    """Put stored features back into the form that `xoceansar.ops.embed` gives.
 
     Shapes: `matrix` (vignette, embedding_dim + 1).
     """

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
+    from xoceansar.io.export.geodataframe import to_geodataframe
+    from xoceansar.io.export.netcdf import to_netcdf
+    from xoceansar.io.export.rasters import to_map_grid, to_raster
+    from xoceansar.io.export.tables import to_table
+    from xoceansar.io.export.tabular_files import to_csv, to_geojson, to_geoparquet
     from xoceansar.io.ocn.level2 import open_ocn
     from xoceansar.io.safe.backend import OceansarBackendEntrypoint
     from xoceansar.io.safe.wave_mode import open_wave_mode
@@ -21,6 +26,14 @@ __all__ = [
     "open_tengeop",
     "open_wave_mode",
     "repair_xsar",
+    "to_csv",
+    "to_geodataframe",
+    "to_geojson",
+    "to_geoparquet",
+    "to_map_grid",
+    "to_netcdf",
+    "to_raster",
+    "to_table",
     "to_zarr",
 ]
 
@@ -31,6 +44,14 @@ _LAZY = {
     "open_tengeop": "xoceansar.io.tengeop.chips",
     "open_wave_mode": "xoceansar.io.safe.wave_mode",
     "repair_xsar": "xoceansar.io.safe.xsar_repairs",
+    "to_csv": "xoceansar.io.export.tabular_files",
+    "to_geodataframe": "xoceansar.io.export.geodataframe",
+    "to_geojson": "xoceansar.io.export.tabular_files",
+    "to_geoparquet": "xoceansar.io.export.tabular_files",
+    "to_map_grid": "xoceansar.io.export.rasters",
+    "to_netcdf": "xoceansar.io.export.netcdf",
+    "to_raster": "xoceansar.io.export.rasters",
+    "to_table": "xoceansar.io.export.tables",
     "to_zarr": "xoceansar.io.archive.zarr_archive",
 }
 

@@ -20,6 +20,31 @@ _PLACE: Final = ("longitude", "latitude")
 def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
     """Turn results into a table of points.
 
+    Parameters
+    ----------
+    ds : Dataset
+        Icebergs (`xoceansar.ops.icebergs`), one row for each; or any results along
+        ``vignette``, one row for each vignette.
+
+    Returns
+    -------
+    GeoDataFrame
+        WGS 84 (EPSG:4326), longitudes in [-180, 180]. Columns are those of
+        `xoceansar.io.export.tables.to_table`, with flags as numbers; of an iceberg, with those of its
+        vignette, named without ``iceberg_`` where they are its own. Without any iceberg the table has
+        its columns and no row. ``attrs`` says where it comes from, and the units.
+
+    Raises
+    ------
+    DimensionError
+        If there is no dim ``vignette``.
+    MissingVariableError
+        If the rows have no longitude and latitude.
+    UnitsError
+        If these are no numbers.
+    MissingDependencyError
+        If geopandas is not installed.
+
     Notes
     -----
     Loads the values; images, boxes and embeddings are left out. ``to_file("icebergs.geojson")``

@@ -40,6 +40,28 @@ def to_netcdf(
 ) -> Path:
     """Write results as netCDF that passes a CF checker.
 
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Images, embeddings or results; a DataArray becomes the one variable of its name. Not
+        modified.
+    path : str or Path
+        File to write, ``.nc``.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    OceansarError
+        If a DataArray has no name, a variable is complex, or flags are no whole numbers.
+
     Notes
     -----
     netCDF-4, CF-1.11. Computes lazy data block by block; the file appears under its name when it is

@@ -29,7 +29,35 @@ def to_map_grid(
 ) -> xr.DataArray:
     """Move a field over a swath to a regular grid of a map projection.
 
-    Shapes: `field` (row, column).
+    Parameters
+    ----------
+    field : DataArray (row, column)
+        From `xoceansar.ops.field`, with ``longitude`` and ``latitude`` along both dims.
+    crs : optional
+        What `pyproj.CRS.from_user_input` takes, as ``"EPSG:3413"``; the UTM zone of the field's
+        middle, or UPS beyond 84 N and 80 S, where not given.
+    resolution : float, optional
+        Side of the pixels, in units of the projection; a quarter of the shorter side of a cell where
+        not given.
+
+    Returns
+    -------
+    DataArray (y, x)
+        Each pixel has the value of the cell that it lies in: nothing is interpolated, so that flags
+        stay flags. Pixels in no cell are NaN, and whole numbers then floats; of flags they have a
+        value that is no flag (`xoceansar.conventions.missing_flag`). In degrees, ``x`` goes on beyond
+        180 where the field does. ``spatial_ref`` says the projection, as rioxarray reads it; the
+        attributes are kept.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError
+        If the field has no positions, or other dims than row and column.
+    DimensionError
+        If the grid were larger than 20,000 pixels along a side, or none of its pixels lay in a cell
+        that has a value: another `resolution` is needed, or a `crs` that does not cut the field.
+    MissingDependencyError
+        If rioxarray or pyproj is not installed.
 
     Notes
     -----
@@ -70,7 +98,24 @@ def to_raster(
 ) -> Path:
     """Write a field as a cloud-optimised GeoTIFF.
 
-    Shapes: `field` (row, column).
+    Parameters
+    ----------
+    field : DataArray (row, column)
+        As for `to_map_grid`, which puts it on a regular grid first.
+    path : str or Path
+        Of the file.
+    crs, resolution : optional
+        As in `to_map_grid`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError, MissingDependencyError
+        As `to_map_grid`.
 
     Notes
     -----

@@ -32,6 +32,25 @@ _ORIGIN: Final = ("simulated", "source", "model", "weights_sha256", "model_train
 def to_table(ds: xr.Dataset) -> pd.DataFrame:
     """Turn results into a flat table.
 
+    Parameters
+    ----------
+    ds : Dataset
+        Any results along ``vignette``, one row for each; or icebergs (`xoceansar.ops.icebergs`), one
+        row for each iceberg.
+
+    Returns
+    -------
+    DataFrame
+        Variables and coordinates. A few values of each vignette are a column each, named by their
+        labels or numbers: ``class_probability_sea_ice``, ``wind_to_direction_ambiguities_0``. Classes
+        are names, quality flags numbers, times UTC. ``attrs`` has the attributes of `ds`, and
+        ``units``, ``long_names`` and ``flag_masks`` by column.
+
+    Raises
+    ------
+    DimensionError
+        If there is no dim ``vignette``.
+
     Notes
     -----
     Loads the values. Images, boxes, embeddings, and variables with more than 36 values for each

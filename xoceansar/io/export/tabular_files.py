@@ -32,6 +32,31 @@ def to_geoparquet(
 ) -> Path:
     """Write results as a table of points, with their embeddings.
 
+    Parameters
+    ----------
+    ds : Dataset
+        Results along ``vignette`` with longitude and latitude; or icebergs, one row for each.
+    path : str or Path
+        File to write, ``.parquet``.
+    embedding : bool, default True
+        Add ``embedding_vector``, where vignettes have one, as a column of lists of float32.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`. ``geopandas.read_parquet(path)`` reads it, and so do DuckDB and GDAL.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError, MissingVariableError
+        As `xoceansar.io.export.geodataframe.to_geodataframe`.
+    MissingDependencyError
+        If geopandas or pyarrow is not installed.
+
     Notes
     -----
     Loads the values, and no image. GeoParquet 1.1, WGS 84, points at the centres, longitudes in
@@ -53,6 +78,30 @@ def to_geoparquet(
 
 def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write icebergs as points, or vignettes as footprints, in GeoJSON.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Icebergs (`xoceansar.ops.icebergs`); or any results along ``vignette``: their outlines where
+        the corners are known, else their centres.
+    path : str or Path
+        File to write, ``.geojson``.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError, MissingVariableError
+        As `xoceansar.io.export.geodataframe.to_geodataframe`.
+    MissingDependencyError
+        If geopandas is not installed.
 
     Notes
     -----
@@ -89,6 +138,27 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
 
 def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write results as comma-separated values.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along ``vignette``, or icebergs, as in `xoceansar.io.export.tables.to_table`.
+    path : str or Path
+        File to write, ``.csv``.
+    overwrite : bool, default False
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ProductError
+        If the file exists and may not be replaced.
+    DimensionError
+        If there is no dim ``vignette``.
 
     Notes
     -----
