@@ -67,8 +67,8 @@ def main() -> None:
     report("maps.land_mask_seconds", time.perf_counter() - clock, "s", "", None)
     report("maps.land_mask_cpu_seconds", time.process_time() - processor, "s", "", None)
     maps: dict[str, Callable[[], Any]] = {
-        "global": lambda: plot.map(ds, "swh", extent="global"),
-        "global_classes": lambda: plot.map(ds, "ocean_class", extent="global"),
+        "global": lambda: plot.map(ds, "swh", region="global"),
+        "global_classes": lambda: plot.map(ds, "ocean_class", region="global"),
         "grid": lambda: plot.grid(ds, "swh", cell=2),
         "seasons": lambda: plot.seasons(ds, "swh", cell=4),
     }

@@ -61,7 +61,7 @@ def applied(
 ) -> Array:
     """Apply a head to what `embed_block` gave."""
     return head_block(
-        out[:, :-2], out[:, -2], incidence, handle=handle, head=target, level=level
+        out[:, :-2], out[:, -2], incidence, handle=handle, head=target, confidence=level
     )
 
 

@@ -190,13 +190,13 @@ def pictures(ds: xr.Dataset) -> dict[str, Callable[[], object]]:
         [one_pass(ds, number, -60, -8) for number in (126, 140, 154)], "vignette"
     )
     return {
-        "map-global": lambda: plot.map(ds, "swh", extent="global"),
+        "map-global": lambda: plot.map(ds, "swh", region="global"),
         "map-pacific": lambda: plot.map(
-            april, "wind_speed", extent=(150, -130, -25, 35)
+            april, "wind_speed", region=(150, -25, -130, 35)
         ),
-        "map-classes": lambda: plot.map(april, "ocean_class", extent="global"),
+        "map-classes": lambda: plot.map(april, "ocean_class", region="global"),
         "grid": lambda: plot.grid(ds, "wind_speed", cell=2),
-        "grid-arctic": lambda: plot.grid(ds, "swh", cell=2, extent=(-180, 180, 55, 90)),
+        "grid-arctic": lambda: plot.grid(ds, "swh", cell=2, region=(-180, 55, 180, 90)),
         "seasons": lambda: plot.seasons(ds, "swh", cell=4),
         "track": lambda: plot.track(one_pass(ds, 140, -56, -5), "swh"),
         "track-passes": lambda: plot.track(passes, "wind_speed"),

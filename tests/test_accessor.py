@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import xoceansar as xos
-from xoceansar import accessor, ops
+from xoceansar import accessor, errors, ops, plot
 
 HEAVY = ("torch", "timm", "xsar", "rasterio", "matplotlib", "cartopy", "numba",
          "dask", "scipy.fft", "scipy.ndimage")  # fmt: skip
@@ -170,3 +170,50 @@ def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = xos.no_such_name
     assert "open_wave_mode" in dir(xos)
+
+
+def test_drawing_methods_have_the_signatures_and_the_help_of_their_functions():
+    methods = xr.Dataset().oceansar.plot
+    for name in plot.__all__:
+        function = getattr(plot, name)
+        if callable(function):
+            theirs = list(inspect.signature(function).parameters)
+            assert (
+                list(inspect.signature(getattr(methods, name)).parameters) == theirs[1:]
+            )
+            assert getattr(methods, name).__doc__ == function.__doc__
+
+
+def test_plot_draws_a_map_when_it_is_called(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        plot, "map", lambda *args, **kwargs: drawn.append((args, kwargs))
+    )
+    ds = xr.Dataset({"swh": ("vignette", [1.0])})
+    ds.oceansar.plot("swh", land=False)
+    assert drawn[0][0][0] is ds
+    assert drawn == [((ds, "swh"), {"land": False})]
+
+
+def test_both_accessors_write_stores_and_files(retrieved, tmp_path):
+    retrieved.oceansar.to_zarr(tmp_path / "a.zarr")
+    retrieved.swh.oceansar.to_zarr(tmp_path / "b.zarr")
+    retrieved.swh.oceansar.to_netcdf(tmp_path / "b.nc")
+    with pytest.raises(errors.ProductError, match="overwrite=True"):
+        retrieved.swh.oceansar.to_zarr(tmp_path / "a.zarr")
+    retrieved.swh.oceansar.to_zarr(tmp_path / "a.zarr", overwrite=True)
+    for made in (
+        xr.open_zarr(tmp_path / "a.zarr"),
+        xr.open_zarr(tmp_path / "b.zarr"),
+        xr.open_dataset(tmp_path / "b.nc"),
+    ):
+        assert list(made.data_vars) == ["swh"]
+        np.testing.assert_array_equal(made.swh, retrieved.swh)
+
+
+def test_a_model_may_be_given_by_position(images, tiny_model):
+    a = images.oceansar.embed(tiny_model)
+    np.testing.assert_array_equal(a, images.oceansar.embed(model=tiny_model))
+    np.testing.assert_array_equal(
+        a.oceansar.swh(tiny_model), a.oceansar.swh(model=tiny_model)
+    )

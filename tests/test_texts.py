@@ -92,11 +92,11 @@ def test_selection_by_text(held):
 
 
 def test_search_by_id(held):
-    one = held.oceansar.similar(LONG, k=2)
+    one = held.oceansar.similar(LONG, n_neighbors=2)
     assert text_values(one.query_id).tolist() == [LONG]
-    assert one.index.values.tolist() == held.oceansar.similar(7, k=2).index.values.tolist()  # fmt: skip
+    assert one.index.values.tolist() == held.oceansar.similar(7, n_neighbors=2).index.values.tolist()  # fmt: skip
     several = text_values(held.vignette_id)[:2].astype(STRING())
-    assert held.oceansar.similar(several, k=1).sizes["query"] == 2
+    assert held.oceansar.similar(several, n_neighbors=1).sizes["query"] == 2
 
 
 def test_passes_maps_and_tracks(held):
@@ -147,7 +147,7 @@ def test_stores_hold_them_whole(held, tmp_path, lazy):
     again = xr.open_zarr(to_zarr(zarr, tmp_path / "again.zarr"))
     assert text_values(again.vignette_id).tolist() == expected
     assert again.oceansar.select(beam="wv1").sizes["vignette"] == 4
-    found = again.oceansar.similar(LONG, k=1)
+    found = again.oceansar.similar(LONG, n_neighbors=1)
     assert text_values(found.query_id).tolist() == [LONG]
     with xr.open_dataset(to_netcdf(zarr, tmp_path / "r.nc")) as netcdf:
         assert text_values(netcdf.vignette_id).tolist() == expected

@@ -15,13 +15,12 @@ import xarray as xr
 from xoceansar import ops
 from xoceansar.conventions.beams import Beams
 from xoceansar.gridding.cell_statistics import By, GridStatistic
-from xoceansar.layout.images import XarrayObject
 from xoceansar.ops.description import describe
-from xoceansar.ops.detection import Method
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embedding import Model
 from xoceansar.ops.similarity import Query
 from xoceansar.plot_accessor import PlotMethods
+from xoceansar.sar.cfar import CFAR_THRESHOLD
 from xoceansar.search.nearest import Metric
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from xoceansar.collocation.reference_sources import Source
+    from xoceansar.io.remote import StorageOptions
 
 __all__ = ["OceansarDataArray", "OceansarDataTree", "OceansarDataset"]
 
@@ -50,7 +50,7 @@ class _Measurements(Generic[T_Object]):
         return PlotMethods(self._obj)
 
     def embed(
-        self, *, model: Model = None, on_domain: OnDomain = "flag"
+        self, model: Model = None, *, on_domain: OnDomain = "flag"
     ) -> xr.DataArray:
         """Embed each vignette by the frozen backbone.
 
@@ -69,7 +69,7 @@ class _Measurements(Generic[T_Object]):
         """
         return ops.embed(self._obj, model=model, on_domain=on_domain)
 
-    def swh(self, *, model: Model = None, on_domain: OnDomain = "flag") -> xr.DataArray:
+    def swh(self, model: Model = None, *, on_domain: OnDomain = "flag") -> xr.DataArray:
         """Retrieve the significant wave height.
 
         Parameters
@@ -89,9 +89,9 @@ class _Measurements(Generic[T_Object]):
 
     def wind(
         self,
-        *,
         model: Model = None,
-        level: float | None = None,
+        *,
+        confidence: float | None = None,
         reference: xr.DataArray | None = None,
         on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
@@ -101,7 +101,7 @@ class _Measurements(Generic[T_Object]):
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
-        level : float, optional
+        confidence : float, optional
             Probability with which each interval is to hold the truth, as 0.9.
         reference : DataArray, optional
             Wind direction from elsewhere, degrees 'to', which chooses between the two ends.
@@ -112,10 +112,10 @@ class _Measurements(Generic[T_Object]):
         -------
         Dataset
             ``wind_speed`` (vignette), m s-1, and the direction with its two ends where the model has
-            it; with `level`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
+            it; with `confidence`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
         """
         return ops.wind(
-            self._obj, model=model, level=level, reference=reference,
+            self._obj, model=model, confidence=confidence, reference=reference,
             on_domain=on_domain,
         )  # fmt: skip
 
@@ -135,7 +135,7 @@ class _Measurements(Generic[T_Object]):
         return ops.gmf_wind(self._obj, wind_to_direction=wind_to_direction)
 
     def classify(
-        self, *, model: Model = None, on_domain: OnDomain = "flag"
+        self, model: Model = None, *, on_domain: OnDomain = "flag"
     ) -> xr.Dataset:
         """Classify the dominant ocean phenomenon.
 
@@ -156,9 +156,8 @@ class _Measurements(Generic[T_Object]):
 
     def icebergs(
         self,
-        *,
         model: Model = None,
-        method: Method = "detector",
+        *,
         threshold: float | None = None,
         most: int | None = None,
         on_domain: OnDomain = "flag",
@@ -169,8 +168,6 @@ class _Measurements(Generic[T_Object]):
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
-        method : {"detector", "cfar"}
-            The bundle's detector, or constant false alarm rate, which needs no model.
         threshold : float, optional
             Least score of a detection.
         most : int, optional
@@ -185,15 +182,35 @@ class _Measurements(Generic[T_Object]):
             (vignette). Lazy; see `xoceansar.ops.icebergs`.
         """
         return ops.icebergs(
-            self._obj, model=model, method=method, threshold=threshold, most=most,
+            self._obj, model=model, threshold=threshold, most=most,
             on_domain=on_domain,
         )  # fmt: skip
 
+    def cfar_icebergs(
+        self, *, threshold: float = CFAR_THRESHOLD, most: int = 64
+    ) -> xr.Dataset:
+        """Find the icebergs in each vignette by their constant false alarm rate; needs no model.
+
+        Parameters
+        ----------
+        threshold : float
+            Standard deviations of a target above the sea around it.
+        most : int, default 64
+            Icebergs that are kept of each vignette.
+
+        Returns
+        -------
+        Dataset
+            As of `icebergs`; scores in standard deviations. Lazy; see
+            `xoceansar.ops.cfar_icebergs`.
+        """
+        return ops.cfar_icebergs(self._obj, threshold=threshold, most=most)
+
     def retrieve(
         self,
-        *,
         model: Model = None,
-        level: float | None = None,
+        *,
+        confidence: float | None = None,
         reference: xr.DataArray | None = None,
         on_domain: OnDomain = "flag",
     ) -> xr.Dataset:
@@ -203,7 +220,7 @@ class _Measurements(Generic[T_Object]):
         ----------
         model : str or ModelHandle, optional
             Name, path or handle; the default bundle where not given.
-        level : float, optional
+        confidence : float, optional
             Probability with which each interval is to hold the truth, as 0.9.
         reference : DataArray, optional
             Wind direction from elsewhere, as in `wind`.
@@ -213,25 +230,25 @@ class _Measurements(Generic[T_Object]):
         Returns
         -------
         Dataset
-            One variable for each head, and ``quality``; with `level`, the bounds of the
+            One variable for each head, and ``quality``; with `confidence`, the bounds of the
             intervals. Lazy; see `xoceansar.ops.retrieve`.
         """
         return ops.retrieve(
-            self._obj, model=model, level=level, reference=reference,
+            self._obj, model=model, confidence=confidence, reference=reference,
             on_domain=on_domain,
         )  # fmt: skip
 
-    def field(self, variable: str | None = None) -> XarrayObject:
-        """Put the results of tiles back as a field over the swath.
+    def field(self, variable: Hashable | None = None) -> xr.DataArray:
+        """Put a result of tiles back as a field over the swath.
 
         Parameters
         ----------
         variable : str, optional
-            Which variable of a Dataset; all that have no image dims where not given.
+            Which variable of a Dataset; `fields` of a Dataset gives all of them.
 
         Returns
         -------
-        DataArray or Dataset
+        DataArray
             (row, column), with ``longitude`` and ``latitude``. Lazy; see `xoceansar.ops.field`.
         """
         return ops.field(self._obj, variable)
@@ -239,7 +256,7 @@ class _Measurements(Generic[T_Object]):
     def similar(
         self,
         query: Query,
-        k: int = 10,
+        n_neighbors: int = 10,
         *,
         metric: Metric = "cosine",
         model: Model = None,
@@ -251,7 +268,7 @@ class _Measurements(Generic[T_Object]):
         ----------
         query : str, int, sequence of them, Dataset or DataArray
             Vignettes of this archive by id or position, or embeddings, or images.
-        k : int, default 10
+        n_neighbors : int, default 10
             Neighbours of each.
         metric : {"cosine", "inner"}
             Score.
@@ -267,7 +284,7 @@ class _Measurements(Generic[T_Object]):
             lazy; see `xoceansar.ops.similar`.
         """
         return ops.similar(
-            self._obj, query, k, metric=metric, model=model, device=device
+            self._obj, query, n_neighbors, metric=metric, model=model, device=device
         )
 
     def select(
@@ -285,8 +302,8 @@ class _Measurements(Generic[T_Object]):
         ----------
         time : str, slice or pair, optional
             A period as ``"2021-04"``, or first and last.
-        region : (lon_min, lat_min, lon_max, lat_max), optional
-            Degrees; across 180 degrees where lon_min is greater than lon_max.
+        region : (west, south, east, north), optional
+            Degrees; across 180 degrees where west is greater than east.
         beam, ocean_class : str or iterable of str, optional
             By name.
         **conditions
@@ -408,6 +425,54 @@ class _Measurements(Generic[T_Object]):
             max_time=max_time, method=method, require=require,
         )  # fmt: skip
 
+    def to_zarr(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        storage_options: "StorageOptions | None" = None,
+    ) -> Path | str:
+        """Write a Zarr store that plain ``xr.open_zarr`` reads.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder of the store, or an ``s3://`` URL.
+        overwrite : bool, default False
+            Replace a store that exists.
+        storage_options : mapping, optional
+            For URLs: keyword arguments of the fsspec file system.
+
+        Returns
+        -------
+        Path or str
+            `path`. Computes lazy data; see `xoceansar.to_zarr`.
+        """
+        from xoceansar.io.archive.zarr_archive import to_zarr
+
+        return to_zarr(
+            self._obj, path, overwrite=overwrite, storage_options=storage_options
+        )
+
+    def to_netcdf(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write netCDF that passes a CF checker.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write, ``.nc``.
+        overwrite : bool, default False
+            Replace a file that exists.
+
+        Returns
+        -------
+        Path
+            `path`; see `xoceansar.io.to_netcdf`.
+        """
+        from xoceansar.io.export.netcdf import to_netcdf
+
+        return to_netcdf(self._obj, path, overwrite=overwrite)
+
 
 @xr.register_dataset_accessor("oceansar")
 class OceansarDataset(_Measurements[xr.Dataset]):
@@ -470,6 +535,16 @@ class OceansarDataset(_Measurements[xr.Dataset]):
         return ops.vignettes(
             self._obj, size, spacing, overlap, polarisation=polarisation
         )
+
+    def fields(self) -> xr.Dataset:
+        """Put all results of tiles back as fields over the swath.
+
+        Returns
+        -------
+        Dataset
+            (row, column), of every variable without image dims. Lazy; see `xoceansar.ops.fields`.
+        """
+        return ops.fields(self._obj)
 
     def iceberg_density(
         self, *, cell: float = 2.0, by: By | None = None, minimum: int = 1
@@ -580,25 +655,6 @@ class OceansarDataset(_Measurements[xr.Dataset]):
 
         return to_geojson(self._obj, path, overwrite=overwrite)
 
-    def to_netcdf(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write netCDF that passes a CF checker.
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write, ``.nc``.
-        overwrite : bool, default False
-            Replace a file that exists.
-
-        Returns
-        -------
-        Path
-            `path`; see `xoceansar.io.to_netcdf`.
-        """
-        from xoceansar.io.export.netcdf import to_netcdf
-
-        return to_netcdf(self._obj, path, overwrite=overwrite)
-
 
 @xr.register_dataarray_accessor("oceansar")
 class OceansarDataArray(_Measurements[xr.DataArray]):
@@ -632,7 +688,12 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         return to_map_grid(self._obj, crs=crs, resolution=resolution)
 
     def to_raster(
-        self, path: str | Path, *, crs: Any = None, resolution: float | None = None
+        self,
+        path: str | Path,
+        *,
+        crs: Any = None,
+        resolution: float | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """Write a field as a cloud-optimised GeoTIFF.
 
@@ -644,6 +705,8 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
             As pyproj takes it; the UTM zone where not given.
         resolution : float, optional
             Side of the pixels, in units of the projection.
+        overwrite : bool, default False
+            Replace a file that exists.
 
         Returns
         -------
@@ -652,7 +715,9 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         """
         from xoceansar.io.export.rasters import to_raster
 
-        return to_raster(self._obj, path, crs=crs, resolution=resolution)
+        return to_raster(
+            self._obj, path, crs=crs, resolution=resolution, overwrite=overwrite
+        )
 
 
 @xr.register_datatree_accessor("oceansar")

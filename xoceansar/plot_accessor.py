@@ -1,6 +1,8 @@
-"""The drawing methods ``obj.oceansar.plot``; what draws is loaded by the first call."""
+"""The drawing methods ``obj.oceansar.plot``: the functions of `xoceansar.plot`, bound to an object."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
+from functools import partial, update_wrapper
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -11,8 +13,27 @@ if TYPE_CHECKING:
 __all__ = ["PlotMethods"]
 
 
+class _Drawing:
+    """A function of `xoceansar.plot` as a method, with its signature and its help."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, methods: "PlotMethods | None", owner: type) -> Any:
+        function = getattr(import_module("xoceansar.plot"), self._name)
+        if methods is None:
+            return function
+        bound = partial(function, methods._obj)
+        update_wrapper(bound, function)
+        del bound.__wrapped__  # type: ignore[attr-defined]  # it would show the object as an argument
+        return bound
+
+
 class PlotMethods:
-    """Drawing methods, reached as ``obj.oceansar.plot``.
+    """Drawing methods, reached as ``obj.oceansar.plot``; called, it draws a map.
+
+    Each is the function of that name in `xoceansar.plot`, on the object: `map`, `grid`, `seasons`, `track`,
+    `class_occurrence`, `iceberg_density` and `vignettes`.
 
     Parameters
     ----------
@@ -23,133 +44,15 @@ class PlotMethods:
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
         self._obj = obj
 
-    def map(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw one value for each vignette on a map.
+    class_occurrence = _Drawing()
+    grid = _Drawing()
+    iceberg_density = _Drawing()
+    map = _Drawing()
+    seasons = _Drawing()
+    track = _Drawing()
+    vignettes = _Drawing()
 
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.map`.
-
-        Returns
-        -------
-        Figure
-            The map, ``figure.axes[0]``. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.map(self._obj, variable, **kwargs)
-
-    def grid(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw the mean of the vignettes in cells of longitude and latitude.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.grid`.
-
-        Returns
-        -------
-        Figure
-            The map, ``figure.axes[0]``. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.grid(self._obj, variable, **kwargs)
-
-    def seasons(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw the mean of each season in cells: four maps with one colour bar.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.seasons`.
-
-        Returns
-        -------
-        Figure
-            The maps. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.seasons(self._obj, variable, **kwargs)
-
-    def track(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
-        """Draw the values along one orbit pass or a few, beside a map of where they are.
-
-        Parameters
-        ----------
-        variable : str, optional
-            Which variable of a Dataset.
-        **kwargs
-            As in `xoceansar.plot.track`.
-
-        Returns
-        -------
-        Figure
-            The profiles and the map. Loads the values.
-        """
-        from xoceansar import plot
-
-        return plot.track(self._obj, variable, **kwargs)
-
-    def iceberg_density(self, **kwargs: Any) -> "Figure":
-        """Draw the icebergs on 1000 km2 searched, in cells.
-
-        Parameters
-        ----------
-        **kwargs
-            As in `xoceansar.plot.iceberg_density`.
-
-        Returns
-        -------
-        Figure
-            The map, ``figure.axes[0]``. Loads counts and areas.
-        """
-        from xoceansar import plot
-
-        return plot.iceberg_density(self._obj, **kwargs)
-
-    def class_occurrence(
-        self, classes: str | Iterable[str] | None = None, **kwargs: Any
-    ) -> "Figure":
-        """Draw how often each class occurs, in cells: a map for each.
-
-        Parameters
-        ----------
-        classes : str or iterable of str, optional
-            Which; all otherwise.
-        **kwargs
-            As in `xoceansar.plot.class_occurrence`.
-
-        Returns
-        -------
-        Figure
-            The maps. Loads the classes.
-        """
-        from xoceansar import plot
-
-        return plot.class_occurrence(self._obj, classes, **kwargs)
-
-    def vignettes(self, **kwargs: Any) -> "Figure":
-        """Draw the images, with what is known of each.
-
-        Parameters
-        ----------
-        **kwargs
-            As in `xoceansar.plot.vignettes`.
-
-        Returns
-        -------
-        Figure
-            The quick-looks. Loads the images.
-        """
-        from xoceansar import plot
-
-        return plot.vignettes(self._obj, **kwargs)
+    def __call__(self, variable: Hashable | None = None, **kwargs: Any) -> "Figure":
+        """Draw one value for each vignette on a map, as ``plot.map`` does."""
+        figure: Figure = self.map(variable, **kwargs)
+        return figure

@@ -68,7 +68,7 @@ ds
 # ## Every vignette
 
 # %%
-figure = ds.oceansar.plot.map("swh", extent="global")
+figure = ds.oceansar.plot.map("swh", region="global")
 
 # %% [markdown]
 # ## Cells and seasons

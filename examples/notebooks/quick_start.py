@@ -30,7 +30,7 @@ ds.oceansar
 # **not yet measurements of the sea**.
 
 # %%
-result = ds.oceansar.retrieve(level=0.9).compute()
+result = ds.oceansar.retrieve(confidence=0.9).compute()
 result[["swh", "swh_lower", "swh_upper", "wind_speed", "quality"]].to_dataframe()[
     ["swh", "swh_lower", "swh_upper", "wind_speed", "quality"]
 ]

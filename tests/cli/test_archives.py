@@ -32,8 +32,8 @@ def archive(tmp_path_factory):
 
 
 def test_similar_lists_the_matches(run, archive):
-    expected = xr.open_zarr(archive).oceansar.similar("s-2", k=2).load()
-    done = run("similar", archive, "s-2", "--k", 2)
+    expected = xr.open_zarr(archive).oceansar.similar("s-2", n_neighbors=2).load()
+    done = run("similar", archive, "s-2", "-k", 2)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()[1:]
     assert len(lines) == 2
@@ -42,7 +42,7 @@ def test_similar_lists_the_matches(run, archive):
         assert f"{float(expected.score[0, i]):.4f}" in line
         assert str(expected.time[0, i].values)[:10] in line
     assert (
-        run("similar", archive, 2, "--k", 2).stdout.splitlines()[1].split()[2]
+        run("similar", archive, 2, "-k", 2).stdout.splitlines()[1].split()[2]
         in lines[0]
     )
 
@@ -51,7 +51,7 @@ def test_a_query_without_an_embedding_is_said_to_have_none(run, archive, tmp_pat
     ds = xr.open_zarr(archive).load()
     ds["embedding_vector"][1] = np.nan
     path = to_zarr(ds.drop_encoding(), tmp_path / "b.zarr")
-    done = run("similar", path, "s-1", "s-2", "--k", 1)
+    done = run("similar", path, "s-1", "s-2", "-k", 1)
     assert done.exit_code == 0
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["s-2"]
     assert "nothing is like s-1: a vignette without an embedding" in done.stderr

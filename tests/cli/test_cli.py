@@ -90,7 +90,7 @@ def test_retrieve_writes_what_the_library_retrieves(run, product, model, tmp_pat
 
 def test_retrieve_passes_the_level_on(run, product, model, tmp_path):
     given = ("retrieve", product, "--to", tmp_path / "o.zarr", "--model", model)
-    done = run(*given, "--level", "90")
+    done = run(*given, "--confidence", "90")
     assert done.exit_code == 2
     assert "was not calibrated" in done.stderr
 
@@ -107,7 +107,7 @@ def test_retrieve_refuses_to_replace_unless_told(run, product, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--world",), ("--extent", "-50", "-10", "20", "50")]
+    "options", [("--world",), ("--region", "-50", "20", "-10", "50")]
 )
 def test_map_writes_a_figure(run, store, tmp_path, options):
     to = tmp_path / "figures" / "map.png"
@@ -190,14 +190,14 @@ def test_a_bad_vignette_is_a_note_and_a_missing_row(run, product, model, tmp_pat
 def test_warnings_of_others_stay_silent_and_filters_are_restored(
     run, product, monkeypatch
 ):
-    from xoceansar.cli import product_commands
+    from xoceansar.cli import open as command
 
     def noisy(*args):
         warnings.warn("not yours", RuntimeWarning, stacklevel=1)
         warnings.warn("yours", OceansarWarning, stacklevel=1)
         return open_wave_mode(product)
 
-    monkeypatch.setattr(product_commands, "opened", noisy)
+    monkeypatch.setattr(command, "opened", noisy)
     before = warnings.showwarning
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -382,3 +382,35 @@ def test_python_m_xoceansar():
         check=True,
     )
     assert done.stdout.strip() == __version__
+
+
+def test_embed_writes_what_the_accessor_gives(run, product, model, tmp_path):
+    store = tmp_path / "embeddings.zarr"
+    done = run(
+        "embed",
+        product,
+        "--to",
+        store,
+        "--model",
+        model,
+        "--shape",
+        320,
+        256,
+    )
+    assert done.exit_code == 0, done.stderr
+    made = xr.open_zarr(store).embedding_vector
+    expected = open_wave_mode(product, shape=(320, 256)).oceansar.embed(model)
+    np.testing.assert_array_equal(made, expected)
+    assert (
+        f"{made.sizes['vignette']} embeddings of length {made.sizes['embedding']}"
+        in done.stdout
+    )
+
+
+def test_models_lists_what_the_package_has(run):
+    done = run("models")
+    assert done.exit_code == 0, done.stderr
+    row = next(line for line in done.stdout.splitlines() if "sim-vit-tiny" in line)
+    assert "swh" in row
+    assert "icebergs" in row
+    assert "simulated vignettes" in row

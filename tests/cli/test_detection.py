@@ -13,7 +13,7 @@ pytest.importorskip("geopandas")
 @pytest.fixture(scope="module")
 def found(product):
     ds = xos.open_wave_mode(product)
-    return ds.oceansar.icebergs(method="cfar", threshold=2.0).compute()
+    return ds.oceansar.cfar_icebergs(threshold=2.0).compute()
 
 
 @pytest.mark.parametrize("suffix", ["geojson", "parquet", "zarr"])

@@ -15,12 +15,11 @@ COMMANDS = typer.main.get_command(app).commands
 @pytest.mark.parametrize(
     ("command", "words", "said"),
     [
-        ("retrieve", "Choose another path, or replace it with mode='w'.", "Choose another path, or replace it with --overwrite."),
         ("export", "or replace it with overwrite=True.", "or replace it with --overwrite."),
         ("retrieve", "Download it again, or say verify=False.", "Download it again, or say --no-verify."),
         ("open", "Download it again, or say verify=False.", "Download it again, or say verify=False (in Python)."),
         ("process", "Leave it out of outputs=...", "Leave it out of --outputs ..."),
-        ("icebergs", "Use another model (model=...), or search with method='cfar'.", "Use another model (--model ...), or search with --method cfar."),
+            ("icebergs", "Use another model (model=...).", "Use another model (--model ...)."),
         ("pretrain", "Go on with resume=True, or", "Go on with --resume, or"),
         ("fit", "use head='linear', 'knn' or 'mlp'.", "use --head linear, 'knn' or 'mlp'."),
         ("fit", "or validation=a Dataset.", "or --validation ...."),

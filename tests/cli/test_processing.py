@@ -111,7 +111,7 @@ def test_an_icechunk_archive_is_made_added_to_searched_and_exported(
     assert "2 vignettes of 1 products; 0 products failed" in status.stdout
     run("process", product, "--to", target, *arguments)
     pair = (to, target)
-    similar = [run("similar", path, 0, 1, "--k", 1) for path in pair]
+    similar = [run("similar", path, 0, 1, "-k", 1) for path in pair]
     assert similar[0].exit_code == 0, similar[0].output
     assert similar[0].stdout == similar[1].stdout
     files = [tmp_path / f"{path.suffix}.nc" for path in pair]

@@ -292,7 +292,7 @@ def test_interval_covers_as_often_as_it_says():
         groups = np.repeat(np.arange(30), 8)
         error = rng.normal(size=30)[groups] + rng.normal(scale=0.2, size=240)
         for kind, unit in (("passes", groups), ("rows", np.arange(240))):
-            found = m.bootstrap(np.mean, unit, error, n=80, seed=seed, level=0.9)
+            found = m.bootstrap(np.mean, unit, error, n=80, seed=seed, confidence=0.9)
             hits[kind] += found.lower <= 0 <= found.upper
     assert 0.82 <= hits["passes"] / 60 <= 0.97
     assert hits["rows"] / 60 < 0.75  # what resampling single rows would have claimed
@@ -307,7 +307,7 @@ def test_interval_is_seeded_and_holds_the_value():
     assert one.value == m.rmse(true, pred)
     assert one.lower < one.value < one.upper
     assert m.bootstrap(m.rmse, groups, true, pred, n=200, seed=1) != one
-    narrow = m.bootstrap(m.rmse, groups, true, pred, n=200, level=0.5)
+    narrow = m.bootstrap(m.rmse, groups, true, pred, n=200, confidence=0.5)
     assert one.lower < narrow.lower < narrow.upper < one.upper
 
 
@@ -342,5 +342,5 @@ def test_draws_without_a_score_are_left_out():
 def test_bootstrap_refuses_what_it_cannot_use():
     with pytest.raises(DimensionError, match="one row for each of the 2 groups"):
         m.bootstrap(np.mean, ["a", "b"], np.zeros(3))
-    with pytest.raises(OceansarError, match="level=95"):
-        m.bootstrap(np.mean, ["a", "b"], np.zeros(2), level=95)
+    with pytest.raises(OceansarError, match="confidence=95"):
+        m.bootstrap(np.mean, ["a", "b"], np.zeros(2), confidence=95)

@@ -316,7 +316,7 @@ class Inputs(Kind):
             "swh": lambda ds, r: take(ds).oceansar.swh(model=model),
             "wind": lambda ds, r: ds.oceansar.wind(model=model, reference=_reference(ds, r)),
             "classify": lambda ds, r: ds.oceansar.classify(model=model),
-            "retrieve": lambda ds, r: ds.oceansar.retrieve(model=model, level=r.choice([None, None, None, 0.9, 0, 1, 2, "x", np.nan])),
+            "retrieve": lambda ds, r: ds.oceansar.retrieve(model=model, confidence=r.choice([None, None, None, 0.9, 0, 1, 2, "x", np.nan])),
             "icebergs": lambda ds, r: ds.oceansar.icebergs(),
             "gmf_wind": lambda ds, r: ds.oceansar.gmf_wind(wind_to_direction=_reference(ds, r)),
             "quality": lambda ds, r: ds.oceansar.quality(),

@@ -122,7 +122,7 @@ def test_subset_of_a_store_is_written_with_fresh_encodings(tmp_path, consolidate
 
 def test_store_can_be_replaced_by_its_own_lazy_rows(tmp_path):
     path = to_zarr(result(), tmp_path / "a.zarr")
-    to_zarr(xr.open_zarr(path).isel(vignette=slice(0, 4)), path, mode="w")
+    to_zarr(xr.open_zarr(path).isel(vignette=slice(0, 4)), path, overwrite=True)
     back = xr.open_zarr(path)
     np.testing.assert_array_equal(back.sigma0, result().sigma0[:4])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr"]
@@ -136,7 +136,7 @@ def test_a_failed_write_leaves_the_old_store_and_nothing_else(tmp_path):
 
     bad = da.zeros((4,), chunks=2).map_blocks(fail, dtype=float, meta=np.zeros(0))
     with pytest.raises(RuntimeError, match="no such pixel"):
-        to_zarr(xr.Dataset({"swh": ("vignette", bad)}), path, mode="w")
+        to_zarr(xr.Dataset({"swh": ("vignette", bad)}), path, overwrite=True)
     np.testing.assert_array_equal(xr.open_zarr(path).swh, result().swh)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr"]
 
@@ -162,15 +162,13 @@ def test_input_is_not_modified_and_computed_once(tmp_path):
 
 def test_existing_paths_are_safe(tmp_path):
     path = to_zarr(result(2), tmp_path / "a.zarr")
-    with pytest.raises(ProductError, match="mode='w'"):
+    with pytest.raises(ProductError, match="overwrite=True"):
         to_zarr(result(3), path)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("text")
     with pytest.raises(ProductError, match="not a Zarr store"):
-        to_zarr(result(3), tmp_path / "thesis", mode="w")
+        to_zarr(result(3), tmp_path / "thesis", overwrite=True)
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "text"
-    with pytest.raises(OceansarError, match="mode"):
-        to_zarr(result(3), tmp_path / "b.zarr", mode="a")
 
 
 def test_dataarray_needs_a_name(tmp_path):

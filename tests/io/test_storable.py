@@ -134,7 +134,7 @@ def test_flags_come_back_as_they_were(tmp_path, values, codes, expected, lazy):
     ):
         np.testing.assert_array_equal(back.kind, expected)
         assert np.ravel(back.kind.attrs["flag_values"]).tolist() == list(codes)
-        again = xr.open_zarr(to_zarr(back, tmp_path / "b.zarr", mode="w")).load()
+        again = xr.open_zarr(to_zarr(back, tmp_path / "b.zarr", overwrite=True)).load()
         np.testing.assert_array_equal(again.kind, expected)
 
 

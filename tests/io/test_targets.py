@@ -86,9 +86,11 @@ def test_a_zarr_store_goes_to_a_url(memory):
     assert xos.to_zarr(ds(), url) == url
     opened = xos.open_archive(url)
     xr.testing.assert_equal(opened.load(), ds())
-    with pytest.raises(ProductError, match=r"exists already.*mode='w'"):
+    with pytest.raises(ProductError, match=r"exists already.*overwrite=True"):
         xos.to_zarr(ds(), url)
-    xos.to_zarr(xos.open_archive(url) + 1, url, mode="w")  # read from what it replaces
+    xos.to_zarr(
+        xos.open_archive(url) + 1, url, overwrite=True
+    )  # read from what it replaces
     np.testing.assert_array_equal(
         xos.open_archive(url).swh, ds(2.5).swh.values + np.array([0, 1])
     )
@@ -100,7 +102,7 @@ def test_a_zarr_store_goes_to_a_url(memory):
 def test_what_is_no_store_is_kept(memory):
     memory.pipe("/results/a.txt", b"mine")
     with pytest.raises(ProductError, match="is not a Zarr store"):
-        xos.to_zarr(ds(), "memory://results", mode="w")
+        xos.to_zarr(ds(), "memory://results", overwrite=True)
     assert memory.cat("/results/a.txt") == b"mine"
 
 

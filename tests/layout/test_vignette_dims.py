@@ -48,8 +48,8 @@ def test_results_are_the_same_along_another_dim(read, tiny_model, dim, lazy):
     assert set(chosen.dims) == {dim, "line", "sample"}
     same(back(chosen), ops.select(read, time=(None, "2021-04-03T08:30:40"), beam="wv1"))
     vectors = ops.embed(read, model=tiny_model).load()
-    found = ops.similar(turned(vectors, dim), [0, 3], k=2)
-    same(found, ops.similar(vectors, [0, 3], k=2))
+    found = ops.similar(turned(vectors, dim), [0, 3], n_neighbors=2)
+    same(found, ops.similar(vectors, [0, 3], n_neighbors=2))
 
 
 @pytest.mark.parametrize("dim", ["time", "acquisition"])

@@ -69,7 +69,7 @@ def test_half_widths_by_hand():
     predicted = np.array([0.0, 2.0, 9.0, 2.0, 2.0, np.nan, 2.0])
     incidence = np.array([23.8, 23.8, 22.0, 36.8, 30.0, 23.8, np.nan])
     found = half_widths(
-        predicted, incidence, level=0.5, spec=INTERVALS, arrays=calibrated().arrays
+        predicted, incidence, confidence=0.5, spec=INTERVALS, arrays=calibrated().arrays
     )
     # rank ceil(10 * 0.5) = 5 of wv1, ceil(5 * 0.5) = 3 of wv2; scale held beyond the knots
     expected = [0.5 * 5, 1.0 * 5, 1.5 * 5, 1.0 * 0.3, np.nan, np.nan, np.nan]
@@ -189,7 +189,7 @@ def test_a_bundle_keeps_the_calibration(tmp_path):
     assert again.head("swh").intervals == INTERVALS
     assert hash(again.head("swh")) == hash(handle.head("swh"))
     x, incidence = np.array([[1.0], [5.0], [np.nan]]), np.array([23.8, 36.8, 23.8])
-    got = head_block(x, x[:, 0], incidence, handle=again, head="swh", level=0.8)
+    got = head_block(x, x[:, 0], incidence, handle=again, head="swh", confidence=0.8)
     head = calibrated()
     expected = np.c_[head(x), head.bounds(head(x)[:, 0], incidence, 0.8)]
     np.testing.assert_array_equal(got, expected)

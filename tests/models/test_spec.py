@@ -194,3 +194,14 @@ def test_needs_incidence_where_constants_or_the_gmf_depend_on_it():
     assert replace(HANDLE.input, scale="roughness").needs_incidence
     assert replace(HANDLE.input, centre="beam", mean=(-7.0, -15.0)).needs_incidence
     assert replace(HANDLE.input, std=(1.0, 2.0)).needs_incidence
+
+
+def test_heads_are_found_by_name_and_by_position(tiny_model):
+    names = [head.name for head in tiny_model.heads]
+    assert [tiny_model.heads[name] for name in names] == list(tiny_model.heads)
+    assert tiny_model.heads[0] is tiny_model.heads[names[0]]
+    again = pickle.loads(pickle.dumps(tiny_model))
+    assert again == tiny_model
+    assert again.heads[names[-1]] == tiny_model.heads[-1]
+    with pytest.raises(BundleError, match=f"no 'tides' in this model.*{names[0]}"):
+        tiny_model.heads["tides"]

@@ -110,7 +110,7 @@ def perceptron():
     rows = Rows(x, np.zeros((40, 1)), x[:, 0] ** 2)
     recipe = Recipe(
         outputs=1,
-        class_weights=(),
+        class_weight=(),
         hidden=(8, 4),
         dropout=0.1,
         learning_rate=1e-2,

@@ -6,9 +6,15 @@ import xarray as xr
 
 from tests.ops.conftest import with_corners
 from xoceansar import errors
-from xoceansar.ops import embed, icebergs
+from xoceansar.ops import cfar_icebergs, embed, icebergs
 
 torch = pytest.importorskip("torch")
+
+
+def by(method, ds, model):
+    return (
+        ds.oceansar.cfar_icebergs() if method == "cfar" else ds.oceansar.icebergs(model)
+    )
 
 
 @pytest.mark.parametrize("method", ["detector", "cfar"])
@@ -16,7 +22,7 @@ def test_nothing_is_computed_while_the_graph_is_built(
     placed, detecting, method, no_compute
 ):
     lazy = with_corners(placed).chunk(vignette=4)
-    found = lazy.oceansar.icebergs(model=detecting, method=method)
+    found = by(method, lazy, detecting)
     assert found.iceberg_count.dims == ("vignette",)
     assert found.iceberg_count.dtype == np.float32
     assert found.iceberg_box.dims == ("vignette", "detection", "edge")
@@ -27,25 +33,25 @@ def test_nothing_is_computed_while_the_graph_is_built(
 
 @pytest.mark.parametrize("method", ["detector", "cfar"])
 def test_chunks_do_not_change_what_is_found(placed, detecting, method):
-    whole = icebergs(placed, model=detecting, method=method)
-    parts = icebergs(placed.chunk(vignette=2), model=detecting, method=method)
+    whole = by(method, placed, detecting)
+    parts = by(method, placed.chunk(vignette=2), detecting)
     xr.testing.assert_allclose(whole, parts.compute(), atol=1e-5)
 
 
 def test_no_iceberg_is_a_zero_and_a_vignette_without_data_is_missing(placed):
-    found = icebergs(placed, method="cfar", threshold=8.0)
+    found = cfar_icebergs(placed, threshold=8.0)
     np.testing.assert_array_equal(found.iceberg_count, [0, 0, np.nan, 0, 0, 1])
     assert float(found.iceberg_count.sum()) == 1
 
 
 def test_the_area_that_was_searched_is_that_of_the_pixels_with_data(placed):
-    whole = placed.oceansar.icebergs(method="cfar").searched_area
+    whole = placed.oceansar.cfar_icebergs().searched_area
     assert whole.attrs["units"] == "km2"
     expected = np.where(np.arange(6) == 2, np.nan, 3.6**2)
     np.testing.assert_allclose(whole, expected, rtol=1e-6)
     lacking = placed.assign(no_data_fraction=("vignette", np.linspace(0, 0.5, 6)))
     for ds in (lacking, lacking.chunk(vignette=4)):
-        part = ds.oceansar.icebergs(method="cfar").searched_area
+        part = ds.oceansar.cfar_icebergs().searched_area
         np.testing.assert_allclose(part, expected * np.linspace(1, 0.5, 6), rtol=1e-6)
     assert part.chunks is not None
 
@@ -53,13 +59,13 @@ def test_the_area_that_was_searched_is_that_of_the_pixels_with_data(placed):
 def test_missing_counts_come_back_missing_and_zeros_as_zeros(placed, tmp_path):
     from xoceansar import to_zarr
 
-    path = to_zarr(icebergs(placed, method="cfar", threshold=8.0), tmp_path / "a.zarr")
+    path = to_zarr(cfar_icebergs(placed, threshold=8.0), tmp_path / "a.zarr")
     again = xr.open_zarr(path).iceberg_count
     np.testing.assert_array_equal(again, [0, 0, np.nan, 0, 0, 1])
 
 
 def test_box_extents_and_place_of_a_known_target(placed):
-    found = icebergs(placed, method="cfar", threshold=8.0).isel(vignette=5, detection=0)
+    found = cfar_icebergs(placed, threshold=8.0).isel(vignette=5, detection=0)
     np.testing.assert_allclose(found.iceberg_box * 72, [20, 30, 26, 34], atol=1e-4)
     assert float(found.iceberg_azimuth_extent) == pytest.approx(300, rel=1e-5)
     assert float(found.iceberg_range_extent) == pytest.approx(200, rel=1e-5)
@@ -76,7 +82,7 @@ def test_box_extents_and_place_of_a_known_target(placed):
 
 def test_places_come_from_the_corners_where_there_are_some(placed):
     placed["sigma0"][0, 30:34, 60:66] = 20.0
-    found = icebergs(with_corners(placed), method="cfar", threshold=8.0)
+    found = cfar_icebergs(with_corners(placed), threshold=8.0)
     first = found.isel(vignette=0, detection=0)
     # sample 63 of 72: beyond 180 degrees
     assert float(first.iceberg_longitude) == pytest.approx(
@@ -124,14 +130,14 @@ def crowded(placed):
 def test_all_icebergs_are_counted_and_the_best_are_kept(crowded, chunks):
     given = crowded if chunks is None else crowded.chunk(vignette=chunks)
     with pytest.warns(errors.OceansarWarning, match="more than 64.*most=256"):
-        found = icebergs(given, method="cfar", threshold=6.0).compute()
+        found = cfar_icebergs(given, threshold=6.0).compute()
     np.testing.assert_array_equal(found.iceberg_count, [0, 0, np.nan, 0, 100, 1])
     assert found.iceberg_score.notnull().sum("detection").values.tolist() == [
         0, 0, 0, 0, 64, 1
     ]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        every = icebergs(given, method="cfar", threshold=6.0, most=100).compute()
+        every = cfar_icebergs(given, threshold=6.0, most=100).compute()
     np.testing.assert_array_equal(every.iceberg_count, found.iceberg_count)
     boxes = every.iceberg_box.isel(vignette=4).values * 72
     expected = [[4 + 7 * i, 4 + 7 * j] for i in range(10) for j in range(10)]
@@ -140,9 +146,9 @@ def test_all_icebergs_are_counted_and_the_best_are_kept(crowded, chunks):
 
 
 def test_results_of_different_lengths_are_put_together(placed, detecting):
-    few = icebergs(placed.isel(vignette=[5]), method="cfar", threshold=8.0, most=2)
+    few = cfar_icebergs(placed.isel(vignette=[5]), threshold=8.0, most=2)
     many = icebergs(placed.isel(vignette=[0, 1]), model=detecting, threshold=0.9)
-    cut = icebergs(placed.isel(vignette=[5]), method="cfar").isel(detection=slice(1))
+    cut = cfar_icebergs(placed.isel(vignette=[5])).isel(detection=slice(1))
     many = many.drop_vars("domain")
     whole = xr.concat([few, many, cut], "vignette", join="outer")
     assert whole.detection.values.tolist() == [0, 1, 2, 3, 4]
@@ -156,13 +162,13 @@ def test_results_of_different_lengths_are_put_together(placed, detecting):
 @pytest.mark.parametrize("most", [0, -1, 10_001, 2.5, True, "64"])
 def test_a_length_that_is_none_is_refused(placed, most):
     with pytest.raises(errors.OceansarError, match="whole number from 1 to 10000"):
-        icebergs(placed, method="cfar", most=most)
+        cfar_icebergs(placed, most=most)
 
 
 def test_linear_and_db_images_give_the_same_icebergs(placed, detecting):
     db = (10 * np.log10(placed.sigma0)).assign_attrs(units="dB")
-    for arguments in ({"model": detecting}, {"method": "cfar", "threshold": 6.0}):
-        a, b = icebergs(placed.sigma0, **arguments), icebergs(db, **arguments)
+    for method in ("detector", "cfar"):
+        a, b = by(method, placed.sigma0, detecting), by(method, db, detecting)
         np.testing.assert_array_equal(a.iceberg_count, b.iceberg_count)
         np.testing.assert_allclose(a.iceberg_score, b.iceberg_score, atol=1e-3)
 
@@ -181,7 +187,7 @@ def test_attributes_say_how_it_was_found(placed, detecting):
     assert found.iceberg_range_extent.attrs["units"] == "m"
     assert "0.012" in found.attrs["method"]
     assert "icebergs by detector" in found.attrs["history"]
-    by_cfar = icebergs(placed, method="cfar")
+    by_cfar = cfar_icebergs(placed)
     assert "CFAR" in by_cfar.attrs["method"]
     assert "model" not in by_cfar.attrs
     assert found.edge.values.tolist() == [
@@ -193,7 +199,7 @@ def test_attributes_say_how_it_was_found(placed, detecting):
 
 
 def test_a_model_without_detector_says_what_to_do(placed, tiny_model):
-    with pytest.raises(errors.BundleError, match=r"no detector.*method='cfar'"):
+    with pytest.raises(errors.BundleError, match=r"no detector.*cfar_icebergs\(\)"):
         icebergs(placed, model=tiny_model)
 
 
@@ -207,11 +213,6 @@ def test_vignettes_without_a_place_are_refused(images, detecting):
         icebergs(images, model=detecting)
 
 
-def test_an_unknown_method_is_refused(placed):
-    with pytest.raises(errors.BundleError, match="'detector' or 'cfar'; got 'yolo'"):
-        icebergs(placed, method="yolo")
-
-
 def test_pixels_of_unknown_size_are_refused(placed):
     with pytest.raises(errors.MissingVariableError, match="pixel_spacing"):
-        icebergs(placed.drop_vars("pixel_spacing"), method="cfar")
+        cfar_icebergs(placed.drop_vars("pixel_spacing"))

@@ -32,7 +32,7 @@ def test_images_and_embeddings_of_none(parts, tiny_model):
         ops.gmf_wind(ds).wind_speed,
         ops.quality(ds.sigma0),
         ops.to_vv(ds).sigma0,
-        ops.icebergs(ds, method="cfar").iceberg_count,
+        ops.cfar_icebergs(ds).iceberg_count,
     ):
         assert found.load().sizes["vignette"] == 0
 
@@ -44,18 +44,18 @@ def test_cells_of_none_are_empty(parts):
         assert int(found.observation_count.sum()) == 0
         assert statistic == "count" or found.swh.isnull().all()
     assert ops.class_occurrence(results).load().class_occurrence.isnull().all()
-    density = ops.iceberg_density(ops.icebergs(ds, method="cfar")).load()
+    density = ops.iceberg_density(ops.cfar_icebergs(ds)).load()
     assert density.iceberg_density.isnull().all()
 
 
 def test_searches_of_none(parts):
     (_, results, vectors), (_, none, empty) = parts
-    found = ops.similar(empty, vectors.isel(vignette=[0, 1]), k=2).load()
+    found = ops.similar(empty, vectors.isel(vignette=[0, 1]), n_neighbors=2).load()
     assert (found["index"] == -1).all()
     assert found.score.isnull().all()
     assert found.vignette_id.values.tolist() == [["", ""]] * 2
-    assert ops.similar(vectors, empty, k=2).load().sizes["query"] == 0
-    assert ops.similar(empty, empty, k=2).load().sizes["query"] == 0
+    assert ops.similar(vectors, empty, n_neighbors=2).load().sizes["query"] == 0
+    assert ops.similar(empty, empty, n_neighbors=2).load().sizes["query"] == 0
     assert ops.select(none, swh=(0, 9), time="2021").load().sizes["vignette"] == 0
     assert collocate(none, results[["swh"]]).load().sizes["vignette"] == 0
     assert collocate(results, none[["swh"]]).swh.isnull().all()
@@ -68,4 +68,4 @@ def test_a_field_of_none(parts):
         row=("vignette", np.zeros(0, int)), column=("vignette", np.zeros(0, int)), tile_size=2e4,
         azimuth_distance=("vignette", np.zeros(0)), range_distance=("vignette", np.zeros(0)),
     )  # fmt: skip
-    assert dict(ops.field(tiles).load().sizes) == {"row": 0, "column": 0}
+    assert dict(ops.fields(tiles).load().sizes) == {"row": 0, "column": 0}

@@ -109,7 +109,7 @@ def embedding(model):
 
 
 def test_bounds_are_ancillary_and_say_their_calibration(embedding, model):
-    result = retrieve(embedding, model=model, level=0.9)
+    result = retrieve(embedding, model=model, confidence=0.9)
     assert set(result.data_vars) == BASE | BOUNDS
     assert result.swh.attrs["ancillary_variables"] == (
         "swh_lower swh_upper quality ood_score"
@@ -130,7 +130,7 @@ def test_bounds_are_ancillary_and_say_their_calibration(embedding, model):
 
 
 def test_values_of_the_bounds_by_hand(embedding, model):
-    result = retrieve(embedding, model=model, level=0.9)
+    result = retrieve(embedding, model=model, confidence=0.9)
     value = result.swh.values.astype(float)
     # ranks 90 of 99 and 180 of 200: scores 0.9 and 3.6
     quantile = np.where(embedding.beam == "wv1", 0.9, 3.6)
@@ -144,7 +144,7 @@ def test_values_of_the_bounds_by_hand(embedding, model):
 def test_values_are_the_same_without_a_level(embedding, model):
     plain = retrieve(embedding, model=model)
     assert set(plain.data_vars) == BASE
-    result = retrieve(embedding, model=model, level=0.5)
+    result = retrieve(embedding, model=model, confidence=0.5)
     for name in BASE:
         np.testing.assert_array_equal(result[name], plain[name])
     assert plain.swh.attrs["ancillary_variables"] == "quality ood_score"
@@ -152,21 +152,21 @@ def test_values_are_the_same_without_a_level(embedding, model):
 
 
 def test_lazily(embedding, model, no_compute):
-    result = retrieve(embedding.chunk(vignette=2), model=model, level=0.9)
+    result = retrieve(embedding.chunk(vignette=2), model=model, confidence=0.9)
     assert all(v.chunks == ((2, 2, 2),) for v in result[list(BOUNDS)].values())
-    assert wind(embedding.chunk(vignette=2), model=model, level=0.9).chunks
+    assert wind(embedding.chunk(vignette=2), model=model, confidence=0.9).chunks
 
 
 def test_lazy_and_in_memory_agree(embedding, model):
-    lazy = retrieve(embedding.chunk(vignette=4), model=model, level=0.9)
+    lazy = retrieve(embedding.chunk(vignette=4), model=model, confidence=0.9)
     xr.testing.assert_allclose(
-        lazy.compute(), retrieve(embedding, model=model, level=0.9)
+        lazy.compute(), retrieve(embedding, model=model, confidence=0.9)
     )
 
 
 def test_accessor_and_wind_give_the_same_bounds(embedding, model):
-    result = embedding.oceansar.retrieve(model=model, level=0.8)
-    speed = embedding.oceansar.wind(model=model, level=0.8)
+    result = embedding.oceansar.retrieve(model=model, confidence=0.8)
+    speed = embedding.oceansar.wind(model=model, confidence=0.8)
     assert set(speed.data_vars) == {
         "wind_speed",
         "wind_speed_lower",
@@ -183,13 +183,13 @@ def test_accessor_and_wind_give_the_same_bounds(embedding, model):
 def test_missing_and_foreign_vignettes_have_no_bounds_and_harm_no_neighbour(
     embedding, model
 ):
-    clean = retrieve(embedding, model=model, level=0.9)
+    clean = retrieve(embedding, model=model, confidence=0.9)
     broken = embedding.copy()
     broken[1] = np.nan
     broken = broken.assign_coords(
         incidence=broken.incidence.where(np.arange(6) != 3, 30.0)
     )
-    result = retrieve(broken, model=model, level=0.9)
+    result = retrieve(broken, model=model, confidence=0.9)
     assert np.isnan(result.swh[1])
     assert np.isfinite(result.swh[3])
     for name in BOUNDS:
@@ -214,29 +214,29 @@ def test_impossible_levels_are_refused_before_anything_is_built(
 ):
     for method in (retrieve, wind):
         with pytest.raises(LevelError, match="between 0 and 1"):
-            method(embedding.chunk(), model=model, level=level)
+            method(embedding.chunk(), model=model, confidence=level)
 
 
 def test_a_level_beyond_the_calibration_names_the_head_and_the_highest(
     embedding, model
 ):
-    retrieve(embedding, model=model, level=0.99)
+    retrieve(embedding, model=model, confidence=0.99)
     with pytest.raises(LevelError, match=r"'swh' of model 'calibrated'.*up to 0\.9900"):
-        retrieve(embedding, model=model, level=0.995)
+        retrieve(embedding, model=model, confidence=0.995)
 
 
 def test_a_model_without_calibration_says_so(embedding, tmp_path):
     plain = bundle(tmp_path, keep=lambda h: h.spec.intervals is None)
     assert retrieve(embedding, model=plain)
     with pytest.raises(LevelError, match=r"'calibrated' was not calibrated.*Leave out"):
-        retrieve(embedding, model=plain, level=0.9)
+        retrieve(embedding, model=plain, confidence=0.9)
 
 
 def test_without_a_head_the_others_have_bounds(embedding, tmp_path):
     def no_wind(one):
         return one.spec.name != "wind_speed"
 
-    result = retrieve(embedding, model=bundle(tmp_path, no_wind), level=0.9)
+    result = retrieve(embedding, model=bundle(tmp_path, no_wind), confidence=0.9)
     assert set(result.data_vars) == BASE - {"wind_speed"} | {"swh_lower", "swh_upper"}
 
 
@@ -247,24 +247,26 @@ def test_a_regression_that_was_not_calibrated_is_named(embedding, model):
     mixed = replace(model, heads=tuple(bare(head) for head in model.heads))
     assert "swh" in retrieve(embedding.chunk(), model=mixed)
     with pytest.raises(LevelError, match=r"not calibrated for \['swh'\]"):
-        retrieve(embedding, model=mixed, level=0.9)
-    assert "wind_speed_lower" in wind(embedding, model=mixed, level=0.9)
+        retrieve(embedding, model=mixed, confidence=0.9)
+    assert "wind_speed_lower" in wind(embedding, model=mixed, confidence=0.9)
 
 
 def test_without_incidence_the_beam_cannot_be_told(embedding, model):
     bare = embedding.drop_vars("incidence")
     assert "swh" in retrieve(bare, model=model)
     with pytest.raises(MissingVariableError, match="incidence"):
-        retrieve(bare, model=model, level=0.9)
+        retrieve(bare, model=model, confidence=0.9)
 
 
 def test_only_simulated_calibrations_are_called_so(embedding, tmp_path):
-    result = retrieve(embedding, model=bundle(tmp_path, simulated=False), level=0.9)
+    result = retrieve(
+        embedding, model=bundle(tmp_path, simulated=False), confidence=0.9
+    )
     assert "simulated" not in result.swh_lower.attrs["calibration"]
 
 
 def test_bounds_survive_a_store(embedding, model, tmp_path):
-    result = retrieve(embedding, model=model, level=0.9)
+    result = retrieve(embedding, model=model, confidence=0.9)
     result.to_netcdf(tmp_path / "r.nc")
     with xr.open_dataset(tmp_path / "r.nc") as again:
         np.testing.assert_array_equal(again.swh_upper, result.swh_upper)
@@ -274,7 +276,7 @@ def test_bounds_survive_a_store(embedding, model, tmp_path):
 def test_a_level_is_part_of_the_graph_s_name(embedding, model):
     lazy = embedding.chunk(vignette=3)
     names = {
-        retrieve(lazy, model=model, level=level).swh_upper.data.name
+        retrieve(lazy, model=model, confidence=level).swh_upper.data.name
         for level in (0.8, 0.9)
     }
     assert len(names) == 2

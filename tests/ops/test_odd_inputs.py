@@ -48,8 +48,8 @@ def test_spacings_that_are_50_metres(read, tiny_model, spacing):
     given = read.assign_coords(pixel_spacing=spacing)
     expected = ops.embed(read, model=tiny_model)
     np.testing.assert_array_equal(ops.embed(given, model=tiny_model), expected)
-    found = ops.icebergs(given, method="cfar")
-    area = ops.icebergs(read, method="cfar").searched_area
+    found = ops.cfar_icebergs(given)
+    area = ops.cfar_icebergs(read).searched_area
     np.testing.assert_allclose(found.searched_area, area, rtol=1e-5)
     assert "50 m" in repr(given.oceansar) or "50.0001 m" in repr(given.oceansar)
 
@@ -63,7 +63,7 @@ def test_spacings_that_are_none(read, tiny_model, spacing):
     given.coords["pixel_spacing"] = spacing if isinstance(spacing, tuple) else xr.DataArray(np.array(spacing, object if not isinstance(spacing, float | str) else None))  # fmt: skip
     for f in (
         lambda: ops.embed(given, model=tiny_model),
-        lambda: ops.icebergs(given, method="cfar"),
+        lambda: ops.cfar_icebergs(given),
     ):
         with pytest.raises(errors.UnitsError, match=r"assign_coords\(pixel_spacing="):
             f()
@@ -115,8 +115,8 @@ def test_incidence_that_is_none(read, tiny_model, bad):
 def test_ids_however_written(read, tiny_model, names):
     given = read.assign_coords(vignette_id=("vignette", names))
     vectors = ops.embed(given, model=tiny_model)
-    found = ops.similar(vectors, str(names[4]), k=1)
-    expected = ops.similar(ops.embed(read, model=tiny_model), 4, k=1)
+    found = ops.similar(vectors, str(names[4]), n_neighbors=1)
+    expected = ops.similar(ops.embed(read, model=tiny_model), 4, n_neighbors=1)
     assert found["index"].values.tolist() == expected["index"].values.tolist()
     results = ops.retrieve(given, model=tiny_model)
     assert collocate(results, results[["swh"]]).swh.notnull().all()
@@ -211,8 +211,8 @@ def test_images_in_chunks_of_lines_are_put_together(read):
     wind = {"wind_to_direction": xr.zeros_like(flat.longitude, float).assign_attrs(units="degree")}  # fmt: skip
     xr.testing.assert_allclose(ops.gmf_wind(parts, **wind).compute(), ops.gmf_wind(flat, **wind))  # fmt: skip
     xr.testing.assert_equal(
-        ops.icebergs(parts, method="cfar").iceberg_count.compute(),
-        ops.icebergs(flat, method="cfar").iceberg_count,
+        ops.cfar_icebergs(parts).iceberg_count.compute(),
+        ops.cfar_icebergs(flat).iceberg_count,
     )
 
 

@@ -39,7 +39,7 @@ def cosines(archive):
 
 
 def test_a_vignette_of_the_archive_finds_others_with_time_and_place(archive):
-    found = archive.to_dataset().oceansar.similar("v-07", k=4)
+    found = archive.to_dataset().oceansar.similar("v-07", n_neighbors=4)
     score = cosines(archive)[7]
     score[7] = -2
     order = np.argsort(-score)[:4]
@@ -58,15 +58,15 @@ def test_a_vignette_of_the_archive_finds_others_with_time_and_place(archive):
 
 
 def test_positions_ids_and_embeddings_mean_the_same_rows(archive):
-    by_id = similar(archive, ["v-59", "v-03"], k=3)
+    by_id = similar(archive, ["v-59", "v-03"], n_neighbors=3)
     xr.testing.assert_identical(
-        similar(archive, [-1, 3], k=3).drop_attrs(), by_id.drop_attrs()
+        similar(archive, [-1, 3], n_neighbors=3).drop_attrs(), by_id.drop_attrs()
     )
-    rows = similar(archive, archive[[59, 3]], k=4)
+    rows = similar(archive, archive[[59, 3]], n_neighbors=4)
     assert rows.index[:, 0].values.tolist() == [59, 3]
     np.testing.assert_allclose(rows.score[:, 0], 1)
     assert (rows.index[:, 1:].values == by_id.index.values).all()
-    one = similar(archive, archive[59], k=4)
+    one = similar(archive, archive[59], n_neighbors=4)
     assert (one.index.values == rows.index.values[:1]).all()
 
 
@@ -74,14 +74,14 @@ def test_inner_product(archive):
     stretched = archive * xr.DataArray(np.r_[5.0, np.ones(59)], dims="vignette")
     product = stretched.values @ stretched.values[4]
     product[4] = -np.inf
-    found = similar(stretched, 4, k=59, metric="inner")
+    found = similar(stretched, 4, n_neighbors=59, metric="inner")
     assert found.index[0].values.tolist() == np.argsort(-product)[:59].tolist()
 
 
 def test_missing_rows_and_queries(archive):
     gaps = archive.copy()
     gaps[[2, 5]] = np.nan
-    found = similar(gaps, [2, 6], k=60)
+    found = similar(gaps, [2, 6], n_neighbors=60)
     assert (found.index[0] == -1).all()
     assert found.score[0].isnull().all()
     assert (found.vignette_id[0] == "").all()
@@ -95,14 +95,14 @@ def test_missing_rows_and_queries(archive):
 
 @pytest.mark.parametrize("chunks", [7, (1, 30, 29), 60])
 def test_lazy_and_the_same(archive, chunks, no_compute):
-    eager = similar(archive, [4, 9], k=5)
+    eager = similar(archive, [4, 9], n_neighbors=5)
     lazy = archive.chunk(vignette=chunks)
-    found = similar(lazy, [4, 9], k=5)
+    found = similar(lazy, [4, 9], n_neighbors=5)
     assert all(found[name].chunks is not None for name in ("score", "index", "time"))
     with dask.config.set(scheduler="threads"):
         xr.testing.assert_identical(found.compute().drop_attrs(), eager.drop_attrs())
         vectors = archive[:20].chunk(vignette=6)
-        parts = similar(lazy, vectors, k=3)
+        parts = similar(lazy, vectors, n_neighbors=3)
         assert parts.score.chunks == ((6, 6, 6, 2), (3,))
         xr.testing.assert_identical(
             parts.compute().drop_attrs(), similar(archive, archive[:20], 3).drop_attrs()
@@ -122,19 +122,21 @@ def test_each_block_of_the_archive_is_read_once_and_never_all_at_once(
 
     data = da.from_array(archive.values, chunks=(6, 8))
     counted = archive.copy(data=data.map_blocks(read, dtype="f4", meta=data._meta))
-    found = similar(counted, archive, k=2)
+    found = similar(counted, archive, n_neighbors=2)
     assert reads == []
-    expected = similar(archive, archive, k=2)
+    expected = similar(archive, archive, n_neighbors=2)
     xr.testing.assert_identical(found.compute().drop_attrs(), expected.drop_attrs())
     assert sorted(reads) == list(range(10))
 
 
 def test_images_are_embedded_by_the_model_of_the_archive(images, tiny_model):
     archive = embed(images, model=tiny_model)
-    found = similar(archive, images.isel(vignette=[2, 4]), k=2, model=tiny_model)
+    found = similar(
+        archive, images.isel(vignette=[2, 4]), n_neighbors=2, model=tiny_model
+    )
     assert found.index[:, 0].values.tolist() == [2, 4]
     assert found.query_id.values.tolist() == images.vignette_id.values[[2, 4]].tolist()
-    lazy = similar(archive, images.chunk(vignette=2), k=1, model=tiny_model)
+    lazy = similar(archive, images.chunk(vignette=2), n_neighbors=1, model=tiny_model)
     assert lazy.score.chunks is not None
     assert lazy.index[:, 0].values.tolist() == [0, 1, 2, 3, 4, 5]
 
@@ -172,8 +174,8 @@ class TestRefused:
 
     def test_other_arguments(self, archive):
         for k in (0, 2.5, True):
-            with pytest.raises(errors.OceansarError, match="k must"):
-                similar(archive, 0, k=k)
+            with pytest.raises(errors.OceansarError, match="n_neighbors must"):
+                similar(archive, 0, n_neighbors=k)
         with pytest.raises(errors.OceansarError, match="metric"):
             similar(archive, 0, metric="euclid")
         with pytest.raises(errors.MissingVariableError, match="embed"):
@@ -205,11 +207,11 @@ def test_a_mask_selects_and_is_not_taken_for_positions(archive):
 def test_loaded_and_lazy_whole_and_empty(archive, rows, queries, lazy):
     text = archive.assign_coords(vignette_id=archive.vignette_id.astype(object))
     part, query = text[:rows], archive[:queries]
-    expected = similar(part, query, k=3)
+    expected = similar(part, query, n_neighbors=3)
     made = similar(
         part.chunk(vignette=20) if lazy in ("archive", "both") else part,
         query.chunk(vignette=2) if lazy in ("query", "both") else query,
-        k=3,
+        n_neighbors=3,
     ).load()
     xr.testing.assert_equal(made, expected)
     assert made.sizes == {"query": queries, "neighbour": 3}

@@ -97,9 +97,9 @@ def test_each_place_has_the_value_of_its_cell_in_any_projection(projection, fram
     kind = type(projection).__name__
     # Around a pole, cells are larger than the pixels only on a map of its surroundings.
     polar = {"NorthPolarStereo": (45, 90), "SouthPolarStereo": (-90, -45)}.get(kind)
-    extent = (-180, 180, *polar) if polar else "global"
+    region = (-180, polar[0], 180, polar[1]) if polar else "global"
     ax = plot.grid(
-        cells, projection=projection, extent=extent, land=False, locator=False
+        cells, projection=projection, region=region, land=False, locator=False
     ).axes[0]
     tested = 0
     for south in (-87, -63, -3, 15, 63, 81, 87):
@@ -141,7 +141,7 @@ def test_sampling_is_the_nearest_centre(lon, lat):
 
 def test_a_regional_grid_ends_where_it_ends():
     cells = pattern().sel(latitude=slice(0, 30), longitude=slice(150, 180))
-    ax = plot.grid(cells, extent=(140, -150, -10, 40), land=False, locator=False).axes[
+    ax = plot.grid(cells, region=(140, -10, -150, 40), land=False, locator=False).axes[
         0
     ]
     assert np.ma.is_masked(value_at(ax, -175, 15))
@@ -202,7 +202,7 @@ def test_a_given_extent_is_the_extent(name):
     ds = scattered()
     draw = getattr(plot, name)
     args = ("swh",) if name in ("grid", "seasons") else ()
-    ax = draw(ds, *args, cell=5, extent=(170, -170, -10, 10), land=False)
+    ax = draw(ds, *args, cell=5, region=(170, -10, -170, 10), land=False)
     ax = ax.axes[0] if isinstance(ax, mpl.figure.Figure) else ax
     west, east, south, north = map_frame.shown_region(ax)
     assert (west, east) == pytest.approx((170, 190), abs=0.6)
@@ -235,7 +235,7 @@ def test_offline_headless_and_with_land(name, tmp_path, monkeypatch):
 
 
 def test_cells_lie_below_the_land_and_empty_ones_show_the_sea():
-    ax = plot.grid(pattern(), extent="global").axes[0]
+    ax = plot.grid(pattern(), region="global").axes[0]
     values, _, image = drawn_cells(ax)
     (shade,) = [i for i in ax.images if i.get_array().ndim == 3]
     assert image.get_zorder() < shade.get_zorder()
@@ -324,7 +324,7 @@ def test_density_tells_none_from_not_searched():
         longitude=("vignette", [-35.0, -25.0]), latitude=("vignette", [-57.0, -57.0])
     )
     ds["iceberg_count"][:] = [3, 0]
-    ax = plot.iceberg_density(ds, cell=2, land=False, extent=(-50, -10, -70, -45)).axes[
+    ax = plot.iceberg_density(ds, cell=2, land=False, region=(-50, -70, -10, -45)).axes[
         0
     ]
     assert value_at(ax, -35, -57) == pytest.approx(3000 / 368.64)

@@ -107,7 +107,7 @@ def test_footprints_when_large_enough_and_points_when_not(ds):
     near = draw(ds, "swh")
     coloured, _ = marks(near, PolyCollection)
     assert len(coloured.get_paths()) == 8
-    far = draw(ds, "swh", extent="global")
+    far = draw(ds, "swh", region="global")
     assert not [c for c in far.collections if isinstance(c, PolyCollection)]
     assert len(marks(far)[0].get_offsets()) == 8
 
@@ -162,7 +162,7 @@ def test_polar_footprints_never_flood_the_map(projection, lat):
     ds = result(1, lon0=40, lat0=lat)
     ds.attrs = {}
     ax = draw(
-        ds, "wind_speed", projection=projection, extent="global", footprints=True,
+        ds, "wind_speed", projection=projection, region="global", footprints=True,
         vmin=0, vmax=1, cmap="Reds",
     )  # fmt: skip
     ax.figure.set_dpi(60)
@@ -279,12 +279,12 @@ def test_axes_of_the_caller_keep_their_extent(ds):
     assert any("Simulated sea" in t.get_text() for t in ax.texts)
     np.testing.assert_allclose(ax.get_extent(), before)
     assert figure.get_size_inches().tolist() == size
-    draw(ds, "swh", ax=ax, extent=(-40, -20, 10, 40))
+    draw(ds, "swh", ax=ax, region=(-40, 10, -20, 40))
     np.testing.assert_allclose(ax.get_extent(), (-40, -20, 10, 40))
 
 
 def test_extent_across_the_antimeridian(ds):
-    ax = draw(ds, "swh", extent=(170, -170, -10, 10))
+    ax = draw(ds, "swh", region=(170, -10, -170, 10))
     west, east, south, north = map_frame.shown_region(ax)
     assert (west, east) == pytest.approx((170, 190), abs=0.6)
     assert (south, north) == pytest.approx((-10, 10), abs=0.6)
@@ -368,10 +368,10 @@ def test_refusals_say_what_to_type(ds):
         draw(result(12), "vignette_id")
     with pytest.raises(OceansarError, match="GeoAxes"):
         draw(ds, "swh", ax=plt.figure().add_subplot())
-    with pytest.raises(OceansarError, match="extent"):
-        draw(ds, "swh", extent=(0, 10, 20, 5))
-    with pytest.raises(OceansarError, match="extent"):
-        draw(ds, "swh", extent="everywhere")
+    with pytest.raises(OceansarError, match="region"):
+        draw(ds, "swh", region=(0, 20, 10, 5))
+    with pytest.raises(OceansarError, match="region"):
+        draw(ds, "swh", region="everywhere")
 
 
 def test_one_variable_needs_no_name(ds):
@@ -381,19 +381,19 @@ def test_one_variable_needs_no_name(ds):
 
 
 def test_accessor_draws_the_same(ds):
-    ax = ds.swh.oceansar.plot.map(extent="global", land=False).axes[0]
+    ax = ds.swh.oceansar.plot.map(region="global", land=False).axes[0]
     np.testing.assert_array_equal(marks(ax)[0].get_array(), ds.swh)
 
 
-@pytest.mark.parametrize("extent", [None, (-180, 180, 5, 60), (-170, 175, 5, 60)])
+@pytest.mark.parametrize("region", [None, (-180, 5, 180, 60), (-170, 5, 175, 60)])
 @pytest.mark.parametrize("projection", [None, "Robinson", "PlateCarree"])
-def test_no_vignette_is_beyond_the_edge_of_a_world_map(extent, projection):
+def test_no_vignette_is_beyond_the_edge_of_a_world_map(region, projection):
     ds = result(72, lat0=10)
-    lon = np.linspace(-180, 179.9, 72) if extent is None else np.linspace(-168, 173, 72)
+    lon = np.linspace(-180, 179.9, 72) if region is None else np.linspace(-168, 173, 72)
     ds = ds.assign_coords(
         longitude=("vignette", lon), latitude=("vignette", np.linspace(10, 55, 72))
     )
-    ax = draw(ds.swh, extent=extent, projection=projection)
+    ax = draw(ds.swh, region=region, projection=projection)
     x, _ = marks(ax)[0].get_offsets().T
     west, east = ax.get_xlim()
     low, high = ax.projection.x_limits
@@ -404,12 +404,12 @@ def test_no_vignette_is_beyond_the_edge_of_a_world_map(extent, projection):
 
 
 def test_the_edge_of_the_map_inside_a_region_is_shown_on_both_sides():
-    ax = draw(result(1, lon0=0), "swh", projection=PLATE, extent=(100, -100, -40, 40))
+    ax = draw(result(1, lon0=0), "swh", projection=PLATE, region=(100, -40, -100, 40))
     assert ax.get_xlim() == pytest.approx((-180, 180), abs=1e-6)
 
 
 def test_a_projection_by_name_and_the_world(ds):
-    ax = draw(ds, "swh", projection="mollweide", extent="world")
+    ax = draw(ds, "swh", projection="mollweide", region="world")
     assert isinstance(ax.projection, ccrs.Mollweide)
     assert ax.get_xlim() == pytest.approx(ax.projection.x_limits)
     with pytest.raises(OceansarError, match="'Robinson'"):

@@ -53,7 +53,7 @@ def appended(path):
 OPERATIONS = {
     "open": lambda path: xos.open_archive(path).load(),
     "units": lambda path: xos.open_archive(path, group="units").load(),
-    "similar": lambda path: xos.open_archive(path).oceansar.similar(0, k=2).load(),
+    "similar": lambda path: xos.open_archive(path).oceansar.similar(0, n_neighbors=2).load(),
     "netcdf": lambda path: to_netcdf(xos.open_archive(path), path.with_name("a.nc")),
     "select": lambda path: xos.ops.select(xos.open_archive(path), time="2021-04").load(),
     "copy": lambda path: xos.to_zarr(xos.open_archive(path), path.with_name("copy.zarr")),

@@ -138,8 +138,8 @@ def test_either_kind_is_opened_by_one_function(path, tmp_path, settings):
     assert ours.chunks
     xr.testing.assert_equal(ours.load(), theirs.load())
     assert xos.open_archive(path, group="units").sizes == {"unit": 1}
-    found = xos.open_archive(path).oceansar.similar([0], k=2).load()
-    expected = plain(tmp_path / "a.zarr").oceansar.similar([0], k=2).load()
+    found = xos.open_archive(path).oceansar.similar([0], n_neighbors=2).load()
+    expected = plain(tmp_path / "a.zarr").oceansar.similar([0], n_neighbors=2).load()
     np.testing.assert_array_equal(found["index"], expected["index"])
     with pytest.raises(ProductError, match="nothing cannot be opened"):
         xos.open_archive(tmp_path / "nothing")

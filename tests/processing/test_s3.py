@@ -225,8 +225,8 @@ def test_options_are_those_of_s3fs_or_the_environments(monkeypatch):
 def test_a_store_of_results_goes_to_object_storage(bucket, access):
     url = f"{bucket}/results/a.zarr"
     results = outcome(0, 3).rows
-    for mode in ("w-", "w"):
-        xos.to_zarr(results, url, mode=mode, storage_options=access)
+    for overwrite in (False, True):
+        xos.to_zarr(results, url, overwrite=overwrite, storage_options=access)
         made = xos.open_archive(url, storage_options=access)
         np.testing.assert_array_equal(made.swh, results.swh)
     plain(url, storage_options=access)

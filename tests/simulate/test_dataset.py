@@ -11,7 +11,7 @@ from xoceansar.conventions import OCEAN_CLASSES, VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate import vignettes
 from xoceansar.simulate.recipe import make_recipe
-from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS
+from xoceansar.simulate.sea.iceberg_targets import MAX_ICEBERGS
 from xoceansar.simulate.sea.orbit import EARTH_RADIUS, acquisition, destination
 
 SMALL = {"shape": (48, 40), "spacing": 100.0}

@@ -7,7 +7,7 @@ import pytest
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.simulate.sea.environment import Environment
-from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS, add_icebergs
+from xoceansar.simulate.sea.iceberg_targets import MAX_ICEBERGS, add_icebergs
 from xoceansar.simulate.sea.phenomena import PHENOMENA, paint
 from xoceansar.simulate.sea.random_fields import Canvas, mosaic
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from xoceansar import errors
 from xoceansar.conventions import Quality, annotate, class_attrs, quality_attrs
-from xoceansar.ops import field
+from xoceansar.ops import field, fields
 
 SIDE = 19200.0
 
@@ -128,13 +128,15 @@ def test_a_dataset_gives_all_its_fields():
         "class_probability": tiles(np.repeat(VALUES[..., None], 10, 2), "class_probability"),
         "sigma0": tiles(VALUES).expand_dims(line=2, sample=2).drop_attrs(),
     })  # fmt: skip
-    out = field(ds)
+    out = fields(ds)
     assert set(out.data_vars) == {"wind_speed", "class_probability"}
     assert out.class_probability.dims == ("row", "column", "class")
     np.testing.assert_array_equal(out.class_probability[..., 3], VALUES)
     np.testing.assert_array_equal(field(ds, "wind_speed"), VALUES)
     with pytest.raises(errors.MissingVariableError, match="nothing"):
         field(ds, "nothing")
+    with pytest.raises(errors.MissingVariableError, match=r"fields\(\)"):
+        field(ds)
 
 
 def test_polarisations_are_kept_apart():

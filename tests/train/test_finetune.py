@@ -125,7 +125,7 @@ def test_classes_are_tuned_too(vignettes, tiny_model, tmp_path):
             validation=other,
             finetune="lora",
             learning_rates=[3e-3],
-            class_weights="balanced",
+            class_weight="balanced",
         )
     assert result.head.spec.metrics["finetune"] == "lora"
     handle = result.write(tmp_path)

@@ -366,7 +366,7 @@ def test_class_weights_are_scikit_learns(embeddings, tiny_model, weights):
     texts = np.where(embeddings.swh > 4.3, "high", "low")
     ds = embeddings.assign(ocean_class=("vignette", texts))
     result = fit(
-        ds, "ocean_class", head="logistic", model=tiny_model, class_weights=weights
+        ds, "ocean_class", head="logistic", model=tiny_model, class_weight=weights
     )
     learned = ~np.isin(ds.vignette_id, result.validation.vignette_id)
     spec = result.head.spec
@@ -397,7 +397,7 @@ def test_class_weights_of_a_perceptron_raise_the_recall(embeddings, tiny_model):
     common = {"head": "mlp", "model": tiny_model, "learning_rates": [1e-3]}
     recalls = []
     for weights in (None, {"rare": 20.0}):
-        result = fit(ds, "ocean_class", class_weights=weights, **common)
+        result = fit(ds, "ocean_class", class_weight=weights, **common)
         out = result.head(
             head_inputs(vectors.values, ds.sigma0_mean, ds.incidence, result.head.spec)
         )
@@ -414,7 +414,7 @@ def test_odd_class_weights_are_refused(embeddings, tiny_model, weights, message)
         ocean_class=("vignette", np.where(embeddings.swh > 3, "high", "low"))
     )
     with pytest.raises(TrainingError, match=message):
-        fit(ds, "ocean_class", head="logistic", model=tiny_model, class_weights=weights)
+        fit(ds, "ocean_class", head="logistic", model=tiny_model, class_weight=weights)
 
 
 # the perceptron
@@ -544,7 +544,7 @@ def test_domain_of_the_head_is_that_of_its_rows(embeddings, tiny_model):
         ),
         (
             {},
-            {"head": "knn", "class_weights": "balanced"},
+            {"head": "knn", "class_weight": "balanced"},
             TrainingError,
             "no class weights",
         ),

@@ -80,7 +80,7 @@ def test_score_is_out_of_group():
     by_group = fit_ridge(features, target, RIDGE, groups=groups)
     assert by_row.spec.metrics["cv_rmse"] < 0.05
     assert by_group.spec.metrics["cv_rmse"] > 0.8 * target.std()
-    near = fit_knn(features, target, KNN, groups=groups, neighbours=3)
+    near = fit_knn(features, target, KNN, groups=groups, n_neighbors=3)
     assert near.spec.metrics["cv_rmse"] > 0.8 * target.std()
 
 
@@ -150,7 +150,7 @@ def test_balanced_classes_weigh_alike():
     spec = replace(LOGISTIC, classes=("common", "rare"))
     recall = {
         weights: fit_logistic(
-            features, codes, spec, class_weights=weights, strengths=[1.0]
+            features, codes, spec, class_weight=weights, strengths=[1.0]
         )(features)[codes == 1]
         .argmax(1)
         .mean()
@@ -160,7 +160,7 @@ def test_balanced_classes_weigh_alike():
 
 
 def test_knn_finds_the_neighbours():
-    head = fit_knn(FEATURES, SWH, KNN, neighbours=1)
+    head = fit_knn(FEATURES, SWH, KNN, n_neighbors=1)
     np.testing.assert_allclose(head(inputs(KNN))[:, 0], SWH, rtol=1e-5)
     spread = fit_knn(FEATURES, SWH, KNN)
     assert spread.spec.metrics["cv_rmse"] < 0.7 * SWH.std()

@@ -47,7 +47,7 @@ def test_layers_in_numpy_are_the_network_that_was_trained(torch):
     recipe = perceptron_loop.Recipe(
         hidden=(16, 8),
         outputs=1,
-        class_weights=(),
+        class_weight=(),
         learning_rate=1e-2,
         weight_decay=0,
         dropout=0.5,

@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | retrieve | process | icebergs | collocate | similar | export | check | map | simulate | fit | benchmark | experiment | pretrain | demo``.
+"""The command line: ``xoceansar open | models | retrieve | embed | process | icebergs | collocate | similar | export | check | map | simulate | fit | benchmark | experiment | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -7,17 +7,22 @@ import typer
 
 from xoceansar import __version__
 from xoceansar.cli import (
-    archive_commands,
     benchmark,
+    check,
     collocate,
     demo,
     experiment,
+    export,
     fit,
-    icebergs_command,
+    icebergs,
     map,
+    models,
+    open,
     pretrain,
     process,
-    product_commands,
+    retrieve,
+    similar,
+    simulate,
 )
 from xoceansar.cli.shell import OceansarGroup, out
 
@@ -27,7 +32,6 @@ app = typer.Typer(
     cls=OceansarGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -60,16 +64,18 @@ def main(
     """
 
 
-app.command("open")(product_commands.open_)
-app.command("retrieve")(product_commands.retrieve)
+app.command("open")(open.open_)
+app.command("models")(models.models)
+app.command("retrieve")(retrieve.retrieve)
+app.command("embed")(retrieve.embed)
 app.command("process")(process.process)
-app.command("icebergs")(icebergs_command.icebergs)
+app.command("icebergs")(icebergs.icebergs)
 app.command("collocate")(collocate.collocate)
-app.command("similar")(archive_commands.similar)
-app.command("export")(archive_commands.export)
-app.command("check")(process.check)
+app.command("similar")(similar.similar)
+app.command("export")(export.export)
+app.command("check")(check.check)
 app.command("map")(map.map_)
-app.command("simulate")(product_commands.simulate)
+app.command("simulate")(simulate.simulate)
 app.command("fit")(fit.fit)
 app.command("benchmark")(benchmark.benchmark)
 app.command("experiment")(experiment.experiment)

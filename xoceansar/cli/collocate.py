@@ -74,7 +74,7 @@ def collocate(
         )  # fmt: skip
     with computing(f"matching {ds.sizes['vignette']} vignettes"):
         found = found.compute()
-    to_zarr(found, to, mode="w" if overwrite else "w-")
+    to_zarr(found, to, overwrite=overwrite)
     out.print(printed_tables.summarise(found, title="Matched"))
     out.print(f"written to {to}", highlight=False, soft_wrap=True)
 

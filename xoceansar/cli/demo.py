@@ -61,7 +61,7 @@ def demo(
         ds = ds.compute()
     with steps.step("retrieve"):
         result = ops.retrieve(ds, model=handle)
-        xos.to_zarr(result, to / "results.zarr", mode="w")
+        xos.to_zarr(result, to / "results.zarr", overwrite=True)
     truth = _truth(truth_path(product), result)
     with steps.step("draw maps and quick-looks"):
         _draw(ds, result, truth, to)
@@ -98,6 +98,6 @@ def _draw(
 
     use_files()
     save(plot.map(result, "swh"), to / "map.png")
-    save(plot.map(result, "swh", extent="world"), to / "world.png")
+    save(plot.map(result, "swh", region="world"), to / "world.png")
     images = result.assign(sigma0=ds["sigma0"])
     save(plot.vignettes(images, truth=truth), to / "vignettes.png")

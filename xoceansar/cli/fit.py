@@ -107,7 +107,7 @@ def fit(
         model=model,
         groups=groups,
         validation=_validation(validation),
-        class_weights="balanced" if balanced else None,
+        class_weight="balanced" if balanced else None,
         learning_rates=rate or None,
         finetune=finetune,
         name=name,

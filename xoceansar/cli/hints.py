@@ -13,8 +13,6 @@ _ARGUMENT: Final = re.compile(
     r"(?P<value>'[^']*'|True|False|\.\.\.|\[\.\.\.\]|a Dataset)",
     re.IGNORECASE,
 )
-#: What overwrites, whatever it is called.
-_OVERWRITES: Final = ("mode", "'w'")
 
 
 class Option(Protocol):
@@ -64,8 +62,6 @@ def in_flags(words: str, options: Sequence[Option]) -> str:
         name, value = found["name"], found["value"]
         if name is None:
             return found[0]
-        if (name, value) == _OVERWRITES and "overwrite" in flags:
-            name, value = "overwrite", "True"
         verb = found["verb"] or ""
         option = flags.get(name)
         if option is None:

@@ -7,7 +7,7 @@ import typer
 
 from xoceansar._optional import require
 from xoceansar._paths import local_target
-from xoceansar.cli.product_commands import read_result
+from xoceansar.cli.readers import read_result
 from xoceansar.cli.shell import local, out, working
 from xoceansar.errors import OceansarError
 
@@ -35,10 +35,10 @@ def map_(
     variable: Annotated[
         str, typer.Option(help="swh, wind_speed, ocean_class, quality, beam, ...")
     ] = "swh",
-    extent: Annotated[
+    region: Annotated[
         tuple[float, float, float, float] | None,
         typer.Option(
-            metavar="WEST EAST SOUTH NORTH",
+            metavar="WEST SOUTH EAST NORTH",
             help="Region in degrees; WEST > EAST across the antimeridian.",
         ),
     ] = None,
@@ -53,7 +53,7 @@ def map_(
 
       xoceansar map result.zarr --variable swh --to swh.png
       xoceansar map result.zarr --variable ocean_class --world --to classes.pdf
-      xoceansar map result.zarr --extent 160 -150 -50 0 --to pacific.png
+      xoceansar map result.zarr --region 160 -50 -150 0 --to pacific.png
 
     Vignettes without a value are hollow grey marks.
     """
@@ -62,7 +62,7 @@ def map_(
     ds = read_result(result)
     with working(f"drawing {variable}"):
         use_files()
-        save(plot.map(ds, variable, extent="world" if world else extent), to, dpi=dpi)
+        save(plot.map(ds, variable, region="world" if world else region), to, dpi=dpi)
     out.print(f"written to {to}", highlight=False, soft_wrap=True)
 
 

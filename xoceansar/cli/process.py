@@ -1,16 +1,16 @@
-"""Process thousands of products into an archive, and say what became of each."""
+"""The command ``process``."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from xoceansar.cli.product_commands import Beam
-from xoceansar.cli.shell import out, working
+from xoceansar.cli.readers import Beam
+from xoceansar.cli.shell import out
 
 if TYPE_CHECKING:
     from xoceansar.processing.product_records import Record
 
-__all__ = ["check", "process"]
+__all__ = ["SOME_FAILED", "StorageOptions", "parsed_options", "process"]
 
 StorageOptions = Annotated[
     str | None,
@@ -21,7 +21,7 @@ StorageOptions = Annotated[
 ]
 
 #: Exit code where some product could not be processed, or an archive is damaged; 2 is that of an error.
-_SOME_FAILED: Final = 3
+SOME_FAILED: Final = 3
 
 
 def process(
@@ -57,7 +57,7 @@ def process(
         str | None,
         typer.Option(help="Name or folder of a model; the shipped one otherwise."),
     ] = None,
-    level: Annotated[
+    confidence: Annotated[
         float | None,
         typer.Option(
             help="Add intervals that hold the truth with this probability, as 0.9."
@@ -108,7 +108,7 @@ def process(
     A product that cannot be read is recorded with its reason, and stops nothing:
     the exit code is then 3. Products that the archive has are not read again.
     """
-    options = _parsed(storage_options)
+    options = parsed_options(storage_options)
     if status:
         _print_status(to, options)
         return
@@ -124,7 +124,7 @@ def process(
         store=store,
         outputs=None if outputs is None else outputs.split(","),
         model=model,
-        level=level,
+        confidence=confidence,
         threshold=threshold,
         beam=beam,
         scheduler=scheduler,
@@ -149,59 +149,11 @@ def process(
         )
     if report.failed:
         _print_failed(list(report.failed))
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(SOME_FAILED)
 
 
-def check(
-    archive: Annotated[
-        str,
-        typer.Argument(
-            metavar="ARCHIVE",
-            help="A Zarr store or Icechunk repository, or its s3:// URL.",
-        ),
-    ],
-    mend: Annotated[
-        bool,
-        typer.Option(
-            "--mend", help="Write anew the metadata that follows from the rest."
-        ),
-    ] = False,
-    storage_options: StorageOptions = None,
-) -> None:
-    """Say what is wrong with an archive, and what of it can be mended.
-
-    [bold]Examples[/bold]
-
-      xoceansar check 2021.zarr
-      xoceansar check 2021.zarr --mend
-
-    Reads every chunk. --mend changes no value: where the metadata that lists all
-    arrays is missing or old, it is made from that of each array. The exit code is 3
-    where something is wrong and was not mended.
-    """
-    from xoceansar import check_archive
-
-    with working(f"reading {archive}"):
-        report = check_archive(
-            archive, mend=mend, storage_options=_parsed(storage_options)
-        )
-    held = f"{report.vignettes} vignettes of {report.products} products"
-    out.print(f"{archive}: {held}", highlight=False, soft_wrap=True)
-    for title, faults in (
-        ("mended:", report.mended),
-        ("can be mended, with --mend:", [f for f in report.faults if f.mendable]),
-        ("cannot be mended:", [f for f in report.faults if not f.mendable]),
-    ):
-        if faults:
-            out.print(title)
-        for fault in faults:
-            out.print(f"  {fault}", highlight=False, markup=False, soft_wrap=True)
-    if report.faults:
-        raise typer.Exit(_SOME_FAILED)
-    out.print("Nothing is wrong with it.")
-
-
-def _parsed(options: str | None) -> dict[str, Any] | None:
+def parsed_options(options: str | None) -> dict[str, Any] | None:
+    """Read the options of a file system, given as JSON."""
     import json
 
     if options is None:

@@ -151,7 +151,7 @@ class BenchmarkResult:
         """
         meta = self.metadata
         where = "simulated vignettes" if self.simulated else "vignettes"
-        level = f"{100 * meta['level']:g} %"
+        level = f"{100 * meta['confidence']:g} %"
         parts = [
             f"# Benchmark: {self.task.name}, on {where}",
             self.task.description,

@@ -46,7 +46,7 @@ def benchmark(
     split: SplitBy = "orbit_pass",
     test: float = 0.3,
     draws: int = 1000,
-    level: float = 0.95,
+    confidence: float = 0.95,
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> BenchmarkResult:
@@ -72,7 +72,7 @@ def benchmark(
         Fraction that is scored when `ds` is split. All is, where nothing has to be fitted.
     draws : int
         Draws of whole passes for the confidence limits.
-    level : float
+    confidence : float
         Probability that the limits are to cover.
     seed : int
         Of the split and of the draws.
@@ -131,7 +131,7 @@ def benchmark(
     predictions = _predict(competitors, chosen, known, scored, cache)
     strata = _strata(scored, chosen)
     frame = _scores(
-        scored, predictions, strata, chosen, n=draws, level=level, seed=seed
+        scored, predictions, strata, chosen, n=draws, confidence=confidence, seed=seed
     )
     notes += _missing(frame)
     counts |= {
@@ -157,7 +157,7 @@ def benchmark(
             "split": how,
             "seed": seed,
             "draws": draws,
-            "level": level,
+            "confidence": confidence,
             "models": {c.name: _identity(c) for c in competitors},
         },
         notes=tuple(notes),

@@ -196,7 +196,7 @@ def constant_classes(truth: Array, predicted: Array, *, model: str) -> Sign:
         words,
         (
             "the embedding is the same for all vignettes (see its rank)",
-            "one class outweighs the others in the fit: class_weights='balanced'",
+            "one class outweighs the others in the fit: class_weight='balanced'",
             "the level of sigma0 is far from that of the fit (gain, units)",
         ),
     )

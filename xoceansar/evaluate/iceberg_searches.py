@@ -15,14 +15,15 @@ from xoceansar.evaluate.iceberg_task import rows_of
 from xoceansar.evaluate.parts import Part
 from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle
-from xoceansar.ops.detection import Method, icebergs
+from xoceansar.ops.detection import cfar_icebergs, icebergs
 
 __all__ = ["Search", "detector_of"]
 
 Array = npt.NDArray[Any]
 
 #: Lowest scores that are kept: what is below never makes the best F1.
-_LOW: Final = {"detector": 0.02, "cfar": 2.5}
+_LOWEST_SCORE: Final = 0.02
+_LOWEST_CFAR: Final = 2.5
 #: Detections of a vignette that are scored: CFAR with so low a threshold gives hundreds of false alarms.
 _MOST: Final = 2000
 #: Vignettes that are searched at a time.
@@ -35,13 +36,10 @@ class Search(Competitor):
 
     Parameters
     ----------
-    method : {"detector", "cfar"}
-        How.
     model : ModelHandle, optional
-        The bundle whose detector it is.
+        The bundle whose detector it is; CFAR without one.
     """
 
-    method: Method
     model: ModelHandle | None = None
     needs_training = False
 
@@ -79,10 +77,11 @@ class Search(Competitor):
         )
 
     def _block(self, ds: xr.Dataset) -> list[Array]:
-        found = icebergs(
-            ds, model=self.model, method=self.method, threshold=_LOW[self.method],
-            most=_MOST,
-        ).compute()  # fmt: skip
+        if self.model is None:
+            lazy = cfar_icebergs(ds, threshold=_LOWEST_CFAR, most=_MOST)
+        else:
+            lazy = icebergs(ds, self.model, threshold=_LOWEST_SCORE, most=_MOST)
+        found = lazy.compute()
         return [
             np.c_[box, score] for box, score in zip(*found_boxes(found), strict=True)
         ]
@@ -94,4 +93,4 @@ def detector_of(handle: ModelHandle) -> Search:
         raise BundleError(
             f"model {handle.name!r} has no detector. Fit one with xoceansar.train.fit_detector."
         )
-    return Search("detector", handle)
+    return Search(handle)

@@ -114,7 +114,7 @@ def _search(model: str | ModelHandle | Competitor, task: Task) -> Search | None:
     if not isinstance(model, str):
         return None
     if model == "cfar":
-        return Search("cfar")
+        return Search()
     form, _, rest = model.partition(":")
     if form == "detector":
         return detector_of(load_model(rest or None))

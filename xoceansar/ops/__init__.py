@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xoceansar.gridding.cell_statistics import grid
 from xoceansar.gridding.occurrence import class_occurrence, iceberg_density
 from xoceansar.layout.sigma0 import calibrate
-from xoceansar.ops.detection import icebergs
+from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.embedding import embed
 from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
@@ -17,17 +17,19 @@ from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
 from xoceansar.ops.vv_equivalent import to_vv
 from xoceansar.ops.wind_directions import gmf_wind
-from xoceansar.swath.fields import field
+from xoceansar.swath.fields import field, fields
 
 if TYPE_CHECKING:
     from xoceansar.swath.tiles import vignettes
 
 __all__ = [
     "calibrate",
+    "cfar_icebergs",
     "class_occurrence",
     "classify",
     "embed",
     "field",
+    "fields",
     "gmf_wind",
     "grid",
     "iceberg_density",

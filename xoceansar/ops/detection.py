@@ -1,7 +1,7 @@
 """Images to icebergs: boxes, scores, sizes and places."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,34 +36,30 @@ from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
 __all__ = [
     "DETECTION",
     "EDGES",
-    "Method",
     "Search",
+    "cfar_icebergs",
     "detected",
     "detector_of",
     "icebergs",
 ]
 
-Method = Literal["detector", "cfar"]
 Array = npt.NDArray[Any]
 
 #: Coordinate of the dim ``edge`` of a box.
 EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
-#: Targets that CFAR keeps of a vignette where nothing else is asked for: more is sea ice or land.
-_MOST: Final = 64
 #: Largest `most`: every vignette takes the memory, also those without an iceberg.
 _LONGEST: Final = 10_000
 
 
 def icebergs(
     obj: XarrayObject,
-    *,
     model: Model = None,
-    method: Method = "detector",
+    *,
     threshold: float | None = None,
     most: int | None = None,
     on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
-    """Find the icebergs in each vignette.
+    """Find the icebergs in each vignette by the detector of a model.
 
     Parameters
     ----------
@@ -71,16 +67,13 @@ def icebergs(
         Calibrated images as for `embed`, with the corners of each vignette
         (``corner_longitude``, ``corner_latitude``) or its centre and ``ground_heading``.
     model : str or ModelHandle, optional
-        Name, path or handle; the default bundle where not given. CFAR needs none.
-    method : {"detector", "cfar"}
-        The bundle's detector, or constant false alarm rate on the pixels, the classical baseline.
+        Name, path or handle; the default bundle where not given.
     threshold : float, optional
-        Least score of a detection: a probability-like number in (0, 1) for the detector,
-        standard deviations above the sea for CFAR. Without it the value of the best F1 on
-        validation vignettes.
+        Least score of a detection, a probability-like number in (0, 1). Without it the value of
+        the best F1 on validation vignettes.
     most : int, optional
         Length of the dim ``detection``: the best so many icebergs of each vignette are kept. Without it
-        64 for CFAR, and for the detector what it was made for (``n_queries``, mostly 64 too).
+        what the detector was made for (``n_queries``, mostly 64).
     on_domain : {"flag", "raise"}, optional
         What to do with vignettes that the model was not trained for, as in `embed`.
 
@@ -114,10 +107,63 @@ def icebergs(
     -----
     Lazy: does not load data. The whole vignette is searched, in overlapping windows where it is
     larger than the model's input. At 50 m a pixel, an iceberg shorter than 80 m is a single pixel.
-    A ship is as bright and as small as an iceberg: neither method tells them apart.
+    A ship is as bright and as small as an iceberg: neither this nor `cfar_icebergs` tells them apart.
     """
-    if method not in ("detector", "cfar"):
-        raise BundleError(f"method must be 'detector' or 'cfar'; got {method!r}.")
+    _check_request(obj, most)
+    handle = as_handle(model)
+    search = Search.by(handle, threshold, most)
+    given = NetworkInput.of(obj, handle, on_domain)
+    found = given.apply(
+        network_call.detect, *search.outputs, handle=handle, **search.arguments
+    )
+    return detected(found, given, obj, handle, search)
+
+
+def cfar_icebergs(
+    obj: XarrayObject, *, threshold: float = CFAR_THRESHOLD, most: int = 64
+) -> xr.Dataset:
+    """Find the icebergs in each vignette by their constant false alarm rate; needs no model.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        As of `icebergs`.
+    threshold : float
+        Standard deviations of a target above the sea around it. The default has the best F1 on
+        simulated vignettes.
+    most : int, default 64
+        Length of the dim ``detection``: the best so many icebergs of each vignette are kept.
+
+    Returns
+    -------
+    Dataset
+        As of `icebergs`; ``iceberg_score`` is in standard deviations.
+
+    Raises
+    ------
+    OceansarError, DimensionError, MissingVariableError, DomainError, UnitsError, ChunkingError
+        As of `icebergs`.
+
+    Notes
+    -----
+    Lazy: does not load data. A pixel is part of a target where it exceeds the mean of a ring of sea
+    by `threshold` standard deviations (`xoceansar.sar.cfar`).
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1)
+    >>> cfar_icebergs(sea).iceberg_count.dims
+    ('vignette',)
+    """
+    _check_request(obj, most)
+    images, quantity = find_images(obj)
+    found = _searched_by_cfar(images, quantity, threshold, most)
+    attrs = {"method": f"CFAR, {threshold:g} standard deviations"}
+    return _described(*found, threshold, images, obj, "cfar", attrs)
+
+
+def _check_request(obj: XarrayObject, most: int | None) -> None:
     if find_embedding(obj) is not None:
         raise DimensionError(
             "icebergs are found in images; an embedding does not say where things are. Give "
@@ -131,19 +177,6 @@ def icebergs(
         raise OceansarError(
             f"most must be a whole number from 1 to {_LONGEST}; got {most!r}."
         )
-    if method == "cfar":
-        images, quantity = find_images(obj)
-        limit = CFAR_THRESHOLD if threshold is None else threshold
-        found = _searched_by_cfar(images, quantity, limit, most or _MOST)
-        attrs = {"method": f"CFAR, {limit:g} standard deviations"}
-        return _described(*found, limit, images, obj, method, attrs)
-    handle = as_handle(model)
-    search = Search.by(handle, threshold, most)
-    given = NetworkInput.of(obj, handle, on_domain)
-    found = given.apply(
-        network_call.detect, *search.outputs, handle=handle, **search.arguments
-    )
-    return detected(found, given, obj, handle, search)
 
 
 @dataclass(frozen=True)
@@ -211,7 +244,7 @@ def _described(
     limit: float,
     images: xr.DataArray,
     obj: XarrayObject,
-    method: Method,
+    method: str,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
     values = _measured(raw, count, limit, images, obj)
@@ -228,7 +261,7 @@ def detector_of(handle: ModelHandle) -> DetectorSpec:
     if not handle.detectors:
         raise BundleError(
             f"model {handle.name!r} has no detector. Use another model (model=...), fit one with "
-            "xoceansar.train.fit_detector, or search with method='cfar'."
+            "xoceansar.train.fit_detector, or search by CFAR, which needs no model: cfar_icebergs() (--method cfar)."
         )
     return handle.detectors[0]
 

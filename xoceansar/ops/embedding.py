@@ -44,7 +44,7 @@ TEXTURE: Final = ("texture_cos2", "texture_sin2")
 
 
 def embed(
-    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+    obj: XarrayObject, model: Model = None, *, on_domain: OnDomain = "flag"
 ) -> xr.DataArray:
     """Embed each vignette by the model's frozen backbone.
 

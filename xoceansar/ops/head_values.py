@@ -38,14 +38,14 @@ def value_of(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.Da
 
 
 def values_of(
-    embedding: xr.DataArray, handle: ModelHandle, target: str, level: float | None
+    embedding: xr.DataArray, handle: ModelHandle, target: str, confidence: float | None
 ) -> dict[str, xr.DataArray]:
     """Give the value of a regression and, with a level, the bounds where it was calibrated.
 
     Shapes: `embedding` (..., embedding).
     """
     head = handle.head(target)
-    if level is None or head.intervals is None:
+    if confidence is None or head.intervals is None:
         return {target: value_of(embedding, handle, target)}
     if "incidence" not in embedding.coords:
         raise MissingVariableError(
@@ -53,11 +53,11 @@ def values_of(
             "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
             f"it with {assign_hint(embedding, 'incidence')}."
         )
-    out = apply_head(embedding, handle, head, 3, level=level)
+    out = apply_head(embedding, handle, head, 3, confidence=confidence)
     extra = {**model_attrs(handle), "units": head.units}
     calibration = zip(head.intervals.beams, head.intervals.n, strict=True)
     about = {
-        "confidence_level": float(level),
+        "confidence_level": float(confidence),
         "calibration": "split conformal for each beam, "
         + ", ".join(f"{beam}: {n} vignettes" for beam, n in calibration)
         + (" (simulated)" if handle.simulated else ""),
@@ -71,9 +71,11 @@ def values_of(
     return {target: value, **bounds}
 
 
-def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -> None:
+def check_levels(
+    confidence: float | None, handle: ModelHandle, targets: list[str]
+) -> None:
     """Refuse, before anything is built, a level that a head among some cannot give."""
-    if level is None:
+    if confidence is None:
         return
     heads = [handle.head(target) for target in targets]
     calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
@@ -81,11 +83,11 @@ def check_levels(level: float | None, handle: ModelHandle, targets: list[str]) -
     if without or not calibrated:
         raise LevelError(
             f"model {handle.name!r} was not calibrated for {without or targets}: it gives no "
-            "intervals there. Leave out level=, or calibrate its heads with "
+            "intervals there. Leave out confidence=, or calibrate its heads with "
             "xoceansar.train.calibrate."
         )
     for name, intervals in calibrated.items():
-        check_level(level, intervals, f"head {name!r} of model {handle.name!r}")
+        check_level(confidence, intervals, f"head {name!r} of model {handle.name!r}")
 
 
 def _has_bounds(head: HeadSpec) -> bool:
@@ -139,7 +141,7 @@ def apply_head(
     handle: ModelHandle,
     head: HeadSpec,
     width: int,
-    level: float | None = None,
+    confidence: float | None = None,
 ) -> xr.DataArray:
     """Apply a head to an embedding.
 
@@ -166,7 +168,7 @@ def apply_head(
         sigma0_mean.reset_coords(drop=True),
         xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
         *texture,
-        kwargs={"handle": handle, "head": head, "level": level},
+        kwargs={"handle": handle, "head": head, "confidence": confidence},
         input_core_dims=[[EMBEDDING], [], [], *([] for _ in texture)],
         output_core_dims=[["output"]],
         dask="parallelized",
@@ -200,7 +202,7 @@ def _apply_block(
     *texture: npt.NDArray[np.floating],
     handle: ModelHandle,
     head: HeadSpec,
-    level: float | None,
+    confidence: float | None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block with any leading dims; a module-level name for Dask."""
     leading = embedding.shape[:-1]
@@ -210,7 +212,7 @@ def _apply_block(
         np.broadcast_to(incidence, leading).reshape(-1),
         handle=handle,
         head=head,
-        level=level,
+        confidence=confidence,
         texture=np.stack(texture, axis=-1).reshape(-1, 2) if texture else None,
     )
     return out.reshape(*leading, out.shape[-1])

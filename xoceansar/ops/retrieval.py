@@ -38,7 +38,7 @@ _ICE = "sea_ice"
 
 
 def swh(
-    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+    obj: XarrayObject, model: Model = None, *, on_domain: OnDomain = "flag"
 ) -> xr.DataArray:
     """Retrieve the significant wave height of each vignette.
 
@@ -78,9 +78,9 @@ def swh(
 
 def wind(
     obj: XarrayObject,
-    *,
     model: Model = None,
-    level: float | None = None,
+    *,
+    confidence: float | None = None,
     reference: xr.DataArray | None = None,
     on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
@@ -92,7 +92,7 @@ def wind(
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
-    level : float, optional
+    confidence : float, optional
         Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
         Without it there are no intervals.
     reference : DataArray, optional
@@ -110,7 +110,7 @@ def wind(
         directions, 180 degrees apart, that one image cannot tell apart, and
         ``wind_to_direction_standard_error`` (...), the expected error of the axis in degrees, 52
         where nothing is known. With `reference`, ``wind_to_direction`` (...), the one nearer to it.
-        With `level`, ``wind_speed_lower`` and ``wind_speed_upper``, as in `retrieve`.
+        With `confidence`, ``wind_speed_lower`` and ``wind_speed_upper``, as in `retrieve`.
 
     Raises
     ------
@@ -134,19 +134,19 @@ def wind(
     directed = any(head.target == _DIRECTION for head in handle.heads)
     if directed or reference is not None:
         names.append(_DIRECTION)
-    check_levels(level, handle, names)
+    check_levels(confidence, handle, names)
     embedding = as_embedding(obj, handle, on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if handle.head(name).encoding == "axis":
             values |= axis_of(embedding, handle, name, reference)
         else:
-            values |= values_of(embedding, handle, name, level)
+            values |= values_of(embedding, handle, name, confidence)
     return _dataset(values, obj, handle, "wind")
 
 
 def classify(
-    obj: XarrayObject, *, model: Model = None, on_domain: OnDomain = "flag"
+    obj: XarrayObject, model: Model = None, *, on_domain: OnDomain = "flag"
 ) -> xr.Dataset:
     """Classify the dominant ocean phenomenon of each vignette.
 
@@ -185,9 +185,9 @@ def classify(
 
 def retrieve(
     obj: XarrayObject,
-    *,
     model: Model = None,
-    level: float | None = None,
+    *,
+    confidence: float | None = None,
     reference: xr.DataArray | None = None,
     on_domain: OnDomain = "flag",
 ) -> xr.Dataset:
@@ -199,7 +199,7 @@ def retrieve(
         Calibrated images as for `embed`, or an embedding made by the same model.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given.
-    level : float, optional
+    confidence : float, optional
         Probability between 0 and 1 with which each interval is to hold the truth, as 0.9.
         Without it there are no intervals.
     reference : DataArray, optional
@@ -212,7 +212,7 @@ def retrieve(
     Dataset
         One variable for each head (``swh``, ``wind_speed``, ``ocean_class``,
         ``class_probability``, ...) and ``quality`` (uint8 flag masks), with the coordinates of
-        the input that have no image dims. With `level`, ``swh_lower``, ``swh_upper``,
+        the input that have no image dims. With `confidence`, ``swh_lower``, ``swh_upper``,
         ``wind_speed_lower``, ... for each calibrated head: ancillary variables whose attributes
         say the level and the calibration, NaN for a vignette of a beam without calibration.
 
@@ -233,7 +233,7 @@ def retrieve(
     """
     handle = as_handle(model)
     names = list(dict.fromkeys(head.target for head in handle.heads))
-    check_levels(level, handle, names)
+    check_levels(confidence, handle, names)
     if reference is not None:
         handle.head(_DIRECTION)
     embedding = as_embedding(obj, handle, on_domain)
@@ -244,7 +244,7 @@ def retrieve(
         elif handle.head(name).encoding == "axis":
             values |= axis_or_warning(embedding, handle, name, reference)
         else:
-            values |= values_of(embedding, handle, name, level)
+            values |= values_of(embedding, handle, name, confidence)
     ocean_class = values.get(OCEAN_CLASS)
     values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
     if ocean_class is not None:

@@ -49,9 +49,9 @@ def select(
         ``slice("2021-04-03", "2021-05")``, whose last ends with May. A date, and a datetime64 of
         any unit, mean what their text means. UTC, unless a text or a datetime has its own zone:
         ``"2021-04-03T08:30+02:00"``.
-    region : (lon_min, lat_min, lon_max, lat_max), optional
-        Degrees, edges inside; longitudes from -180 to 180 or from 0 to 360. With lon_min greater
-        than lon_max it lies across 180 degrees.
+    region : (west, south, east, north), optional
+        Degrees, edges inside; longitudes from -180 to 180 or from 0 to 360. With west greater
+        than east it lies across 180 degrees.
     beam : str or iterable of str, optional
         ``wv1``, ``wv2``, in capital or small letters; or another mode that is there.
     ocean_class : str or iterable of str, optional
@@ -261,11 +261,11 @@ def _inside(longitude: xr.DataArray, latitude: xr.DataArray, region: Any) -> Arr
         west, south, east, north = (float(edge) for edge in region)
     except (TypeError, ValueError) as error:
         raise OceansarError(
-            f"region is (lon_min, lat_min, lon_max, lat_max) in degrees; got {region!r}."
+            f"region is (west, south, east, north) in degrees; got {region!r}."
         ) from error
     if not -90 <= south <= north <= 90 or not np.isfinite(west + east):
         raise OceansarError(
-            "region is (lon_min, lat_min, lon_max, lat_max), with latitudes from -90 to 90 "
+            "region is (west, south, east, north), with latitudes from -90 to 90 "
             f"that rise; got {region!r}."
         )
     width = 360.0 if east - west >= 360 else (east - west) % 360

@@ -44,7 +44,7 @@ _BLOCK_BYTES: Final = 32 << 20
 def similar(
     archive: XarrayObject,
     query: Query,
-    k: int = 10,
+    n_neighbors: int = 10,
     *,
     metric: Metric = "cosine",
     model: Model = None,
@@ -59,7 +59,7 @@ def similar(
     query : str, int, sequence of them, mask, Dataset or DataArray
         Vignettes of the archive, by ``vignette_id``, by position, or by True or False for each,
         which are not matches of themselves; embeddings (..., embedding) of the same model; or images, which are embedded.
-    k : int, default 10
+    n_neighbors : int, default 10
         Neighbours of each query.
     metric : {"cosine", "inner"}
         Score: cosine of the angle between two embeddings, or their inner product.
@@ -87,7 +87,7 @@ def similar(
     WeightsMismatchError
         If the query was embedded by another model than the archive.
     OceansarError
-        If `k`, `metric` or a position is impossible.
+        If `n_neighbors`, `metric` or a position is impossible.
 
     Notes
     -----
@@ -102,10 +102,10 @@ def similar(
     --------
     >>> vectors = np.array([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]], np.float32)
     >>> archive = xr.DataArray(vectors, dims=("vignette", "embedding"))
-    >>> similar(archive, 0, k=1).index.values
+    >>> similar(archive, 0, n_neighbors=1).index.values
     array([[2]])
     """
-    _check_arguments(k, metric)
+    _check_arguments(n_neighbors, metric)
     rows = _embedding_of(archive)
     vectors, own = _query_vectors(rows, query, model)
     if vectors.sizes[EMBEDDING] != rows.sizes[EMBEDDING]:
@@ -113,7 +113,7 @@ def similar(
             f"the archive has embeddings of length {rows.sizes[EMBEDDING]}, and the query of "
             f"{vectors.sizes[EMBEDDING]}. Embed both with one model."
         )
-    score, index = _found(rows, vectors, own, (k, metric, device))
+    score, index = _found(rows, vectors, own, (n_neighbors, metric, device))
     dims = (QUERY, NEIGHBOUR)
     found = xr.Dataset(
         {
@@ -126,16 +126,25 @@ def similar(
         ids = vectors.coords["vignette_id"].variable
         found = found.assign_coords(query_id=annotate(xr.DataArray(ids), "query_id"))
     made = {n: rows.attrs[n] for n in ("model", "weights_sha256") if n in rows.attrs}
-    found.attrs = {**made, "history": history_line(f"{k} nearest by {metric}")}
+    found.attrs = {
+        **made,
+        "history": history_line(f"{n_neighbors} nearest by {metric}"),
+    }
     return found
 
 
-def _check_arguments(k: int, metric: str) -> None:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise OceansarError(f"k must be a whole number of 1 or more; got {k!r}.")
-    if k > _MOST_NEIGHBOURS:
+def _check_arguments(n_neighbors: int, metric: str) -> None:
+    if (
+        isinstance(n_neighbors, bool)
+        or not isinstance(n_neighbors, int | np.integer)
+        or n_neighbors < 1
+    ):
         raise OceansarError(
-            f"k may be {_MOST_NEIGHBOURS} at most; got {k}. Sort all scores of a product of "
+            f"n_neighbors must be a whole number of 1 or more; got {n_neighbors!r}."
+        )
+    if n_neighbors > _MOST_NEIGHBOURS:
+        raise OceansarError(
+            f"n_neighbors may be {_MOST_NEIGHBOURS} at most; got {n_neighbors}. Sort all scores of a product of "
             "embeddings yourself, where so many are wanted."
         )
     if metric not in ("cosine", "inner"):

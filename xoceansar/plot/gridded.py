@@ -18,7 +18,7 @@ from xoceansar.gridding.cell_statistics import (
 )
 from xoceansar.plot.cell_images import Field, draw_cells, is_gridded, read_field
 from xoceansar.plot.map_frame import Region
-from xoceansar.plot.map_sheet import Extent, choose_region, draw_map
+from xoceansar.plot.map_sheet import MapRegion, choose_region, draw_map
 from xoceansar.plot.marks import Colouring, colouring
 from xoceansar.plot.panels import Panel, draw_panels
 from xoceansar.plot.style import sentence
@@ -52,7 +52,7 @@ def grid(
     minimum: int = 1,
     ax: "GeoAxes | None" = None,
     projection: "Projection | str | None" = None,
-    extent: Extent | None = None,
+    region: MapRegion | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -76,10 +76,10 @@ def grid(
     minimum : int, default 1
         Cells with fewer values stay empty.
     ax : GeoAxes, optional
-        Where to draw; its projection and extent stay. A new figure otherwise.
+        Where to draw; its projection and limits stay. A new figure otherwise.
     projection : cartopy Projection or str, optional
         Of the new figure, or its name as "Robinson"; chosen from the region otherwise.
-    extent : tuple of float, "global" or "world", optional
+    region : tuple of float, "global" or "world", optional
         West, east, south and north in degrees, west > east across the antimeridian; the
         cells with a value and a margin otherwise.
     cmap : str or Colormap, optional
@@ -119,8 +119,8 @@ def grid(
     field = read_field(cells, attrs, note=_note(cells))
     colours = colouring(field.values, cmap, vmin, vmax)
     return _one_map(
-        field, colours, _region(extent, field, field.region), ax=ax, projection=projection,
-        zoomed=extent is not None, title=title, land=land, locator=locator,
+        field, colours, _region(region, field, field.region), ax=ax, projection=projection,
+        zoomed=region is not None, title=title, land=land, locator=locator,
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def seasons(
     statistic: GridStatistic = "mean",
     minimum: int = 1,
     projection: "Projection | str | None" = None,
-    extent: Extent | None = None,
+    region: MapRegion | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -155,7 +155,7 @@ def seasons(
         Cells with fewer values stay empty.
     projection : cartopy Projection or str, optional
         Of all maps; chosen from the region otherwise.
-    extent : tuple of float, "global" or "world", optional
+    region : tuple of float, "global" or "world", optional
         As for `grid`.
     cmap, vmin, vmax
         As for `grid`; the same for all four.
@@ -193,7 +193,7 @@ def seasons(
     ]
     return draw_panels(
         panels, field, colouring(field.values, cmap, vmin, vmax),
-        _region(extent, field, field.region), projection=projection, title=title, land=land,
+        _region(region, field, field.region), projection=projection, title=title, land=land,
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def iceberg_density(
     minimum: int = 1,
     ax: "GeoAxes | None" = None,
     projection: "Projection | str | None" = None,
-    extent: Extent | None = None,
+    region: MapRegion | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -224,7 +224,7 @@ def iceberg_density(
         Cells with fewer searched vignettes stay empty.
     ax, projection
         As for `grid`.
-    extent : tuple of float, "global" or "world", optional
+    region : tuple of float, "global" or "world", optional
         As for `grid`; where there are icebergs, with a margin, otherwise.
     cmap, vmin, vmax, title, land, locator
         As for `grid`.
@@ -258,8 +258,8 @@ def iceberg_density(
     home = some if np.nansum(field.numbers) > 0 else field.region
     colours = colouring(field.values, cmap, vmin, vmax)
     return _one_map(
-        field, colours, _region(extent, field, home), ax=ax, projection=projection,
-        zoomed=extent is not None, title=title, land=land, locator=locator,
+        field, colours, _region(region, field, home), ax=ax, projection=projection,
+        zoomed=region is not None, title=title, land=land, locator=locator,
     )  # fmt: skip
 
 
@@ -270,7 +270,7 @@ def class_occurrence(
     cell: float = 5.0,
     minimum: int = 1,
     projection: "Projection | str | None" = None,
-    extent: Extent | None = None,
+    region: MapRegion | None = None,
     cmap: "str | Colormap | None" = None,
     title: str | None = None,
     land: bool = True,
@@ -287,7 +287,7 @@ def class_occurrence(
         Side of a cell, degrees. For vignettes only, as is `minimum`.
     minimum : int, default 1
         Cells with fewer classified vignettes stay empty.
-    projection, extent, cmap, title, land
+    projection, region, cmap, title, land
         As for `seasons`.
 
     Returns
@@ -328,7 +328,7 @@ def class_occurrence(
     colours = Colouring(chosen, colors.PowerNorm(0.5, 0.0, 1.0), "neither")
     heading = "How often each ocean class occurs" if title is None else title
     return draw_panels(
-        panels, field, colours, _region(extent, field, field.region), projection=projection,
+        panels, field, colours, _region(region, field, field.region), projection=projection,
         title=heading, land=land, ticks={v: f"{v:.0%}" for v in _FRACTIONS},
     )  # fmt: skip
 
@@ -396,8 +396,8 @@ def _note(cells: xr.DataArray) -> str:
     return " · ".join(said)
 
 
-def _region(extent: Extent | None, field: Field, home: Region) -> Region:
-    return home if extent is None else choose_region(extent, field.values)
+def _region(region: MapRegion | None, field: Field, home: Region) -> Region:
+    return home if region is None else choose_region(region, field.values)
 
 
 def _one_map(field: Field, colours: Colouring, region: Region, **how: Any) -> "Figure":

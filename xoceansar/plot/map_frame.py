@@ -73,13 +73,13 @@ class Region:
         return self.east - self.west > _WORLD or self.north - self.south > _WORLD / 2
 
     @classmethod
-    def given(cls, extent: tuple[float, float, float, float]) -> "Region":
-        """Check an extent (west, east, south, north) of a caller."""
-        west, east, south, north = (float(v) for v in extent)
-        if not (np.isfinite([west, east, south, north]).all() and south < north):
+    def given(cls, region: tuple[float, float, float, float]) -> "Region":
+        """Check a region (west, south, east, north) of a caller."""
+        west, south, east, north = (float(v) for v in region)
+        if not (np.isfinite([west, east]).all() and -90 <= south < north <= 90):
             raise OceansarError(
-                "extent must be (west, east, south, north) in degrees with south < north; "
-                f"got {tuple(extent)}."
+                "region must be (west, south, east, north) in degrees with -90 <= south < north <= 90; "
+                f"got {tuple(region)}."
             )
         east = west + (east - west) % 360 if east != west else east
         if east == west:

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "FOOT",
     "WIDTH",
-    "Extent",
+    "MapRegion",
     "choose_region",
     "draw_map",
     "graticule",
     "show_region",
 ]
 
-Extent = tuple[float, float, float, float] | Literal["global", "world"]
+MapRegion = tuple[float, float, float, float] | Literal["global", "world"]
 
 WIDTH: Final = 7.2  # inches
 FOOT: Final = 0.2  # inches, for what must be said of simulated data
@@ -85,17 +85,17 @@ def draw_map(
     return figure
 
 
-def choose_region(extent: Extent | None, values: Values) -> Region:
+def choose_region(region: MapRegion | None, values: Values) -> Region:
     """Return the region that is asked for, or that holds the values."""
-    if extent is None:
+    if region is None:
         return region_of(values.longitude, values.latitude)
-    if extent in ("global", "world"):
+    if region in ("global", "world"):
         return WORLD
-    if isinstance(extent, str):
+    if isinstance(region, str):
         raise OceansarError(
-            f"extent must be 'global', 'world' or (west, east, south, north); got {extent!r}."
+            f"region must be 'global', 'world' or (west, south, east, north); got {region!r}."
         )
-    return Region.given(extent)
+    return Region.given(region)
 
 
 def _check_axes(ax: object) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from xoceansar.plot.map_sheet import Extent, choose_region, draw_map
+from xoceansar.plot.map_sheet import MapRegion, choose_region, draw_map
 from xoceansar.plot.map_values import read_values
 from xoceansar.plot.marks import colouring, draw_marks
 
@@ -25,7 +25,7 @@ def map(
     *,
     ax: "GeoAxes | None" = None,
     projection: "Projection | str | None" = None,
-    extent: Extent | None = None,
+    region: MapRegion | None = None,
     cmap: "str | Colormap | None" = None,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -46,10 +46,10 @@ def map(
         Variable or coordinate of `obj`; needed where a Dataset holds more than one that can be
         mapped. Numbers, CF flags, flag masks and text can.
     ax : GeoAxes, optional
-        Where to draw; its projection and extent stay. A new figure otherwise.
+        Where to draw; its projection and limits stay. A new figure otherwise.
     projection : cartopy Projection or str, optional
         Of the new figure, or its name as "Robinson"; chosen from the region otherwise.
-    extent : tuple of float, "global" or "world", optional
+    region : tuple of float, "global" or "world", optional
         West, east, south and north in degrees, west > east across the antimeridian; the
         vignettes with a margin otherwise.
     cmap : str or Colormap, optional
@@ -78,7 +78,7 @@ def map(
     MissingVariableError, DimensionError, UnitsError
         If the variable or its positions are absent, or cannot be drawn as one value each.
     OceansarError
-        If `ax` is not a cartopy GeoAxes, or `extent` no region.
+        If `ax` is not a cartopy GeoAxes, or `region` no region.
     MissingDependencyError
         If matplotlib, cartopy or cmocean is not installed.
 
@@ -95,6 +95,6 @@ def map(
         return draw_marks(axes, values, colours, footprints)
 
     return draw_map(
-        values, colours, paint, choose_region(extent, values), ax=ax, projection=projection,
-        zoomed=extent is not None, title=title, land=land, locator=locator,
+        values, colours, paint, choose_region(region, values), ax=ax, projection=projection,
+        zoomed=region is not None, title=title, land=land, locator=locator,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def track(
     obj : Dataset or DataArray
         One value for each vignette, with the coordinates ``time``, ``longitude`` and
         ``latitude`` along ``vignette``; ``beam``, where there, tells wv1 and wv2 apart. A Dataset with
-        ``swh_lower`` and ``swh_upper`` (of ``retrieve(level=0.9)``) has its interval drawn as a
+        ``swh_lower`` and ``swh_upper`` (of ``retrieve(confidence=0.9)``) has its interval drawn as a
         band; other variables likewise.
     variable : hashable, optional
         Variable of a Dataset; needed where it holds more than one that can be mapped.

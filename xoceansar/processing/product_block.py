@@ -183,7 +183,7 @@ def _model_outputs(
     else:
         vector = ops.embed(ds, model=handle)
     embedded = xr.Dataset({"embedding_vector": vector, "quality": ds["quality"]})
-    made = ops.retrieve(embedded, model=handle, level=settings.level)
+    made = ops.retrieve(embedded, model=handle, confidence=settings.confidence)
     named = {
         str(name): value
         for name, value in (*made.data_vars.items(), *found.data_vars.items())

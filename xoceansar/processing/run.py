@@ -81,7 +81,7 @@ def process(
     store: StoreKind | None = None,
     outputs: Iterable[str] | None = None,
     model: Model = None,
-    level: float | None = None,
+    confidence: float | None = None,
     threshold: float | None = None,
     beam: Beams | None = None,
     spacing: float = 50.0,
@@ -117,7 +117,7 @@ def process(
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given. Workers on other machines must
         find it under the same path.
-    level : float, optional
+    confidence : float, optional
         Probability with which intervals are to hold the truth, as in `xoceansar.ops.retrieve`.
     threshold : float, optional
         Least score of an iceberg, as in `xoceansar.ops.icebergs`.
@@ -188,7 +188,7 @@ def process(
         outputs=choose_outputs(outputs, handle),
         model="" if handle is None else handle.name,
         fingerprint=fingerprint(handle),
-        level=level,
+        confidence=confidence,
         threshold=threshold,
         beam=one_beam(beam, error=ProductError),
         spacing=float(spacing),
@@ -197,7 +197,7 @@ def process(
         uncalibrated=bool(uncalibrated),
     )
     if handle is not None:
-        check_levels(level, handle, [head.target for head in handle.heads])
+        check_levels(confidence, handle, [head.target for head in handle.heads])
         warn_if_simulated(handle)
     access = encode_options(storage_options)
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())

@@ -40,7 +40,7 @@ class Settings:
         Of `OUTPUTS`, in its order.
     model, fingerprint : str
         Name of the model and a digest of its weights, heads and detectors; empty without one.
-    level : float or None
+    confidence : float or None
         Of the intervals.
     threshold : float or None
         Least score of an iceberg.
@@ -61,7 +61,7 @@ class Settings:
     outputs: tuple[Output, ...]
     model: str
     fingerprint: str
-    level: float | None
+    confidence: float | None
     threshold: float | None
     beam: Beam | None
     spacing: float

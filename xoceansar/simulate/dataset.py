@@ -23,7 +23,7 @@ from xoceansar.errors import OceansarError
 from xoceansar.sar.pixel_quality import pixel_flags
 from xoceansar.simulate.recipe import Recipe, make_recipe
 from xoceansar.simulate.sea.environment import Environment
-from xoceansar.simulate.sea.icebergs import MAX_ICEBERGS
+from xoceansar.simulate.sea.iceberg_targets import MAX_ICEBERGS
 from xoceansar.simulate.sea.orbit import Acquisition, acquisition, destination
 from xoceansar.simulate.sea.scenes import SIMULATOR_VERSION, Scene, range_profiles
 from xoceansar.simulate.sea.sensors import Sensor

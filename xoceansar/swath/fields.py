@@ -1,5 +1,6 @@
 """Results of tiles, put back as fields over the swath."""
 
+from collections.abc import Hashable
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from xoceansar.layout.images import XarrayObject, in_one_chunk
 from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 from xoceansar.sar.bearings import wrap_angle
 
-__all__ = ["COLUMN", "ROW", "field"]
+__all__ = ["COLUMN", "ROW", "field", "fields"]
 
 ROW: Final = "row"
 COLUMN: Final = "column"
@@ -28,7 +29,7 @@ _MISSING: Final[dict[str, Any]] = {"M": np.datetime64("NaT"), "U": "", "T": ""}
 _POLARISATION: Final = "polarisation"
 
 
-def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
+def field(obj: XarrayObject, variable: Hashable | None = None) -> xr.DataArray:
     """Put the results of tiles back as a field over the swath.
 
     Parameters
@@ -38,13 +39,12 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
         vignette, with the coordinates ``row``, ``column``, ``azimuth_distance``,
         ``range_distance`` and ``tile_size``.
     variable : str, optional
-        Which variable of a Dataset. All that have no image dims where not given.
+        Which variable of a Dataset.
 
     Returns
     -------
-    DataArray or Dataset
-        A DataArray (row, column, ...), or (polarisation, row, column, ...) of several
-        polarisations; a Dataset for a Dataset without `variable`. ``longitude`` and ``latitude``
+    DataArray
+        (row, column, ...), or (polarisation, row, column, ...) of several polarisations. ``longitude`` and ``latitude``
         are (row, column), and attributes are kept. Tiles that are not there, or have no value, are
         NaN, and whole numbers then floats. Flags have a value of their own there: -1 of classes, and the
         bit ``no_tile`` of flag masks.
@@ -62,23 +62,42 @@ def field(obj: XarrayObject, variable: str | None = None) -> XarrayObject:
     value is the mean of all tiles that reach into it, by the area that each covers of it. Directions
     are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they are those of the cell's own tile.
     """
-    if find_dim(obj) is not None:
-        obj = along_vignettes(obj)
-    if isinstance(obj, xr.DataArray):
-        return _one(obj)
-    if variable is not None:
-        if variable not in obj.variables:
+    if isinstance(obj, xr.Dataset):
+        if variable is None or variable not in obj.variables:
             raise MissingVariableError(
-                f"there is no variable {variable!r}; found {sorted(map(str, obj.data_vars))}."
+                f"a field is of one variable of the Dataset; got {variable!r}, found "
+                f"{sorted(map(str, obj.data_vars))}. Name one, or take all with .oceansar.fields()."
             )
-        return _one(obj[variable])
+        obj = obj[variable]
+    return _one(along_vignettes(obj) if find_dim(obj) is not None else obj)
+
+
+def fields(ds: xr.Dataset) -> xr.Dataset:
+    """Put all results of tiles back as fields over the swath.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along ``vignette``, as of `field`.
+
+    Returns
+    -------
+    Dataset
+        Each variable without image dims as `field` gives it. Lazy.
+
+    Raises
+    ------
+    MissingVariableError, DimensionError
+        As of `field`.
+    """
+    obj = along_vignettes(ds) if find_dim(ds) is not None else ds
     whole = [
         name
         for name, data in obj.data_vars.items()
         if VIGNETTE in data.dims and not {"line", "sample"} & set(data.dims)
     ]
-    fields = {name: _one(obj[name]) for name in whole}
-    return xr.Dataset(fields, attrs=product_attrs("fields", previous=obj.attrs))
+    out = {name: _one(obj[name]) for name in whole}
+    return xr.Dataset(out, attrs=product_attrs("fields", previous=obj.attrs))
 
 
 def _one(data: xr.DataArray) -> xr.DataArray:

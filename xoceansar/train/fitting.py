@@ -46,7 +46,7 @@ def fit(
     validation: float | XarrayObject = 0.15,
     ancillary: Sequence[Ancillary] | None = None,
     classes: Sequence[str] | None = None,
-    class_weights: ClassWeights = None,
+    class_weight: ClassWeights = None,
     learning_rates: Sequence[float] | None = None,
     finetune: Literal["full", "lora"] | None = None,
     name: str | None = None,
@@ -83,7 +83,7 @@ def fit(
     classes : sequence of str, optional
         Classes in the order of the probabilities; from ``flag_meanings``, or from the texts, where
         not given. A class that is not named is left out.
-    class_weights : "balanced", mapping of str to float, or None
+    class_weight : "balanced", mapping of str to float, or None
         Weight of a row of each class: the same for each class as a whole, by name, or 1.
     learning_rates : sequence of float, optional
         Tried where something is trained by gradients; the best on the validation stays. By default
@@ -155,7 +155,7 @@ def fit(
     warn_about_classes(learned, held_out)
     rates = () if learning_rates is None else tuple(learning_rates)
     settings = Settings(
-        class_weights=class_weights,
+        class_weight=class_weight,
         learning_rates=(rates if finetune is None else ()) or LEARNING_RATES,
         seed=seed,
     )
@@ -269,7 +269,7 @@ def _with_provenance(
         "source": str(ds.attrs.get("source", "")),
         "model": result.model.name,
         "finetune": tuned,
-        "class_weights": settings.class_weights,
+        "class_weight": settings.class_weight,
         "seed": settings.seed,
         "xoceansar_version": __version__,
     }

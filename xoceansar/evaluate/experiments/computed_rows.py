@@ -182,7 +182,7 @@ class Nearest:
             classes=classes,
         )
         votes = max(1, min(20, len(train) // 10))
-        head = fit_knn(known, train.truth, spec, groups=train.groups, neighbours=votes)
+        head = fit_knn(known, train.truth, spec, groups=train.groups, n_neighbors=votes)
         out = np.asarray(head(head_inputs(new, None, None, spec)), dtype=np.float64)
         return out if classes else out[:, 0]
 

@@ -16,7 +16,7 @@ from xoceansar.evaluate.iceberg_scores import IOU, found_boxes, true_boxes
 from xoceansar.evaluate.metrics.box_scores import precision_recall
 from xoceansar.evaluate.metrics.size_scores import SizeRecall, recall_by_size
 from xoceansar.layout.images import find_images
-from xoceansar.ops.detection import Method, icebergs
+from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.embedding import Model, as_handle
 
 __all__ = ["small_objects"]
@@ -42,18 +42,17 @@ def small_objects(
     truth = true_boxes(some)
     images, _ = find_images(some)
     shape = (images.sizes[LINE], images.sizes[SAMPLE])
-    methods: dict[str, Method] = {CFAR: "cfar"}
+    searches = {CFAR: cfar_icebergs(some, most=_MOST)}
     notes = first_notes(some, handle)
     if handle.detectors:
-        methods = {handle.name: "detector", **methods}
+        searches = {handle.name: icebergs(some, handle, most=_MOST), **searches}
     else:
         notes.append(f"{handle.name} has no detector: CFAR alone was measured.")
     rows: dict[str, dict[str, str]] = {}
     signs: list[Sign] = []
     answer = []
-    for name, method in methods.items():
-        found = icebergs(some, model=handle, method=method, most=_MOST).compute()
-        boxes, scores = found_boxes(found)
+    for name, search in searches.items():
+        boxes, scores = found_boxes(search.compute())
         sizes = recall_by_size(boxes, scores, truth, shape=shape)
         rows[name] = _row(boxes, scores, truth, sizes)
         signs.append(missed_small_objects(sizes, model=name))

@@ -42,7 +42,7 @@ def bootstrap(
     *arrays: Array,
     n: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
+    confidence: float = 0.95,
 ) -> Interval:
     """Give a score its percentile interval, by drawing whole groups with replacement.
 
@@ -63,7 +63,9 @@ def bootstrap(
     def named(*rows: Array) -> dict[str, float]:
         return {"": statistic(*rows)}
 
-    return bootstrap_scores(named, groups, *arrays, n=n, seed=seed, level=level)[""]
+    return bootstrap_scores(
+        named, groups, *arrays, n=n, seed=seed, confidence=confidence
+    )[""]
 
 
 def bootstrap_scores(
@@ -72,15 +74,15 @@ def bootstrap_scores(
     *arrays: Array,
     n: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
+    confidence: float = 0.95,
 ) -> dict[str, Interval]:
     """Give several scores their intervals from the same draws, as `bootstrap` does for one.
 
     Shapes: `groups` (rows,), `*arrays` (rows, ...).
     """
-    if not 0 < level < 1 or n < 1:
+    if not 0 < confidence < 1 or n < 1:
         raise OceansarError(
-            f"bootstrap needs 0 < level < 1 and n > 0; got level={level}, n={n}."
+            f"bootstrap needs 0 < confidence < 1 and n > 0; got confidence={confidence}, n={n}."
         )
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     for array in arrays:
@@ -101,14 +103,14 @@ def bootstrap_scores(
             rows = np.concatenate([members[j] for j in chosen])
             drawn.append(scores(*(array[rows] for array in arrays)))
     return {
-        name: _interval(float(value), [float(d[name]) for d in drawn], level)
+        name: _interval(float(value), [float(d[name]) for d in drawn], confidence)
         for name, value in values.items()
     }
 
 
-def _interval(value: float, draws: list[float], level: float) -> Interval:
+def _interval(value: float, draws: list[float], confidence: float) -> Interval:
     kept = [draw for draw in draws if np.isfinite(draw)]
     if not kept:
         return Interval(value, float("nan"), float("nan"))
-    lower, upper = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+    lower, upper = np.quantile(kept, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, float(lower), float(upper))

@@ -97,7 +97,7 @@ def _size(result: BenchmarkResult, *more: str) -> str:
     meta = result.metadata
     text = f"{meta['n_scored']} vignettes, {meta['n_passes']} passes"
     known = result.scores["lower"].notna().any()
-    limits = [f"bars: {100 * meta['level']:g} % confidence"] if known else []
+    limits = [f"bars: {100 * meta['confidence']:g} % confidence"] if known else []
     return "; ".join((text, *limits, *more))
 
 

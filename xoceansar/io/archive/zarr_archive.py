@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -73,7 +73,7 @@ def to_zarr(
     obj: xr.Dataset | xr.DataArray,
     path: str | Path,
     *,
-    mode: Literal["w-", "w"] = "w-",
+    overwrite: bool = False,
     storage_options: StorageOptions | None = None,
 ) -> Path | str:
     """Write a Dataset as a Zarr store, format 3.
@@ -85,9 +85,8 @@ def to_zarr(
         modified.
     path : str or Path
         Folder of the store; or a URL, as ``s3://bucket/result.zarr``, which fsspec writes to.
-    mode : {"w-", "w"}, default "w-"
-        "w-" refuses a path that exists; "w" replaces a store, even the one that `obj` is lazily
-        read from.
+    overwrite : bool, default False
+        Replace a store that exists, even the one that `obj` is lazily read from.
     storage_options : mapping, optional
         For URLs: keyword arguments of the fsspec file system.
 
@@ -99,8 +98,8 @@ def to_zarr(
     Raises
     ------
     ProductError
-        If the path exists and may not be replaced: with "w-" always, with "w" where it is no
-        Zarr store.
+        If the path exists and may not be replaced: without `overwrite` always, with it where it is
+        no Zarr store.
     OceansarError
         If a DataArray has no name.
 
@@ -126,12 +125,13 @@ def to_zarr(
     array([1.5, 2. ], dtype=float32)
     """
     if is_url(str(path)):
-        _check_mode(mode)
         ready, encoding = _encoded_alone(obj)
-        write_at_url(ready, encoding, str(path), mode=mode, options=storage_options)
+        write_at_url(
+            ready, encoding, str(path), overwrite=overwrite, options=storage_options
+        )
         return str(path)
     target = local_target(path, "such a store")
-    _check_target(target, mode)
+    _check_target(target, overwrite)
     ready, encoding = _encoded_alone(obj)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -277,24 +277,18 @@ def encode(
     return _prepared(plain, encoding), encoding
 
 
-def _check_target(target: Path, mode: str) -> None:
-    _check_mode(mode)
+def _check_target(target: Path, overwrite: bool) -> None:
     if not target.exists():
         return
-    if mode == "w-":
+    if not overwrite:
         raise ProductError(
-            f"{target} exists already. Choose another path, or replace it with mode='w'."
+            f"{target} exists already. Choose another path, or replace it with overwrite=True."
         )
     if not _is_zarr(target):
         raise ProductError(
             f"{target} exists and is not a Zarr store, so it is not replaced. "
             "Choose another path."
         )
-
-
-def _check_mode(mode: str) -> None:
-    if mode not in ("w-", "w"):
-        raise OceansarError(f"mode must be 'w-' or 'w'; got {mode!r}.")
 
 
 def _encoded_alone(

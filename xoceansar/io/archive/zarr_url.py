@@ -25,7 +25,7 @@ def write_at_url(
     encoding: dict[Hashable, dict[str, Any]],
     url: str,
     *,
-    mode: str,
+    overwrite: bool,
     options: StorageOptions | None,
 ) -> None:
     """Write an encoded Dataset as a Zarr store on object storage."""
@@ -38,7 +38,10 @@ def write_at_url(
             filesystem.invalidate_cache()
             there = filesystem.exists(path)
             _check(
-                there and mode == "w" and _is_zarr(filesystem, path), there, url, mode
+                there and overwrite and _is_zarr(filesystem, path),
+                there,
+                url,
+                overwrite,
             )
             try:
                 ready.to_zarr(
@@ -87,10 +90,10 @@ def _is_zarr(filesystem: Any, path: str) -> bool:
     return any(filesystem.exists(f"{path}/{name}") for name in ("zarr.json", ".zgroup"))
 
 
-def _check(replaced: bool, there: bool, url: str, mode: str) -> None:
-    if there and mode == "w-":
+def _check(replaced: bool, there: bool, url: str, overwrite: bool) -> None:
+    if there and not overwrite:
         raise ProductError(
-            f"{url} exists already. Choose another URL, or replace it with mode='w'."
+            f"{url} exists already. Choose another URL, or replace it with overwrite=True."
         )
     if there and not replaced:
         raise ProductError(

@@ -11,6 +11,7 @@ from xoceansar._optional import require
 from xoceansar._paths import local_target
 from xoceansar.conventions import missing_flag
 from xoceansar.errors import DimensionError, MissingVariableError, warn
+from xoceansar.io.export.tabular_files import draft_of
 from xoceansar.sar.geometry import from_unit_vector, mean_position, unit_vector
 
 __all__ = ["to_map_grid", "to_raster"]
@@ -95,6 +96,7 @@ def to_raster(
     *,
     crs: Any = None,
     resolution: float | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a field as a cloud-optimised GeoTIFF.
 
@@ -106,6 +108,8 @@ def to_raster(
         Of the file.
     crs, resolution : optional
         As in `to_map_grid`.
+    overwrite : bool, default False
+        Replace a file that exists.
 
     Returns
     -------
@@ -114,6 +118,8 @@ def to_raster(
 
     Raises
     ------
+    ProductError
+        If the file exists and may not be replaced.
     MissingVariableError, DimensionError, MissingDependencyError
         As `to_map_grid`.
 
@@ -131,7 +137,8 @@ def to_raster(
         name: value for name, value in grid.attrs.items() if isinstance(value, str)
     }
     grid = grid.rio.write_nodata(nodata)
-    grid.rio.to_raster(path, driver="COG", compress="deflate")
+    with draft_of(path, overwrite=overwrite) as draft:
+        grid.rio.to_raster(draft, driver="COG", compress="deflate")
     return path
 
 

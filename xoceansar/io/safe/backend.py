@@ -8,6 +8,7 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xoceansar.conventions.beams import Beams
+from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.product_names import parse_product
 from xoceansar.io.safe.wave_mode import Chunks, Selection, open_wave_mode
 
@@ -30,6 +31,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         "on_error",
         "uncalibrated",
         "verify",
+        "storage_options",
     )
 
     def open_dataset(
@@ -46,6 +48,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         on_error: Any = "flag",
         uncalibrated: bool = False,
         verify: bool = True,
+        storage_options: StorageOptions | None = None,
     ) -> xr.Dataset:
         """Open a product; every argument as for `xoceansar.open_wave_mode`.
 
@@ -73,6 +76,8 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             Whether to keep a vignette whose calibration or noise file is missing.
         verify : bool, optional
             Whether the pixels are held to their checksums.
+        storage_options : mapping, optional
+            For URLs: keyword arguments of the fsspec file system.
 
         Returns
         -------
@@ -92,6 +97,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             on_error=on_error,
             uncalibrated=uncalibrated,
             verify=verify,
+            storage_options=storage_options,
         )
         # What chunks={} keeps; without it xarray would join all vignettes in one chunk.
         for variable in ds.data_vars.values():

@@ -223,7 +223,7 @@ class Head:
         return out
 
     def bounds(
-        self, predicted: Array, incidence: Array, level: float
+        self, predicted: Array, incidence: Array, confidence: float
     ) -> npt.NDArray[np.float32]:
         """Compute the interval that holds the truth with a given probability.
 
@@ -233,7 +233,7 @@ class Head:
             What the head gave.
         incidence : ndarray (n,)
             Incidence angle in degrees, which tells the beam.
-        level : float
+        confidence : float
             The probability, in each beam.
 
         Returns
@@ -255,9 +255,9 @@ class Head:
                 f"head {self.spec.name!r} was not calibrated and has no intervals. Calibrate "
                 "it with xoceansar.train.calibrate."
             )
-        intervals.check_level(level, spec, f"head {self.spec.name!r}")
+        intervals.check_level(confidence, spec, f"head {self.spec.name!r}")
         half = intervals.half_widths(
-            predicted, incidence, level=level, spec=spec, arrays=self.arrays
+            predicted, incidence, confidence=confidence, spec=spec, arrays=self.arrays
         )
         lower, upper = predicted - half, predicted + half
         if self.spec.lower_bound is not None:

@@ -173,14 +173,14 @@ def head_block(
     *,
     handle: ModelHandle,
     head: HeadSpec | str,
-    level: float | None = None,
+    confidence: float | None = None,
     texture: Array | None = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block of embeddings, without torch.
 
     Shapes: `embedding` (n, embedding_dim), `sigma0_mean` (n,), `incidence` (n,), `texture` (n,
     2) -> (n, K). As `xoceansar.models.Head` gives it; NaN where an input of the head is
-    missing. With `level`, the lower and the upper bound follow (K = 3).
+    missing. With `confidence`, the lower and the upper bound follow (K = 3).
     """
     spec = handle.head(head) if isinstance(head, str) else head
     check_backbone(spec, handle.backbone)
@@ -191,9 +191,9 @@ def head_block(
         )
     ready = _get_head(spec, handle)
     out = ready(head_inputs(embedding, sigma0_mean, incidence, spec, texture))
-    if level is None:
+    if confidence is None:
         return out
-    return np.concatenate([out, ready.bounds(out[:, 0], incidence, level)], axis=1)
+    return np.concatenate([out, ready.bounds(out[:, 0], incidence, confidence)], axis=1)
 
 
 def clear_cache() -> None:

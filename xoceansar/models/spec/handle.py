@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from xoceansar._paths import read_regular
 from xoceansar.errors import BundleError
@@ -19,6 +19,25 @@ __all__ = [
 
 #: Bytes of a model card.
 _LARGEST_CARD: Final = 2**24
+
+
+T_Spec = TypeVar("T_Spec", HeadSpec, DetectorSpec)
+
+
+class ByName(tuple[T_Spec, ...]):
+    """Specs in the order of the bundle, which are also found by their names."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        named = {spec.name: spec for spec in self}
+        if key not in named:
+            raise BundleError(
+                f"there is no {key!r} in this model; it has {list(named)}."
+            )
+        return named[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -39,9 +58,9 @@ class ModelHandle:
     input : InputSpec
         What it takes.
     heads : tuple of HeadSpec
-        What can be retrieved.
+        What can be retrieved; ``handle.heads["swh"]`` finds one by its name.
     detectors : tuple of DetectorSpec
-        What can be found in the images.
+        What can be found in the images; by name too.
     simulated : bool
         Whether it was trained on simulated vignettes only.
     device : str
@@ -55,13 +74,15 @@ class ModelHandle:
     path: str
     backbone: BackboneSpec
     input: InputSpec
-    heads: tuple[HeadSpec, ...] = ()
-    detectors: tuple[DetectorSpec, ...] = ()
+    heads: tuple[HeadSpec, ...] = ByName()
+    detectors: tuple[DetectorSpec, ...] = ByName()
     simulated: bool = False
     device: str = "auto"
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", ByName(self.heads))
+        object.__setattr__(self, "detectors", ByName(self.detectors))
         require_choice(self.precision, "precision", get_args(Precision))
         known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
         require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)

@@ -91,28 +91,28 @@ class IntervalSpec:
         return min(self.n) / (min(self.n) + 1)
 
 
-def check_level(level: float, spec: IntervalSpec, where: str) -> None:
+def check_level(confidence: float, spec: IntervalSpec, where: str) -> None:
     """Refuse a level that the calibration of a head cannot give."""
-    if not (isinstance(level, int | float) and 0 < level < 1):
+    if not (isinstance(confidence, int | float) and 0 < confidence < 1):
         raise LevelError(
-            f"level must be a number between 0 and 1, as 0.9 for 90 %; got {level!r}."
+            f"confidence must be a number between 0 and 1, as 0.9 for 90 %; got {confidence!r}."
         )
     fewest = min(spec.n)
-    if _rank(fewest, level) > fewest:
+    if _rank(fewest, confidence) > fewest:
         raise LevelError(
             f"{where} was calibrated with {fewest} vignettes in beam "
             f"{spec.beams[spec.n.index(fewest)]}, which gives levels up to "
-            f"{spec.highest_level:.4f}; got level={level:g}. Ask for a lower one, or "
+            f"{spec.highest_level:.4f}; got confidence={confidence:g}. Ask for a lower one, or "
             f"calibrate with more vignettes (xoceansar.train.calibrate)."
         )
 
 
-def _rank(n: int, level: float) -> int:
+def _rank(n: int, confidence: float) -> int:
     # rounded first: 0.55 * 100 is 55.00000000000001 in binary, and the rank is 55
-    return max(1, math.ceil(round((n + 1) * level, 9)))
+    return max(1, math.ceil(round((n + 1) * confidence, 9)))
 
 
-def conformal_quantile(scores: Array, level: float) -> float:
+def conformal_quantile(scores: Array, confidence: float) -> float:
     """Return the score that a new one does not exceed with at least a given probability.
 
     Shapes: `scores` (n,).
@@ -124,7 +124,7 @@ def conformal_quantile(scores: Array, level: float) -> float:
     >>> conformal_quantile(np.array([1.0, 2.0, 3.0, 4.0]), 0.9)
     inf
     """
-    rank = _rank(len(scores), level)
+    rank = _rank(len(scores), confidence)
     return float(scores[rank - 1]) if rank <= len(scores) else math.inf
 
 
@@ -145,7 +145,7 @@ def half_widths(
     predicted: Array,
     incidence: Array,
     *,
-    level: float,
+    confidence: float,
     spec: IntervalSpec,
     arrays: Mapping[str, Array],
 ) -> npt.NDArray[np.float64]:
@@ -157,7 +157,7 @@ def half_widths(
     Notes
     -----
     ``scale(prediction) * quantile(beam, level)``, where the scale is linear between the knots
-    and constant beyond them. It grows with `level` and never crosses itself.
+    and constant beyond them. It grows with `confidence` and never crosses itself.
     """
     scale = np.interp(predicted, arrays[_KNOTS], arrays[_SCALE])
     quantile = np.full(np.shape(predicted), np.nan)
@@ -165,5 +165,5 @@ def half_widths(
         inside = (incidence >= low - INCIDENCE_MARGIN) & (
             incidence <= high + INCIDENCE_MARGIN
         )
-        quantile[inside] = conformal_quantile(arrays[f"{_SCORES}_{beam}"], level)
+        quantile[inside] = conformal_quantile(arrays[f"{_SCORES}_{beam}"], confidence)
     return np.asarray(scale * quantile)

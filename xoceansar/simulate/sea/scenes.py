@@ -17,7 +17,7 @@ from xoceansar.simulate.sea.environment import (
     sample_environment,
     to_compass,
 )
-from xoceansar.simulate.sea.icebergs import Iceberg, add_icebergs
+from xoceansar.simulate.sea.iceberg_targets import Iceberg, add_icebergs
 from xoceansar.simulate.sea.phenomena import Phenomenon, paint
 from xoceansar.simulate.sea.random_fields import Canvas
 from xoceansar.simulate.sea.waves import Grid, Surface, wave_surface

@@ -67,7 +67,7 @@ class Tuning:
         All weights, or a low-rank change of the linear layers.
     learning_rates : tuple of float
         Of the backbone; each is tried.
-    class_weights : "balanced", mapping of str to float, or None
+    class_weight : "balanced", mapping of str to float, or None
         Weight of a row of each class.
     seed : int
         Of the order, the views and the low-rank start.
@@ -77,7 +77,7 @@ class Tuning:
 
     mode: Literal["full", "lora"]
     learning_rates: tuple[float, ...]
-    class_weights: ClassWeights
+    class_weight: ClassWeights
     seed: int
     epochs: int = 20
     patience: int = 5
@@ -348,7 +348,7 @@ class _Run:
             variance = float(truth.values.var()) or 1.0
             return lambda out, y: (out[:, 0] - y).square().mean() / variance
         weights = weigh_classes(
-            truth.values.astype(int), truth.classes, self.tuning.class_weights
+            truth.values.astype(int), truth.classes, self.tuning.class_weight
         )
         return nn.CrossEntropyLoss(
             weight=torch.tensor(

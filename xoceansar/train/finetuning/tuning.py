@@ -46,7 +46,7 @@ def tune(
     tuning = joint_training.Tuning(
         mode=mode,
         learning_rates=rates or joint_training.FINETUNE_RATES[mode],
-        class_weights=settings.class_weights,
+        class_weight=settings.class_weight,
         seed=settings.seed,
     )
     tuned = joint_training.fine_tune(learned, held_out, head, handle, tuning)

@@ -26,7 +26,7 @@ class Settings:
 
     Parameters
     ----------
-    class_weights : "balanced", mapping of str to float, or None
+    class_weight : "balanced", mapping of str to float, or None
         Weight of a row of each class.
     learning_rates : tuple of float
         Tried where the head is trained by gradients.
@@ -34,7 +34,7 @@ class Settings:
         Of everything random.
     """
 
-    class_weights: ClassWeights
+    class_weight: ClassWeights
     learning_rates: tuple[float, ...]
     seed: int
 
@@ -63,14 +63,14 @@ def _logistic(
         sigma0_mean=learned.sigma0_mean,
         incidence=learned.incidence,
         groups=learned.groups,
-        class_weights=settings.class_weights,
+        class_weight=settings.class_weight,
         seed=settings.seed,
     )
 
 
 def _knn(learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings) -> Head:
     del held_out
-    if settings.class_weights is not None:
+    if settings.class_weight is not None:
         raise TrainingError(
             "a knn head has no class weights: its neighbours vote as they are. Use 'logistic' or "
             "'mlp'."
@@ -96,7 +96,7 @@ def _mlp(learned: Rows, held_out: Rows, spec: HeadSpec, settings: Settings) -> H
         sigma0_mean=both("sigma0_mean"),
         incidence=both("incidence"),
         held_out=np.arange(len(learned) + len(held_out)) >= len(learned),
-        class_weights=settings.class_weights,
+        class_weight=settings.class_weight,
         learning_rates=settings.learning_rates,
         seed=settings.seed,
     )

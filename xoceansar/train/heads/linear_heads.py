@@ -103,7 +103,7 @@ def fit_logistic(
     incidence: Array | None = None,
     groups: Array | None = None,
     strengths: Sequence[float] = STRENGTHS,
-    class_weights: ClassWeights = None,
+    class_weight: ClassWeights = None,
     folds: int = 5,
     seed: int = 0,
 ) -> Head:
@@ -123,7 +123,7 @@ def fit_logistic(
         Product or pass of each row: a group is never on both sides of a split.
     strengths : sequence of float
         Inverse penalties to try, scikit-learn's ``C``; from the smallest on, until the loss rises.
-    class_weights : "balanced", mapping of str to float, or None
+    class_weight : "balanced", mapping of str to float, or None
         Weight of a row of each class in the loss, and in the loss that chooses the penalty: n / (K
         n_k) with n_k of n rows in one of K classes; by name, 1 where not named; or 1.
     folds : int
@@ -146,7 +146,7 @@ def fit_logistic(
         features, targets, spec, "logistic", sigma0_mean, incidence, groups
     )
     x, y = sample.inputs, sample.targets.astype(np.int64)
-    weights = weigh_classes(y, spec.classes, class_weights)
+    weights = weigh_classes(y, spec.classes, class_weight)
     splits = list(class_folds(y, sample.groups, folds, seed))
     tried = sorted(strengths)
     losses, hits = list[float](), list[float]()
@@ -182,7 +182,7 @@ def fit_knn(
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
     groups: Array | None = None,
-    neighbours: int = 20,
+    n_neighbors: int = 20,
     temperature: float = 0.07,
 ) -> Head:
     """Make a nearest-neighbour head: it remembers the sample.
@@ -200,7 +200,7 @@ def fit_knn(
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
     groups : ndarray (n,), optional
         Product or pass of each row: the reported score uses neighbours of other groups only.
-    neighbours : int
+    n_neighbors : int
         How many neighbours vote.
     temperature : float
         Each weighs ``exp(cosine / temperature)``, as in the evaluation of DINO.
@@ -229,7 +229,7 @@ def fit_knn(
     values = (
         np.eye(len(spec.classes))[y.astype(np.int64)] if spec.classes else y[:, None]
     )
-    fixed = {"neighbours": np.array(neighbours), "temperature": np.array(temperature)}
+    fixed = {"neighbours": np.array(n_neighbors), "temperature": np.array(temperature)}
     predicted = np.empty((len(y), spec.n_outputs))
     for train, test in group_folds(sample.groups, 5, 0):
         parts = {"bank": bank[train], "values": values[train], **fixed, **unscaled(x)}

@@ -42,19 +42,19 @@ def ridge(x: Array, y: Array, alphas: Sequence[float]) -> tuple[Array, Array]:
 
 
 def logistic(
-    x: Array, y: Array, strength: float, class_weights: Array
+    x: Array, y: Array, strength: float, class_weight: Array
 ) -> tuple[Array, Array]:
     """Fit a multinomial logistic regression.
 
-    Shapes: `x` (n, inputs), `y` (n,), `class_weights` (classes,).
+    Shapes: `x` (n, inputs), `y` (n,), `class_weight` (classes,).
     """
     linear_model = require("sklearn.linear_model", extra="train")
-    present = {int(k): class_weights[k] for k in np.unique(y)}
+    present = {int(k): class_weight[k] for k in np.unique(y)}
     model = linear_model.LogisticRegression(
         C=strength, max_iter=2000, class_weight=present
     ).fit(x, y)
-    weight = np.zeros((x.shape[1], len(class_weights)))
-    bias = np.full(len(class_weights), NEVER)
+    weight = np.zeros((x.shape[1], len(class_weight)))
+    bias = np.full(len(class_weight), NEVER)
     if len(model.classes_) == 2:  # one column, the log-odds of the second class
         weight[:, model.classes_[1]] = model.coef_[0]
         bias[model.classes_] = 0.0, model.intercept_[0]

@@ -45,7 +45,7 @@ def fit_mlp(
     incidence: Array | None = None,
     groups: Array | None = None,
     held_out: Array | None = None,
-    class_weights: ClassWeights = None,
+    class_weight: ClassWeights = None,
     hidden: tuple[int, int] = (256, 256),
     learning_rates: Sequence[float] = LEARNING_RATES,
     weight_decay: float = 0.05,
@@ -74,7 +74,7 @@ def fit_mlp(
     held_out : ndarray (n,) of bool, optional
         The rows that are not learned from, and decide when to stop and at which rate; instead of
         `groups` and `validation_fraction`.
-    class_weights : "balanced", mapping of str to float, or None
+    class_weight : "balanced", mapping of str to float, or None
         Weight of a row of each class in the loss, as in `fit_logistic`.
     hidden : tuple of int
         Widths of the two hidden layers.
@@ -133,7 +133,7 @@ def fit_mlp(
     )
     _check_rates(learning_rates)
     train, test = _split(sample, validation_fraction, seed)
-    weights = _weights(sample, train, spec, class_weights)
+    weights = _weights(sample, train, spec, class_weight)
     middle, spread = _scale(sample.targets[train], spec)
     y = (sample.targets - middle) / spread
     law = _linear_law(sample.inputs, y, train, test, weights)
@@ -142,7 +142,7 @@ def fit_mlp(
     recipe = perceptron_loop.Recipe(
         hidden=hidden,
         outputs=spec.n_outputs,
-        class_weights=tuple(weights),
+        class_weight=tuple(weights),
         learning_rate=learning_rates[0],
         weight_decay=weight_decay,
         dropout=dropout,

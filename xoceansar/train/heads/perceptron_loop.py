@@ -27,7 +27,7 @@ class Recipe:
         Widths of the two hidden layers.
     outputs : int
         Width of the last layer.
-    class_weights : tuple of float
+    class_weight : tuple of float
         Of a row of each class in the loss; empty where the targets are numbers.
     learning_rate, weight_decay, dropout : float
         Of AdamW and of the hidden layers.
@@ -39,7 +39,7 @@ class Recipe:
 
     hidden: tuple[int, int]
     outputs: int
-    class_weights: tuple[float, ...]
+    class_weight: tuple[float, ...]
     learning_rate: float
     weight_decay: float
     dropout: float
@@ -143,14 +143,14 @@ def _block_diagonal(one: Array, other: Array) -> Array:
 
 
 def _loss(torch: Any, recipe: Recipe) -> Any:
-    if not recipe.class_weights:
+    if not recipe.class_weight:
         return lambda predicted, target: (predicted[:, 0] - target).square().mean()
-    weights = torch.tensor(recipe.class_weights, dtype=torch.float32)
+    weights = torch.tensor(recipe.class_weight, dtype=torch.float32)
     return torch.nn.CrossEntropyLoss(weight=weights)
 
 
 def _tensors(torch: Any, rows: Rows, recipe: Recipe) -> tuple[Any, Any, Any]:
-    kind = np.int64 if recipe.class_weights else np.float32
+    kind = np.int64 if recipe.class_weight else np.float32
     parts = (
         rows.inputs.astype(np.float32),
         rows.start.astype(np.float32),

@@ -201,18 +201,18 @@ def weigh_classes(
         return np.where(count > 0, shared, 1.0)
     if not isinstance(weights, Mapping):
         raise TrainingError(
-            f"class_weights must be None, 'balanced' or a mapping of class to weight; got "
+            f"class_weight must be None, 'balanced' or a mapping of class to weight; got "
             f"{weights!r}."
         )
     unknown = sorted(set(weights) - set(classes))
     if unknown:
         raise TrainingError(
-            f"class_weights has {unknown}, which are not among the classes {list(classes)}."
+            f"class_weight has {unknown}, which are not among the classes {list(classes)}."
         )
     found = np.array([float(weights.get(name, 1.0)) for name in classes])
     if not (np.isfinite(found).all() and (found > 0).all()):
         raise TrainingError(
-            f"class_weights must be positive numbers; got {dict(weights)}. Leave a class out by "
+            f"class_weight must be positive numbers; got {dict(weights)}. Leave a class out by "
             "setting its truth to missing."
         )
     return found

@@ -186,7 +186,7 @@ def probe_scores(
             backbone_sha256="",
         )
         head = fit_knn(
-            features, target.values, spec, groups=groups, neighbours=neighbours
+            features, target.values, spec, groups=groups, n_neighbors=neighbours
         )
         key = "cv_accuracy" if classes else "cv_rmse"
         scores[f"knn_{name}"] = float(head.spec.metrics[key])

@@ -1,12 +1,23 @@
 """The command that finds icebergs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from xoceansar._progress import computing
-from xoceansar.cli.product_commands import Beam, Paths, opened
+from xoceansar.cli.readers import (
+    Beam,
+    Device,
+    Model,
+    Paths,
+    Reader,
+    Shape,
+    Spacing,
+    Verify,
+    handle_of,
+    opened,
+)
 from xoceansar.cli.shell import local, out
 
 __all__ = ["icebergs"]
@@ -22,10 +33,7 @@ def icebergs(
             metavar="OUT",
         ),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
-    ] = None,
+    model: Model = None,
     method: Annotated[
         Literal["detector", "cfar"],
         typer.Option(
@@ -43,6 +51,11 @@ def icebergs(
         ),
     ] = None,
     beam: Beam = None,
+    reader: Reader = "direct",
+    spacing: Spacing = 50.0,
+    shape: Shape = (384, 384),
+    verify: Verify = True,
+    device: Device = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
     ] = False,
@@ -66,11 +79,16 @@ def icebergs(
         )
     if to.exists() and not overwrite:
         raise ProductError(f"{to} exists. Give another name, or --overwrite.")
-    ds = opened(paths, beam)
-    found = ops.icebergs(ds, model=model, method=method, threshold=threshold, most=most)
+    ds = opened(paths, beam, reader=reader, spacing=spacing, shape=shape, verify=verify)
+    asked: dict[str, Any] = {"threshold": threshold, "most": most}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if method == "cfar":
+        found = ops.cfar_icebergs(ds, **asked)
+    else:
+        found = ops.icebergs(ds, handle_of(model, device), **asked)
     with computing(f"searching {ds.sizes['vignette']} vignettes"):
         if to.suffix == ".zarr":
-            to_zarr(found, to, mode="w" if overwrite else "w-")
+            to_zarr(found, to, overwrite=overwrite)
             found = found[["iceberg_count"]].load()
         else:
             found = found.load()
