@@ -413,4 +413,4 @@ def test_models_lists_what_the_package_has(run):
     row = next(line for line in done.stdout.splitlines() if "sim-vit-tiny" in line)
     assert "swh" in row
     assert "icebergs" in row
-    assert "simulated vignettes" in row
+    assert "simulated" in row
