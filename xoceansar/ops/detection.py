@@ -147,7 +147,7 @@ def cfar_icebergs(
     Notes
     -----
     Lazy: does not load data. A pixel is part of a target where it exceeds the mean of a ring of sea
-    by `threshold` standard deviations (`xoceansar.sar.cfar`).
+    by `threshold` standard deviations (``xoceansar.sar.cfar``).
 
     Examples
     --------

@@ -30,7 +30,7 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
     -------
     GeoDataFrame
         WGS 84 (EPSG:4326), longitudes in [-180, 180]. Columns are those of
-        `xoceansar.io.export.tables.to_table`, with flags as numbers; of an iceberg, with those of its
+        `xoceansar.io.to_table`, with flags as numbers; of an iceberg, with those of its
         vignette, named without ``iceberg_`` where they are its own. Without any iceberg the table has
         its columns and no row. ``attrs`` says where it comes from, and the units.
 

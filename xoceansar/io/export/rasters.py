@@ -46,7 +46,7 @@ def to_map_grid(
     DataArray (y, x)
         Each pixel has the value of the cell that it lies in: nothing is interpolated, so that flags
         stay flags. Pixels in no cell are NaN, and whole numbers then floats; of flags they have a
-        value that is no flag (`xoceansar.conventions.missing_flag`). In degrees, ``x`` goes on beyond
+        value that is no flag (``xoceansar.conventions.missing_flag``). In degrees, ``x`` goes on beyond
         180 where the field does. ``spatial_ref`` says the projection, as rioxarray reads it; the
         attributes are kept.
 

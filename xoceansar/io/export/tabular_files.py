@@ -53,7 +53,7 @@ def to_geoparquet(
     ProductError
         If the file exists and may not be replaced.
     DimensionError, MissingVariableError
-        As `xoceansar.io.export.geodataframe.to_geodataframe`.
+        As `xoceansar.io.to_geodataframe`.
     MissingDependencyError
         If geopandas or pyarrow is not installed.
 
@@ -99,7 +99,7 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     ProductError
         If the file exists and may not be replaced.
     DimensionError, MissingVariableError
-        As `xoceansar.io.export.geodataframe.to_geodataframe`.
+        As `xoceansar.io.to_geodataframe`.
     MissingDependencyError
         If geopandas is not installed.
 
@@ -142,7 +142,7 @@ def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path
     Parameters
     ----------
     ds : Dataset
-        Results along ``vignette``, or icebergs, as in `xoceansar.io.export.tables.to_table`.
+        Results along ``vignette``, or icebergs, as in `xoceansar.io.to_table`.
     path : str or Path
         File to write, ``.csv``.
     overwrite : bool, default False
