@@ -29,6 +29,13 @@ test-newest: .venv-newest/.ready
 test-minimum: .venv-minimum/.ready
 	.venv-minimum/bin/pytest -q -n 2 $(LEG)
 
+# Without torch, plots and whatever else is optional: what needs these is skipped.
+CORE := $(filter-out tests/test_texts.py,$(wildcard tests/test_*.py)) tests/collocation tests/gridding \
+	tests/io tests/layout tests/models tests/ops tests/sar tests/search tests/splits tests/swath
+
+test-core: .venv-core/.ready
+	CORE_ONLY=1 .venv-core/bin/pytest -q -n 2 $(CORE)
+
 test-all: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m "slow or not slow"
 
@@ -84,5 +91,10 @@ $(STAMP): pyproject.toml
 	$(call install,.venv-minimum,--resolution lowest-direct $(WITHOUT_XSAR))
 	touch $@
 
+.venv-core/.ready: $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-core
+	$(call install,.venv-core,-e . --group test-core)
+	touch $@
+
 clean:
-	rm -rf .venv .venv-newest .venv-minimum build dist demo docs/_build docs/api/generated docs/notebooks
+	rm -rf .venv .venv-newest .venv-minimum .venv-core build dist demo docs/_build docs/api/generated docs/notebooks

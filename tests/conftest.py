@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.optional import skip_without
 from xoceansar.conventions import OCEAN_CLASSES
 
 SIZE = 64
@@ -29,6 +30,28 @@ def _processor(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "_CPUINFO", flags)
         yield
+
+
+def _run():
+    """Run a step of a test; where only the core is installed, skip what needs more."""
+    try:
+        return (yield)
+    except Exception as error:
+        if "CORE_ONLY" in os.environ:
+            skip_without(error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Fixtures."""
+    return (yield from _run())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Tests."""
+    return (yield from _run())
 
 
 def refuse_to_compute(dsk, keys, **kwargs):

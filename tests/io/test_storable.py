@@ -7,11 +7,8 @@ import warnings
 from pathlib import Path
 
 import dask.array as da
-import geopandas
 import numpy as np
-import pyproj
 import pytest
-import shapely
 import xarray as xr
 import zarr
 
@@ -20,6 +17,10 @@ from xoceansar.errors import OceansarError, OceansarWarning
 from xoceansar.io.archive.zarr_archive import to_zarr
 from xoceansar.io.export.netcdf import to_netcdf
 from xoceansar.io.export.tabular_files import to_geojson, to_geoparquet
+
+geopandas = pytest.importorskip("geopandas")
+pyproj = pytest.importorskip("pyproj")
+shapely = pytest.importorskip("shapely")
 
 
 class Colour(enum.Enum):

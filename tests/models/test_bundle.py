@@ -4,7 +4,6 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pytest
 
@@ -21,6 +20,8 @@ from xoceansar.models import (
 )
 from xoceansar.models.bundle import library, schema
 from xoceansar.models.bundle.weight_files import read_arrays
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
 
 STATE = {"weight": np.array([[1.0, 1 / 3]], dtype=np.float32)}
 

@@ -7,12 +7,13 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from affine import Affine
 
 from xoceansar import errors
 from xoceansar.conventions import Quality
 from xoceansar.sar.geometry import offset_position
 from xoceansar.sar.polarisation import polarisation_ratio
+
+Affine = pytest.importorskip("affine").Affine
 
 # xsar divides zeros by zeros where it takes the incidence from the pixels.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
