@@ -293,7 +293,7 @@ def _change(rng: Random, tree: Any) -> str:  # noqa: C901  one line a way
     elif way == "rename" and isinstance(holder, dict):
         holder[f"{key}x"] = holder.pop(key)
     elif way == "add" and isinstance(holder, dict):
-        holder[rng.choice(["x", "", "checkpoint_path", "__class__", "é"])] = rng.choice(VALUES)  # fmt: skip
+        holder[rng.choice(["x", "", "checkpoint_path", "__class__", "é"])] = _own_value(rng)  # fmt: skip
     elif way == "wrap":
         holder[key] = [old] if rng.random() < 0.5 else {"x": old}
     elif way == "deep":
@@ -307,8 +307,13 @@ def _change(rng: Random, tree: Any) -> str:  # noqa: C901  one line a way
         if not isinstance(old, dict | list) and there in (other if isinstance(other, dict) else range(len(other))):  # fmt: skip
             holder[key], other[there] = copy.deepcopy(other[there]), old
     else:
-        holder[key] = rng.choice(VALUES)
+        holder[key] = _own_value(rng)
     return f"{path} {way}: {_short(holder, key)}"
+
+
+def _own_value(rng: Random) -> Any:
+    """Choose a value of its own, which nothing else holds: one that held itself had no end."""
+    return copy.deepcopy(rng.choice(VALUES))
 
 
 def _short(holder: Any, key: Any) -> str:
