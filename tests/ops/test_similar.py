@@ -161,6 +161,9 @@ class TestRefused:
             similar(archive, "v-99")
         with pytest.raises(errors.MissingVariableError, match="vignette_id"):
             similar(archive.drop_vars("vignette_id"), "v-01")
+        one = archive.drop_vars("vignette_id").assign_coords(vignette_id="v-01")
+        with pytest.raises(errors.MissingVariableError, match="along 'vignette'"):
+            similar(one, "v-01")
 
     @pytest.mark.parametrize("query", [60, -61, [0, 75]])
     def test_a_position_outside(self, archive, query):

@@ -219,10 +219,10 @@ def _check_same_model(rows: xr.DataArray, vectors: xr.DataArray) -> None:
 
 def _positions(rows: xr.DataArray, query: Any) -> Array:
     def names() -> Array:
-        if "vignette_id" not in rows.coords:
+        if "vignette_id" not in rows.coords or rows["vignette_id"].dims != (VIGNETTE,):
             raise MissingVariableError(
-                "the archive has no coordinate 'vignette_id' to look up an id. Give "
-                "positions, or add the coordinate."
+                "the archive has no coordinate 'vignette_id' along 'vignette' to look up an id. "
+                "Give positions, or add the coordinate."
             )
         return text_values(rows.coords["vignette_id"])
 
