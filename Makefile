@@ -8,7 +8,7 @@ STAMP := .venv/.ready
 # PyTorch's own index, and 4 GB less of disk.
 install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet --compile-bytecode $(2)
 
-.PHONY: demo test test-newest test-minimum test-core test-all fuzz notebooks snippets docs docs-full lint bench \
+.PHONY: demo test test-precision test-newest test-minimum test-core test-all fuzz notebooks snippets docs docs-full lint bench \
 	format clean
 
 demo: $(STAMP)
@@ -16,6 +16,15 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n 2
+
+# What runs networks, as on a processor with units for bf16 (where there are none they are emulated)
+# and as on one without.
+NETWORKS := tests/models tests/ops tests/evaluate/test_networks.py tests/evaluate/test_experiments.py \
+	tests/processing/test_run.py tests/cli/test_cli.py
+
+test-precision: $(STAMP)
+	PRECISION=bf16 $(BIN)/pytest -q -n 2 $(NETWORKS)
+	PRECISION=fp32 $(BIN)/pytest -q -n 2 $(NETWORKS)
 
 # Reading, writing and the operations with the newest of everything, which xsar holds back, and with the
 # oldest that pyproject.toml declares; both without xsar.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from dataclasses import replace
 
 import dask
 import numpy as np
@@ -54,6 +55,14 @@ def pytest_runtest_call(item):
     return (yield from _run())
 
 
+def tolerance(handle):
+    """How far the library lets numbers of one image be apart, in the precision of this run."""
+    from xoceansar.models.inference.runtime import precision_bits
+    from xoceansar.models.spec.choices import TOLERANCE
+
+    return TOLERANCE["bf16" if precision_bits(handle) == 16 else "fp32"]
+
+
 def refuse_to_compute(dsk, keys, **kwargs):
     """Fail if anything is computed: a Dask scheduler."""
     raise AssertionError("something was computed while the graph was built")
@@ -99,6 +108,12 @@ def images():
     }
     ds = xr.Dataset({"sigma0": data}, attrs={"history": "read"})
     return ds.assign_coords(coords)
+
+
+@pytest.fixture(scope="session")
+def exact_model(tiny_model):
+    """The tiny bundle in float32 on any processor, for laws that the rounding of bf16 would hide."""
+    return replace(tiny_model, precision="fp32")
 
 
 @pytest.fixture(scope="session")

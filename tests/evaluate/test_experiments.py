@@ -91,8 +91,8 @@ def zero_shot(ds, tiny_model):
 
 
 @pytest.fixture(scope="module")
-def calibrated(ds, tiny_model):
-    return experiment("calibration", ds, tiny_model, draws=20)
+def calibrated(ds, exact_model):
+    return experiment("calibration", ds, exact_model, draws=20)
 
 
 def rmse(result, task, condition):
@@ -343,8 +343,8 @@ def test_images_are_spoiled_lazily(ds, no_compute):
         assert made.variable.chunksizes["vignette"][0] == 10
 
 
-def test_dn_compares_probes_and_own_heads(ds, tiny_model):
-    result = experiment("dn", ds, tiny_model, spread=0.5, draws=20)
+def test_dn_compares_probes_and_own_heads(ds, exact_model):
+    result = experiment("dn", ds, exact_model, spread=0.5, draws=20)
     assert list(result.table.index) == [
         *(f"{k}, {p} probe" for k in KINDS for p in ("linear", "knn")),
         *(f"{k}, own heads" for k in KINDS),
@@ -358,7 +358,7 @@ def test_dn_compares_probes_and_own_heads(ds, tiny_model):
     gain = next(s for s in result.answer if "wind_speed" in s and "quick-look" in s)
     assert "calibration is worth +" in gain
     own = result.parts["swh"].predictions["sigma0, own heads"]
-    np.testing.assert_allclose(own, swh(ds, model=tiny_model), rtol=1e-4)
+    np.testing.assert_allclose(own, swh(ds, model=exact_model), rtol=1e-4)
 
 
 # Calibration
@@ -391,15 +391,17 @@ def test_a_wrong_calibration_is_what_it_says(ds, name, want):
         np.testing.assert_allclose(got.values[i], expected, rtol=2e-4)
 
 
-def test_the_right_calibration_gives_the_models_own_outputs(calibrated, ds, tiny_model):
+def test_the_right_calibration_gives_the_models_own_outputs(
+    calibrated, ds, exact_model
+):
     got = calibrated.parts["wind_speed"].predictions["as calibrated"]
-    want = wind(ds, model=tiny_model)["wind_speed"]
+    want = wind(ds, model=exact_model)["wind_speed"]
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
-def test_the_sensitivity_to_gain_is_that_of_the_head(calibrated, tiny_model):
+def test_the_sensitivity_to_gain_is_that_of_the_head(calibrated, exact_model):
     # centred on the vignette, the input does not change; the level moves by one decibel
-    head = load_head(tiny_model.head("wind_speed"), Path(tiny_model.path))
+    head = load_head(exact_model.head("wind_speed"), Path(exact_model.path))
     weight = float(head.arrays["weight"][72, 0])
     part = calibrated.parts["wind_speed"]
     up, down = (part.predictions[f"gain {d} dB"] for d in ("+1", "-1"))

@@ -9,6 +9,7 @@ __all__ = [
     "ANCILLARY",
     "POOLINGS",
     "SOURCES",
+    "TOLERANCE",
     "Ancillary",
     "Centre",
     "Encoding",
@@ -31,6 +32,9 @@ Ancillary = Literal[
 Encoding = Literal["direct", "axis"]
 Precision = Literal["auto", "bf16", "fp32"]
 
+#: How far two calls of a network, with other images beside it or on another machine, may put the
+#: numbers of one image apart: embeddings, wave heights and probabilities, which are of order 1.
+TOLERANCE: Final[Mapping[str, float]] = {"fp32": 1e-5, "bf16": 5e-2}
 #: Every pooling, with the number of token vectors that it concatenates.
 POOLINGS: Final[Mapping[str, int]] = {
     "cls": 1,
