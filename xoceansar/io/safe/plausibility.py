@@ -45,6 +45,8 @@ _IDENTITY: Final = 0.05
 _AMPLITUDE_STEP: Final = 1.05
 #: Factor between neighbouring noise values: up to 1.2 in real files of one swath.
 _NOISE_STEP: Final = 1.5
+#: Factor between a noise value and the mean of its two neighbours: up to 1.01 in the same files.
+_NOISE_SPIKE: Final = 1.1
 #: Share of the image by which the ends of noise vectors may differ.
 _END: Final = 0.05
 
@@ -195,7 +197,13 @@ def noise_doubts(noise: Noise, note: Annotation) -> list[str]:
     if not all(y.all() for y in table.value):
         doubts.append("has noise vectors with zeros inside")
         return doubts
-    return doubts + _steps(table, note.samples, _NOISE_STEP, "noise")
+    doubts += _steps(table, note.samples, _NOISE_STEP, "noise")
+    spike = max(_largest_spike(y) for y in table.value)
+    if spike > _NOISE_SPIKE:
+        doubts.append(
+            f"has noise values that are off their neighbours by a factor {spike:.3g}"
+        )
+    return doubts
 
 
 def _steps(vectors: Vectors, samples: int, limit: float, tag: str) -> list[str]:
@@ -207,6 +215,12 @@ def _steps(vectors: Vectors, samples: int, limit: float, tag: str) -> list[str]:
         for place, step in (("values", within), ("vectors", between))
         if step > limit
     ]
+
+
+def _largest_spike(values: Array) -> float:
+    log = np.log(values)
+    spikes = np.abs(log[1:-1] - (log[:-2] + log[2:]) / 2)
+    return float(np.exp(spikes.max(initial=0.0)))
 
 
 def _largest_step(values: Array) -> float:
