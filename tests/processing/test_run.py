@@ -98,10 +98,10 @@ def test_images_are_kept_to_the_precision_that_is_stated(with_model, products):
     assert made.sigma0.encoding["chunks"][1:] == SHAPE
 
 
-def test_an_archive_of_images_is_input_again(with_model, products, tiny_model):
-    again = ops.embed(plain(with_model[1]), model=tiny_model)
+def test_an_archive_of_images_is_input_again(with_model, products, exact_model):
+    again = ops.embed(plain(with_model[1]), model=exact_model)
     ds = xos.open_wave_mode(products, shape=SHAPE)
-    direct = ops.embed(ds, model=tiny_model).load()
+    direct = ops.embed(ds, model=exact_model).load()
     spread = float(direct.std("vignette").mean())
     assert float(np.abs(again - direct).max()) < 0.05 * spread
 
