@@ -93,12 +93,13 @@ def link_notebooks(app: Sphinx, name: str, content: list[str]) -> None:
     content[0] = content[0].replace("](../examples/notebooks/", "](notebooks/")
 
 
-def name_accessors(app: Sphinx, domain: str, kind: str, node: object) -> None:
+def name_accessors(app: Sphinx, doctree: nodes.document) -> None:
     """Show the methods of the accessors as users type them."""
-    for prefix in node.findall(desc_addname):  # type: ignore[attr-defined]
+    for prefix in doctree.findall(desc_addname):
         typed = api_pages.ACCESSORS.get(prefix.astext().rstrip("."))
         if typed:
-            prefix.children = [prefix.children[0].__class__(f"{typed}.")]
+            prefix.children = []
+            prefix += nodes.Text(f"{typed}.")
 
 
 def check_public_names(app: Sphinx, env: BuildEnvironment) -> None:
@@ -115,5 +116,5 @@ def setup(app: Sphinx) -> None:
     api_pages.write(DOCS / "api" / "generated", PUBLIC)
     app.connect("builder-inited", copy_notebooks)
     app.connect("source-read", link_notebooks)
-    app.connect("object-description-transform", name_accessors)
+    app.connect("doctree-read", name_accessors)
     app.connect("env-check-consistency", check_public_names)
