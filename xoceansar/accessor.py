@@ -319,6 +319,17 @@ class _Measurements(Generic[T_Object]):
             **conditions,
         )  # fmt: skip
 
+    def texture(self) -> xr.Dataset:
+        """Describe the texture of each vignette in numbers; needs no model.
+
+        Returns
+        -------
+        Dataset
+            Spectral power by wavelength and direction, percentiles, spread and gradients, pooled
+            over windows. Lazy; see `xoceansar.ops.texture`.
+        """
+        return ops.texture(self._obj)
+
     def quality(self) -> xr.DataArray:
         """Say what to know before using each vignette.
 

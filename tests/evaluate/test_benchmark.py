@@ -315,8 +315,8 @@ def test_own_classifier_is_put_in_the_order_of_the_truth(ds, quick, tiny_model):
 
 def test_words_for_models(tiny_model):
     task = TASKS["swh"]
-    found = find_models(["hand", "level", "constant", tiny_model], task)
-    assert [type(c) for c in found] == [Probe, Probe, NoImage, OwnHead]
+    found = find_models(["texture", "hand", "level", "constant", tiny_model], task)
+    assert [type(c) for c in found] == [Probe, Probe, Probe, NoImage, OwnHead]
     (linear,) = find_models([tiny_model], TASKS["wind_direction"])
     assert isinstance(linear, Probe)
     assert linear.name == f"{tiny_model.name}, linear probe"

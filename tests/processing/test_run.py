@@ -132,6 +132,25 @@ def test_outputs_are_those_that_were_asked_for(products, tiny_model, path):
     assert plain(path).incidence.dims == ("vignette",)
 
 
+def test_texture_needs_no_model_and_appends(products, path):
+    settings = {**PLAIN, "outputs": ["texture"]}
+    xos.process(products[:1], path, **settings)
+    xos.process(products, path, **settings)
+    made = plain(path).load()
+    assert made.sizes["vignette"] == 6
+    assert "model" not in made.attrs
+    ds = xos.open_wave_mode([str(p) for p in products], shape=SHAPE)
+    expected = ds.oceansar.texture().compute()
+    order = [
+        list(made.vignette_id.values).index(i) for i in expected.vignette_id.values
+    ]
+    for name in ("texture_power", "texture_gradient", "texture_valid_fraction"):
+        np.testing.assert_array_equal(made[name][order], expected[name])
+        assert made[name].attrs["units"] == expected[name].attrs["units"]
+    np.testing.assert_array_equal(made.wavelength, expected.wavelength)
+    np.testing.assert_array_equal(made.statistic.astype(str), expected.statistic)
+
+
 def test_a_second_run_reads_nothing(products, path, untouched):
     first = xos.process(products, path, **PLAIN)
     before = plain(path)

@@ -172,6 +172,51 @@ VARIABLES: Final = _freeze(
             "direction, times its anisotropy",
             "units": "1",
         },
+        "texture_power": {
+            "long_name": "spectral power of the texture in bands of wavelength and direction, "
+            "10 log10 of dB2 in a cell of the spectrum",
+            "units": "dB",
+        },
+        "texture_percentile": {
+            "long_name": "percentiles of the texture about the mean of the vignette",
+            "units": "dB",
+        },
+        "texture_mean": {
+            "long_name": "mean texture of windows about the mean of the vignette",
+            "units": "dB",
+        },
+        "texture_spread": {
+            "long_name": "variance of the texture in windows, 10 log10 of dB2",
+            "units": "dB",
+        },
+        "texture_gradient": {
+            "long_name": "absolute log ratio of the mean sigma0 of neighbouring squares",
+            "units": "dB",
+        },
+        "texture_valid_fraction": {
+            "long_name": "share of the windows of the texture without a missing pixel",
+            "units": "1",
+            "valid_range": np.array([0.0, 1.0], dtype=np.float32),
+        },
+        "wavelength": {
+            "long_name": "geometric middle of a band of wavelengths",
+            "units": "m",
+            "bounds": "wavelength_bounds",
+        },
+        "wavelength_bounds": {
+            "long_name": "ends of a band of wavelengths",
+            "units": "m",
+        },
+        "direction": {
+            "long_name": "direction of the wavenumber from the look direction towards the "
+            "flight direction",
+            "units": "degree",
+        },
+        "percentile": {"long_name": "share of the pixels below", "units": "percent"},
+        "separation": {
+            "long_name": "side of the squares that are compared",
+            "units": "m",
+        },
         "swh": {
             "standard_name": "sea_surface_wave_significant_height",
             "long_name": "significant wave height",

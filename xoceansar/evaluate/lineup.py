@@ -8,7 +8,7 @@ from xoceansar.evaluate.competitors import Competitor, NoImage, OwnHead
 from xoceansar.evaluate.features import Embeddings, RandomTwin, TimmNetwork
 from xoceansar.evaluate.iceberg_searches import Search, detector_of
 from xoceansar.evaluate.linear_probes import Probe
-from xoceansar.evaluate.simple_features import HandFeatures, Level
+from xoceansar.evaluate.simple_features import HandFeatures, Level, Texture
 from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle, load_model
 
@@ -19,10 +19,10 @@ FORMS: Final = (
     "MODEL (its own head, or a linear probe where it has none)",
     "own:MODEL, linear:MODEL, knn:MODEL, random:MODEL (the network at random)",
     "timm:NAME or timm:NAME@SIZE (pretrained on photographs, linear probe)",
-    "hand, level, constant (no network; no texture; no image)",
+    "texture, hand, level, constant (no network, twice; no texture; no image)",
     "detector or detector:MODEL, cfar (of icebergs)",
 )
-_NO_NETWORK: Final = ("hand", "level", "constant")
+_NO_NETWORK: Final = ("texture", "hand", "level", "constant")
 
 
 def find_models(
@@ -37,7 +37,7 @@ def find_models(
         it has none. ``own:MODEL``, ``linear:MODEL``, ``knn:MODEL``: one of the three.
         ``random:MODEL``: the same network with random weights, and a linear probe. Without
         ``:MODEL`` the default bundle. ``timm:NAME`` or ``timm:NAME@SIZE``: a network of timm,
-        pretrained on photographs. ``hand``, ``level``, ``constant``: hand-made features, the mean
+        pretrained on photographs. ``texture``, ``hand``, ``level``, ``constant``: texture descriptors, hand-made features, the mean
         level and the beam, no image. ``detector:MODEL`` and ``cfar`` search for icebergs. Or any object that is a `Competitor`.
     task : Task
         What is predicted.
@@ -76,6 +76,7 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if not isinstance(model, str):
         return [model]
     alone: dict[str, Competitor] = {
+        "texture": Probe(Texture()),
         "hand": Probe(HandFeatures()),
         "level": Probe(Level()),
         "constant": NoImage(),

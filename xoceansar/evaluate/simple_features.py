@@ -14,8 +14,9 @@ from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.features import Features
 from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
 from xoceansar.layout.images import Quantity, find_images
+from xoceansar.ops.texture_descriptors import texture
 
-__all__ = ["HandFeatures", "Level"]
+__all__ = ["HandFeatures", "Level", "Texture"]
 
 Array = npt.NDArray[Any]
 
@@ -67,6 +68,32 @@ def _hand_block(
         if np.isfinite(image).all() and image.mean() > 0:
             row[:] = hand_features(image, spacing=spacing, wv1=bool(near))
     return out
+
+
+@dataclass(frozen=True)
+class Texture(Features):
+    """The pooled descriptors of `xoceansar.ops.texture`."""
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return "texture descriptors"
+
+    def matrix(self, ds: xr.Dataset, store: FeatureStore) -> Array:
+        """Compute the features, all numbers of a vignette in a row.
+
+        Shapes: gives (vignette, n).
+        """
+        return store.matrix("texture 1", ds, _texture)
+
+
+def _texture(ds: xr.Dataset) -> Array:
+    described = texture(ds).drop_vars("texture_valid_fraction")
+    arrays = [value.transpose(VIGNETTE, ...) for value in described.data_vars.values()]
+    computed = xr.Dataset({str(a.name): a for a in arrays}).compute()
+    return np.concatenate(
+        [computed[str(a.name)].values.reshape(len(a), -1) for a in arrays], axis=1
+    )
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ class Task:
         "linear",
         "knn",
         "random",
+        "texture",
         "hand",
         "level",
         "constant",

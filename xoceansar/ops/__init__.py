@@ -15,6 +15,7 @@ from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
 from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
+from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.vv_equivalent import to_vv
 from xoceansar.ops.wind_directions import gmf_wind
 from xoceansar.swath.fields import field, fields
@@ -39,6 +40,7 @@ __all__ = [
     "select",
     "similar",
     "swh",
+    "texture",
     "to_vv",
     "vignettes",
     "wind",

@@ -31,6 +31,14 @@ _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
     "class": ("ocean_class", "class_probability"),
     "icebergs": ("iceberg_",),
     "quality": ("quality", "ood_score", "no_data_fraction", "below_noise_fraction"),
+    "texture": (
+        "texture_power",
+        "texture_percentile",
+        "texture_mean",
+        "texture_spread",
+        "texture_gradient",
+        "texture_valid_fraction",
+    ),
     "sigma0": ("sigma0",),
 }
 #: Vignettes that are in memory at once.
@@ -134,6 +142,9 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
     made: dict[str, xr.DataArray] = {}
     if task.handle is not None:
         made = _model_outputs(ds, task.handle, settings)
+    if "texture" in settings.outputs:
+        described = ops.texture(ds)
+        made |= {str(name): value for name, value in described.data_vars.items()}
     found = {str(name): value for name, value in ds.data_vars.items()} | made
     keep_pixels = "sigma0" in settings.outputs
     coords = dict(ds.coords)

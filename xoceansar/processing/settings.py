@@ -13,7 +13,9 @@ from xoceansar.models.spec import ModelHandle
 
 __all__ = ["OUTPUTS", "Output", "Settings", "choose_outputs", "fingerprint"]
 
-Output = Literal["embedding", "swh", "wind", "class", "icebergs", "quality", "sigma0"]
+Output = Literal[
+    "embedding", "swh", "wind", "class", "icebergs", "quality", "texture", "sigma0"
+]
 
 #: Outputs, and the target of the head that each needs.
 OUTPUTS: Final[dict[Output, str | None]] = {
@@ -23,10 +25,13 @@ OUTPUTS: Final[dict[Output, str | None]] = {
     "class": "ocean_class",
     "icebergs": None,
     "quality": None,
+    "texture": None,
     "sigma0": None,
 }
 #: Outputs that come without a model.
-_PLAIN: Final = frozenset({"quality", "sigma0"})
+_PLAIN: Final = frozenset({"quality", "texture", "sigma0"})
+#: Outputs that are only given where they are asked for.
+_ASKED_FOR: Final = frozenset({"texture", "sigma0"})
 _HOW_TO_GO_ON: Final = "Give the settings that the archive was made with, or another path for a new archive."
 
 
@@ -98,7 +103,7 @@ def choose_outputs(
         return tuple(
             name
             for name in OUTPUTS
-            if name != "sigma0" and _lacks(name, handle) is None
+            if name not in _ASKED_FOR and _lacks(name, handle) is None
         )
     wanted = {asked} if isinstance(asked, str) else set(asked)
     unknown = sorted(wanted - set(OUTPUTS))
