@@ -19,14 +19,24 @@ ACCESSORS = {
 
 
 def entries(packages: Iterable[str]) -> Iterator[str]:
-    """Yield the dotted name of each public object and of each accessor method."""
+    """Yield the dotted name of the entry of each public object and of each accessor method."""
+    homes = find_homes(packages)
+    yield from homes.values()
+    for name in ACCESSORS:
+        module = importlib.import_module(module_of(name))
+        for method in methods(getattr(module, name)):
+            yield f"{module.__name__}.{name}.{method}"
+
+
+def find_homes(packages: Iterable[str]) -> dict[str, str]:
+    """Return the entry of each public name: what several packages list has one, in the first."""
+    homes, first = {}, {}
     for package in packages:
         module = importlib.import_module(package)
         for name in names(module):
-            yield f"{package}.{name}"
-            if name in ACCESSORS:
-                for method in methods(getattr(module, name)):
-                    yield f"{package}.{name}.{method}"
+            item, full = getattr(module, name), f"{package}.{name}"
+            homes[full] = first.setdefault(id(item), full) if callable(item) else full
+    return homes
 
 
 def names(module: ModuleType) -> list[str]:
@@ -57,10 +67,14 @@ def directive(module: ModuleType, name: str) -> str:
     return f".. autodata:: {name}\n   :no-value:\n"
 
 
-def page(package: str) -> str:
+def page(package: str, homes: dict[str, str]) -> str:
     """Return the page of a package as reStructuredText."""
     module = importlib.import_module(package)
-    listed = names(module)
+    listed = [n for n in names(module) if homes[f"{package}.{n}"] == f"{package}.{n}"]
+    elsewhere = sorted(
+        {homes[f"{package}.{n}"] for n in names(module)}
+        - {f"{package}.{n}" for n in listed}
+    )
     lines = [
         package,
         "=" * len(package),
@@ -74,6 +88,8 @@ def page(package: str) -> str:
         "",
         *(directive(module, name) for name in listed),
     ]
+    if elsewhere:
+        lines += ["Here too: " + ", ".join(f"`{name}`" for name in elsewhere) + ".", ""]
     return "\n".join(lines)
 
 
@@ -112,7 +128,8 @@ def module_of(accessor: str) -> str:
 
 def write(folder: Path, packages: Iterable[str]) -> None:
     """Write every page that changed, and remove those of what is gone."""
-    pages = {p: page(p) for p in packages if not p.endswith("accessor")}
+    homes = find_homes(packages)
+    pages = {p: page(p, homes) for p in packages if not p.endswith("accessor")}
     pages |= {ACCESSORS[name]: accessor_page(name) for name in ACCESSORS}
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.rst"):

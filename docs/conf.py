@@ -70,11 +70,14 @@ default_role = "name"
 numpydoc_show_class_members = False
 nitpicky = True
 
+HOMES = api_pages.find_homes(PUBLIC)
+
 
 def name_role(role: str, raw: str, text: str, *context: Any, **options: Any) -> Any:
     """Link public names, as `xoceansar.ops.swh`; show the others, as parameters, as code."""
     if text.startswith("xoceansar."):
-        return PyXRefRole()("py:obj", raw, text, *context, **options)
+        home = HOMES.get(text, text)
+        return PyXRefRole()("py:obj", f"`{home}`", home, *context, **options)
     return [nodes.literal(raw, text)], []
 
 
