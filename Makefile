@@ -63,10 +63,10 @@ snippets: $(STAMP)
 # The site, in docs/_build/html, without a network; any warning is an error. docs-full runs the notebooks
 # first, minutes once: they are run again when their code changes, so `make clean` after the package changed.
 docs: $(STAMP)
-	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	$(BIN)/python -m sphinx -q -E -W --keep-going docs docs/_build/html
 
 docs-full: $(STAMP)
-	HF_HUB_OFFLINE=1 XOCEANSAR_DOCS_EXECUTE=cache $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	HF_HUB_OFFLINE=1 XOCEANSAR_DOCS_EXECUTE=cache $(BIN)/python -m sphinx -q -E -W --keep-going docs docs/_build/html
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
