@@ -190,6 +190,13 @@ def test_windows_cover_the_image_and_overlap(lines, samples, size):
     assert all(b - a <= 0.75 * size + 1 for a, b in pairwise(tops))
 
 
+def test_windows_are_as_few_as_overlap_by_a_quarter():
+    assert windows(256, 256, 256) == [(0, 0)]
+    assert windows(448, 256, 256) == [(0, 0), (192, 0)]
+    assert windows(449, 256, 256) == [(0, 0), (96, 0), (193, 0)]
+    assert windows(64, 112, 64) == [(0, 0), (0, 48)]
+
+
 def test_blocks_do_not_change_what_is_found(model):
     sigma0, angle = vignettes(5, 32), np.full(5, 30.0)
     spec = model.detectors[0]
@@ -248,6 +255,10 @@ def test_what_two_windows_see_is_one_detection(model):
         ]
     )
     assert _distinct(boxes) == [0, 3, 4]
+    # more than half of the smaller is shared, or just half
+    for left, kept in ((4, [0]), (5, [0, 1])):
+        pair = np.array([[0, 0, 10, 10, 0.9], [left, 0, left + 10, 10, 0.8]])
+        assert _distinct(pair) == kept
 
 
 def test_a_window_without_data_leaves_the_rest(model):

@@ -93,6 +93,13 @@ def test_places_come_from_the_corners_where_there_are_some(placed):
     )
 
 
+def test_extents_are_in_metres_along_each_side_of_an_image_that_is_no_square(placed):
+    narrow = placed.isel(sample=slice(6, 66))
+    found = cfar_icebergs(narrow, threshold=8.0).isel(vignette=5, detection=0)
+    assert float(found.iceberg_azimuth_extent) == pytest.approx(300, rel=1e-5)
+    assert float(found.iceberg_range_extent) == pytest.approx(200, rel=1e-5)
+
+
 def test_corners_that_are_not_four_are_told(placed):
     odd = with_corners(placed).isel(corner=[0, 1])
     with pytest.raises(errors.DimensionError, match="four corners"):

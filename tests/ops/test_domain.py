@@ -40,7 +40,12 @@ def test_each_difference_has_its_flag(images, tiny_model, change, bit):
 
 
 def test_coarse_pixels_are_flagged(images, tiny_model):
-    for spacing, expected in ((10.0, 0), (25.0, 0), (40.0, Domain.RESOLUTION)):
+    for spacing, expected in (
+        (10.0, 0),
+        (25.0, 0),
+        (26.0, Domain.RESOLUTION),
+        (40.0, Domain.RESOLUTION),
+    ):
         ds = images.assign_coords(source_spacing=spacing)
         assert set(domain_flags(ds.sigma0, tiny_model).values.tolist()) == {expected}
 

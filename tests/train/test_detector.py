@@ -79,6 +79,45 @@ def test_one_image_is_learned_by_heart():
     assert fitted.spec.metrics == {"n_fit": 1, "n_dropped": 0}
 
 
+def recorded(monkeypatch):
+    """Note the rate and the first weights of each step of AdamW."""
+    rates, weights = [], []
+
+    class Noting(torch.optim.AdamW):
+        def step(self, *args):
+            rates.append(self.param_groups[0]["lr"])
+            out = super().step(*args)
+            weights.append(self.param_groups[0]["params"][0].detach().clone())
+            return out
+
+    monkeypatch.setattr(torch.optim, "AdamW", Noting)
+    return rates, weights
+
+
+def test_the_rate_rises_over_a_twentieth_of_the_steps_and_falls_as_a_cosine(
+    monkeypatch,
+):
+    rates, _ = recorded(monkeypatch)
+    recipe = DetectorRecipe(steps=80, batch=1, crop=32, learning_rate=2e-4)
+    train_detector(one_square(), SMALL, recipe)
+    cosine = 0.5 * (1 + np.cos(np.pi * np.arange(76) / 76)) + 0.005
+    expected = 2e-4 * np.concatenate([[0.25, 0.5, 0.75, 1.0], cosine])
+    np.testing.assert_allclose(rates, expected[:80], rtol=1e-6)
+
+
+def test_what_is_kept_is_an_average_that_forgets_the_start(monkeypatch):
+    _, weights = recorded(monkeypatch)
+    recipe = DetectorRecipe(steps=30, batch=1, crop=32, learning_rate=1e-3)
+    fitted = train_detector(one_square(), SMALL, recipe)
+    average = weights[0].double()
+    for n, now in enumerate(weights[1:], 1):
+        kept = min(0.995, (1 + n) / (10 + n))
+        average = kept * average + (1 - kept) * now.double()
+    name = next(iter(dict(Detector(SMALL, 24).named_parameters())))
+    np.testing.assert_allclose(fitted.weights[name], average, atol=1e-6)
+    assert np.abs(fitted.weights[name] - weights[-1].numpy()).max() > 1e-4
+
+
 def test_the_same_seed_gives_the_same_weights_and_leaves_torch_alone():
     state = torch.random.get_rng_state()
     recipe = DetectorRecipe(steps=3, batch=2, crop=32)

@@ -62,6 +62,26 @@ def test_it_helps_and_the_bundle_gives_what_was_validated(
     assert f"backbone {mode}" in handle.card
 
 
+@pytest.mark.parametrize("mode", ["full", "lora"])
+def test_the_head_moves_slowly_from_where_it_was_fitted(
+    vignettes, tiny_model, torch, monkeypatch, mode
+):
+    groups = []
+
+    class Noting(torch.optim.AdamW):
+        def step(self, *args):
+            groups.append([group["lr"] for group in self.param_groups])
+            return super().step(*args)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Noting)
+    fit(vignettes, "swh", model=tiny_model, finetune=mode, learning_rates=[3e-4])
+    # the head, which is the best of the frozen backbone, has a rate of its own
+    backbone, head = np.array(groups).T
+    assert backbone.max() == pytest.approx(3e-4)
+    assert head.max() == pytest.approx(5e-5)
+    np.testing.assert_allclose(head / backbone, 1 / 6)
+
+
 def test_low_rank_changes_the_layers_of_the_blocks_alone(tiny_model, tuned, tmp_path):
     before, after = weights_of(tiny_model), weights_of(tuned["lora"].write(tmp_path))
     changed = {name for name in before if (before[name] != after[name]).any()}
