@@ -15,7 +15,7 @@ import xarray as xr
 
 from xoceansar import __version__, open_wave_mode, to_zarr
 from xoceansar.cli import printed_tables
-from xoceansar.conventions import class_attrs, quality_attrs
+from xoceansar.conventions import class_attrs, mask_attrs
 from xoceansar.errors import OceansarWarning
 
 COMMANDS = ("open", "retrieve", "map", "simulate", "demo")
@@ -229,7 +229,11 @@ def test_summary_counts_the_missing():
         {
             "swh": ("vignette", [1.0, 3.0, np.nan], {"units": "m"}),
             "ocean_class": ("vignette", np.array([0, 0, -1], np.int8), class_attrs()),
-            "quality": ("vignette", np.array([0, 0, 65], np.uint8), quality_attrs()),
+            "quality": (
+                "vignette",
+                np.array([0, 0, 65], np.uint8),
+                mask_attrs("quality"),
+            ),
         }
     )
     cells = dict(

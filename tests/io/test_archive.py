@@ -46,7 +46,7 @@ def result(n: int = N) -> xr.Dataset:
             "quality": (
                 "vignette",
                 np.arange(n, dtype=np.uint8),
-                conventions.quality_attrs(),
+                conventions.mask_attrs("quality"),
             ),
             "iceberg_count": ("vignette", np.arange(n, dtype=np.int32)),
         },

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xoceansar.conventions import annotate, class_attrs, quality_attrs
+from xoceansar.conventions import annotate, class_attrs, mask_attrs
 from xoceansar.errors import (
     DimensionError,
     OceansarError,
@@ -45,7 +45,7 @@ def results():
                 table={"a": [1, np.int64(2)]},
             ),
             "quality": xr.DataArray(
-                np.uint8([0, 1, 128, 0]), dims=v, attrs=quality_attrs()
+                np.uint8([0, 1, 128, 0]), dims=v, attrs=mask_attrs("quality")
             ),
             "usable": (v, [True, False, True, True]),
             "orbit": (v, np.array([1, 2, 3, 2**40])),

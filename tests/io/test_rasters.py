@@ -8,8 +8,7 @@ from xoceansar import errors
 from xoceansar.conventions import (
     annotate,
     class_attrs,
-    domain_attrs,
-    quality_attrs,
+    mask_attrs,
 )
 from xoceansar.io.export.rasters import to_map_grid, to_raster
 from xoceansar.sar.geometry import offset_position
@@ -78,8 +77,8 @@ def test_a_geotiff_reads_back(place, tmp_path):
 
 FLAGS = {
     "ocean_class": (np.int8, -1, class_attrs()),
-    "quality": (np.uint16, 256, quality_attrs()),
-    "domain": (np.uint8, 16, domain_attrs()),
+    "quality": (np.uint16, 256, mask_attrs("quality")),
+    "domain": (np.uint8, 16, mask_attrs("domain")),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from xoceansar.conventions import Quality, class_attrs, domain_attrs, quality_attrs
+from xoceansar.conventions import Quality, class_attrs, mask_attrs
 from xoceansar.errors import OceansarError, OceansarWarning
 from xoceansar.io.archive.zarr_archive import to_zarr
 from xoceansar.io.export.netcdf import to_netcdf
@@ -201,10 +201,10 @@ def test_a_value_that_no_flag_names_is_not_cut(tmp_path):
 
 @pytest.mark.parametrize("lazy", [False, True])
 def test_quality_that_became_a_float_is_written_as_flags(tmp_path, lazy):
-    masks = flags(np.array([Quality.LAND, 0], np.uint8), attrs=quality_attrs())
+    masks = flags(np.array([Quality.LAND, 0], np.uint8), attrs=mask_attrs("quality"))
     ds = rows(quality=masks)
     ds = ds.where(ds.quality == 0)  # a float, NaN where it was land
-    ds["domain"] = flags(np.array([np.nan, 8.0]), attrs=domain_attrs())
+    ds["domain"] = flags(np.array([np.nan, 8.0]), attrs=mask_attrs("domain"))
     ds = ds.chunk(vignette=1) if lazy else ds
     for back in (
         xr.open_zarr(to_zarr(ds, tmp_path / "a.zarr")).load(),
@@ -212,7 +212,7 @@ def test_quality_that_became_a_float_is_written_as_flags(tmp_path, lazy):
     ):
         assert back.quality.dtype.kind in "iu"
         assert back.quality.values.tolist() == [Quality.NO_DATA, 0]
-        meanings = quality_attrs()
+        meanings = mask_attrs("quality")
         assert back.quality.attrs["flag_meanings"] == meanings["flag_meanings"]
         masks = np.ravel(back.quality.attrs["flag_masks"]).tolist()
         assert masks == meanings["flag_masks"].tolist()

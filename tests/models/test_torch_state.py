@@ -154,9 +154,7 @@ def test_what_is_computed_and_labelled_does_not_depend_on_the_caller(
     expected, bits = embedded(detecting)
     boxes = targets(detecting)
     runtime.clear_cache()
-    from xoceansar.models.inference import detection_blocks
 
-    detection_blocks._detectors.clear()
     with SETTINGS[setting]():
         found, labelled = embedded(detecting)
         again = targets(detecting)
@@ -236,3 +234,10 @@ def test_products_in_float32_are_whole_while_the_package_computes(tiny, monkeypa
     finally:
         torch.set_float32_matmul_precision("highest")
     assert seen in (["ieee"], [False])
+
+
+def test_clearing_the_cache_frees_detectors_too(detecting, no_cache):
+    targets(detecting)
+    assert runtime.detectors
+    runtime.clear_cache()
+    assert not runtime.detectors

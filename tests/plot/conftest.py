@@ -50,7 +50,11 @@ def result(
                 conventions.class_attrs(),
             ),
             "class_probability": (("vignette", "class"), probability),
-            "quality": ("vignette", np.zeros(n, np.uint8), conventions.quality_attrs()),
+            "quality": (
+                "vignette",
+                np.zeros(n, np.uint8),
+                conventions.mask_attrs("quality"),
+            ),
         },
         coords={
             "vignette_id": ("vignette", [f"s1a-wv-{k:03d}" for k in i]),

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from tests.processing.products import products  # noqa: F401  a fixture
-from xoceansar.conventions import annotate, class_attrs, quality_attrs
+from xoceansar.conventions import annotate, class_attrs, mask_attrs
 from xoceansar.processing.product_block import Outcome
 from xoceansar.processing.product_listing import Unit
 from xoceansar.processing.settings import Settings
@@ -50,7 +50,7 @@ def rows_of(number, count, *, width=3, first=0):
     ds["quality"] = (
         "vignette",
         rng.integers(0, 9, count).astype("u1"),
-        quality_attrs(),
+        mask_attrs("quality"),
     )
     return ds.assign_coords(
         vignette_id=annotate(xr.DataArray(names, dims="vignette"), "vignette_id"),

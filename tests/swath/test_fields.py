@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from xoceansar import errors
-from xoceansar.conventions import Quality, annotate, class_attrs, quality_attrs
+from xoceansar.conventions import Quality, annotate, class_attrs, mask_attrs
 from xoceansar.ops import field, fields
 
 SIDE = 19200.0
@@ -106,7 +106,7 @@ def test_classes_are_not_averaged():
 def test_a_missing_tile_is_not_of_good_quality_nor_the_first_class():
     codes = np.array([[0, 9, 0, 4]] * 3)
     quality = tiles(codes.astype(np.uint8), "quality", drop=(0,))
-    quality.attrs = quality_attrs()
+    quality.attrs = mask_attrs("quality")
     out = field(quality)
     assert out.values[0].tolist() == [256, 9, 0, 4]
     named = dict(zip(out.flag_meanings.split(), out.flag_masks.tolist(), strict=True))

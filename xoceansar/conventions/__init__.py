@@ -4,11 +4,10 @@ from xoceansar.conventions.cf_attributes import (
     CF_VERSION,
     annotate,
     class_attrs,
-    domain_attrs,
     history_line,
+    mask_attrs,
     missing_flag,
     product_attrs,
-    quality_attrs,
 )
 from xoceansar.conventions.names import (
     CLASS_CODES,
@@ -43,9 +42,8 @@ __all__ = [
     "Quality",
     "annotate",
     "class_attrs",
-    "domain_attrs",
     "history_line",
+    "mask_attrs",
     "missing_flag",
     "product_attrs",
-    "quality_attrs",
 ]

@@ -1,6 +1,7 @@
 """CF attributes of what leaves the package."""
 
 from collections.abc import Mapping
+from enum import IntFlag
 from typing import Any, Final
 
 import numpy as np
@@ -21,11 +22,10 @@ __all__ = [
     "CF_VERSION",
     "annotate",
     "class_attrs",
-    "domain_attrs",
     "history_line",
+    "mask_attrs",
     "missing_flag",
     "product_attrs",
-    "quality_attrs",
 ]
 
 CF_VERSION: Final = "CF-1.11"
@@ -51,21 +51,17 @@ def annotate(data: xr.DataArray, name: str, **extra: Any) -> xr.DataArray:
     return out
 
 
-def quality_attrs() -> dict[str, Any]:
-    """Give the CF flag attributes of ``quality``."""
-    return {
-        **VARIABLES["quality"],
-        "flag_masks": np.array([flag.value for flag in Quality], dtype=np.uint8),
-        "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
-    }
+#: Variables whose bits are named.
+_MASKS: Final[Mapping[str, type[IntFlag]]] = {"quality": Quality, "domain": Domain}
 
 
-def domain_attrs() -> dict[str, Any]:
-    """Give the CF flag attributes of ``domain``."""
+def mask_attrs(name: str) -> dict[str, Any]:
+    """Give the CF attributes of a variable of flag masks, ``quality`` or ``domain``."""
+    flags = _MASKS[name]
     return {
-        **VARIABLES["domain"],
-        "flag_masks": np.array([flag.value for flag in Domain], dtype=np.uint8),
-        "flag_meanings": " ".join(str(flag.name).lower() for flag in Domain),
+        **VARIABLES[name],
+        "flag_masks": np.array([flag.value for flag in flags], dtype=np.uint8),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in flags),
     }
 
 
@@ -85,7 +81,7 @@ def missing_flag(
 
     Examples
     --------
-    >>> value, attrs = missing_flag(quality_attrs(), np.dtype("uint8"))
+    >>> value, attrs = missing_flag(mask_attrs("quality"), np.dtype("uint8"))
     >>> int(value), attrs["flag_meanings"].split()[-1]
     (256, 'no_tile')
     """

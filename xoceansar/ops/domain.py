@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from xoceansar.conventions import Domain, domain_attrs
+from xoceansar.conventions import Domain, mask_attrs
 from xoceansar.conventions.texts import plain_texts, text_values
 from xoceansar.errors import DomainError, warn
 from xoceansar.layout.images import centre_incidence, chunk_like
@@ -59,7 +59,7 @@ def domain_flags(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None
     if flags is None:
         return None
     out = flags.astype(np.uint8).rename("domain")
-    out.attrs = domain_attrs()
+    out.attrs = mask_attrs("domain")
     return out
 
 

@@ -27,7 +27,6 @@ from xoceansar.sar.texture import texture_axis
 __all__ = [
     "TEXTURE",
     "Model",
-    "as_embedding",
     "as_handle",
     "check_embedding",
     "embed",
@@ -98,13 +97,6 @@ def embed(
 def as_handle(model: Model) -> ModelHandle:
     """Return the handle of a model."""
     return model if isinstance(model, ModelHandle) else load_model(model)
-
-
-def as_embedding(
-    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain = "flag"
-) -> xr.DataArray:
-    """Return the embedding of an input that may be one already."""
-    return embed(obj, model=handle, on_domain=on_domain)
 
 
 def model_attrs(handle: ModelHandle) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.conventions import LINE, SAMPLE, Quality, quality_attrs
+from xoceansar.conventions import LINE, SAMPLE, Quality, mask_attrs
 from xoceansar.errors import UnitsError
 from xoceansar.layout.images import (
     XarrayObject,
@@ -126,7 +126,7 @@ def flag(flags: xr.DataArray, where: xr.DataArray, name: str) -> xr.DataArray:
 
 def _annotated(flags: xr.DataArray) -> xr.DataArray:
     out = flags.rename("quality")
-    out.attrs = quality_attrs()
+    out.attrs = mask_attrs("quality")
     return out
 
 

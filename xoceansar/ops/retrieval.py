@@ -16,7 +16,7 @@ from xoceansar.conventions import (
 from xoceansar.layout.images import XarrayObject, apart, chunk_like
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.domain import OnDomain, domain_flags, domain_words
-from xoceansar.ops.embedding import Model, as_embedding, as_handle, model_attrs
+from xoceansar.ops.embedding import Model, as_handle, embed, model_attrs
 from xoceansar.ops.head_values import (
     add_ancillary,
     apply_head,
@@ -70,7 +70,7 @@ def swh(
     pixels once.
     """
     handle = as_handle(model)
-    embedding = as_embedding(obj, handle, on_domain)
+    embedding = embed(obj, handle, on_domain=on_domain)
     value = value_of(embedding, handle, "swh")
     value.attrs |= domain_words(embedding)
     return value
@@ -135,7 +135,7 @@ def wind(
     if directed or reference is not None:
         names.append(_DIRECTION)
     check_levels(confidence, handle, names)
-    embedding = as_embedding(obj, handle, on_domain)
+    embedding = embed(obj, handle, on_domain=on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if handle.head(name).encoding == "axis":
@@ -179,7 +179,7 @@ def classify(
     The ten classes of TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73.
     """
     handle = as_handle(model)
-    values = _classes(as_embedding(obj, handle, on_domain), handle)
+    values = _classes(embed(obj, handle, on_domain=on_domain), handle)
     return _dataset(values, obj, handle, "classify")
 
 
@@ -236,7 +236,7 @@ def retrieve(
     check_levels(confidence, handle, names)
     if reference is not None:
         handle.head(_DIRECTION)
-    embedding = as_embedding(obj, handle, on_domain)
+    embedding = embed(obj, handle, on_domain=on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if name == OCEAN_CLASS:

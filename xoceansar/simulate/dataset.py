@@ -16,8 +16,8 @@ from xoceansar.conventions import (
     VARIABLES,
     VIGNETTE,
     class_attrs,
+    mask_attrs,
     product_attrs,
-    quality_attrs,
 )
 from xoceansar.errors import OceansarError
 from xoceansar.sar.pixel_quality import pixel_flags
@@ -229,8 +229,12 @@ def vignettes(
     environments = [recipe.environment(row) for row in range(n)]
     dataset = _assembled(recipe, environments, arrays, chunks)
     for name in (str(v) for v in dataset.variables if v != "edge"):
-        special = {"quality": quality_attrs, "ocean_class": class_attrs}.get(name)
-        dataset[name].attrs = special() if special else dict(VARIABLES[name])
+        if name == "quality":
+            dataset[name].attrs = mask_attrs(name)
+        elif name == "ocean_class":
+            dataset[name].attrs = class_attrs()
+        else:
+            dataset[name].attrs = dict(VARIABLES[name])
     dataset.attrs = product_attrs(
         f"simulate.vignettes, seed {recipe.seed}",
         source=_SOURCE,

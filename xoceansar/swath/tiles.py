@@ -16,8 +16,8 @@ from xoceansar.conventions import (
     VIGNETTE,
     Quality,
     annotate,
+    mask_attrs,
     product_attrs,
-    quality_attrs,
 )
 from xoceansar.errors import DimensionError, DomainError, warn
 from xoceansar.sar.geometry import GeolocationGrid
@@ -203,7 +203,7 @@ def _variables(wide: WideImage, layout: Layout) -> dict[str, xr.DataArray]:
         dims = (VIGNETTE, LINE, SAMPLE) if name in fields else (VIGNETTE,)
         data = da.concatenate(arrays)  # type: ignore[no-untyped-call]
         variables[name] = annotate(xr.DataArray(data, dims=dims), name)
-    variables["quality"].attrs = quality_attrs()
+    variables["quality"].attrs = mask_attrs("quality")
     return variables
 
 

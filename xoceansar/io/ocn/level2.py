@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from xoceansar.conventions import VIGNETTE, annotate, product_attrs, quality_attrs
+from xoceansar.conventions import VIGNETTE, annotate, mask_attrs, product_attrs
 from xoceansar.conventions import Quality as Bits
 from xoceansar.errors import ProductError, VignetteError, warn
 from xoceansar.io.guard import guard
@@ -213,7 +213,7 @@ def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:
         values = values.astype("datetime64[ns]")
     array = annotate(xr.DataArray(values, dims=dims), name, **_NOTES.get(name, {}))
     if name == "quality":
-        array.attrs = quality_attrs()
+        array.attrs = mask_attrs("quality")
     if name in FLAGS:
         meanings = FLAGS[name]
         array.attrs["flag_values"] = np.arange(len(meanings), dtype=np.int8)

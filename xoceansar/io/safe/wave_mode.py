@@ -20,8 +20,8 @@ from xoceansar.conventions import (
     SAMPLE,
     VIGNETTE,
     annotate,
+    mask_attrs,
     product_attrs,
-    quality_attrs,
 )
 from xoceansar.conventions.beams import Beam, Beams, one_beam
 from xoceansar.errors import (
@@ -399,7 +399,7 @@ def _dataset(opened: Sequence[_Opened], options: Options, size: int) -> xr.Datas
         )
         for name, array in arrays.items()
     }
-    variables["quality"].attrs = quality_attrs()
+    variables["quality"].attrs = mask_attrs("quality")
     return xr.Dataset(
         variables,
         coords=_coords(opened, options),

@@ -17,6 +17,7 @@ from xoceansar.models.bundle.weight_files import read_arrays
 from xoceansar.models.inference.runtime import (
     Network,
     batches,
+    detectors,
     forward_block,
     get_network,
     load_lock,
@@ -46,8 +47,6 @@ _LIKELY: Final = 0.2
 _BUSY: Final = 0.5
 #: Probability in a cell that is no peak is less.
 _NONE: Final = 1e-20
-
-_detectors: dict[Any, "torch.nn.Module"] = {}
 
 
 def token_block(
@@ -318,9 +317,9 @@ def _get_detector(
 
     key = (spec, str(network.device))
     with load_lock:
-        if key not in _detectors:
+        if key not in detectors:
             path = Path(handle.path) / spec.file
             build = partial(Detector, spec, handle.backbone.width)
             module = load_weights(build, read_arrays(path, spec.sha256), str(path))
-            _detectors[key] = module.to(device=network.device)
-        return _detectors[key]
+            detectors[key] = module.to(device=network.device)
+        return detectors[key]

@@ -45,6 +45,7 @@ __all__ = [
     "batches",
     "clear_cache",
     "computes_bf16_fast",
+    "detectors",
     "embed_block",
     "forward_block",
     "get_network",
@@ -88,6 +89,8 @@ class Network:
 
 _networks: dict[Any, Network] = {}
 _heads: dict[HeadSpec, Head] = {}
+#: Filled by the blocks that detect, cleared with the others.
+detectors: dict[Any, "torch.nn.Module"] = {}
 load_lock = Lock()
 _device_locks: dict[str, Lock] = {}
 _threads_lock = Lock()
@@ -197,10 +200,10 @@ def head_block(
 
 
 def clear_cache() -> None:
-    """Forget the networks and heads of this process, and free their memory."""
+    """Forget the networks, heads and detectors of this process, and free their memory."""
     with load_lock:
-        _networks.clear()
-        _heads.clear()
+        for cache in (_networks, _heads, detectors):
+            cache.clear()
 
 
 # Loading: functools.lru_cache is no once-guard (eight threads load eight times), a dict behind
