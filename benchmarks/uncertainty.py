@@ -42,10 +42,12 @@ Array = npt.NDArray[np.floating]
 def embedded(images: Array, incidence: Array, handle: ModelHandle) -> Array:
     """Embed in small blocks."""
     parts = [
-        embed_block(
-            np.asarray(images[i : i + 32], np.float32),
-            incidence[i : i + 32],
-            handle=handle,
+        np.column_stack(
+            embed_block(
+                np.asarray(images[i : i + 32], np.float32),
+                incidence[i : i + 32],
+                handle=handle,
+            )
         )
         for i in range(0, len(images), 32)
     ]

@@ -43,10 +43,10 @@ class Probes:
             blocks = [
                 embed_block(
                     sigma0[i : i + 50].values, part.incidence[i : i + 50], handle=handle
-                )
+                ).values
                 for i in range(0, len(part), 50)
             ]
-            features.append(np.concatenate(blocks)[:, :-2])
+            features.append(np.concatenate(blocks))
         return self.scores(*features)
 
     def of_hand_features(self) -> dict[str, float]:

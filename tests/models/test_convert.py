@@ -500,8 +500,8 @@ def test_converted_weights_become_a_bundle(make_tiny, tmp_path, tiny_state, tiny
     assert handle.weights_sha256 == tiny.weights_sha256
     sigma0, incidence = vignettes(2), np.full(2, 36.0)
     np.testing.assert_array_equal(
-        embed_block(sigma0, incidence, handle=handle),
-        embed_block(sigma0, incidence, handle=tiny),
+        embed_block(sigma0, incidence, handle=handle).values,
+        embed_block(sigma0, incidence, handle=tiny).values,
     )
 
 

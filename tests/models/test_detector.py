@@ -337,7 +337,7 @@ def test_tokens_are_those_that_the_embedding_pools(model):
     assert images.shape == (3, 1, 32, 32)
     assert tokens.shape == (3, 4, 4, 32)
     assert np.isnan(tokens[1]).all()
-    embedding = embed_block(sigma0, angle, handle=model)
+    embedding = embed_block(sigma0, angle, handle=model).values
     np.testing.assert_allclose(tokens[0].mean((0, 1)), embedding[0, 32:64], atol=1e-5)
     np.testing.assert_allclose(tokens[2].std((0, 1)), embedding[2, 64:96], atol=1e-5)
 

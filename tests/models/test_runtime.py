@@ -25,7 +25,8 @@ INCIDENCE = np.full(64, 36.0)
 
 
 def embed(sigma0, handle, **kwargs):
-    return embed_block(sigma0, INCIDENCE[: len(sigma0)], handle=handle, **kwargs)
+    out = embed_block(sigma0, INCIDENCE[: len(sigma0)], handle=handle, **kwargs)
+    return np.column_stack(out)
 
 
 def test_embedding_is_the_pooled_output_of_the_network(tiny, tiny_state):
@@ -357,7 +358,7 @@ handle = load_model({str(tmp_path)!r})
 repr(handle), hash(handle)
 out = head_block(np.ones((2, 96)), np.ones(2), np.ones(2), handle=handle, head="swh")
 assert np.isfinite(out).all()
-assert embed_block(np.ones((0, 40, 40)), np.ones(0), handle=handle).shape == (0, 98)
+assert embed_block(np.ones((0, 40, 40)), np.ones(0), handle=handle).values.shape == (0, 96)
 heavy = {{"torch", "timm", "huggingface_hub", "sklearn"}} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -92,7 +92,7 @@ def detecting(make_tiny, tmp_path_factory):
 
 
 def embedded(handle):
-    out = runtime.embed_block(vignettes(2), np.full(2, 36.0), handle=handle)
+    out = runtime.embed_block(vignettes(2), np.full(2, 36.0), handle=handle).values
     return out, runtime.precision_bits(handle)
 
 

@@ -46,7 +46,7 @@ def edit(handle, change) -> Path:
 
 
 def run(folder: Path) -> np.ndarray:
-    return embed_block(vignettes(1), np.full(1, 36.0), handle=load_model(folder))
+    return embed_block(vignettes(1), np.full(1, 36.0), handle=load_model(folder)).values
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_extents_are_in_metres_along_each_side_of_an_image_that_is_no_square(pla
 def test_corners_that_are_not_four_are_told(placed):
     odd = with_corners(placed).isel(corner=[0, 1])
     with pytest.raises(errors.DimensionError, match="four corners"):
-        icebergs(odd, method="cfar", threshold=8.0)
+        cfar_icebergs(odd, threshold=8.0)
 
 
 def test_a_threshold_keeps_what_reaches_it(placed, detecting):

@@ -51,6 +51,18 @@ def test_what_is_no_image_of_fine_pixels_is_refused(sea, tiny_model):
         ops.texture(ops.embed(sea, tiny_model))
 
 
+def test_one_image_and_two_leading_dims_work(sea):
+    whole = ops.texture(sea)
+    one = ops.texture(sea.isel(vignette=3))
+    xr.testing.assert_equal(
+        one.texture_power.drop_attrs(), whole.texture_power[3].drop_attrs()
+    )
+    assert one.texture_valid_fraction.dims == ()
+    grid = sea.sigma0.coarsen(vignette=3).construct(vignette=("row", "column"))
+    two = ops.texture(grid).texture_spread
+    np.testing.assert_array_equal(two.values.reshape(6, 4), whole.texture_spread)
+
+
 def test_no_vignettes_have_no_texture(sea):
     made = ops.texture(sea.isel(vignette=slice(0))).load()
     assert made.texture_power.shape == (0, 7, 4, 4)

@@ -112,8 +112,12 @@ def embedding(name: str, ds: xr.Dataset, handle: ModelHandle, pooling: str) -> A
     if not path.exists():
         incidence = ds["incidence"].mean("sample").values
         parts = [
-            embed_block(
-                ds["sigma0"][i : i + 64].values, incidence[i : i + 64], handle=handle
+            np.column_stack(
+                embed_block(
+                    ds["sigma0"][i : i + 64].values,
+                    incidence[i : i + 64],
+                    handle=handle,
+                )
             )
             for i in range(0, ds.sizes["vignette"], 64)
         ]

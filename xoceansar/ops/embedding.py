@@ -1,5 +1,6 @@
 """Images to embeddings."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from xoceansar.models.bundle.library import load_model
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops import network_call
 from xoceansar.ops.domain import OnDomain, guard
-from xoceansar.ops.network_call import NetworkInput
+from xoceansar.ops.network_call import EMBEDDED, NetworkInput
 from xoceansar.sar.texture import texture_axis
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "as_handle",
     "check_embedding",
     "embed",
+    "embedded_dims",
     "labelled",
     "model_attrs",
     "texture_of",
@@ -137,30 +139,33 @@ def _embed_images(
     obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
 ) -> xr.DataArray:
     given = NetworkInput.of(obj, handle, on_domain)
-    raw = given.apply(
-        network_call.embed, {EMBEDDING: handle.embedding_dim + 3}, handle=handle
-    )
-    return labelled(raw, given, handle)
+    arrays = given.apply(network_call.embed, *embedded_dims(handle), handle=handle)
+    return labelled(arrays, given, handle)
+
+
+def embedded_dims(handle: ModelHandle) -> list[dict[str, int]]:
+    """Give the dims of the outputs of `xoceansar.ops.network_call.embed`."""
+    return [{EMBEDDING: handle.embedding_dim}, *({} for _ in EMBEDDED[1:])]
 
 
 def labelled(
-    raw: xr.DataArray, given: NetworkInput, handle: ModelHandle
+    arrays: Sequence[xr.DataArray], given: NetworkInput, handle: ModelHandle
 ) -> xr.DataArray:
-    """Give the numbers of the network their names, coordinates and attributes.
-
-    Shapes: `raw` (..., embedding).
-    """
-    precision = raw.isel({EMBEDDING: -1}).reset_coords(drop=True).astype(np.int8)
-    raw = given.without_refused(raw)
+    """Give the numbers of the network their names, coordinates and attributes."""
+    values = dict(zip(EMBEDDED, arrays, strict=True))
+    precision = values.pop("embedding_precision").reset_coords(drop=True)
+    values = {name: given.without_refused(value) for name, value in values.items()}
     vector = annotate(
-        raw.isel({EMBEDDING: slice(0, -3)}), "embedding_vector", **model_attrs(handle)
+        values.pop("embedding_vector"), "embedding_vector", **model_attrs(handle)
     )
     vector.attrs["history"] = history_line(f"embedded by {handle.name}")
     extras = {
-        name: annotate(raw.isel({EMBEDDING: i}).reset_coords(drop=True), name)
-        for i, name in ((-3, "sigma0_mean"), (-2, "valid_fraction"))
+        name: annotate(value.reset_coords(drop=True), name)
+        for name, value in values.items()
     }
-    extras["embedding_precision"] = annotate(precision, "embedding_precision")
+    extras["embedding_precision"] = annotate(
+        precision.astype(np.int8), "embedding_precision"
+    )
     if any(head.needs("texture") for head in handle.heads):
         extras |= texture_of(given.images, given.quantity)
     vector = vector.assign_coords(extras)

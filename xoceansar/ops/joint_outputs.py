@@ -2,12 +2,12 @@
 
 import xarray as xr
 
-from xoceansar.conventions import EMBEDDING, LINE, SAMPLE
+from xoceansar.conventions import LINE, SAMPLE
 from xoceansar.layout.images import XarrayObject
 from xoceansar.ops import network_call
 from xoceansar.ops.detection import Search, detected, icebergs
 from xoceansar.ops.domain import OnDomain
-from xoceansar.ops.embedding import Model, as_handle, embed, labelled
+from xoceansar.ops.embedding import Model, as_handle, embed, embedded_dims, labelled
 from xoceansar.ops.network_call import NetworkInput
 
 __all__ = ["embed_and_icebergs"]
@@ -35,14 +35,14 @@ def embed_and_icebergs(
             embed(obj, model=handle, on_domain=on_domain),
             icebergs(obj, model=handle, threshold=threshold, on_domain=on_domain),
         )
-    raw, boxes, count = given.apply(
+    *embedded, boxes, count = given.apply(
         network_call.embed_and_detect,
-        {EMBEDDING: handle.embedding_dim + 3},
+        *embedded_dims(handle),
         *search.outputs,
         handle=handle,
         **search.arguments,
     )
     return (
-        labelled(raw, given, handle),
+        labelled(embedded, given, handle),
         detected((boxes, count), given, obj, handle, search),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +24,28 @@ from xoceansar.models.inference.detection_blocks import (
     detect_block,
     embed_and_detect_block,
 )
-from xoceansar.models.inference.runtime import embed_block, precision_bits
+from xoceansar.models.inference.runtime import (
+    NetworkOutput,
+    embed_block,
+    missing_output,
+    precision_bits,
+)
 from xoceansar.models.spec import ModelHandle
 from xoceansar.models.spec.detector_spec import DetectorSpec
 from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.quality_flags import broken
 
-__all__ = ["NetworkInput", "detect", "embed", "embed_and_detect"]
+__all__ = ["EMBEDDED", "NetworkInput", "detect", "embed", "embed_and_detect"]
 
 Array = npt.NDArray[Any]
+
+#: What `embed` gives of each vignette, beside which the embedding has its own dim.
+EMBEDDED: Final = (
+    "embedding_vector",
+    "sigma0_mean",
+    "valid_fraction",
+    "embedding_precision",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +127,10 @@ def embed(
     *,
     handle: ModelHandle,
     quantity: Quantity,
-) -> npt.NDArray[np.float32]:
-    """Embed a block.
+) -> tuple[Array, ...]:
+    """Embed a block; the arrays of `EMBEDDED`.
 
-    Shapes: `sigma0` (..., line, sample) -> (..., embedding_dim + 3). As
-    `xoceansar.models.inference.runtime.embed_block`, then the bits of the precision.
+    Shapes: `sigma0` (..., line, sample).
     """
     images, angle = _flat(sigma0, incidence)
     try:
@@ -126,8 +138,8 @@ def embed(
     except UnitsError:
         if not flagged.all():
             raise
-        out = _missing(len(images), handle.embedding_dim + 2)
-    return _shaped(_with_precision(out, handle), sigma0)
+        out = missing_output(len(images), handle.embedding_dim)
+    return _embedded(out, handle, sigma0)
 
 
 def detect(
@@ -165,7 +177,7 @@ def embed_and_detect(
     quantity: Quantity,
     threshold: float,
     most: int,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> tuple[Array, ...]:
     """Embed a block and detect targets in it, with one run of the backbone."""
     images, angle = _flat(sigma0, incidence)
     try:
@@ -176,11 +188,10 @@ def embed_and_detect(
     except UnitsError:
         if not flagged.all():
             raise
-        out = _missing(len(images), handle.embedding_dim + 2)
+        out = missing_output(len(images), handle.embedding_dim)
         targets, count = _missing(len(images), most, 5), _missing(len(images))
-    embedding = _with_precision(out, handle)
     return (
-        _shaped(embedding, sigma0),
+        *_embedded(out, handle, sigma0),
         _shaped(targets, sigma0),
         _shaped(count, sigma0),
     )
@@ -197,12 +208,14 @@ def _flat(sigma0: Array, incidence: Array) -> tuple[Array, Array]:
 
 
 def _shaped(out: Array, sigma0: Array) -> npt.NDArray[np.float32]:
-    return out.reshape(*sigma0.shape[:-2], *out.shape[1:])
+    return out.reshape((*sigma0.shape[:-2], *out.shape[1:]))
 
 
-def _with_precision(out: Array, handle: ModelHandle) -> Array:
-    bits = np.full((len(out), 1), precision_bits(handle), np.float32)
-    return np.concatenate([out, bits], axis=1)
+def _embedded(
+    out: NetworkOutput, handle: ModelHandle, sigma0: Array
+) -> tuple[Array, ...]:
+    bits = np.full(len(out.values), precision_bits(handle), np.float32)
+    return tuple(_shaped(array, sigma0) for array in (*out, bits))
 
 
 def _missing(*shape: int) -> npt.NDArray[np.float32]:

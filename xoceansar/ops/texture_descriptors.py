@@ -168,6 +168,6 @@ def _describe(
     images = sigma0.reshape(-1, *sigma0.shape[-2:])
     linear = images if quantity == "linear" else 10 ** (images / 10)
     return tuple(
-        array.reshape(*leading, *array.shape[1:])
+        array.reshape((*leading, *array.shape[1:]))
         for array in local_texture(linear.astype(np.float32, copy=False), spacing)
     )

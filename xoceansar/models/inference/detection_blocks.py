@@ -16,6 +16,7 @@ from xoceansar.errors import UnitsError
 from xoceansar.models.bundle.weight_files import read_arrays
 from xoceansar.models.inference.runtime import (
     Network,
+    NetworkOutput,
     batches,
     detectors,
     forward_block,
@@ -144,7 +145,7 @@ def embed_and_detect_block(
     quantity: Quantity = "linear",
     threshold: float | None = None,
     most: int | None = None,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> tuple[NetworkOutput, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Embed a block of vignettes and detect targets in it, with one run of the backbone.
 
     Shapes: `sigma0` (n, size, size).
@@ -161,18 +162,18 @@ def embed_and_detect_block(
         forward=partial(_features_and_boxes, handle=handle, detector=module),
         width=handle.embedding_dim + 5 * (detector.n_queries + 1),
     )
-    embedding = np.delete(both, np.s_[handle.embedding_dim : -2], axis=1)
-    found = both[:, handle.embedding_dim : -2].reshape(len(both), -1, 5)
+    vectors, boxes = np.split(both.values, [handle.embedding_dim], axis=1)
+    found = boxes.reshape(len(boxes), -1, 5)
     scale = np.array([*sigma0.shape[1:], *sigma0.shape[1:], 1], dtype=np.float32)
     crowded = _is_crowded(found, detector)
-    for i in np.flatnonzero(np.isfinite(both[:, 0]) & ~crowded):
+    for i in np.flatnonzero(np.isfinite(both.sigma0_mean) & ~crowded):
         targets[i], count[i] = _best([found[i, :-1]], targets.shape[1], scale, limit)
     if crowded.any():
         targets[crowded], count[crowded] = detect_block(
             sigma0[crowded], incidence[crowded], handle=handle, detector=detector,
             quantity=quantity, threshold=limit, most=targets.shape[1],
         )  # fmt: skip
-    return embedding, targets, count
+    return both._replace(values=vectors), targets, count
 
 
 def windows(lines: int, samples: int, size: int) -> list[tuple[int, int]]:

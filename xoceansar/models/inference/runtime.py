@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Network",
+    "NetworkOutput",
     "batches",
     "clear_cache",
     "computes_bf16_fast",
@@ -51,6 +52,7 @@ __all__ = [
     "get_network",
     "head_block",
     "load_lock",
+    "missing_output",
     "pooled",
     "precision_bits",
     "resolve_device",
@@ -98,18 +100,37 @@ _active_blocks = 0
 _thread_budget = 1
 
 
+class NetworkOutput(NamedTuple):
+    """What the network gives for a block, and what was seen of each vignette.
+
+    Shapes: values (n, width); sigma0_mean (n,), linear, and valid_fraction (n,), of the part that the
+    network sees. A vignette that cannot be used has only the last one.
+    """
+
+    values: npt.NDArray[np.float32]
+    sigma0_mean: npt.NDArray[np.float32]
+    valid_fraction: npt.NDArray[np.float32]
+
+
+def missing_output(n: int, width: int) -> NetworkOutput:
+    """Give the output of vignettes that could not be looked at."""
+    return NetworkOutput(
+        np.full((n, width), np.nan, np.float32),
+        np.full(n, np.nan, np.float32),
+        np.full(n, np.nan, np.float32),
+    )
+
+
 def embed_block(
     sigma0: Array,
     incidence: Array,
     *,
     handle: ModelHandle,
     quantity: Quantity = "linear",
-) -> npt.NDArray[np.float32]:
-    """Embed a block of vignettes.
+) -> NetworkOutput:
+    """Embed a block of vignettes; one that cannot be used harms no neighbour.
 
-    Shapes: `sigma0` (n, line, sample), `incidence` (n,) -> (n, embedding_dim + 2). The
-    embedding, then ``sigma0_mean`` (linear) and ``valid_fraction`` of the part that the network
-    sees. A vignette that cannot be used has only the last one; its neighbours are not affected.
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,) -> values (n, embedding_dim).
 
     Notes
     -----
@@ -133,13 +154,9 @@ def forward_block(
     quantity: Quantity,
     forward: "Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]",
     width: int,
-) -> npt.NDArray[np.float32]:
-    """Run the network on a block of vignettes, and take from it what is asked for.
-
-    Shapes: gives (n, width + 2). The result, then ``sigma0_mean`` and ``valid_fraction``, as of
-    `embed_block`.
-    """
-    out = np.full((len(sigma0), width + 2), np.nan, dtype=np.float32)
+) -> NetworkOutput:
+    """Run the network on a block of vignettes, and take from it what is asked for."""
+    out = missing_output(len(sigma0), width)
     if not len(sigma0):
         return out
     network = get_network(handle)
@@ -148,20 +165,20 @@ def forward_block(
         for part in batches(len(sigma0), network.batch):
             rebalance()
             try:
-                images, out[part, -2], out[part, -1] = network_input(
+                images, out.sigma0_mean[part], out.valid_fraction[part] = network_input(
                     sigma0[part], incidence[part], spec=handle.input, quantity=quantity
                 )
             except UnitsError as error:
                 refused = error
                 continue
-            usable = np.isfinite(out[part, -2])
+            usable = np.isfinite(out.sigma0_mean[part])
             if usable.any():
                 found = run_network(network, images[usable], forward)
-                out[part, :-2][usable] = found
-    if refused is not None and np.isnan(out[:, 0]).all():
+                out.values[part][usable] = found
+    given = np.isfinite(out.sigma0_mean)
+    if refused is not None and not given.any():
         raise refused
-    given = np.isfinite(out[:, -2])
-    if not np.isfinite(out[given, :-2]).all():
+    if not np.isfinite(out.values[given]).all():
         raise WeightsMismatchError(
             f"the network of model {handle.name!r} gives no finite number of an image: its weights "
             "are damaged, or of another network. Download or convert the model again."
