@@ -21,7 +21,7 @@ def demo(
         typer.Option(callback=local, help="Folder of what is made.", metavar="FOLDER"),
     ] = Path("demo"),
     n: Annotated[
-        int, typer.Option("--n", help="Number of vignettes.", min=1, max=32)
+        int, typer.Option("--n", "-n", help="Number of vignettes.", min=1, max=32)
     ] = 8,
     seed: Annotated[int, typer.Option(help="The same seed makes the same sea.")] = 4,
     scale: Annotated[

@@ -14,7 +14,7 @@ def simulate(
     folder: Annotated[
         Path, typer.Argument(callback=local, help="Where the .SAFE folder is made.")
     ],
-    n: Annotated[int, typer.Option("--n", help="Number of vignettes.")] = 8,
+    n: Annotated[int, typer.Option("--n", "-n", help="Number of vignettes.")] = 8,
     seed: Annotated[int, typer.Option(help="The same seed makes the same sea.")] = 0,
     scale: Annotated[
         float,
