@@ -222,3 +222,13 @@ def test_loaded_and_lazy_whole_and_empty(archive, rows, queries, lazy):
         assert made["index"].values[:, 0].tolist() == [0, 1, 2, 3]
     else:
         assert (made["index"].values == -1).all()
+
+
+@pytest.mark.parametrize("dtype", ["c8", "i2", "?", "M8[ns]", "U4", "O"])
+def test_coordinates_of_any_type_go_with_the_matches(archive, dtype):
+    values = np.arange(len(archive)).astype(dtype)
+    found = similar(archive.assign_coords(odd=("vignette", values)), [4, 9], 3)
+    there = found.index.values
+    np.testing.assert_array_equal(
+        found.odd.values, values[there].astype(found.odd.dtype)
+    )

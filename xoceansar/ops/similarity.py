@@ -341,7 +341,12 @@ def _of_matches(rows: xr.DataArray, index: xr.DataArray) -> dict[str, xr.DataArr
 
 def _take(index: Array, values: Array) -> Array:
     """Take values, missing where the index is -1."""
-    none = {"M": np.datetime64("NaT"), "m": np.timedelta64("NaT"), "f": np.nan}
+    none: dict[str, Any] = {
+        "M": np.datetime64("NaT"),
+        "m": np.timedelta64("NaT"),
+        "f": np.nan,
+        "c": np.nan,
+    }
     filled = np.full(index.shape, none.get(values.dtype.kind, ""), values.dtype)
     there = index >= 0
     filled[there] = values[index[there]]
