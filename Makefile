@@ -28,7 +28,7 @@ test-precision: $(STAMP)
 
 # Reading, writing and the operations with the newest of everything, which xsar holds back, and with the
 # oldest that pyproject.toml declares; both without xsar.
-LEG := tests/test_*.py tests/io tests/ops tests/processing \
+LEG := tests/test_*.py tests/gridding tests/io tests/layout tests/ops tests/processing tests/splits tests/swath \
 	tests/cli/test_archives.py tests/cli/test_cli.py tests/cli/test_collocation.py tests/cli/test_processing.py
 WITHOUT_XSAR := -e '.[archive,geo,icechunk,models,plot,simulate,train]' --group test
 
