@@ -217,3 +217,15 @@ def test_a_model_may_be_given_by_position(images, tiny_model):
     np.testing.assert_array_equal(
         a.oceansar.swh(tiny_model), a.oceansar.swh(model=tiny_model)
     )
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["", ".evaluate", ".io", ".models", ".ops", ".plot", ".sar", ".simulate", ".train"],
+)
+def test_completion_shows_what_is_public_and_all_of_it_is_there(package):
+    module = importlib.import_module(f"xoceansar{package}")
+    shown = [name for name in dir(module) if not name.startswith("_")]
+    assert shown == sorted(name for name in module.__all__ if name != "__version__")
+    for name in shown:
+        getattr(module, name)

@@ -35,3 +35,8 @@ __all__ = [
     "write_experiment",
     "write_report",
 ]
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return sorted(__all__)

@@ -54,3 +54,8 @@ def __getattr__(name: str) -> Any:
 
         return vignettes
     raise AttributeError(f"module 'xoceansar.ops' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return sorted(__all__)

@@ -19,3 +19,8 @@ __all__ = [
     "track",
     "vignettes",
 ]
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return sorted(__all__)
