@@ -1,5 +1,6 @@
 """What `open_wave_mode` returns: values, layout, laziness, selection."""
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from xoceansar.errors import (
     OceansarWarning,
     ProductError,
 )
+from xoceansar.io.safe.backend import OceansarBackendEntrypoint
 
 
 @pytest.fixture(scope="module")
@@ -410,3 +412,12 @@ def test_positions_count_in_time_where_two_satellites_share_a_second(tmp_path):
     mask = whole.platform == "S1B"
     some = open_wave_mode(paths, shape=SHAPE, vignettes=mask)
     assert set(some.platform.values.tolist()) == {"S1B"}
+
+
+def test_the_engine_takes_all_that_the_function_takes():
+    backend = OceansarBackendEntrypoint
+    theirs = set(inspect.signature(open_wave_mode).parameters)
+    mine = set(inspect.signature(backend.open_dataset).parameters) - {"self"}
+    names = {"paths": "filename_or_obj", "chunks": "vignette_chunks"}
+    assert mine == {names.get(name, name) for name in theirs} | {"drop_variables"}
+    assert mine == set(backend.open_dataset_parameters)
