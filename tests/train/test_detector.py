@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xoceansar.errors import MissingVariableError, TrainingError
+from xoceansar.errors import MissingVariableError, OceansarWarning, TrainingError
 from xoceansar.models.spec.detector_spec import DetectorSpec
 
 pytestmark = pytest.mark.usefixtures("torch")
@@ -385,7 +385,10 @@ def bergs(images):
 
 def test_preparation_follows_the_crop_of_the_model(bergs, tiny_model, tmp_path):
     """64 of 72 pixels are seen: boxes move by 4, and one in the corner is gone."""
-    made = prepare(bergs, tiny_model, "iceberg_box", tmp_path)
+    with pytest.warns(
+        OceansarWarning, match="1 boxes lie outside of the 64 x 64 pixels"
+    ):
+        made = prepare(bergs, tiny_model, "iceberg_box", tmp_path)
     np.testing.assert_allclose(made.boxes[0], [[16, 26, 24, 36]], atol=1e-4)
     assert [len(boxes) for boxes in made.boxes] == [1, 0, 0, 0, 0, 0]
     np.testing.assert_array_equal(made.rows, [0, 1, 3, 4, 5])

@@ -118,7 +118,7 @@ def _checked(
     if set(images.dims) != {VIGNETTE, LINE, SAMPLE}:
         raise DimensionError(
             "a pool needs images with dims ('vignette', 'line', 'sample'); got "
-            f"{images.dims}. Use .expand_dims('vignette') or .stack(vignette=[...])."
+            f"{images.dims}. Use .isel(vignette=[0]) for one, or .stack(vignette=[...])."
         )
     check_images(images, spec, _NAME)
     pixels = images.transpose(VIGNETTE, LINE, SAMPLE).reset_coords(drop=True)

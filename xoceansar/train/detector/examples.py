@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._paths import local_target
-from xoceansar.errors import MissingVariableError, TrainingError
+from xoceansar.errors import MissingVariableError, TrainingError, warn
 from xoceansar.layout.image_identity import digest_images
 from xoceansar.layout.images import (
     Quantity,
@@ -217,6 +217,13 @@ def prepare(
     if not len(rows):
         raise TrainingError(f"none of the {len(truth)} vignettes can be used.")
     pixels = _in_pixels(truth, images.shape[-2:], size)
+    beyond = int(np.isfinite(truth[..., 0]).sum()) - sum(map(len, pixels))
+    if beyond:
+        warn(
+            f"{beyond} boxes lie outside of the {size} x {size} pixels in the middle of a vignette, "
+            f"which is what model {handle.name!r} sees, and are left out. Cut vignettes of that size "
+            "to learn from them too."
+        )
     return TrainingSet(seen, tokens, pixels, rows)
 
 

@@ -126,7 +126,7 @@ def gather(
     if VIGNETTE not in ds.dims:
         raise DimensionError(
             f"a fit needs vignettes along the dim 'vignette'; got {dict(ds.sizes)}. Use "
-            ".expand_dims('vignette') or .stack(vignette=[...])."
+            ".isel(vignette=[0]) for one, or .stack(vignette=[...])."
         )
     truth = find_truth(ds, target, classes)
     side = groups_of(ds, groups)
