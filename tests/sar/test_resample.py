@@ -1,5 +1,9 @@
 """The fused pass against plain numpy, and what averaging must keep."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -186,3 +190,39 @@ def test_a_grid_beside_the_image_has_no_data():
     assert np.isnan(found.sigma0_raw).all()
     assert (found.missing == 1).all()
     assert found.saturated == 0.0
+
+
+_READ = """
+import hashlib
+import numpy as np
+from xoceansar.sar.resample import area_weights, average_power
+
+rng = np.random.default_rng(0)
+digest = hashlib.sha256()
+for samples in range(601, 640, 3):
+    numbers = rng.integers(-3000, 3000, (400, 2 * samples), dtype=np.int16)
+    rows, columns = (
+        area_weights(np.arange(n + 1.0), np.linspace(0.3, n, n // 13)) for n in (400, samples)
+    )
+    table = rng.uniform(300, 500, (3, samples))
+    share = rng.uniform(0, 1, (rows.first.size, 2))
+    noise = rng.uniform(1e3, 1e4, (2, samples))
+    out = average_power(numbers, rows, columns, (np.array([0.0, 150.0, 400.0]), table), (share, noise))
+    digest.update(out.sigma0_raw.tobytes() + out.nesz.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_the_process_that_compiles_gives_the_same_bits_as_those_after(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", _READ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second

@@ -199,7 +199,13 @@ def _bracket(lines: Array, at: Array) -> tuple[Index, Image]:
     return index.astype(np.int64), np.clip(part, 0.0, 1.0).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+# What `_accumulate` calls is inlined. Compiled apart there would be two copies of each, of which the process
+# that compiles takes one and those that read the cache the other; they may round the last samples of a row
+# differently.
+_inlined = numba.njit(forceinline=True, nogil=True, fastmath={"contract", "nsz"})
+
+
+@_inlined
 def _add_line(
     line: npt.NDArray[np.int16],
     weight: np.float32,
@@ -223,7 +229,7 @@ def _add_line(
         empty[s] += weight if p == none else none
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@_inlined
 def _gain(before: Image, after: Image, part: np.float32, out: Image) -> None:
     """Put 1 / A**2 on a line between two calibration vectors."""
     one = np.float32(1.0)
@@ -232,7 +238,7 @@ def _gain(before: Image, after: Image, part: np.float32, out: Image) -> None:
         out[s] = one / (a * a)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@_inlined
 def _apply(power: Image, tilt: Image, first: Image, last: Image, peak: Image) -> None:
     """Calibrate a row of power by gains that are linear in the line."""
     for s in range(power.size):
@@ -241,7 +247,7 @@ def _apply(power: Image, tilt: Image, first: Image, last: Image, peak: Image) ->
         power[s] = power[s] * middle + tilt[s] * (last[s] - first[s])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@_inlined
 def _add_noise(
     share: np.float32, noise: Image, first: Image, last: Image, floor: Image
 ) -> None:
@@ -251,7 +257,7 @@ def _add_noise(
         floor[s] += half * noise[s] * (first[s] + last[s])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@_inlined
 def _reduce(row: Image, first: Index, offset: Index, weight: Image, out: Image) -> None:
     """Average the samples of a row into pixels; pixels that nothing covers stay."""
     for c in range(first.size):
