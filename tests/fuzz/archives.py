@@ -71,6 +71,10 @@ class Archive(Kind):
             note, why = rng.choice(ways)(rng)
             notes.append(note)
             unknowable = unknowable or why
+        if {"no array", "no consolidated"} <= {
+            note.partition(" (")[0] for note in notes
+        }:
+            unknowable = "an array and the list that names it are gone"
         return Mutant("; ".join(notes), unknowable)
 
     def _place(self, path: str) -> Path:
@@ -97,7 +101,9 @@ class Archive(Kind):
 
     def _size(self, path: str) -> int | None:
         """Bytes of a whole chunk of an array; None of texts."""
-        array = zarr.open_array(self.source, path=path.partition("/c/")[0], mode="r")
+        array = zarr.open_array(
+            self.source, path=path.partition("/c/")[0].removesuffix("/c"), mode="r"
+        )
         return None if array.dtype.kind == "T" else array.dtype.itemsize * int(np.prod(array.chunks))  # fmt: skip
 
     def _metadata(self, rng: Random) -> tuple[str, str]:

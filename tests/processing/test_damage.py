@@ -196,6 +196,16 @@ def test_a_refused_append_leaves_what_another_program_changed(path, edit):
     assert zarr.open_array(path / "swh", mode="r")[:].tolist() == BEFORE
 
 
+def test_a_fill_value_that_is_no_fill_value_is_refused(path):
+    file = path / "swh" / "zarr.json"
+    node = json.loads(file.read_bytes())
+    node["attributes"]["_FillValue"] = -1.5
+    file.write_text(json.dumps(node))
+    with pytest.raises(ArchiveError, match=r"damaged.*Nothing was committed"):
+        appended(path)
+    assert zarr.open_array(path / "swh", mode="r")[:].tolist() == BEFORE
+
+
 @pytest.mark.parametrize("consolidated", [True, False])
 def test_rows_of_another_program_are_not_written_over(path, consolidated):
     archive = xr.open_zarr(path, chunks=None).load().drop_encoding()
