@@ -209,7 +209,8 @@ class Archive(Kind):
                         array.resize(shape)
                 elif way == "values":
                     array = group[name]
-                    array[...] = np.zeros(array.shape, array.dtype)
+                    if array.size < _MOST:  # another edit may have resized it
+                        array[...] = np.zeros(array.shape, array.dtype)
                 elif way == "append":
                     array = group[name]
                     if array.shape:
@@ -322,7 +323,7 @@ def _committed(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("zarr.json")):
         try:
             found[str(path.parent.relative_to(folder))] = json.loads(path.read_bytes())
-        except (ValueError, OSError):
+        except (ValueError, OSError, RecursionError):
             found[str(path.parent.relative_to(folder))] = None
     try:
         listed = dict(found["."]["consolidated_metadata"]["metadata"])
