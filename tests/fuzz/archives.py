@@ -194,7 +194,10 @@ class Archive(Kind):
         name = rng.choice([a for a in self.arrays if "/" not in a])
         consolidated = rng.random() < 0.3
         if any(path.is_symlink() for path in self.target.rglob("zarr.json")):
-            return f"{way} ({name}) failed", ""  # an owner's program would read the device
+            return (
+                f"{way} ({name}) failed",
+                "",
+            )  # an owner's program would read the device
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

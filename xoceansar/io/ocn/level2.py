@@ -93,6 +93,7 @@ def open_ocn(
         Whether files of a product are held to the MD5 that its manifest has of each, as members of a
         zip archive always are to their CRC. Without it a damaged file that is not in a zip
         archive may be a wrong value that nothing shows.
+        Without it HDF5 is given bytes that nobody vouches for, and may not return from some.
 
     Returns
     -------
