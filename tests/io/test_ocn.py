@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 import xoceansar as xos
+from xoceansar.conventions import Quality
 from xoceansar.errors import (
     OceansarWarning,
     ProductError,
@@ -20,6 +21,7 @@ from xoceansar.errors import (
     VignetteError,
 )
 from xoceansar.evaluate import collocate
+from xoceansar.io.ocn import trial_reading
 from xoceansar.sar.gmf import cmod5n
 
 REAL = Path(__file__).parents[2] / "../shared/data/ocn_wv"
@@ -704,3 +706,50 @@ def test_a_file_without_end_is_one_bad_row(tmp_path, kind):
         ds = xos.open_ocn(path)
     assert ds.vignette_id.values.tolist() == [stem]
     assert ds.quality.values.tolist() == [64]
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    """Put a program in the place of the one that reads files on trial."""
+
+    def put(program):
+        monkeypatch.setattr(trial_reading, "_reader", None)
+        monkeypatch.setattr(trial_reading, "_LIMIT", 0.5)
+        monkeypatch.setattr(trial_reading, "_READER", program)
+
+    yield put
+    if trial_reading._reader is not None:
+        trial_reading._reader.stop()
+
+
+_BEGINS = "import sys; sys.stdout.write('.'); sys.stdout.flush(); n = sys.stdin.buffer.read(9)"
+
+
+@pytest.mark.parametrize("way", ["while True: pass", "import os; os.abort()"])
+def test_a_file_that_hdf5_does_not_return_from_costs_its_row(tmp_path, reader, way):
+    """The process that reads it first never answers, or dies."""
+    files = [write(tmp_path, number) for number in (1, 3)]
+    reader(f"{_BEGINS}; exec({way!r})")
+    with pytest.warns(OceansarWarning, match="HDF5 came to no end"):
+        ds = xos.open_ocn(files[0], verify=False)
+    assert np.isnan(ds.swh).all()
+    assert ds.quality.values.tolist() == [Quality.UNREADABLE]
+    with pytest.raises(VignetteError, match=r"HDF5 came to no end.*Download"):
+        xos.open_ocn(files[1], verify=False, on_error="raise")
+
+
+def test_files_on_trial_are_read_by_one_process_and_checked_ones_by_none(
+    tmp_path, safe, reader
+):
+    reader(trial_reading._READER)
+    assert xos.open_ocn(safe).sizes["vignette"] == 3  # held to the sums of the manifest
+    assert trial_reading._reader is None
+    files = [write(tmp_path / "loose", number) for number in (1, 3, 5)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds = xos.open_ocn(files, verify=False)
+        assert np.isfinite(ds.swh).all()
+        once = trial_reading._reader
+        assert once.started
+        xos.open_ocn(files[:1], verify=False)
+    assert trial_reading._reader is once

@@ -21,6 +21,7 @@ from xoceansar.io.ocn.ocn_file import (
     read_file,
 )
 from xoceansar.io.ocn.ocn_listing import OcnFile, list_files
+from xoceansar.io.ocn.trial_reading import try_reading
 from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.product_names import OcnName
 
@@ -93,7 +94,7 @@ def open_ocn(
         Whether files of a product are held to the MD5 that its manifest has of each, as members of a
         zip archive always are to their CRC. Without it a damaged file that is not in a zip
         archive may be a wrong value that nothing shows.
-        Without it HDF5 is given bytes that nobody vouches for, and may not return from some.
+        Files that no checksum vouches for are read by another process first.
 
     Returns
     -------
@@ -161,7 +162,10 @@ def _read(file: OcnFile, *, raises: bool) -> Vignette:
     }
     try:
         with guard(name.stem, file.where):
-            found = read_file(file.where, name, file.read())
+            content = file.read()
+            if not file.is_checked:
+                try_reading(content, file.where)
+            found = read_file(file.where, name, content)
     except VignetteError as error:
         if raises:
             raise

@@ -72,6 +72,11 @@ class OcnFile:
         known = self.in_product and parse_product(self.store.name) is not None
         return self.store.name if known else ""
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether what `read` gives was held to a checksum."""
+        return self.md5 is not None or isinstance(self.store, ZipStore)
+
     def read(self) -> bytes:
         """Read it whole, and hold it to its checksum."""
         content = self.store.read(self.path, _FILE_BYTES)
