@@ -68,4 +68,4 @@ def test_a_field_of_none(parts):
         row=("vignette", np.zeros(0, int)), column=("vignette", np.zeros(0, int)), tile_size=2e4,
         azimuth_distance=("vignette", np.zeros(0)), range_distance=("vignette", np.zeros(0)),
     )  # fmt: skip
-    assert dict(ops.fields(tiles).load().sizes) == {"row": 0, "column": 0}
+    assert dict(ops.field(tiles).load().sizes) == {"row": 0, "column": 0}

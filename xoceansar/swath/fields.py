@@ -90,6 +90,10 @@ def fields(ds: xr.Dataset) -> xr.Dataset:
     MissingVariableError, DimensionError
         As of `field`.
     """
+    if not isinstance(ds, xr.Dataset):
+        raise MissingVariableError(
+            "fields are of the variables of a Dataset; of a DataArray use .oceansar.field()."
+        )
     obj = along_vignettes(ds) if find_dim(ds) is not None else ds
     whole = [
         name
