@@ -166,8 +166,10 @@ def test_two_writers_of_one_icechunk_archive_on_object_storage(
     assert (again.rows, len(read_records(url, options))) == (6, 4)
     with pytest.raises(ArchiveError, match="say icechunk"):
         Archive(url, options, settings, "zarr")
+    plain_one = f"{bucket}/several/plain.zarr"
+    Archive(plain_one, options, settings, "zarr").begin()
     with pytest.raises(ArchiveError, match="say zarr"):
-        Archive(f"{bucket}/archive.zarr", options, settings, "icechunk")
+        Archive(plain_one, options, settings, "icechunk")
 
 
 def test_an_icechunk_archive_from_bucket_to_bucket(
