@@ -228,6 +228,7 @@ class BenchmarkResult:
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:
+        """Show what was scored, and the table."""
         kind = ", simulated" if self.simulated else ""
         head = f"<BenchmarkResult {self.task.name}: {self.metadata['n_scored']} vignettes{kind}>"
         return f"{head}\n{self.table().to_string()}"

@@ -82,6 +82,7 @@ class Sign:
     causes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        """Say it in a sentence, with the likely causes."""
         if not self.causes:
             return self.words
         return f"{self.words} Likely causes: {'; '.join(self.causes)}."

@@ -46,9 +46,11 @@ class FeatureStore:
         self._digests: dict[str, str] = {}
 
     def __enter__(self) -> Self:
+        """Keep features until the block ends."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Remove what no folder was given for."""
         if self._temporary is not None:
             self._temporary.cleanup()
 

@@ -50,6 +50,7 @@ class Part:
     dropped: int = 0
 
     def __len__(self) -> int:
+        """Count the vignettes."""
         return len(self.index)
 
     @property

@@ -132,6 +132,7 @@ class ExperimentResult:
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:
+        """Show the table, the answer and the signs."""
         kind = ", simulated" if self.simulated else ""
         lines = [f"<ExperimentResult {self.name}{kind}>", self.table.to_string()]
         lines += [*self.answer, *(f"{_mark(sign)} {sign}" for sign in self.signs)]
