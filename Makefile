@@ -28,7 +28,7 @@ test-precision: $(STAMP)
 
 # Reading, writing and the operations with the newest of everything, which xsar holds back, and with the
 # oldest that pyproject.toml declares; both without xsar.
-LEG := tests/test_*.py tests/gridding tests/io tests/layout tests/ops tests/processing tests/splits tests/swath \
+LEG := tests/test_*.py tests/gridding tests/io tests/layout tests/ops tests/processing tests/spectra tests/splits tests/swath \
 	tests/cli/test_archives.py tests/cli/test_cli.py tests/cli/test_collocation.py tests/cli/test_processing.py
 WITHOUT_XSAR := -e '.[archive,geo,icechunk,models,plot,simulate,train]' --group test
 
@@ -40,7 +40,7 @@ test-minimum: .venv-minimum/.ready
 
 # Without torch, plots and whatever else is optional: what needs these is skipped.
 CORE := $(filter-out tests/test_texts.py,$(wildcard tests/test_*.py)) tests/collocation tests/gridding \
-	tests/io tests/layout tests/models tests/ops tests/sar tests/search tests/splits tests/swath
+	tests/io tests/layout tests/models tests/ops tests/sar tests/search tests/spectra tests/splits tests/swath
 
 test-core: .venv-core/.ready
 	CORE_ONLY=1 .venv-core/bin/pytest -q -n 2 $(CORE)
