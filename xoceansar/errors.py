@@ -12,9 +12,9 @@ __all__ = [
     "ArchiveError",
     "BundleError",
     "ChunkingError",
+    "ConfidenceError",
     "DimensionError",
     "DomainError",
-    "LevelError",
     "MissingDependencyError",
     "MissingVariableError",
     "OceansarError",
@@ -56,8 +56,8 @@ class DomainError(OceansarError, ValueError):
     """The input lies outside what the model was trained on (polarisation, spacing, size)."""
 
 
-class LevelError(OceansarError, ValueError):
-    """A level of confidence is no probability, or more than the model's calibration gives."""
+class ConfidenceError(OceansarError, ValueError):
+    """A confidence is no probability, or more than the model's calibration gives."""
 
 
 class PathError(OceansarError, ValueError):

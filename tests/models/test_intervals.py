@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xoceansar.errors import BundleError, LevelError, WeightsMismatchError
+from xoceansar.errors import BundleError, ConfidenceError, WeightsMismatchError
 from xoceansar.models import Head, HeadSpec, load_model, write_bundle
 from xoceansar.models.heads.distance import distance_score
 from xoceansar.models.spec import BackboneSpec, InputSpec
 from xoceansar.models.spec.intervals import (
     IntervalSpec,
-    check_level,
+    check_confidence,
     conformal_quantile,
     half_widths,
 )
@@ -54,13 +54,13 @@ def calibrated(spec=SPEC, **changes):
 def test_quantile_is_the_least_score_that_covers_by_counting(n, thousandths):
     """Of n + 1 exchangeable scores the new one has any rank: count how many lie within."""
     scores = np.arange(1.0, n + 1)
-    level = Fraction(thousandths, 1000)
-    enough = [s for s in scores if Fraction(int(s), n + 1) >= level]
+    confidence = Fraction(thousandths, 1000)
+    enough = [s for s in scores if Fraction(int(s), n + 1) >= confidence]
     expected = enough[0] if enough else math.inf
     assert conformal_quantile(scores, thousandths / 1000) == expected
 
 
-def test_quantile_at_a_level_that_binary_cannot_hold():
+def test_quantile_at_a_confidence_that_binary_cannot_hold():
     assert (100 * 0.55) > 55  # in floating point
     assert conformal_quantile(np.arange(1.0, 100.0), 0.55) == 55
 
@@ -95,7 +95,7 @@ def test_bounds_keep_the_physical_minimum_and_surround_the_prediction():
 
 
 @given(st.floats(0.01, 0.79), st.floats(0.01, 0.79), st.floats(0.0, 12.0))
-def test_intervals_of_a_higher_level_hold_those_of_a_lower(one, other, predicted):
+def test_intervals_of_a_higher_confidence_hold_those_of_a_lower(one, other, predicted):
     low, high = sorted((one, other))
     head = calibrated()
     for incidence in (23.8, 36.8):
@@ -104,16 +104,18 @@ def test_intervals_of_a_higher_level_hold_those_of_a_lower(one, other, predicted
         assert outer[0] <= inner[0] <= predicted <= inner[1] <= outer[1]
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 90, -0.1, math.nan, "0.9"])
-def test_a_level_is_a_probability(level):
-    with pytest.raises(LevelError, match=r"between 0 and 1, as 0\.9 for 90 %"):
-        check_level(level, INTERVALS, "head 'swh'")
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 90, -0.1, math.nan, "0.9"])
+def test_a_confidence_is_a_probability(confidence):
+    with pytest.raises(ConfidenceError, match=r"between 0 and 1, as 0\.9 for 90 %"):
+        check_confidence(confidence, INTERVALS, "head 'swh'")
 
 
-def test_a_level_beyond_the_calibration_is_refused_and_says_the_highest():
-    check_level(0.8, INTERVALS, "head 'swh'")
-    assert INTERVALS.highest_level == 0.8
-    with pytest.raises(LevelError, match=r"4 vignettes in beam wv2.*up to 0\.8000"):
+def test_a_confidence_beyond_the_calibration_is_refused_and_says_the_highest():
+    check_confidence(0.8, INTERVALS, "head 'swh'")
+    assert INTERVALS.highest_confidence == 0.8
+    with pytest.raises(
+        ConfidenceError, match=r"4 vignettes in beam wv2.*up to 0\.8000"
+    ):
         calibrated().bounds(np.ones(1), np.full(1, 23.8), 0.81)
 
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASSES, Quality
-from xoceansar.errors import LevelError, MissingVariableError
+from xoceansar.errors import ConfidenceError, MissingVariableError
 from xoceansar.models import BackboneSpec, Head, HeadSpec, InputSpec, write_bundle
 from xoceansar.models.spec.intervals import IntervalSpec
 from xoceansar.ops import retrieve, wind
@@ -141,7 +141,7 @@ def test_values_of_the_bounds_by_hand(embedding, model):
     )
 
 
-def test_values_are_the_same_without_a_level(embedding, model):
+def test_values_are_the_same_without_a_confidence(embedding, model):
     plain = retrieve(embedding, model=model)
     assert set(plain.data_vars) == BASE
     result = retrieve(embedding, model=model, confidence=0.5)
@@ -208,27 +208,31 @@ def test_the_score_sets_no_flag(embedding, model):
     assert not (result.quality & Quality.OUT_OF_DOMAIN).any()
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 90])
-def test_impossible_levels_are_refused_before_anything_is_built(
-    embedding, model, level, no_compute
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 90])
+def test_impossible_confidences_are_refused_before_anything_is_built(
+    embedding, model, confidence, no_compute
 ):
     for method in (retrieve, wind):
-        with pytest.raises(LevelError, match="between 0 and 1"):
-            method(embedding.chunk(), model=model, confidence=level)
+        with pytest.raises(ConfidenceError, match="between 0 and 1"):
+            method(embedding.chunk(), model=model, confidence=confidence)
 
 
-def test_a_level_beyond_the_calibration_names_the_head_and_the_highest(
+def test_a_confidence_beyond_the_calibration_names_the_head_and_the_highest(
     embedding, model
 ):
     retrieve(embedding, model=model, confidence=0.99)
-    with pytest.raises(LevelError, match=r"'swh' of model 'calibrated'.*up to 0\.9900"):
+    with pytest.raises(
+        ConfidenceError, match=r"'swh' of model 'calibrated'.*up to 0\.9900"
+    ):
         retrieve(embedding, model=model, confidence=0.995)
 
 
 def test_a_model_without_calibration_says_so(embedding, tmp_path):
     plain = bundle(tmp_path, keep=lambda h: h.spec.intervals is None)
     assert retrieve(embedding, model=plain)
-    with pytest.raises(LevelError, match=r"'calibrated' was not calibrated.*Leave out"):
+    with pytest.raises(
+        ConfidenceError, match=r"'calibrated' was not calibrated.*Leave out"
+    ):
         retrieve(embedding, model=plain, confidence=0.9)
 
 
@@ -246,7 +250,7 @@ def test_a_regression_that_was_not_calibrated_is_named(embedding, model):
 
     mixed = replace(model, heads=tuple(bare(head) for head in model.heads))
     assert "swh" in retrieve(embedding.chunk(), model=mixed)
-    with pytest.raises(LevelError, match=r"not calibrated for \['swh'\]"):
+    with pytest.raises(ConfidenceError, match=r"not calibrated for \['swh'\]"):
         retrieve(embedding, model=mixed, confidence=0.9)
     assert "wind_speed_lower" in wind(embedding, model=mixed, confidence=0.9)
 
@@ -273,11 +277,11 @@ def test_bounds_survive_a_store(embedding, model, tmp_path):
         assert again.swh_upper.attrs["confidence_level"] == 0.9
 
 
-def test_a_level_is_part_of_the_graph_s_name(embedding, model):
+def test_a_confidence_is_part_of_the_graph_s_name(embedding, model):
     lazy = embedding.chunk(vignette=3)
     names = {
-        retrieve(lazy, model=model, confidence=level).swh_upper.data.name
-        for level in (0.8, 0.9)
+        retrieve(lazy, model=model, confidence=confidence).swh_upper.data.name
+        for confidence in (0.8, 0.9)
     }
     assert len(names) == 2
 

@@ -151,13 +151,13 @@ class BenchmarkResult:
         """
         meta = self.metadata
         where = "simulated vignettes" if self.simulated else "vignettes"
-        level = f"{100 * meta['confidence']:g} %"
+        confidence = f"{100 * meta['confidence']:g} %"
         parts = [
             f"# Benchmark: {self.task.name}, on {where}",
             self.task.description,
             *(f"> **{note}**" for note in self.notes[:1] if self.simulated),
             f"{meta['n_scored']} vignettes of {meta['n_passes']} orbit passes scored; brackets "
-            f"hold {level} confidence limits, from {meta['draws']} draws of whole passes.",
+            f"hold {confidence} confidence limits, from {meta['draws']} draws of whole passes.",
             markdown_table(self.table()),
             *(f"![{what}]({file})" for what, file in (figures or {}).items()),
         ]

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import EMBEDDING, annotate
-from xoceansar.errors import LevelError, MissingVariableError, warn
+from xoceansar.errors import ConfidenceError, MissingVariableError, warn
 from xoceansar.layout.images import centre_incidence, chunk_like
 from xoceansar.layout.vignette_dims import assign_hint
 from xoceansar.models.inference.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
-from xoceansar.models.spec.intervals import check_level
+from xoceansar.models.spec.intervals import check_confidence
 from xoceansar.ops.embedding import TEXTURE, model_attrs
 from xoceansar.ops.wind_directions import axis_variables, find_heading
 
@@ -21,7 +21,7 @@ __all__ = [
     "apply_head",
     "axis_of",
     "axis_or_warning",
-    "check_levels",
+    "check_calibrated",
     "value_of",
     "values_of",
 ]
@@ -40,7 +40,7 @@ def value_of(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.Da
 def values_of(
     embedding: xr.DataArray, handle: ModelHandle, target: str, confidence: float | None
 ) -> dict[str, xr.DataArray]:
-    """Give the value of a regression and, with a level, the bounds where it was calibrated.
+    """Give the value of a regression and, with a confidence, the bounds where it was calibrated.
 
     Shapes: `embedding` (..., embedding).
     """
@@ -71,23 +71,25 @@ def values_of(
     return {target: value, **bounds}
 
 
-def check_levels(
+def check_calibrated(
     confidence: float | None, handle: ModelHandle, targets: list[str]
 ) -> None:
-    """Refuse, before anything is built, a level that a head among some cannot give."""
+    """Refuse, before anything is built, a confidence that a head among some cannot give."""
     if confidence is None:
         return
     heads = [handle.head(target) for target in targets]
     calibrated = {h.name: h.intervals for h in heads if h.intervals is not None}
     without = [h.target for h in heads if h.intervals is None and _has_bounds(h)]
     if without or not calibrated:
-        raise LevelError(
+        raise ConfidenceError(
             f"model {handle.name!r} was not calibrated for {without or targets}: it gives no "
             "intervals there. Leave out confidence=, or calibrate its heads with "
             "xoceansar.train.calibrate."
         )
     for name, intervals in calibrated.items():
-        check_level(confidence, intervals, f"head {name!r} of model {handle.name!r}")
+        check_confidence(
+            confidence, intervals, f"head {name!r} of model {handle.name!r}"
+        )
 
 
 def _has_bounds(head: HeadSpec) -> bool:

@@ -22,7 +22,7 @@ from xoceansar.ops.head_values import (
     apply_head,
     axis_of,
     axis_or_warning,
-    check_levels,
+    check_calibrated,
     value_of,
     values_of,
 )
@@ -117,8 +117,8 @@ def wind(
     BundleError
         If the model has no head for wind speed, or a reference is given and it has none for the
         direction.
-    LevelError
-        If the model was not calibrated for that level.
+    ConfidenceError
+        If the model was not calibrated for that confidence.
     MissingVariableError
         If a head needs the incidence and the input has none, or the direction is to be given and
         ``ground_heading`` is absent.
@@ -134,7 +134,7 @@ def wind(
     directed = any(head.target == _DIRECTION for head in handle.heads)
     if directed or reference is not None:
         names.append(_DIRECTION)
-    check_levels(confidence, handle, names)
+    check_calibrated(confidence, handle, names)
     embedding = embed(obj, handle, on_domain=on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
@@ -214,14 +214,14 @@ def retrieve(
         ``class_probability``, ...) and ``quality`` (uint8 flag masks), with the coordinates of
         the input that have no image dims. With `confidence`, ``swh_lower``, ``swh_upper``,
         ``wind_speed_lower``, ... for each calibrated head: ancillary variables whose attributes
-        say the level and the calibration, NaN for a vignette of a beam without calibration.
+        say the confidence and the calibration, NaN for a vignette of a beam without calibration.
 
     Raises
     ------
     DomainError, MissingVariableError, UnitsError, ChunkingError
         As `embed`.
-    LevelError
-        If the level is not between 0 and 1, or a regression of the model was not calibrated for it.
+    ConfidenceError
+        If the confidence is not between 0 and 1, or a regression of the model was not calibrated for it.
 
     Notes
     -----
@@ -233,7 +233,7 @@ def retrieve(
     """
     handle = as_handle(model)
     names = list(dict.fromkeys(head.target for head in handle.heads))
-    check_levels(confidence, handle, names)
+    check_calibrated(confidence, handle, names)
     if reference is not None:
         handle.head(_DIRECTION)
     embedding = embed(obj, handle, on_domain=on_domain)

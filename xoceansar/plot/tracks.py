@@ -176,8 +176,10 @@ def _bounds(
     if isinstance(ordered, xr.DataArray) or not set(names) <= set(ordered.variables):
         return None, ""
     both = [np.asarray(ordered[name].values, float) for name in names]
-    level = ordered[names[0]].attrs.get("confidence_level")
-    words = f"{float(level):.0%} interval" if level is not None else "interval"
+    confidence = ordered[names[0]].attrs.get("confidence_level")
+    words = (
+        f"{float(confidence):.0%} interval" if confidence is not None else "interval"
+    )
     return np.where(np.isfinite(values.numbers), np.stack(both), np.nan), words
 
 

@@ -16,7 +16,7 @@ from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.vignette_source import Reader
 from xoceansar.models.bundle.library import load_model, warn_if_simulated
 from xoceansar.ops.embedding import Model
-from xoceansar.ops.head_values import check_levels
+from xoceansar.ops.head_values import check_calibrated
 from xoceansar.processing.archive_stores import StoreKind
 from xoceansar.processing.archive_writer import Archive
 from xoceansar.processing.cluster import Scheduler, outcomes
@@ -156,8 +156,8 @@ def process(
         If an input does not exist.
     BundleError
         If the model cannot give an output.
-    LevelError
-        If the model was not calibrated for that level.
+    ConfidenceError
+        If the model was not calibrated for that confidence.
     MissingDependencyError
         If the archive needs Icechunk, or another package, that is not installed.
 
@@ -197,7 +197,7 @@ def process(
         uncalibrated=bool(uncalibrated),
     )
     if handle is not None:
-        check_levels(confidence, handle, [head.target for head in handle.heads])
+        check_calibrated(confidence, handle, [head.target for head in handle.heads])
         warn_if_simulated(handle)
     access = encode_options(storage_options)
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())

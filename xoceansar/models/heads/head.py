@@ -244,8 +244,8 @@ class Head:
 
         Raises
         ------
-        LevelError
-            If the level is no probability, or more than the calibration gives.
+        ConfidenceError
+            If the confidence is no probability, or more than the calibration gives.
         BundleError
             If the head was not calibrated.
         """
@@ -255,7 +255,7 @@ class Head:
                 f"head {self.spec.name!r} was not calibrated and has no intervals. Calibrate "
                 "it with xoceansar.train.calibrate."
             )
-        intervals.check_level(confidence, spec, f"head {self.spec.name!r}")
+        intervals.check_confidence(confidence, spec, f"head {self.spec.name!r}")
         half = intervals.half_widths(
             predicted, incidence, confidence=confidence, spec=spec, arrays=self.arrays
         )

@@ -19,12 +19,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar.errors import BundleError, LevelError
+from xoceansar.errors import BundleError, ConfidenceError
 
 __all__ = [
     "INCIDENCE_MARGIN",
     "IntervalSpec",
-    "check_level",
+    "check_confidence",
     "conformal_quantile",
     "half_widths",
     "interval_shapes",
@@ -86,23 +86,23 @@ class IntervalSpec:
             )
 
     @property
-    def highest_level(self) -> float:
-        """Highest level that every beam can give, ``n / (n + 1)``."""
+    def highest_confidence(self) -> float:
+        """Highest confidence that every beam can give, ``n / (n + 1)``."""
         return min(self.n) / (min(self.n) + 1)
 
 
-def check_level(confidence: float, spec: IntervalSpec, where: str) -> None:
-    """Refuse a level that the calibration of a head cannot give."""
+def check_confidence(confidence: float, spec: IntervalSpec, where: str) -> None:
+    """Refuse a confidence that the calibration of a head cannot give."""
     if not (isinstance(confidence, int | float) and 0 < confidence < 1):
-        raise LevelError(
+        raise ConfidenceError(
             f"confidence must be a number between 0 and 1, as 0.9 for 90 %; got {confidence!r}."
         )
     fewest = min(spec.n)
     if _rank(fewest, confidence) > fewest:
-        raise LevelError(
+        raise ConfidenceError(
             f"{where} was calibrated with {fewest} vignettes in beam "
-            f"{spec.beams[spec.n.index(fewest)]}, which gives levels up to "
-            f"{spec.highest_level:.4f}; got confidence={confidence:g}. Ask for a lower one, or "
+            f"{spec.beams[spec.n.index(fewest)]}, which gives confidences up to "
+            f"{spec.highest_confidence:.4f}; got confidence={confidence:g}. Ask for a lower one, or "
             f"calibrate with more vignettes (xoceansar.train.calibrate)."
         )
 
