@@ -419,6 +419,133 @@ VARIABLES: Final = _freeze(
             "long_name": "whether the two opposite directions of each partition are told apart"
         },
         "partition_quality": {"long_name": "quality of each partition of the spectrum"},
+        "partition_ambiguity_factor": {
+            "long_name": "how far the cross-spectrum speaks for the direction of each partition",
+            "units": "1",
+        },
+        # spectra of the image and of the sea
+        "cross_spectrum_real": {
+            "long_name": "real part of the cross-spectrum of looks at the image intensity",
+            "units": "m2 rad-2",
+            "comment": "half plane of range wavenumbers from 0 up; twice its sum times the widths of "
+            "the cells, and once where the range wavenumber is 0, is the variance of the "
+            "relative modulation of intensity",
+        },
+        "cross_spectrum_imag": {
+            "long_name": "imaginary part of the cross-spectrum of looks at the image intensity",
+            "units": "m2 rad-2",
+            "comment": "positive at wavenumbers towards which waves travel",
+        },
+        "azimuth_wavenumber": {
+            "long_name": "wavenumber along azimuth, positive along the flight",
+            "units": "rad m-1",
+        },
+        "range_wavenumber": {
+            "long_name": "wavenumber along ground range, positive away from the radar",
+            "units": "rad m-1",
+        },
+        "azimuth_wavenumber_width": {
+            "long_name": "width of the cells of the spectrum along azimuth",
+            "units": "rad m-1",
+        },
+        "range_wavenumber_width": {
+            "long_name": "width of the cells of the spectrum along ground range",
+            "units": "rad m-1",
+        },
+        "lag": {
+            "long_name": "separation of the two looks, in looks",
+            "units": "1",
+        },
+        "look_separation_time": {
+            "long_name": "time between neighbouring looks",
+            "units": "s",
+        },
+        "wave_spectrum": {
+            "long_name": "variance density of the height of the waves over wavenumber vectors",
+            "units": "m4 rad-2",
+        },
+        "wave_spectrum_partition": {
+            "long_name": "partition that each cell of the wave spectrum belongs to, from 0",
+            "comment": "-1: none",
+        },
+        "wavenumber": {"long_name": "wavenumber of the waves", "units": "rad m-1"},
+        "wave_to_direction": {
+            "standard_name": "sea_surface_wave_to_direction",
+            "long_name": "direction to which the waves travel, clockwise from north",
+            "units": "degree",
+        },
+        "quality_cross_spectrum_real": {
+            "long_name": "real part of the cross-spectrum on the grid of the wave spectrum",
+            "units": "m2 rad-2",
+        },
+        "quality_cross_spectrum_imag": {
+            "long_name": "imaginary part of the cross-spectrum on the grid of the wave spectrum",
+            "units": "m2 rad-2",
+        },
+        "resolved_wavelength": {
+            "long_name": "shortest wavelength that the radar resolves in each direction",
+            "units": "m",
+        },
+        "cross_spectrum_snr": {
+            "long_name": "ratio of signal to noise of the cross-spectra",
+            "units": "1",
+            "comment": "linear",
+        },
+        # Doppler
+        "radial_velocity": {
+            "standard_name": "radial_velocity_of_scatterers_away_from_instrument",
+            "long_name": "velocity of the surface along the line of sight, away from the radar",
+            "units": "m s-1",
+        },
+        "radial_velocity_standard_error": {
+            "standard_name": "radial_velocity_of_scatterers_away_from_instrument standard_error",
+            "long_name": "precision of the velocity along the line of sight",
+            "units": "m s-1",
+        },
+        "radial_velocity_valid_fraction": {
+            "long_name": "share of the cells of the Doppler grid that are confident",
+            "units": "1",
+            "valid_range": np.array([0.0, 1.0]),
+        },
+        "doppler_centroid": {
+            "long_name": "centroid of the Doppler spectrum",
+            "units": "Hz",
+        },
+        "doppler_centroid_geometric": {
+            "long_name": "centroid of the Doppler spectrum that orbit and attitude predict",
+            "units": "Hz",
+        },
+        "doppler_mispointing": {
+            "long_name": "part of the Doppler centroid that is put down to mispointing of the antenna",
+            "units": "Hz",
+        },
+        "stokes_drift_eastward": {
+            "standard_name": "sea_surface_wave_stokes_drift_eastward_velocity",
+            "long_name": "eastward Stokes drift at the surface by a wave model",
+            "units": "m s-1",
+        },
+        "stokes_drift_northward": {
+            "standard_name": "sea_surface_wave_stokes_drift_northward_velocity",
+            "long_name": "northward Stokes drift at the surface by a wave model",
+            "units": "m s-1",
+        },
+        # spectra as the library wavespectra has them
+        "efth": {
+            "standard_name": "sea_surface_wave_directional_variance_spectral_density",
+            "long_name": "variance density of the height of the waves over frequency and direction",
+            "units": "m2 s degree-1",
+        },
+        "freq": {
+            "standard_name": "wave_frequency",
+            "long_name": "frequency of the waves",
+            "units": "Hz",
+        },
+        "dir": {
+            "standard_name": "sea_surface_wave_from_direction",
+            "long_name": "direction from which the waves come, clockwise from north",
+            "units": "degree",
+        },
+        "part": {"long_name": "partition of the wave spectrum, from 0", "units": "1"},
         # archives: one row for each product that was processed
         "source_path": {"long_name": "where the product was read"},
         "first_row": {
