@@ -1,0 +1,257 @@
+"""Co- and cross-spectra of looks by averaging periodograms.
+
+References
+----------
+Engen and Johnsen (1995), https://doi.org/10.1109/36.406690 (cross-spectra of looks).
+Welch (1967), https://doi.org/10.1109/TAU.1967.1161901 (averaged periodograms).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from xoceansar.spectra.look_images import N_LOOKS, RANGE_PIXELS, LookImages
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+__all__ = ["CrossSpectra", "WavenumberAxes", "average_periodograms"]
+
+Complex = npt.NDArray[np.complex64]
+Image = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+#: Amplitude below which the resolution of a look is not made up for: noise alone would grow.
+_LEAST_TRANSFER: Final = 0.5
+#: Share of a periodogram that must not be masked.
+_LEAST_VALID: Final = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class WavenumberAxes:
+    """Cells on which spectra are given, rad/m.
+
+    Parameters
+    ----------
+    azimuth, azimuth_width : ndarray (azimuth,)
+        Middles, ascending, and widths; positive along the flight.
+    range, range_width : ndarray (range,)
+        Middles from 0, ascending, and widths; away from the radar.
+    """
+
+    azimuth: Floats
+    range: Floats
+    azimuth_width: Floats
+    range_width: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class CrossSpectra:
+    """Spectra of the relative modulation of intensity.
+
+    Parameters
+    ----------
+    density : ndarray of complex64 (lag, azimuth, range)
+        (m/rad)**2, at the lags 0, 1 and 2; NaN beyond the sampling of the image, or throughout where
+        too little of it is left.
+    periodograms : int
+        How many were averaged; they overlap by half.
+    variance : float
+        Variance of the modulation of a look, speckle included.
+    """
+
+    density: Complex
+    periodograms: int
+    variance: float
+
+
+def average_periodograms(
+    looks: LookImages, azimuth_spacing: float, range_spacing: Floats, axes: WavenumberAxes
+) -> CrossSpectra:
+    """Average the cross-periodograms of looks over a vignette.
+
+    Shapes: `range_spacing` (sample), metres on the ground.
+
+    Notes
+    -----
+    Periodograms of 1024 x 1024 pixels of the complex image that overlap by half, Hann window, mean
+    removed. Pairs of looks with equal separation are averaged: 3, 2 and 1 of them. Each column of
+    periodograms has the ground spacing of its own samples. What speckle adds to the co-spectrum is
+    taken out of it: its shape is the autocorrelation of the power spectra of the complex image along
+    range and of a look along azimuth, its level (1 + v) / 2 with v the variance of a look. What the resolution of a look takes from a
+    modulation, the square of the autocorrelation of the amplitude spectra, is divided out down to a
+    fourth.
+    """
+    _, samples, lines = looks.modulation.shape
+    across = min(RANGE_PIXELS, samples)
+    along = min(round(RANGE_PIXELS / looks.azimuth_step), lines)
+    along -= 1 - along % 2  # odd: no wavenumber without its opposite
+    taper = np.outer(np.hanning(across + 2)[1:-1], np.hanning(along + 2)[1:-1]).astype(np.float32)
+    speckle = _speckle_shape(looks, across, along)
+    gain = (1 / _transfer(looks, across, along)).astype(np.float32)
+    step_y = 2 * math.pi / (along * looks.azimuth_step * azimuth_spacing)
+    rows = _shares(step_y * np.arange(-(along // 2), along // 2 + 1), step_y, axes.azimuth, axes.azimuth_width)
+    tile = np.empty((N_LOOKS, across, along), np.float32)
+    total = np.zeros((N_LOOKS, axes.azimuth.size, axes.range.size), np.complex128)
+    weight_sum = variance_sum = 0.0
+    count = 0
+    for first in _starts(samples, across):
+        spacing = float(range_spacing[first : first + across].mean())
+        part = slice(first, first + across)
+        sums = np.zeros((N_LOOKS, across // 2 + 1, along), np.complex64)
+        weights = power = 0.0
+        for start in _starts(lines, along):
+            inside = looks.weight[part, start : start + along]
+            valid = float(inside.mean())
+            if valid < _LEAST_VALID:
+                continue
+            weights += _taper_tile(
+                looks.modulation[:, part, start : start + along], inside, taper, tile
+            )
+            _add_products(fft.rfft2(tile, axes=(2, 1)), sums)
+            power += float(np.sum(np.square(tile), dtype=np.float64)) / N_LOOKS
+            count += 1
+        if not weights:
+            continue
+        variance = power / weights
+        area = spacing * looks.azimuth_step * azimuth_spacing / (4 * math.pi**2)
+        density = fft.fftshift(sums, axes=2).transpose(0, 2, 1) * np.float32(area / weights)
+        cell = (2 * math.pi) ** 2 / (across * spacing * along * looks.azimuth_step * azimuth_spacing)
+        density[0] -= ((1 + variance) / 2 / cell * speckle).astype(np.float32)
+        density *= gain
+        total += weights * _regrid(density, rows, 2 * math.pi / (across * spacing), axes)
+        weight_sum += weights
+        variance_sum += weights * variance
+    whole = weight_sum if weight_sum else math.nan
+    return CrossSpectra((total / whole).astype(np.complex64), count, variance_sum / whole)
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """First pixels of windows that cover an axis evenly and overlap by half or a little more."""
+    count = 1 + math.ceil((length - size) / (size / 2))
+    return np.rint(np.linspace(0, length - size, count)).astype(int).tolist()
+
+
+def _autocorrelations(
+    looks: LookImages, across: int, along: int, power: float
+) -> tuple[Floats, Floats]:
+    """Autocorrelations along azimuth and range of a power of the spectra, on the periodograms' bins.
+
+    Shapes: gives (azimuth,) ascending and (range,) from 0.
+    """
+    # Intensity is sampled as the complex image is: along range its spectrum is aliased.
+    ranges = fft.ifft(np.abs(fft.fft(looks.range_power**power)) ** 2).real
+    spectrum = looks.azimuth_power**power
+    azimuths = np.correlate(spectrum, spectrum, "full")
+    lag = np.arange(azimuths.size) - azimuths.size // 2
+    bins = np.arange(-(along // 2), along // 2 + 1) * looks.azimuth_bins / along
+    return np.interp(bins, lag, azimuths, left=0.0, right=0.0), ranges
+
+
+def _speckle_shape(looks: LookImages, across: int, along: int) -> Floats:
+    """Spectrum of speckle, of sum 1 over the whole plane.
+
+    Shapes: gives (azimuth, range) on the half plane.
+    """
+    azimuths, ranges = _autocorrelations(looks, across, along, 1.0)
+    half = ranges[: across // 2 + 1]
+    return np.outer(azimuths / azimuths.sum(), half / ranges.sum())
+
+
+def _transfer(looks: LookImages, across: int, along: int) -> Floats:
+    """What the resolution of a look leaves of the power of a modulation.
+
+    Shapes: gives (azimuth, range) on the half plane.
+    """
+    azimuths, ranges = _autocorrelations(looks, across, along, 0.5)
+    amplitude = np.outer(
+        azimuths / azimuths.max(), ranges[: across // 2 + 1] / ranges[0]
+    )
+    return np.square(np.maximum(amplitude, _LEAST_TRANSFER))
+
+
+def _shares(
+    middles: Floats, step: float, targets: Floats, widths: Floats
+) -> "csr_array":
+    """Shares that uniform cells have in other cells; NaN in cells that they do not reach."""
+    from scipy.sparse import csr_array
+
+    upper = np.minimum(middles + step / 2, (targets + widths / 2)[:, None])
+    lower = np.maximum(middles - step / 2, (targets - widths / 2)[:, None])
+    overlap = np.maximum(upper - lower, 0.0)
+    covered = overlap.sum(axis=1, keepdims=True)
+    reached = covered > widths[:, None] / 2
+    overlap = np.where(reached, overlap / np.where(reached, covered, 1.0), 0.0)
+    overlap[~reached[:, 0], 0] = math.nan
+    return csr_array(overlap)
+
+
+def _regrid(
+    density: Complex, rows: "csr_array", step: float, axes: WavenumberAxes
+) -> npt.NDArray[np.complex128]:
+    """Average over the cells of other axes: their integrals stay.
+
+    Shapes: `density` (lag, azimuth, range) on the half plane.
+    """
+    # A cell at kx = 0 reaches into the other half plane, where S(-k) = conj S(k).
+    more = math.ceil(axes.range_width[0] / 2 / step) + 1
+    mirrored = np.conj(density[:, ::-1, more:0:-1])
+    whole = np.concatenate([mirrored, density], axis=2)
+    at = step * np.arange(-more, density.shape[2])
+    columns = _shares(at, step, axes.range, axes.range_width)
+    return np.stack([(columns @ (rows @ one).T).T for one in whole])
+
+
+def _compiled(function: _Function) -> _Function:
+    """Compile on first call, keep on disk."""
+    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+
+
+@_compiled
+def _taper_tile(modulation: Image, weight: Image, taper: Image, out: Image) -> float:
+    """Taper a tile less its mean; gives the sum of the squares of the taper where it counts.
+
+    Shapes: `modulation`, `out` (look, range, azimuth), `weight`, `taper` (range, azimuth).
+    """
+    squares = 0.0
+    looks, rows, columns = modulation.shape
+    for look in range(looks):
+        total = 0.0
+        count = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                total += modulation[look, i, j]
+                count += weight[i, j]
+        mean = np.float32(total / count)
+        for i in range(rows):
+            for j in range(columns):
+                share = taper[i, j] * weight[i, j]
+                out[look, i, j] = (modulation[look, i, j] - mean) * share
+                if look == 0:
+                    squares += share * share
+    return squares
+
+
+@_compiled
+def _add_products(looks: Complex, sums: Complex) -> None:
+    """Add the products of the transforms of looks, by lag; looks by rising Doppler, so falling time.
+
+    Shapes: `looks` (look, range, azimuth), `sums` (lag, range, azimuth).
+    """
+    third, half = np.float32(1 / 3), np.float32(1 / 2)
+    for i in range(looks.shape[1]):
+        for j in range(looks.shape[2]):
+            a, b, c = looks[0, i, j], looks[1, i, j], looks[2, i, j]
+            power = a.real * a.real + a.imag * a.imag
+            power += b.real * b.real + b.imag * b.imag
+            power += c.real * c.real + c.imag * c.imag
+            sums[0, i, j] += third * power
+            sums[1, i, j] += half * (b * np.conj(a) + c * np.conj(b))
+            sums[2, i, j] += c * np.conj(a)
