@@ -48,6 +48,11 @@ VARIABLES: Final = _freeze(
             "units": "1",
             "comment": "linear",
         },
+        "slc": {
+            "long_name": "calibrated complex image",
+            "units": "1",
+            "comment": "its squared modulus is sigma0 with noise, linear; NaN beyond the image",
+        },
         "quicklook": {
             "long_name": "grey levels of a published quick-look of the roughness",
             "units": "1",
@@ -58,6 +63,53 @@ VARIABLES: Final = _freeze(
             "standard_name": "angle_of_incidence",
             "long_name": "incidence angle at the ellipsoid",
             "units": "degree",
+        },
+        "azimuth_spacing": {
+            "long_name": "distance on the ground between lines of the complex image",
+            "units": "m",
+        },
+        "range_spacing": {
+            "long_name": "mean distance on the ground between samples of the complex image",
+            "units": "m",
+        },
+        "azimuth_frequency": {
+            "long_name": "lines of the complex image per second",
+            "units": "Hz",
+        },
+        "azimuth_bandwidth": {
+            "long_name": "processed Doppler bandwidth",
+            "units": "Hz",
+        },
+        "azimuth_window": {
+            "long_name": "coefficient of the Hamming window of the azimuth processing",
+            "units": "1",
+            "comment": "1: no window",
+        },
+        "doppler_centroid": {
+            "long_name": "Doppler centroid from the data, at the middle of the image",
+            "units": "Hz",
+        },
+        "geometry_doppler": {
+            "long_name": "Doppler centroid from orbit and attitude, at the middle of the image",
+            "units": "Hz",
+        },
+        "azimuth_fm_rate": {
+            "long_name": "azimuth frequency-modulation rate at the middle of the image",
+            "units": "Hz s-1",
+        },
+        "slant_range": {
+            "long_name": "slant range of the middle of the image",
+            "units": "m",
+        },
+        "platform_velocity": {
+            "standard_name": "platform_speed_wrt_ground",
+            "long_name": "speed of the satellite over the turning Earth",
+            "units": "m s-1",
+        },
+        "radar_wavelength": {
+            "standard_name": "radiation_wavelength",
+            "long_name": "wavelength of the radar",
+            "units": "m",
         },
         "longitude": {
             "standard_name": "longitude",

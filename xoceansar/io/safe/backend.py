@@ -47,6 +47,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         vignette_chunks: Chunks = 8,
         on_error: Any = "flag",
         uncalibrated: bool = False,
+        complex: bool = False,
         verify: bool = True,
         storage_options: StorageOptions | None = None,
     ) -> xr.Dataset:
@@ -74,6 +75,8 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             What to do with a vignette that cannot be read.
         uncalibrated : bool, optional
             Whether to keep a vignette whose calibration or noise file is missing.
+        complex : bool, optional
+            Whether to give the complex image too.
         verify : bool, optional
             Whether the pixels are held to their checksums.
         storage_options : mapping, optional
@@ -96,6 +99,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             chunks=vignette_chunks,
             on_error=on_error,
             uncalibrated=uncalibrated,
+            complex=complex,
             verify=verify,
             storage_options=storage_options,
         )

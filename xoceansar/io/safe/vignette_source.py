@@ -20,7 +20,16 @@ from xoceansar.io.safe.plausibility import check_annotation
 from xoceansar.io.safe.product import VignetteFiles
 from xoceansar.io.safe.product_names import Role, VignetteName
 
-__all__ = ["Options", "Reader", "Source", "Tables", "load_annotation", "load_tables"]
+__all__ = [
+    "Options",
+    "Reader",
+    "Source",
+    "Tables",
+    "load_annotation",
+    "load_tables",
+    "read_file",
+    "require_file",
+]
 
 Reader = Literal["direct", "xsar"]
 _Table = TypeVar("_Table", Calibration, Noise)
@@ -102,7 +111,7 @@ class Tables:
 
 def load_annotation(source: Source) -> Annotation:
     """Read the product annotation of a vignette."""
-    data = _read(source, "annotation")
+    data = read_file(source, "annotation")
     where = source.store.where(source.files.path("annotation"))
     with guard(source.vignette, where):
         note = parse_annotation(data, source.files.name, where)
@@ -125,7 +134,7 @@ def _load(
     if optional and not _is_there(source, role):
         return None
     where = source.store.where(source.files.path(role))
-    data = _read(source, role)
+    data = read_file(source, role)
     with guard(source.vignette, where):
         return parse(data, source.files.name, where)
 
@@ -152,7 +161,7 @@ def _is_there(source: Source, role: Role) -> bool:
         return source.store.size(path) is not None
 
 
-def _read(source: Source, role: Role) -> bytes:
+def read_file(source: Source, role: Role) -> bytes:
     """Read an XML file, and hold it to its checksum."""
     path = require_file(source, role)
     with guard(source.vignette, source.store.where(path)):

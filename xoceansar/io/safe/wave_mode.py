@@ -38,6 +38,7 @@ from xoceansar.io.safe.acquisitions import each_once, report
 from xoceansar.io.safe.ground_grid import GridSpec, VignetteGrid
 from xoceansar.io.safe.product import Paths, Product, VignetteFiles, discover, expand
 from xoceansar.io.safe.product_names import VignetteName
+from xoceansar.io.safe.slc_images import complex_variables
 from xoceansar.io.safe.vignette_block import FIELDS, read_block
 from xoceansar.io.safe.vignette_source import (
     Options,
@@ -94,6 +95,7 @@ def open_wave_mode(
     chunks: Chunks = 8,
     on_error: Literal["flag", "raise"] = "flag",
     uncalibrated: bool = False,
+    complex: bool = False,
     verify: bool = True,
     storage_options: StorageOptions | None = None,
 ) -> xr.Dataset:
@@ -127,6 +129,9 @@ def open_wave_mode(
     uncalibrated : bool, optional
         Whether to keep a vignette whose calibration or noise file is missing: without noise
         removal, or as squared digital numbers. Its quality says ``calibration_suspect``.
+    complex : bool, optional
+        Whether to give the complex image too, ``slc`` (vignette, slc_line, slc_sample), and what the
+        annotation says of its focusing, for `spectra` and the other measurements of waves.
     verify : bool, optional
         Whether the pixels too are held to the MD5 that the manifest has of each file, as the XML
         files always are and members of a zip archive to their CRC. It takes some 0.16 s of the
@@ -145,7 +150,11 @@ def open_wave_mode(
         ``vignette_id``, ``time``, ``longitude``, ``latitude``, ``beam``, ``polarisation``,
         ``platform``, ``product``, ``ipf_version``, ``ground_heading``, ``noise_scaling``,
         ``incidence`` (vignette, sample), ``corner_longitude`` and ``corner_latitude``
-        (vignette, corner); and ``pixel_spacing``.
+        (vignette, corner); and ``pixel_spacing``. With ``complex=True`` also, lazy, ``slc`` complex64,
+        a vignette a chunk, whose squared modulus is sigma0 with noise, NaN beyond the image; and along vignette
+        ``azimuth_spacing`` and ``range_spacing`` on the ground, ``azimuth_frequency``, ``azimuth_bandwidth``,
+        ``azimuth_window``, ``doppler_centroid``, ``geometry_doppler``, ``azimuth_fm_rate``, ``slant_range``,
+        ``platform_velocity``, ``radar_wavelength``, missing where the annotation lacks one of them.
 
     Raises
     ------
@@ -213,7 +222,11 @@ def open_wave_mode(
     opened = _open_all(chosen, options)
     opened.sort(key=lambda one: one.coords["time"])
     simulated = any(product.simulated for product, _ in chosen)
-    return _dataset(opened, options, size).assign_attrs(_origin(simulated))
+    ds = _dataset(opened, options, size).assign_attrs(_origin(simulated))
+    if complex:
+        images = complex_variables([one.source for one in opened], options)
+        ds = ds.assign(slc=images.pop("slc")).assign_coords(images)
+    return ds
 
 
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> Any:
