@@ -22,6 +22,7 @@ from xoceansar.ops.similarity import Query
 from xoceansar.plot_accessor import PlotMethods
 from xoceansar.sar.cfar import CFAR_THRESHOLD
 from xoceansar.search.nearest import Metric
+from xoceansar.wave_accessor import WaveMethods
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -486,7 +487,7 @@ class _Measurements(Generic[T_Object]):
 
 
 @xr.register_dataset_accessor("oceansar")
-class OceansarDataset(_Measurements[xr.Dataset]):
+class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
     """Ocean measurements from a Dataset of SAR vignettes.
 
     Parameters

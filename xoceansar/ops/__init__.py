@@ -10,6 +10,7 @@ from xoceansar.gridding.cell_statistics import grid
 from xoceansar.gridding.occurrence import class_occurrence, iceberg_density
 from xoceansar.layout.sigma0 import calibrate
 from xoceansar.ops.detection import cfar_icebergs, icebergs
+from xoceansar.ops.doppler import radial_velocity
 from xoceansar.ops.embedding import embed
 from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
@@ -17,6 +18,7 @@ from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
 from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.vv_equivalent import to_vv
+from xoceansar.ops.wave_spectra import spectra
 from xoceansar.ops.wind_directions import gmf_wind
 from xoceansar.swath.fields import field, fields
 
@@ -36,9 +38,11 @@ __all__ = [
     "iceberg_density",
     "icebergs",
     "quality",
+    "radial_velocity",
     "retrieve",
     "select",
     "similar",
+    "spectra",
     "swh",
     "texture",
     "to_vv",

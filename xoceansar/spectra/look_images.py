@@ -136,7 +136,9 @@ def form_looks(
             detected = fft.ifft(third, n=length, axis=-1)
             looks[look, part] = detected.real**2 + detected.imag**2
     step = size / length
-    inside = int(lines / step)  # beyond them lie the zeros that the transform was padded with
+    inside = int(
+        lines / step
+    )  # beyond them lie the zeros that the transform was padded with
     looks = looks[:, :, :inside]
     weight = _weight(masked, cells, (samples, inside), step)
     for look in looks:
@@ -197,7 +199,9 @@ def _weight(
     step: float,
 ) -> Image:
     samples, inside = shape
-    row = np.minimum((np.arange(inside) * step / cells[0]).astype(int), masked.shape[0] - 1)
+    row = np.minimum(
+        (np.arange(inside) * step / cells[0]).astype(int), masked.shape[0] - 1
+    )
     column = np.minimum(np.arange(samples) // cells[1], masked.shape[1] - 1)
     return np.ascontiguousarray((~masked[np.ix_(row, column)]).T.astype(np.float32))
 

@@ -17,11 +17,12 @@ import numpy.typing as npt
 from scipy import fft
 
 from xoceansar.spectra.look_images import N_LOOKS, RANGE_PIXELS, LookImages
+from xoceansar.spectra.wavenumber_grids import WavenumberGrid
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["CrossSpectra", "WavenumberAxes", "average_periodograms"]
+__all__ = ["CrossSpectra", "average_periodograms", "image_spectrum"]
 
 Complex = npt.NDArray[np.complex64]
 Image = npt.NDArray[np.float32]
@@ -30,26 +31,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 #: Amplitude below which the resolution of a look is not made up for: noise alone would grow.
 _LEAST_TRANSFER: Final = 0.5
+#: Side of the periodograms of an image of intensity, m.
+_TILE_METRES: Final = 4000
 #: Share of a periodogram that must not be masked.
 _LEAST_VALID: Final = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class WavenumberAxes:
-    """Cells on which spectra are given, rad/m.
-
-    Parameters
-    ----------
-    azimuth, azimuth_width : ndarray (azimuth,)
-        Middles, ascending, and widths; positive along the flight.
-    range, range_width : ndarray (range,)
-        Middles from 0, ascending, and widths; away from the radar.
-    """
-
-    azimuth: Floats
-    range: Floats
-    azimuth_width: Floats
-    range_width: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +58,10 @@ class CrossSpectra:
 
 
 def average_periodograms(
-    looks: LookImages, azimuth_spacing: float, range_spacing: Floats, axes: WavenumberAxes
+    looks: LookImages,
+    azimuth_spacing: float,
+    range_spacing: Floats,
+    grid: WavenumberGrid,
 ) -> CrossSpectra:
     """Average the cross-periodograms of looks over a vignette.
 
@@ -93,13 +81,20 @@ def average_periodograms(
     across = min(RANGE_PIXELS, samples)
     along = min(round(RANGE_PIXELS / looks.azimuth_step), lines)
     along -= 1 - along % 2  # odd: no wavenumber without its opposite
-    taper = np.outer(np.hanning(across + 2)[1:-1], np.hanning(along + 2)[1:-1]).astype(np.float32)
+    taper = np.outer(np.hanning(across + 2)[1:-1], np.hanning(along + 2)[1:-1]).astype(
+        np.float32
+    )
+    if not looks.weight.any():
+        nothing = np.full((N_LOOKS, grid.ky.size, grid.kx.size), np.nan, np.complex64)
+        return CrossSpectra(nothing, 0, math.nan)
     speckle = _speckle_shape(looks, across, along)
     gain = (1 / _transfer(looks, across, along)).astype(np.float32)
     step_y = 2 * math.pi / (along * looks.azimuth_step * azimuth_spacing)
-    rows = _shares(step_y * np.arange(-(along // 2), along // 2 + 1), step_y, axes.azimuth, axes.azimuth_width)
+    rows = _shares(
+        step_y * np.arange(-(along // 2), along // 2 + 1), step_y, grid.ky, grid.dky
+    )
     tile = np.empty((N_LOOKS, across, along), np.float32)
-    total = np.zeros((N_LOOKS, axes.azimuth.size, axes.range.size), np.complex128)
+    total = np.zeros((N_LOOKS, grid.ky.size, grid.kx.size), np.complex128)
     weight_sum = variance_sum = 0.0
     count = 0
     for first in _starts(samples, across):
@@ -122,15 +117,75 @@ def average_periodograms(
             continue
         variance = power / weights
         area = spacing * looks.azimuth_step * azimuth_spacing / (4 * math.pi**2)
-        density = fft.fftshift(sums, axes=2).transpose(0, 2, 1) * np.float32(area / weights)
-        cell = (2 * math.pi) ** 2 / (across * spacing * along * looks.azimuth_step * azimuth_spacing)
+        density = fft.fftshift(sums, axes=2).transpose(0, 2, 1) * np.float32(
+            area / weights
+        )
+        cell = (2 * math.pi) ** 2 / (
+            across * spacing * along * looks.azimuth_step * azimuth_spacing
+        )
         density[0] -= ((1 + variance) / 2 / cell * speckle).astype(np.float32)
         density *= gain
-        total += weights * _regrid(density, rows, 2 * math.pi / (across * spacing), axes)
+        total += weights * _regrid(
+            density, rows, 2 * math.pi / (across * spacing), grid
+        )
         weight_sum += weights
         variance_sum += weights * variance
     whole = weight_sum if weight_sum else math.nan
-    return CrossSpectra((total / whole).astype(np.complex64), count, variance_sum / whole)
+    return CrossSpectra(
+        (total / whole).astype(np.complex64), count, variance_sum / whole
+    )
+
+
+def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
+    """Average the periodograms of an image of intensity.
+
+    Shapes: `image` (line, sample), NaN where missing -> (azimuth, range), (m/rad)**2; NaN beyond the
+    sampling of the image, or throughout where less than half of it is there.
+
+    Notes
+    -----
+    Periodograms of 4 km that overlap by half, Hann window, mean removed. The floor of speckle and
+    noise, white on pixels that are larger than the resolution, is the mean of the density where both
+    wavenumbers are beyond 0.8 of the largest, and is taken off.
+    """
+    size = min(_TILE_METRES // round(spacing), *image.shape)
+    size -= 1 - size % 2
+    weight = np.isfinite(image).astype(np.float32)
+    mean = float(
+        np.sum(np.where(weight > 0, image, 0), dtype=np.float64) / max(weight.sum(), 1)
+    )
+    if not weight.mean() >= _LEAST_VALID or not mean > 0:
+        return np.full((grid.ky.size, grid.kx.size), np.nan, np.float32)
+    modulation = np.where(weight > 0, image / np.float32(mean) - 1, 0).astype(
+        np.float32
+    )[None]
+    window = np.hanning(size + 2)[1:-1]
+    taper = np.outer(window, window).astype(np.float32)
+    tile = np.empty((1, size, size), np.float32)
+    power = np.zeros((size, size // 2 + 1))
+    weights = 0.0
+    for i in _starts(image.shape[0], size):
+        for j in _starts(image.shape[1], size):
+            part = np.s_[i : i + size, j : j + size]
+            if weight[part].mean() < _LEAST_VALID:
+                continue
+            weights += _taper_tile(modulation[:, *part], weight[part], taper, tile)
+            power += np.abs(fft.rfft2(tile[0])) ** 2
+    step = 2 * math.pi / (size * spacing)
+    density = (
+        fft.fftshift(power, axes=0)
+        * (spacing / (2 * math.pi)) ** 2
+        / (weights or math.nan)
+    )
+    high = 0.8 * (size // 2)
+    ends = np.abs(np.arange(-(size // 2), size // 2 + 1)) > high
+    density -= density[np.ix_(ends, np.arange(size // 2 + 1) > high)].mean()
+    rows = _shares(
+        step * np.arange(-(size // 2), size // 2 + 1), step, grid.ky, grid.dky
+    )
+    return _regrid(density[None].astype(np.complex64), rows, step, grid)[0].real.astype(
+        np.float32
+    )
 
 
 def _starts(length: int, size: int) -> list[int]:
@@ -166,7 +221,7 @@ def _speckle_shape(looks: LookImages, across: int, along: int) -> Floats:
 
 
 def _transfer(looks: LookImages, across: int, along: int) -> Floats:
-    """What the resolution of a look leaves of the power of a modulation.
+    """Find what the resolution of a look leaves of the power of a modulation.
 
     Shapes: gives (azimuth, range) on the half plane.
     """
@@ -194,18 +249,18 @@ def _shares(
 
 
 def _regrid(
-    density: Complex, rows: "csr_array", step: float, axes: WavenumberAxes
+    density: Complex, rows: "csr_array", step: float, grid: WavenumberGrid
 ) -> npt.NDArray[np.complex128]:
     """Average over the cells of other axes: their integrals stay.
 
     Shapes: `density` (lag, azimuth, range) on the half plane.
     """
     # A cell at kx = 0 reaches into the other half plane, where S(-k) = conj S(k).
-    more = math.ceil(axes.range_width[0] / 2 / step) + 1
+    more = math.ceil(grid.dkx[0] / 2 / step) + 1
     mirrored = np.conj(density[:, ::-1, more:0:-1])
     whole = np.concatenate([mirrored, density], axis=2)
     at = step * np.arange(-more, density.shape[2])
-    columns = _shares(at, step, axes.range, axes.range_width)
+    columns = _shares(at, step, grid.kx, grid.dkx)
     return np.stack([(columns @ (rows @ one).T).T for one in whole])
 
 

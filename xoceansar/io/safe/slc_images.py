@@ -47,7 +47,9 @@ def complex_variables(
     described = [_describe(source, options) for source in sources]
     variables = {
         name: annotate(
-            xr.DataArray(np.array([row[name] for row in described], float), dims=VIGNETTE),
+            xr.DataArray(
+                np.array([row[name] for row in described], float), dims=VIGNETTE
+            ),
             name,
         )
         for name in _NUMBERS
@@ -93,9 +95,7 @@ def _describe(source: Source, options: Options) -> dict[str, Any]:
     }
 
 
-def _lazy(
-    sources: list[Source], options: Options, shape: tuple[int, ...]
-) -> da.Array:
+def _lazy(sources: list[Source], options: Options, shape: tuple[int, ...]) -> da.Array:
     if not sources:
         return da.empty((0, *shape), dtype=np.complex64)
     boxes = np.empty(len(sources), dtype=object)
