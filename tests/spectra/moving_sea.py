@@ -1,5 +1,6 @@
 """A complex image of one wave that travels while the radar looks: the truth of the tests of looks."""
 
+import itertools
 import math
 from typing import Any
 
@@ -39,7 +40,7 @@ def moving_sea(
     frequency = (frequency + PRF / 2) % PRF - PRF / 2
     edges = np.linspace(-BANDWIDTH / 2, BANDWIDTH / 2, subbands + 1)
     out: npt.NDArray[Any] = np.zeros(shape, np.complex64)
-    for lower, upper in zip(edges[:-1], edges[1:], strict=True):
+    for lower, upper in itertools.pairwise(edges):
         time = (lower + upper) / 2 / FM_RATE
         sigma0 = 1 + amplitude * np.cos(phase - omega * time)
         window = WINDOW + (1 - WINDOW) * np.cos(2 * np.pi * frequency / BANDWIDTH)

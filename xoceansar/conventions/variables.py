@@ -85,14 +85,6 @@ VARIABLES: Final = _freeze(
             "units": "1",
             "comment": "1: no window",
         },
-        "doppler_centroid": {
-            "long_name": "Doppler centroid from the data, at the middle of the image",
-            "units": "Hz",
-        },
-        "geometry_doppler": {
-            "long_name": "Doppler centroid from orbit and attitude, at the middle of the image",
-            "units": "Hz",
-        },
         "azimuth_fm_rate": {
             "long_name": "azimuth frequency-modulation rate at the middle of the image",
             "units": "Hz s-1",
@@ -116,32 +108,6 @@ VARIABLES: Final = _freeze(
             "long_name": "Doppler centroid of the data less that of orbit and attitude",
             "units": "Hz",
         },
-        "radial_velocity": {
-            "standard_name": "radial_sea_water_velocity_away_from_instrument",
-            "long_name": "velocity of the sea along the line of sight by its Doppler anomaly",
-            "units": "m s-1",
-            "comment": "positive away from the radar; waves and wind included; the attitude of the satellite "
-            "leaves errors of some 0.7 m/s",
-        },
-        "cross_spectrum_real": {
-            "long_name": "real part of the cross-spectrum of looks",
-            "units": "m2 rad-2",
-            "comment": "of the relative modulation of intensity, on half of the plane; the other half is "
-            "its complex conjugate",
-        },
-        "cross_spectrum_imag": {
-            "long_name": "imaginary part of the cross-spectrum of looks",
-            "units": "m2 rad-2",
-            "comment": "positive at wavenumbers towards which waves travel",
-        },
-        "lag": {
-            "long_name": "separation of the two looks, in separations of neighbouring looks",
-            "units": "1",
-        },
-        "look_separation_time": {
-            "long_name": "time between neighbouring looks",
-            "units": "s",
-        },
         "look_variance": {
             "long_name": "variance of the intensity of a look over its local mean, speckle included",
             "units": "1",
@@ -154,22 +120,6 @@ VARIABLES: Final = _freeze(
         "masked_fraction": {
             "long_name": "share of the vignette that bright targets and missing pixels take",
             "units": "1",
-        },
-        "azimuth_wavenumber": {
-            "long_name": "wavenumber along azimuth, positive along the flight",
-            "units": "rad m-1",
-        },
-        "range_wavenumber": {
-            "long_name": "wavenumber along ground range, away from the radar",
-            "units": "rad m-1",
-        },
-        "azimuth_wavenumber_width": {
-            "long_name": "width of a cell of the spectrum along azimuth",
-            "units": "rad m-1",
-        },
-        "range_wavenumber_width": {
-            "long_name": "width of a cell of the spectrum along range",
-            "units": "rad m-1",
         },
         "longitude": {
             "standard_name": "longitude",

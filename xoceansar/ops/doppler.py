@@ -7,7 +7,7 @@ from xoceansar.errors import MissingVariableError
 
 __all__ = ["radial_velocity"]
 
-_NEEDED = ("doppler_centroid", "geometry_doppler", "radar_wavelength")
+_NEEDED = ("doppler_centroid", "doppler_centroid_geometric", "radar_wavelength")
 
 
 def radial_velocity(obj: xr.Dataset) -> xr.Dataset:
@@ -17,7 +17,7 @@ def radial_velocity(obj: xr.Dataset) -> xr.Dataset:
     ----------
     obj : Dataset
         What ``open_wave_mode(..., complex=True)`` gives, or its spectra: with ``doppler_centroid``,
-        ``geometry_doppler`` (Hz) and ``radar_wavelength`` (m).
+        ``doppler_centroid_geometric`` (Hz) and ``radar_wavelength`` (m).
 
     Returns
     -------
@@ -33,7 +33,7 @@ def radial_velocity(obj: xr.Dataset) -> xr.Dataset:
 
     Notes
     -----
-    ``radial_velocity = -(wavelength / 2) (doppler_centroid - geometry_doppler)``, as in ESA's
+    ``radial_velocity = -(wavelength / 2) (doppler_centroid - doppler_centroid_geometric)``, as in ESA's
     Level-2 product. Waves and wind make most of it, the current little. The attitude
     of the satellite is not known well enough: 1 Hz is 0.028 m/s, and errors of 25 Hz, 0.7 m/s, are
     common in Wave Mode. Differences between neighbouring vignettes of an orbit are of more use than the value.
@@ -49,7 +49,7 @@ def radial_velocity(obj: xr.Dataset) -> xr.Dataset:
     >>> ds = xr.Dataset(
     ...     {
     ...         "doppler_centroid": ("vignette", [-30.0]),
-    ...         "geometry_doppler": ("vignette", [-5.0]),
+    ...         "doppler_centroid_geometric": ("vignette", [-5.0]),
     ...         "radar_wavelength": ("vignette", [0.0554658]),
     ...     }
     ... )

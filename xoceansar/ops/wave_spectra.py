@@ -134,9 +134,11 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
         if not set(variable.dims) & set(_SLC)
     }
     out = xr.Dataset(values, coords=kept).assign_coords(
-        lag=annotate(xr.DataArray(list(_LAGS), dims="lag"), "lag"),
-        look_separation_time=annotate(separation, "look_separation_time"),
-        **_wavenumbers(obj, grid),
+        {
+            "lag": annotate(xr.DataArray(list(_LAGS), dims="lag"), "lag"),
+            "look_separation_time": annotate(separation, "look_separation_time"),
+            **_wavenumbers(obj, grid),
+        }
     )
     out.attrs = product_attrs("spectra", previous=obj.attrs, grid=grid)
     return out
@@ -165,15 +167,14 @@ def _complex_images(obj: xr.Dataset) -> xr.DataArray:
 
 def _incidence_profile(obj: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Incidence at the middle, radians, and its slope along ground range, radians per metre."""
-    incidence = obj["incidence"]
+    incidence = obj["incidence"] * (math.pi / 180)
     if "sample" not in incidence.dims:
-        return np.radians(incidence), xr.zeros_like(incidence)
-    width = (incidence.sizes["sample"] - 1) * obj.get(
-        "pixel_spacing", xr.DataArray(50.0)
-    )
-    ends = incidence.isel(sample=0, drop=True), incidence.isel(sample=-1, drop=True)
-    slope = (ends[1] - ends[0]) / np.maximum(width, 1.0)
-    return np.radians((ends[0] + ends[1]) / 2), np.radians(slope)
+        return incidence, xr.zeros_like(incidence)
+    spacing = obj.get("pixel_spacing", xr.DataArray(50.0))
+    width = max(incidence.sizes["sample"] - 1, 1) * spacing
+    near = incidence.isel(sample=0, drop=True)
+    far = incidence.isel(sample=-1, drop=True)
+    return (near + far) / 2, (far - near) / width
 
 
 def _wavenumbers(obj: xr.Dataset, grid: Grid) -> dict[str, xr.DataArray]:

@@ -176,15 +176,15 @@ def _local_level(power: Image, width: float) -> tuple[Image, npt.NDArray[np.bool
     for _ in range(3):
         kept = np.where(masked, np.float32(0), power)
         share = _smoothed((~masked).astype(np.float32), width)
-        level = _smoothed(kept, width) / np.maximum(share, np.float32(1e-3))
+        level = (_smoothed(kept, width) / np.maximum(share, 1e-3)).astype(np.float32)
         bright = ndimage.binary_dilation(
             ~masked & (power > _BRIGHT * level), iterations=_HALO
         )
         if not (bright & ~masked).any():
             break
         masked = masked | bright
-    least = np.float32(1e-6 * level.max()) if level.size else np.float32(0)
-    return np.maximum(level, max(least, np.float32(1e-20))), masked
+    least = np.float32(max(1e-6 * float(level.max()), 1e-20))
+    return np.maximum(level, least), masked
 
 
 def _smoothed(field: Image, width: float) -> Image:

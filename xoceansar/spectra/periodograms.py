@@ -183,15 +183,15 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
     rows = _shares(
         step * np.arange(-(size // 2), size // 2 + 1), step, grid.ky, grid.dky
     )
-    return _regrid(density[None].astype(np.complex64), rows, step, grid)[0].real.astype(
-        np.float32
-    )
+    regridded = _regrid(density[None].astype(np.complex64), rows, step, grid)
+    spectrum: Image = regridded[0].real.astype(np.float32)
+    return spectrum
 
 
 def _starts(length: int, size: int) -> list[int]:
     """First pixels of windows that cover an axis evenly and overlap by half or a little more."""
     count = 1 + math.ceil((length - size) / (size / 2))
-    return np.rint(np.linspace(0, length - size, count)).astype(int).tolist()
+    return [round(first) for first in np.linspace(0, length - size, count)]
 
 
 def _autocorrelations(

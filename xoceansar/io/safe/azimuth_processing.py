@@ -30,7 +30,7 @@ _BOUNDS: Final = {
     "azimuth_bandwidth": (10.0, 1e5),
     "azimuth_window": (0.5, 1.0),
     "doppler_centroid": (-1e4, 1e4),
-    "geometry_doppler": (-1e4, 1e4),
+    "doppler_centroid_geometric": (-1e4, 1e4),
     "azimuth_fm_rate": (-2e4, -100.0),
     "slant_range": (4e5, 2e6),
     "platform_velocity": (6e3, 9e3),
@@ -50,7 +50,7 @@ class AzimuthProcessing:
         Processed Doppler bandwidth, Hz.
     azimuth_window : float
         Coefficient of the processor's Hamming window; 1 for none.
-    doppler_centroid, geometry_doppler : float
+    doppler_centroid, doppler_centroid_geometric : float
         Doppler centroid from the data and from orbit and attitude, Hz.
     azimuth_fm_rate : float
         Rate of the Doppler frequency with time, Hz/s; negative.
@@ -66,7 +66,7 @@ class AzimuthProcessing:
     azimuth_bandwidth: float = math.nan
     azimuth_window: float = math.nan
     doppler_centroid: float = math.nan
-    geometry_doppler: float = math.nan
+    doppler_centroid_geometric: float = math.nan
     azimuth_fm_rate: float = math.nan
     slant_range: float = math.nan
     platform_velocity: float = math.nan
@@ -118,7 +118,7 @@ def _processing(root: etree._Element) -> AzimuthProcessing:
             else 1.0
         ),
         doppler_centroid=_polynomial(estimate, "dataDcPolynomial", delay),
-        geometry_doppler=_polynomial(estimate, "geometryDcPolynomial", delay),
+        doppler_centroid_geometric=_polynomial(estimate, "geometryDcPolynomial", delay),
         azimuth_fm_rate=_fm_rate(fm_rate, delay),
         slant_range=_LIGHT * delay / 2,
         platform_velocity=_speed(root, middle),

@@ -97,12 +97,13 @@ def _describe(source: Source, options: Options) -> dict[str, Any]:
 
 def _lazy(sources: list[Source], options: Options, shape: tuple[int, ...]) -> da.Array:
     if not sources:
-        return da.empty((0, *shape), dtype=np.complex64)
+        empty: da.Array = da.empty((0, *shape), dtype=np.complex64)
+        return empty
     boxes = np.empty(len(sources), dtype=object)
     boxes[:] = sources
     key = hashlib.sha256(pickle.dumps((sources, shape))).hexdigest()
     chunks = da.from_array(boxes, chunks=1, name=f"vignettes-slc-{key}")  # type: ignore[no-untyped-call]
-    return chunks.map_blocks(
+    images: da.Array = chunks.map_blocks(
         _read_images,
         name=f"slc-{key}",
         options=options,
@@ -112,6 +113,7 @@ def _lazy(sources: list[Source], options: Options, shape: tuple[int, ...]) -> da
         new_axis=[1, 2],
         chunks=(chunks.chunks[0], *((n,) for n in shape)),
     )
+    return images
 
 
 def _read_images(

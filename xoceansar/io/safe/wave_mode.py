@@ -153,7 +153,7 @@ def open_wave_mode(
         (vignette, corner); and ``pixel_spacing``. With ``complex=True`` also, lazy, ``slc`` complex64,
         a vignette a chunk, whose squared modulus is sigma0 with noise, NaN beyond the image; and along vignette
         ``azimuth_spacing`` and ``range_spacing`` on the ground, ``azimuth_frequency``, ``azimuth_bandwidth``,
-        ``azimuth_window``, ``doppler_centroid``, ``geometry_doppler``, ``azimuth_fm_rate``, ``slant_range``,
+        ``azimuth_window``, ``doppler_centroid``, ``doppler_centroid_geometric``, ``azimuth_fm_rate``, ``slant_range``,
         ``platform_velocity``, ``radar_wavelength``, missing where the annotation lacks one of them.
 
     Raises
