@@ -8,7 +8,7 @@ import sys
 from numpydoc.validate import validate
 
 #: GL01/GL02/GL03: layout that ruff's pydocstyle rules already decide.
-#: ES01, SA01, EX01: an extended summary, a See Also and an example are welcome, not forced.
+#: ES01, SA01: an extended summary and a See Also are welcome, not forced.
 #: GL08: ruff D1 covers missing docstrings.  PR01/PR02 stay on: they catch drift.
 SKIP = {
     "GL01",
@@ -17,7 +17,6 @@ SKIP = {
     "GL08",
     "ES01",
     "SA01",
-    "EX01",
     "RT02",
     "SS06",
     "PR08",

@@ -67,6 +67,14 @@ class _Measurements(Generic[T_Object]):
         DataArray
             ``embedding_vector`` (vignette, embedding), float32. Lazy; see
             `xoceansar.ops.embed`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> vectors = sea.oceansar.embed()
+        >>> vectors.dims, vectors.chunks is not None
+        (('vignette', 'embedding'), True)
         """
         return ops.embed(self._obj, model=model, on_domain=on_domain)
 
@@ -85,6 +93,14 @@ class _Measurements(Generic[T_Object]):
         DataArray
             ``swh`` (vignette), metres. Lazy; see
             `xoceansar.ops.swh`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> height = sea.oceansar.swh()
+        >>> height.name, height.dims, height.attrs["units"]
+        ('swh', ('vignette',), 'm')
         """
         return ops.swh(self._obj, model=model, on_domain=on_domain)
 
@@ -114,6 +130,17 @@ class _Measurements(Generic[T_Object]):
         Dataset
             ``wind_speed`` (vignette), m s-1, and the direction with its two ends where the model has
             it; with `confidence`, the bounds of the interval. Lazy; see `xoceansar.ops.wind`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> wind = sea.oceansar.wind(confidence=0.9)
+        >>> (
+        ...     wind.wind_speed.attrs["ancillary_variables"],
+        ...     wind.wind_speed_lower.attrs["units"],
+        ... )
+        ('wind_speed_lower wind_speed_upper', 'm s-1')
         """
         return ops.wind(
             self._obj, model=model, confidence=confidence, reference=reference,
@@ -132,6 +159,14 @@ class _Measurements(Generic[T_Object]):
         -------
         Dataset
             ``wind_speed`` (vignette), m s-1. Lazy; see `xoceansar.ops.gmf_wind`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1)
+        >>> wind = sea.oceansar.gmf_wind(wind_to_direction=sea.wind_to_direction)
+        >>> (abs(wind.wind_speed - sea.wind_speed) < 2).values
+        array([ True,  True])
         """
         return ops.gmf_wind(self._obj, wind_to_direction=wind_to_direction)
 
@@ -152,6 +187,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             ``ocean_class`` (vignette), CF flags, and ``class_probability`` (vignette, class). Lazy; see
             `xoceansar.ops.classify`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> result = sea.oceansar.classify()
+        >>> result.ocean_class.dtype, result.class_probability.dims
+        (dtype('int8'), ('vignette', 'class'))
         """
         return ops.classify(self._obj, model=model, on_domain=on_domain)
 
@@ -181,6 +224,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             Places, sizes, scores and boxes (vignette, detection), and ``iceberg_count``
             (vignette). Lazy; see `xoceansar.ops.icebergs`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> detected = sea.oceansar.icebergs(most=16)
+        >>> detected.iceberg_box.sizes["detection"], detected.iceberg_count.chunks
+        (16, ((1,),))
         """
         return ops.icebergs(
             self._obj, model=model, threshold=threshold, most=most,
@@ -204,6 +255,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             As of `icebergs`; scores in standard deviations. Lazy; see
             `xoceansar.ops.cfar_icebergs`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1)
+        >>> sea.sigma0[0, 100:103, 200:203] = 5.0
+        >>> sea.oceansar.cfar_icebergs().iceberg_count.values
+        array([1.], dtype=float32)
         """
         return ops.cfar_icebergs(self._obj, threshold=threshold, most=most)
 
@@ -233,6 +292,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             One variable for each head, and ``quality``; with `confidence`, the bounds of the
             intervals. Lazy; see `xoceansar.ops.retrieve`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1).chunk()
+        >>> result = sea.oceansar.retrieve()
+        >>> {"swh", "wind_speed", "ocean_class", "quality"} <= set(result)
+        True
         """
         return ops.retrieve(
             self._obj, model=model, confidence=confidence, reference=reference,
@@ -251,6 +318,18 @@ class _Measurements(Generic[T_Object]):
         -------
         DataArray
             (row, column), with ``longitude`` and ``latitude``. Lazy; see `xoceansar.ops.field`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> along = {"row": [0, 0], "column": [0, 1]}
+        >>> along |= {"azimuth_distance": [1e4, 1e4], "range_distance": [1e4, 3e4]}
+        >>> coords = {name: ("vignette", values) for name, values in along.items()}
+        >>> results = xr.Dataset(
+        ...     {"swh": ("vignette", [1.0, 2.0])}, coords | {"tile_size": 2e4}
+        ... )
+        >>> results.oceansar.field("swh").values
+        array([[1., 2.]])
         """
         return ops.field(self._obj, variable)
 
@@ -283,6 +362,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             ``score`` and ``index`` (query, neighbour), with time, place and id of the matches. Exact, and
             lazy; see `xoceansar.ops.similar`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> vectors = np.array([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]], np.float32)
+        >>> archive = xr.DataArray(vectors, dims=("vignette", "embedding"))
+        >>> archive.oceansar.similar(1, n_neighbors=1).index.values
+        array([[2]])
         """
         return ops.similar(
             self._obj, query, n_neighbors, metric=metric, model=model, device=device
@@ -314,6 +401,13 @@ class _Measurements(Generic[T_Object]):
         -------
         Dataset or DataArray
             Those that meet every condition. Images stay lazy; see `xoceansar.ops.select`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> sea.oceansar.select(beam="wv2", swh=(1, 2)).sizes["vignette"]
+        1
         """
         return ops.select(
             self._obj, time=time, region=region, beam=beam, ocean_class=ocean_class,
@@ -328,6 +422,13 @@ class _Measurements(Generic[T_Object]):
         Dataset
             Spectral power by wavelength and direction, percentiles, spread and gradients, pooled
             over windows. Lazy; see `xoceansar.ops.texture`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> sea.oceansar.texture().texture_valid_fraction.values
+        array([1., 1.], dtype=float32)
         """
         return ops.texture(self._obj)
 
@@ -338,6 +439,13 @@ class _Measurements(Generic[T_Object]):
         -------
         DataArray
             ``quality`` (vignette), uint8 flag masks. Lazy; see `xoceansar.ops.quality`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> sea.oceansar.quality().values
+        array([0, 0], dtype=uint8)
         """
         return ops.quality(self._obj)
 
@@ -370,6 +478,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             The variable and ``observation_count`` (latitude, longitude), with season or month
             in front. Lazy; see `xoceansar.ops.grid`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> cells = sea.oceansar.grid("swh", cell=2)
+        >>> int(cells.observation_count.sum())
+        2
         """
         return ops.grid(
             self._obj, variable, cell=cell, statistic=statistic, by=by, minimum=minimum
@@ -394,6 +510,14 @@ class _Measurements(Generic[T_Object]):
         Dataset
             ``class_occurrence`` (class, latitude, longitude) and ``observation_count``. Lazy;
             see `xoceansar.ops.class_occurrence`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> cells = sea.oceansar.class_occurrence(cell=5)
+        >>> float(cells.class_occurrence.sum("class").max())
+        1.0
         """
         return ops.class_occurrence(self._obj, cell=cell, by=by, minimum=minimum)
 
@@ -429,6 +553,17 @@ class _Measurements(Generic[T_Object]):
         Dataset
             Along ``vignette``. Lazy where the reference is; see
             `xoceansar.evaluate.collocate`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> buoys = sea.drop_vars(
+        ...     set(sea.variables) - {"swh", "time", "longitude", "latitude"}
+        ... )
+        >>> matches = sea.oceansar.collocate(buoys)
+        >>> matches.collocation_distance.values
+        array([0., 0.])
         """
         from xoceansar.evaluate import collocate
 
@@ -459,6 +594,13 @@ class _Measurements(Generic[T_Object]):
         -------
         Path or str
             `path`. Computes lazy data; see `xoceansar.to_zarr`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> swh = xr.DataArray([2.5, 3.0], dims="vignette", name="swh")
+        >>> xr.open_zarr(swh.oceansar.to_zarr("swh.zarr")).swh.values
+        array([2.5, 3. ])
         """
         from xoceansar.io.archive.zarr_archive import to_zarr
 
@@ -480,6 +622,14 @@ class _Measurements(Generic[T_Object]):
         -------
         Path
             `path`; see `xoceansar.io.to_netcdf`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> swh = xr.DataArray([2.5, 3.0], dims="vignette", name="swh")
+        >>> with xr.open_dataset(swh.oceansar.to_netcdf("swh.nc")) as ds:
+        ...     ds.swh.values
+        array([2.5, 3. ])
         """
         from xoceansar.io.export.netcdf import to_netcdf
 
@@ -494,6 +644,22 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
     ----------
     obj : Dataset
         Calibrated images (``sigma0``) or embeddings (``embedding_vector``).
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> sea.oceansar
+    <oceansar on Dataset>
+      images       sigma0 (linear), 2 vignettes of 64 x 64 pixels of 50 m, in memory
+      beam         wv1 (1), wv2 (1)
+      polarisation VV (2)
+      platform     S1A (2)
+      time         2017-08-12 18:31:13 to 2017-08-12 18:31:28
+      longitude    130.49 to 132.61
+      latitude     -53.49 to -52.05
+      incidence    23.78 to 37.09
+      also has     swh, wind_speed, wind_to_direction, ocean_class, quality
     """
 
     def calibrate(self) -> xr.Dataset:
@@ -504,6 +670,16 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         Dataset
             The input with ``sigma0_raw``, ``nesz`` and ``sigma0``, linear. Lazy; see
             `xoceansar.ops.calibrate`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> dims = ("line", "sample")
+        >>> ds = xr.Dataset(
+        ...     {"digital_number": (dims, [[3 + 4j]]), "sigma0_lut": (dims, [[10.0]])}
+        ... )
+        >>> ds.oceansar.calibrate().sigma0.item()
+        0.25
         """
         return ops.calibrate(self._obj)
 
@@ -514,6 +690,16 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         -------
         Dataset
             With ``observed_polarisation``. Lazy; see `xoceansar.ops.to_vv`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> converted = sea.assign_coords(
+        ...     polarisation=("vignette", ["HH", "VV"])
+        ... ).oceansar.to_vv()
+        >>> (converted.sigma0 / sea.sigma0).mean(("line", "sample")).values.round(2)
+        array([1.14, 1.  ], dtype=float32)
         """
         return ops.to_vv(self._obj)
 
@@ -543,6 +729,14 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         Dataset
             In the layout of the wave mode, with ``row`` and ``column``. Lazy; see
             `xoceansar.ops.vignettes`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> image = xos.simulate.vignettes(1, seed=1, shape=(64, 64)).isel(vignette=0)
+        >>> swath = image.drop_vars(["polarisation", "quality"])
+        >>> swath.oceansar.vignettes(800, polarisation="VV").sizes["vignette"]
+        16
         """
         return ops.vignettes(
             self._obj, size, spacing, overlap, polarisation=polarisation
@@ -555,6 +749,18 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         -------
         Dataset
             (row, column), of every variable without image dims. Lazy; see `xoceansar.ops.fields`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> along = {"row": [0, 0], "column": [0, 1]}
+        >>> along |= {"azimuth_distance": [1e4, 1e4], "range_distance": [1e4, 3e4]}
+        >>> coords = {name: ("vignette", values) for name, values in along.items()}
+        >>> results = xr.Dataset(
+        ...     {"swh": ("vignette", [1.0, 2.0])}, coords | {"tile_size": 2e4}
+        ... )
+        >>> results.oceansar.fields().swh.dims
+        ('row', 'column')
         """
         return ops.fields(self._obj)
 
@@ -577,6 +783,21 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         Dataset
             ``iceberg_density``, icebergs on 1000 km2, ``searched_area`` and
             ``observation_count``. Lazy; see `xoceansar.ops.iceberg_density`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> counted = {
+        ...     "iceberg_count": ("vignette", [2.0]),
+        ...     "searched_area": ("vignette", [400.0], {"units": "km2"}),
+        ... }
+        >>> place = {
+        ...     "longitude": ("vignette", [1.0]),
+        ...     "latitude": ("vignette", [-61.0]),
+        ... }
+        >>> cells = xr.Dataset(counted, place).oceansar.iceberg_density()
+        >>> float(cells.iceberg_density.max())
+        5.0
         """
         return ops.iceberg_density(self._obj, cell=cell, by=by, minimum=minimum)
 
@@ -588,6 +809,14 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         DataFrame
             One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
             the values; see `xoceansar.io.to_table`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> table = sea.oceansar.to_table()
+        >>> table.beam.tolist(), table.attrs["units"]["swh"]
+        (['wv1', 'wv2'], 'm')
         """
         from xoceansar.io.export.tables import to_table
 
@@ -607,6 +836,14 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         -------
         Path
             `path`; see `xoceansar.io.to_csv`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> header, *rows = sea.oceansar.to_csv("sea.csv").read_text().splitlines()
+        >>> "swh [m]" in header, len(rows)
+        (True, 2)
         """
         from xoceansar.io.export.tabular_files import to_csv
 
@@ -620,6 +857,14 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         GeoDataFrame
             One row for each iceberg or vignette, WGS 84. Loads the values; see
             `xoceansar.io.to_geodataframe`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> points = sea.oceansar.to_geodataframe()
+        >>> len(points), points.crs.to_epsg()
+        (2, 4326)
         """
         from xoceansar.io.export.geodataframe import to_geodataframe
 
@@ -643,6 +888,16 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         -------
         Path
             `path`; see `xoceansar.io.to_geoparquet`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> import geopandas
+        >>> geopandas.read_parquet(
+        ...     sea.oceansar.to_geoparquet("sea.parquet")
+        ... ).beam.tolist()
+        ['wv1', 'wv2']
         """
         from xoceansar.io.export.tabular_files import to_geoparquet
 
@@ -662,6 +917,15 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         -------
         Path
             `path`; see `xoceansar.io.to_geojson`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> import geopandas
+        >>> outlines = geopandas.read_file(sea.oceansar.to_geojson("sea.geojson"))
+        >>> outlines.beam.tolist(), sorted(set(outlines.geom_type))
+        (['wv1', 'wv2'], ['Polygon'])
         """
         from xoceansar.io.export.tabular_files import to_geojson
 
@@ -676,6 +940,21 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
     ----------
     obj : DataArray
         ``sigma0`` (..., line, sample) or ``embedding_vector`` (..., embedding).
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> sea.sigma0.oceansar
+    <oceansar on DataArray>
+      images       sigma0 (linear), 2 vignettes of 64 x 64 pixels of 50 m, in memory
+      beam         wv1 (1), wv2 (1)
+      polarisation VV (2)
+      platform     S1A (2)
+      time         2017-08-12 18:31:13 to 2017-08-12 18:31:28
+      longitude    130.49 to 132.61
+      latitude     -53.49 to -52.05
+      incidence    23.78 to 37.09
     """
 
     def to_map_grid(
@@ -694,6 +973,19 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         -------
         DataArray (y, x)
             Ready for ``.rio``. Loads the values; see `xoceansar.io.to_map_grid`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> dims = ("row", "column")
+        >>> place = {
+        ...     "longitude": (dims, [[0.1, 0.3], [0.1, 0.3]]),
+        ...     "latitude": (dims, [[60.3, 60.3], [60.1, 60.1]]),
+        ... }
+        >>> swh = xr.DataArray([[1.0, 2.0], [3.0, 4.0]], place, dims, name="swh")
+        >>> swh.oceansar.to_map_grid(crs="EPSG:4326", resolution=0.2)[1:-1, 1:-1].values
+        array([[1., 2.],
+               [3., 4.]])
         """
         from xoceansar.io.export.rasters import to_map_grid
 
@@ -724,6 +1016,18 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
         -------
         Path
             The file. Loads the values; see `xoceansar.io.to_raster`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> dims = ("row", "column")
+        >>> place = {
+        ...     "longitude": (dims, [[0.1, 0.3], [0.1, 0.3]]),
+        ...     "latitude": (dims, [[60.3, 60.3], [60.1, 60.1]]),
+        ... }
+        >>> swh = xr.DataArray([[1.0, 2.0], [3.0, 4.0]], place, dims, name="swh")
+        >>> swh.oceansar.to_raster("swh.tif", crs="EPSG:4326", resolution=0.2).name
+        'swh.tif'
         """
         from xoceansar.io.export.rasters import to_raster
 
@@ -740,6 +1044,12 @@ class OceansarDataTree:
     ----------
     obj : DataTree
         With the calibrated images in the group ``measurement``, or in its root.
+
+    Examples
+    --------
+    >>> import xsar  # doctest: +SKIP
+    >>> tree = xsar.open_datatree("S1A_IW_GRDH_....SAFE")  # doctest: +SKIP
+    >>> tree.oceansar.vignettes().oceansar.swh()  # doctest: +SKIP
     """
 
     def __init__(self, obj: xr.DataTree) -> None:
@@ -771,6 +1081,16 @@ class OceansarDataTree:
         Dataset
             In the layout of the wave mode, with ``row`` and ``column``. Lazy; see
             `xoceansar.ops.vignettes`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import xoceansar as xos
+        >>> image = xos.simulate.vignettes(1, seed=1, shape=(64, 64)).isel(vignette=0)
+        >>> swath = image.drop_vars(["polarisation", "quality"])
+        >>> tree = xr.DataTree.from_dict({"measurement": swath})
+        >>> tree.oceansar.vignettes(800, polarisation="VV").sizes["vignette"]
+        16
         """
         return ops.vignettes(
             self._obj, size, spacing, overlap, polarisation=polarisation

@@ -39,6 +39,14 @@ class PlotMethods:
     ----------
     obj : Dataset or DataArray
         What to draw.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> sea.oceansar.plot("swh", land=False).axes[1].get_ylabel()
+    'Significant wave height (m)'
+    >>> sea.oceansar.plot.vignettes().savefig("quicklooks.png")
     """
 
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:

@@ -46,6 +46,14 @@ class BenchmarkResult:
         Data, split, counts, models, draws: JSON values.
     notes : tuple of str
         What to know before using the numbers.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+    >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+    >>> result.simulated, result.models, result.task.units
+    (True, ('no image',), 'm')
     """
 
     task: Task
@@ -87,6 +95,14 @@ class BenchmarkResult:
         -------
         pandas.DataFrame
             Rows of `scores`, in their order; empty where none fits.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+        >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+        >>> result.select(stratum="all", metric="rmse").n.item()
+        19
         """
         rows = self.scores
         for column, value in where.items():
@@ -113,6 +129,16 @@ class BenchmarkResult:
         ------
         KeyError
             If the result has no such stratum or metric.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+        >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+        >>> result.table().shape
+        (1, 5)
+        >>> list(result.table("beam").columns)
+        ['wv1 (n=9)', 'wv2 (n=10)']
         """
         rows = self.select(stratum=stratum)
         columns = {m.name: _heading(m) for m in self.task.metrics}
@@ -148,6 +174,14 @@ class BenchmarkResult:
         -------
         str
             Heading, notes, tables of scores, and published scores apart from them.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+        >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+        >>> result.to_markdown().splitlines()[0]
+        '# Benchmark: swh, on simulated vignettes'
         """
         meta = self.metadata
         where = "simulated vignettes" if self.simulated else "vignettes"
@@ -205,6 +239,14 @@ class BenchmarkResult:
         dict
             ``task``, ``simulated``, ``notes``, ``metadata``, ``scores`` and, apart,
             ``published``.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+        >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+        >>> list(result.to_dict())
+        ['task', 'target', 'simulated', 'notes', 'metadata', 'scores', 'published']
         """
         scores = self.scores.astype(object).where(self.scores.notna(), None)
         return {
@@ -224,6 +266,15 @@ class BenchmarkResult:
         -------
         str
             `to_dict`; what is not a number is null.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
+        >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
+        >>> import json
+        >>> json.loads(result.to_json())["task"]
+        'swh'
         """
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 

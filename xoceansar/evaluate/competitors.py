@@ -27,7 +27,24 @@ _LOOK: Final = 90.0
 
 
 class Competitor(ABC):
-    """Whatever can predict a task's target for vignettes."""
+    """Whatever can predict a task's target for vignettes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Calm(Competitor):
+    ...     needs_training = False
+    ...     name = "calm"
+    ...
+    ...     def predict(self, task, train, test, store):
+    ...         return np.zeros(len(test))
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(12, seed=1, shape=(64, 64))
+    >>> result = xos.evaluate.benchmark(sea, "swh", models=[Calm()])
+    >>> bias = result.select(metric="bias", stratum="all").value.item()
+    >>> round(bias + float(sea.swh.mean()), 6)
+    0.0
+    """
 
     #: Whether it is fitted on the vignettes that are learned from.
     needs_training: bool = True
@@ -63,6 +80,13 @@ class Competitor(ABC):
         -------
         ndarray (vignette, ...)
             As the task's kind says; NaN for a vignette that cannot be predicted.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> swh = xos.evaluate.TASKS["swh"]
+        >>> (own,) = xos.evaluate.find_models(["own"], swh)
+        >>> own.predict(swh, None, part, FeatureStore())  # doctest: +SKIP
         """
 
 

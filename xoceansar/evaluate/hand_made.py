@@ -63,6 +63,15 @@ def hand_features(
     Wavelengths from 900 m to 110 m in eight bands of equal ratio, directions folded to 180
     degrees in six sectors (a single image cannot tell the two ways apart). The contrasts are the
     standard deviations of differences of Gaussians of widths s and 2 s, over the mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> speckle = np.random.default_rng(0).exponential(0.1, (128, 128))
+    >>> features = hand_features(speckle, spacing=50.0, wv1=True)
+    >>> named = dict(zip(HAND_FEATURES, features, strict=True))
+    >>> bool(abs(named["log_normalised_variance"]) < 0.1)
+    True
     """
     from scipy import ndimage
 

@@ -76,6 +76,25 @@ def choose_threshold(
     -------
     TrainedDetector
         With ``val_f1``, ``val_precision`` and ``val_recall`` in its metrics.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> boxes = [[[0.1, 0.1, 0.2, 0.2], [0.5, 0.5, 0.6, 0.6]]]
+    >>> detected = xr.Dataset(
+    ...     {
+    ...         "iceberg_box": (("vignette", "detection", "edge"), boxes),
+    ...         "iceberg_score": (("vignette", "detection"), [[0.9, 0.3]]),
+    ...     }
+    ... )
+    >>> truth = xr.Dataset(
+    ...     {"iceberg_box": (("vignette", "iceberg", "edge"), [boxes[0][:1]])}
+    ... )
+    >>> import xoceansar as xos
+    >>> spec = xos.load_model().detectors["icebergs"]
+    >>> chosen = choose_threshold(TrainedDetector(spec, {}), detected, truth).spec
+    >>> chosen.threshold, chosen.metrics["val_f1"]
+    (0.9, 1.0)
     """
     curve = iceberg_curve(found, truth)
     f1, threshold = best_f1(curve)

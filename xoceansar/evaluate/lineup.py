@@ -53,6 +53,13 @@ def find_models(
         If a model is not found, or has no head for the target.
     OceansarError
         If two have the same name, or there is none.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> competitors = find_models(["own", "hand"], xos.evaluate.TASKS["swh"])
+    >>> [competitor.name for competitor in competitors]
+    ['sim-vit-tiny, own head', '68 hand features, linear probe']
     """
     found: list[Competitor] = []
     for model in models:

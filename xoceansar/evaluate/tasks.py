@@ -57,6 +57,11 @@ class Metric:
         Which way is good.
     units : str
         ``1`` for a fraction.
+
+    Examples
+    --------
+    >>> Metric(name="rmse", label="RMSE", better="low", units="m").better
+    'low'
     """
 
     name: str
@@ -79,6 +84,12 @@ class Strata:
         Bounds of the bins of a number, the last bin open above; empty for names.
     units : str
         Of the edges.
+
+    Examples
+    --------
+    >>> sea_state = Strata(name="sea state", variable="swh", edges=(0, 2, 4), units="m")
+    >>> sea_state.edges
+    (0, 2, 4)
     """
 
     name: str
@@ -106,6 +117,16 @@ class Strata:
         ndarray (vignette,) of str or None
             Empty where the variable is missing, or below the first edge; None where the Dataset
             has no such variable. A value on an edge is in the bin above.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr
+        >>> sea_state = Strata(
+        ...     name="sea state", variable="swh", edges=(0, 2, 4), units="m"
+        ... )
+        >>> ds = xr.Dataset({"swh": ("vignette", [1.0, 2.0, 7.0, np.nan])})
+        >>> sea_state.labels(ds).tolist()
+        ['0-2 m', '2-4 m', '>4 m', '']
         """
         if self.variable not in ds or ds[self.variable].dims != (VIGNETTE,):
             return None
@@ -144,6 +165,14 @@ class Task:
         Divisions within which they are given too.
     models : tuple of str
         Compared where no model is named, in the words of `xoceansar.evaluate.find_models`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import xoceansar as xos
+    >>> other = replace(xos.evaluate.TASKS["swh"], name="mean swh", target="mean_swh")
+    >>> other.kind, other.metrics[0].name
+    ('number', 'rmse')
     """
 
     name: str

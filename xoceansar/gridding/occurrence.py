@@ -60,6 +60,23 @@ def iceberg_density(
     -----
     A vignette that was not searched (its count is NaN) adds neither icebergs nor area, and lies in
     the cell of its centre whole. Lazy where the input is.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> searched = xr.Dataset(
+    ...     {
+    ...         "iceberg_count": ("vignette", [3.0, 1.0]),
+    ...         "searched_area": ("vignette", [400.0, 400.0], {"units": "km2"}),
+    ...     },
+    ...     {
+    ...         "longitude": ("vignette", [1.0, 0.5]),
+    ...         "latitude": ("vignette", [-61.0, -60.5]),
+    ...     },
+    ... )
+    >>> density = iceberg_density(searched).iceberg_density
+    >>> float(density.sel(longitude=1, latitude=-61))
+    5.0
     """
     absent = [n for n in ("iceberg_count", _AREA) if n not in obj]
     if absent:
@@ -141,6 +158,21 @@ def class_occurrence(
     Notes
     -----
     A vignette without a class (-1) is left out. Lazy where the input is.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xoceansar.conventions import class_attrs
+    >>> ds = xr.Dataset(
+    ...     {"ocean_class": ("vignette", [0, 7, 7], class_attrs())},
+    ...     {
+    ...         "longitude": ("vignette", [1.0, 2.0, 3.0]),
+    ...         "latitude": ("vignette", [2.0] * 3),
+    ...     },
+    ... )
+    >>> share = class_occurrence(ds).class_occurrence
+    >>> share.sel(longitude=2.5, latitude=2.5).values[[0, 7]].round(2)
+    array([0.33, 0.67], dtype=float32)
     """
     classes = obj.get(OCEAN_CLASS) if isinstance(obj, xr.Dataset) else obj
     if classes is None:

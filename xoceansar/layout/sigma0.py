@@ -44,6 +44,20 @@ def calibrate(ds: xr.Dataset) -> xr.Dataset:
     References
     ----------
     Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6.3.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> dims = ("line", "sample")
+    >>> ds = xr.Dataset(
+    ...     {
+    ...         "digital_number": (dims, [[3 + 4j, 10 + 0j]]),
+    ...         "sigma0_lut": (dims, [[10.0, 10.0]]),
+    ...         "noise_lut": (dims, [[5.0, 5.0]]),
+    ...     }
+    ... )
+    >>> calibrate(ds).sigma0.values.round(2)
+    array([[0.2 , 0.95]])
     """
     if "sigma0" in ds:
         return ds

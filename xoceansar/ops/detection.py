@@ -108,6 +108,16 @@ def icebergs(
     Lazy: does not load data. The whole vignette is searched, in overlapping windows where it is
     larger than the model's input. At 50 m a pixel, an iceberg shorter than 80 m is a single pixel.
     A ship is as bright and as small as an iceberg: neither this nor `cfar_icebergs` tells them apart.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=3, classes=["icebergs"])
+    >>> result = xos.ops.icebergs(sea, most=8)
+    >>> dict(result.iceberg_box.sizes)
+    {'vignette': 1, 'detection': 8, 'edge': 4}
+    >>> int(result.iceberg_count[0]), int(sea.iceberg_count[0])
+    (4, 4)
     """
     _check_request(obj, most)
     handle = as_handle(model)

@@ -83,6 +83,16 @@ def embed(
     -----
     Lazy: with Dask input nothing is computed and no weight is read here; the chunks along
     ``vignette`` stay.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> vectors = xos.ops.embed(sea)
+    >>> dict(vectors.sizes), int(vectors.domain[0])
+    ({'vignette': 1, 'embedding': 768}, 0)
+    >>> bool(abs(vectors.sigma0_mean[0] / sea.sigma0.mean() - 1) < 1e-5)
+    True
     """
     handle = as_handle(model)
     found = find_embedding(obj)

@@ -68,6 +68,14 @@ def swh(
     -----
     Lazy: does not load data. For several quantities at once use `retrieve`, which reads the
     pixels once.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> height = xos.ops.swh(sea)
+    >>> height.attrs["units"], bool(abs(height - sea.swh)[0] < 1)
+    ('m', True)
     """
     handle = as_handle(model)
     embedding = embed(obj, handle, on_domain=on_domain)
@@ -128,6 +136,17 @@ def wind(
     Notes
     -----
     Lazy: does not load data.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> wind = xos.ops.wind(sea, confidence=0.9)
+    >>> bool(abs(wind.wind_speed - sea.wind_speed)[0] < 1)
+    True
+    >>> one, other = wind.wind_to_direction_ambiguities.values[0]
+    >>> float(abs(other - one))
+    180.0
     """
     handle = as_handle(model)
     names = ["wind_speed"]
@@ -177,6 +196,16 @@ def classify(
     References
     ----------
     The ten classes of TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> result = xos.ops.classify(sea)
+    >>> int(result.ocean_class[0]) == int(sea.ocean_class[0])
+    True
+    >>> float(result.class_probability.sum("class")[0].round(5))
+    1.0
     """
     handle = as_handle(model)
     values = _classes(embed(obj, handle, on_domain=on_domain), handle)
@@ -230,6 +259,17 @@ def retrieve(
     are given, and mean nothing if the hint is right. Without ``ground_heading`` directions are left
     out, with a warning. ``ood_score``, where the model has it, sets no flag: which share of good
     vignettes to lose is the user's choice.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> result = xos.ops.retrieve(sea.chunk(), confidence=0.9)
+    >>> [str(name) for name in result if "swh" in name]
+    ['swh', 'swh_lower', 'swh_upper']
+    >>> held = (result.swh_lower < sea.swh) & (sea.swh < result.swh_upper)
+    >>> bool(held[0])
+    True
     """
     handle = as_handle(model)
     names = list(dict.fromkeys(head.target for head in handle.heads))

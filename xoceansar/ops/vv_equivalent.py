@@ -46,6 +46,22 @@ def to_vv(ds: xr.Dataset) -> xr.Dataset:
     References
     ----------
     Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> image = xr.DataArray([[[0.1]]], dims=("vignette", "line", "sample"))
+    >>> ds = image.to_dataset(name="sigma0").assign_coords(
+    ...     polarisation=("vignette", ["HH"]), incidence=("vignette", [36.8])
+    ... )
+    >>> ds.incidence.attrs["units"] = "degree"
+    >>> vv = to_vv(ds)
+    >>> (
+    ...     vv.polarisation.item(),
+    ...     vv.observed_polarisation.item(),
+    ...     round(vv.sigma0.item(), 3),
+    ... )
+    ('VV', 'HH', 0.179)
     """
     images, quantity = find_images(ds)
     if quantity == "dB":

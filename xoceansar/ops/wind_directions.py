@@ -88,6 +88,18 @@ def gmf_wind(
     References
     ----------
     Hersbach (2010), https://doi.org/10.1175/2009JTECHO698.1.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from xoceansar.sar import cmod5n
+    >>> sigma0 = np.full((1, 4, 4), cmod5n(10.0, 45.0, 23.8), np.float32)
+    >>> ds = xr.Dataset(
+    ...     {"sigma0": (("vignette", "line", "sample"), sigma0)},
+    ...     {"incidence": ("vignette", [23.8], {"units": "degree"})},
+    ... )
+    >>> gmf_wind(ds).wind_speed.values.round()
+    array([10.], dtype=float32)
     """
     level, source = _mean_sigma0(obj)
     level = _without_suspects(level, obj)

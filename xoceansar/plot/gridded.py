@@ -111,6 +111,14 @@ def grid(
     Loads the variable and its coordinates. Cells without a value are left as empty sea. They are
     sampled on the pixels of the map, in its own projection: right at the antimeridian and at the
     poles. A later change of the axes' limits shows these pixels larger.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.grid(sea, "swh", land=False)
+    >>> figure.axes[1].get_ylabel()
+    'Mean significant wave height (m)'
     """
     cells, attrs = _gathered(
         obj, variable, cell=cell, statistic=statistic, minimum=minimum
@@ -180,6 +188,14 @@ def seasons(
     Notes
     -----
     As `grid`.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.seasons(sea, "swh", land=False)
+    >>> len(figure.axes)  # four maps and the colour bar
+    5
     """
     cells, attrs = _gathered(
         obj, variable, cell=cell, statistic=statistic, minimum=minimum, by="season"
@@ -245,6 +261,24 @@ def iceberg_density(
     Notes
     -----
     As `grid`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import xoceansar as xos
+    >>> searched = xr.Dataset(
+    ...     {
+    ...         "iceberg_count": ("vignette", [3.0, 1.0]),
+    ...         "searched_area": ("vignette", [400.0, 400.0], {"units": "km2"}),
+    ...     },
+    ...     {
+    ...         "longitude": ("vignette", [1.0, 0.5]),
+    ...         "latitude": ("vignette", [-61.0, -60.5]),
+    ...     },
+    ... )
+    >>> figure = xos.plot.iceberg_density(searched, land=False)
+    >>> figure.axes[1].get_ylabel()
+    'Icebergs per 1,000 km² searched'
     """
     cells: xr.Dataset | xr.DataArray = obj
     if isinstance(obj, xr.Dataset) and "iceberg_density" not in obj:
@@ -306,6 +340,14 @@ def class_occurrence(
     Notes
     -----
     As `grid`.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.class_occurrence(sea, ["sea_ice", "icebergs"], land=False)
+    >>> len(figure.axes)  # two maps and the colour bar
+    3
     """
     gathered = isinstance(obj, xr.Dataset) and "class_occurrence" in obj
     cells = obj if gathered else ops.class_occurrence(obj, cell=cell, minimum=minimum)

@@ -87,6 +87,14 @@ def map(
     Loads `variable` and its coordinates. Vignettes without a value are drawn as hollow grey marks,
     never as the first class or the lowest value. Nothing is downloaded: land comes from the
     GSHHG coastlines in roaring-landmask.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.map(sea, "swh", land=False)
+    >>> figure.axes[1].get_ylabel()
+    'Significant wave height (m)'
     """
     values = read_values(obj, variable)
     colours = colouring(values, cmap, vmin, vmax)

@@ -92,6 +92,14 @@ def vignettes(
     Loads the images and the labels, in one pass. Range runs to the right, from near to far, and azimuth
     upwards in the direction of flight, which for a right-looking radar is the view from above. The
     needle in the corner points north.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.vignettes(sea, labels={"swh": "Hs = {:.1f} m"})
+    >>> [ax.get_images()[0].get_array().shape for ax in figure.axes[:2]]
+    [(64, 64), (64, 64)]
     """
     data, name, dim = _as_rows(obj)
     n = data.sizes[dim]

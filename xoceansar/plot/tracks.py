@@ -117,6 +117,14 @@ def track(
     Loads the variable, its bounds and its coordinates. Passes are told apart by
     `xoceansar.evaluate.orbit_pass`. Vignettes without a value leave a gap, and a tick in grey
     at the foot. Nothing is downloaded.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+    >>> figure = xos.plot.track(sea, "swh", land=False)
+    >>> len(figure.axes)  # one profile and the map
+    2
     """
     whole = _read(obj, variable)
     names = list(dict.fromkeys(whole.orbit.tolist()))

@@ -114,6 +114,12 @@ def offset_position(
     -----
     The ellipsoid normal turns by the distance over the radius of curvature: exact to a metre over
     30 km, up to 89.9 degrees of latitude.
+
+    Examples
+    --------
+    >>> longitude, latitude = offset_position(179.95, 0.0, 0.0, 0.0, 11_131.9)
+    >>> float(longitude.round(3)), float(latitude.round(3))
+    (-179.95, 0.0)
     """
     lam, phi, course = (np.radians(x) for x in (longitude, latitude, heading))
     north = along * np.cos(course) - across * np.sin(course)
@@ -292,6 +298,14 @@ def footprint(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> dict[str, An
     -----
     A part beyond the meridian that is narrower than 0.001 degree is rounding and is dropped.
     A bounding box west > east, as GeoJSON has it (RFC 7946, section 5.2), means a crossing.
+
+    Examples
+    --------
+    >>> outline = footprint([179.9, -179.9, -179.9, 179.9], [0, 0, 0.2, 0.2])
+    >>> outline["type"], len(outline["coordinates"])
+    ('MultiPolygon', 2)
+    >>> [round(max(x for x, _ in polygon[0]), 3) for polygon in outline["coordinates"]]
+    [180.0, -179.9]
     """
     lon = np.asarray(longitude, float)
     lat = np.asarray(latitude, float)

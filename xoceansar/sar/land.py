@@ -43,6 +43,11 @@ def is_land(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> npt.NDArray[np
     ------
     MissingDependencyError
         If roaring-landmask is not installed.
+
+    Examples
+    --------
+    >>> is_land([2.35, -30.0], [48.86, 40.0])
+    array([ True, False])
     """
     lon, lat = np.asarray(longitude, float), np.asarray(latitude, float)
     known = np.isfinite(lon) & np.isfinite(lat)

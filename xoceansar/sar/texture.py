@@ -45,6 +45,14 @@ def texture_axis(images: Array, spacing: float) -> npt.NDArray[np.float32]:
     References
     ----------
     Gerling (1986), J. Geophys. Res. 91 (C2), 2308-2320 (wind direction from SAR spectra).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flight = np.arange(384)[:, None] * 50.0
+    >>> bands = 0.1 + 0.01 * np.cos(2 * np.pi * flight / 1500.0)
+    >>> texture_axis(np.broadcast_to(bands, (1, 384, 384)), 50.0).round(1) + 0.0
+    array([[1., 0.]], dtype=float32)
     """
     from scipy import fft
 

@@ -61,6 +61,19 @@ def field(obj: XarrayObject, variable: Hashable | None = None) -> xr.DataArray:
     Lazy: loads nothing but ``row``, ``column`` and the distances. A cell reaches half-way to its neighbours. Where tiles overlap, its
     value is the mean of all tiles that reach into it, by the area that each covers of it. Directions
     are averaged as unit vectors. Flags, texts, times, and the two ends of an axis are not averaged: they are those of the cell's own tile.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> along = {"row": [0, 0], "column": [0, 1]}
+    >>> along |= {"azimuth_distance": [1e4, 1e4], "range_distance": [1e4, 3e4]}
+    >>> results = xr.Dataset(
+    ...     {"swh": ("vignette", [1.0, 2.0])},
+    ...     {name: ("vignette", values) for name, values in along.items()}
+    ...     | {"tile_size": 2e4},
+    ... )
+    >>> field(results, "swh").values
+    array([[1., 2.]])
     """
     if isinstance(obj, xr.Dataset):
         if variable is None or variable not in obj.variables:
@@ -89,6 +102,19 @@ def fields(ds: xr.Dataset) -> xr.Dataset:
     ------
     MissingVariableError, DimensionError
         As of `field`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> along = {"row": [0, 0], "column": [0, 1]}
+    >>> along |= {"azimuth_distance": [1e4, 1e4], "range_distance": [1e4, 3e4]}
+    >>> results = xr.Dataset(
+    ...     {"swh": ("vignette", [1.0, 2.0])},
+    ...     {name: ("vignette", values) for name, values in along.items()}
+    ...     | {"tile_size": 2e4},
+    ... )
+    >>> fields(results).swh.dims
+    ('row', 'column')
     """
     if not isinstance(ds, xr.Dataset):
         raise MissingVariableError(

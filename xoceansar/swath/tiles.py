@@ -103,6 +103,26 @@ def vignettes(
     Each chunk of the input is read by one task, which sums it into the output pixels; a row of
     tiles is one chunk of the result. Several variables computed together, as by
     ``dask.compute`` or in one archive, read each chunk once for all.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> dims = ("line", "sample")
+    >>> latitude, longitude = np.meshgrid(
+    ...     np.arange(8) / 2e3, np.arange(12) / 2e3, indexing="ij"
+    ... )
+    >>> swath = xr.Dataset(
+    ...     {
+    ...         "sigma0": (dims, np.full((8, 12), 0.05)),
+    ...         "incidence": (dims, np.full((8, 12), 35.0)),
+    ...         "longitude": (dims, longitude),
+    ...         "latitude": (dims, latitude),
+    ...     },
+    ...     {"pixel_spacing": 50.0},
+    ... )
+    >>> tiles = vignettes(swath, size=200, polarisation="VV")
+    >>> dict(tiles.sigma0.sizes), tiles.column.values
+    ({'vignette': 6, 'line': 4, 'sample': 4}, array([0, 1, 2, 0, 1, 2]))
     """
     size_pixels = _check(size, spacing, overlap)
     wide = read_wide(obj, polarisation)

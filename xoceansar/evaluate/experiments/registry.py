@@ -123,6 +123,12 @@ def experiment(
     OceansarError
         If there is no such experiment or option, or it needs data and gets none; and what the
         experiment raises.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(600, seed=1)  # doctest: +SKIP
+    >>> print(xos.evaluate.experiment("zero-shot", sea).to_markdown())  # doctest: +SKIP
     """
     chosen = find_experiment(name)
     known = {"limit", "draws", "seed", "cache", *chosen.options}

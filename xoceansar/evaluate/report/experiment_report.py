@@ -112,6 +112,12 @@ def write_experiment(
     ------
     MissingDependencyError
         If matplotlib or cmocean is not installed.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> result = xos.evaluate.experiment("sensor")  # doctest: +SKIP
+    >>> write_experiment(result, "sensor").read_text()  # doctest: +SKIP
     """
     return write_folder(result, _figures(result), folder, "result.json", dpi=dpi)
 

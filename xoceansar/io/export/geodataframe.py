@@ -49,6 +49,20 @@ def to_geodataframe(ds: xr.Dataset) -> "GeoDataFrame":
     -----
     Loads the values; images, boxes and embeddings are left out. ``to_file("icebergs.geojson")``
     writes GeoJSON, ``to_parquet`` GeoParquet.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.Dataset(
+    ...     {"swh": ("vignette", [2.5, 3.0], {"units": "m"})},
+    ...     {
+    ...         "longitude": ("vignette", [-34.5, 190.0]),
+    ...         "latitude": ("vignette", [36.0, 1.0]),
+    ...     },
+    ... )
+    >>> points = to_geodataframe(ds)
+    >>> points.swh.tolist(), points.geometry.x.tolist(), points.attrs["units"]
+    ([2.5, 3.0], [-34.5, -170.0], {'swh': 'm'})
     """
     geopandas = require("geopandas", extra="geo")
     table = rows_of(ds)

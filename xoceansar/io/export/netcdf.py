@@ -75,6 +75,16 @@ def to_netcdf(
     text, times ISO 8601, geometries WKT, lists and dicts JSON; None is left out, and what has no such
     form too, with a warning that names it. "_" stands in their names for what netCDF does not allow.
     A dim that has the name of a variable along other dims is renamed: ``ocean_class_index``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> swh = xr.DataArray(
+    ...     [2.5, 3.0], dims="vignette", name="swh", attrs={"units": "m"}
+    ... )
+    >>> with xr.open_dataset(to_netcdf(swh, "swh.nc")) as ds:
+    ...     ds.swh.values, ds.attrs["Conventions"]
+    (array([2.5, 3. ]), 'CF-1.11')
     """
     ds = with_plain_attributes(_dataset(obj))
     taken = [dim for dim in ds.dims if dim in ds.variables and ds[dim].dims != (dim,)]

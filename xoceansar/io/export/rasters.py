@@ -63,6 +63,25 @@ def to_map_grid(
     Notes
     -----
     Loads the values.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> dims = ("row", "column")
+    >>> field = xr.DataArray(
+    ...     [[1.0, 2.0], [3.0, 4.0]],
+    ...     dims=dims,
+    ...     name="swh",
+    ...     coords={
+    ...         "longitude": (dims, [[0.1, 0.3], [0.1, 0.3]]),
+    ...         "latitude": (dims, [[60.3, 60.3], [60.1, 60.1]]),
+    ...     },
+    ... )
+    >>> to_map_grid(field, crs="EPSG:4326", resolution=0.2).values
+    array([[nan, nan, nan, nan],
+           [nan,  1.,  2., nan],
+           [nan,  3.,  4., nan],
+           [nan, nan, nan, nan]])
     """
     pyproj = require("pyproj", extra="geo")
     require("rioxarray", extra="geo")
@@ -127,6 +146,28 @@ def to_raster(
     -----
     Loads the values. Text attributes become tags of the file. A field without a single value is written
     with a warning.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> dims = ("row", "column")
+    >>> field = xr.DataArray(
+    ...     [[1.0, 2.0], [3.0, 4.0]],
+    ...     dims=dims,
+    ...     name="swh",
+    ...     coords={
+    ...         "longitude": (dims, [[0.1, 0.3], [0.1, 0.3]]),
+    ...         "latitude": (dims, [[60.3, 60.3], [60.1, 60.1]]),
+    ...     },
+    ... )
+    >>> import rioxarray
+    >>> path = to_raster(field, "swh.tif", crs="EPSG:4326", resolution=0.2)
+    >>> with rioxarray.open_rasterio(path) as raster:
+    ...     raster.values[0]
+    array([[nan, nan, nan, nan],
+           [nan,  1.,  2., nan],
+           [nan,  3.,  4., nan],
+           [nan, nan, nan, nan]])
     """
     path = local_target(path, "a GeoTIFF")
     grid = to_map_grid(field, crs=crs, resolution=resolution)

@@ -64,6 +64,21 @@ def to_geoparquet(
     classes by name; times in microseconds, UTC. Where the results come from, and their units, is in
     the metadata of the file (``PANDAS_ATTRS``, JSON), and in ``attrs`` when geopandas or pandas reads
     it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.Dataset(
+    ...     {"swh": ("vignette", [2.5, 3.0], {"units": "m"})},
+    ...     {
+    ...         "longitude": ("vignette", [-34.5, 190.0]),
+    ...         "latitude": ("vignette", [36.0, 1.0]),
+    ...     },
+    ... )
+    >>> import geopandas
+    >>> points = geopandas.read_parquet(to_geoparquet(ds, "swh.parquet"))
+    >>> points.swh.tolist(), points.crs.to_epsg()
+    ([2.5, 3.0], 4326)
     """
     require("pyarrow", extra="geo")
     with draft_of(path, overwrite=overwrite) as draft:
@@ -108,6 +123,21 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     Loads the values. RFC 7946: WGS 84, longitude first and in [-180, 180], outlines
     counterclockwise and cut in two at 180 degrees. Times are UTC, ISO 8601; what is missing is
     null. The member ``metadata`` says where the results come from, and their units.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.Dataset(
+    ...     {"swh": ("vignette", [2.5, 3.0], {"units": "m"})},
+    ...     {
+    ...         "longitude": ("vignette", [-34.5, 190.0]),
+    ...         "latitude": ("vignette", [36.0, 1.0]),
+    ...     },
+    ... )
+    >>> import json
+    >>> points = json.loads(to_geojson(ds, "swh.geojson").read_text())["features"]
+    >>> points[1]["geometry"]["coordinates"], points[1]["properties"]["swh"]
+    ([-170.0, 1.0], 3.0)
     """
     with draft_of(path, overwrite=overwrite) as draft:
         ds = along_vignettes(ds)
@@ -165,6 +195,13 @@ def to_csv(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path
     Loads the values. The columns of `to_table`, with their units in the header, as ``swh [m]``, but
     for numbers without a unit; then ``model`` and ``simulated``, where they are known, in every row.
     Times are UTC, ISO 8601; what is missing is empty.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.Dataset({"swh": ("vignette", [2.5, 3.0], {"units": "m"})})
+    >>> to_csv(ds, "swh.csv").read_text().split()
+    ['vignette,swh', '[m]', '0,2.5', '1,3.0']
     """
     with draft_of(path, overwrite=overwrite) as draft:
         table = _in_utc(to_table(ds))

@@ -16,7 +16,13 @@ __all__ = ["OceansarBackendEntrypoint"]
 
 
 class OceansarBackendEntrypoint(BackendEntrypoint):
-    """Backend of xarray for Sentinel-1 Wave Mode SLC products."""
+    """Backend of xarray for Sentinel-1 Wave Mode SLC products.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ds = xr.open_dataset(path, engine="oceansar", chunks={})  # doctest: +SKIP
+    """
 
     description = "Sentinel-1 Wave Mode SLC products, calibrated"
     open_dataset_parameters = (
@@ -88,6 +94,11 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             As `xoceansar.open_wave_mode` returns it. As for every engine, give
             ``chunks={}`` to `xarray.open_dataset` to keep the Dask arrays; without it the
             variables are read on first use.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> ds = xr.open_dataset(path, engine="oceansar", beam="wv1")  # doctest: +SKIP
         """
         ds = open_wave_mode(
             filename_or_obj,
@@ -123,6 +134,13 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         -------
         bool
             True for a folder, archive or manifest of ``S1x_WV_SLC__...``.
+
+        Examples
+        --------
+        >>> backend = OceansarBackendEntrypoint()
+        >>> name = "S1A_WV_SLC__1SSV_20210403T083025_20210403T084453_037285_046494_5C25.SAFE"
+        >>> backend.guess_can_open(name), backend.guess_can_open("swh.nc")
+        (True, False)
         """
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False

@@ -119,6 +119,11 @@ def open_tengeop(
     The label is that of the folder. An image that cannot be read is a row of NaN, with a warning
     when it is computed. Each vignette is expected to have one label; those found in two folders
     are left out.
+
+    Examples
+    --------
+    >>> labelled = open_tengeop("GeoTIFF")  # doctest: +SKIP
+    >>> labelled.quicklook[labelled.ocean_class == 4]  # doctest: +SKIP
     """
     root = Path(folder).expanduser()
     images = _find(root)

@@ -132,6 +132,18 @@ def convert_checkpoint(
     -----
     A network of three channels that were fed the same image becomes one of one channel with the
     same output: its weights are summed over the channels, not averaged (`one_channel`).
+
+    Examples
+    --------
+    >>> import timm
+    >>> weights = timm.create_model(
+    ...     "vit_tiny_patch16_224", num_classes=0, img_size=32
+    ... ).state_dict()
+    >>> converted = convert_checkpoint(
+    ...     weights, architecture="vit_tiny_patch16_224", size=32, pooling="mean"
+    ... )
+    >>> converted.backbone.embedding_dim
+    192
     """
     _check_request(size, pooling, prefix)
     made_for = _stated_grid(resize_positions)

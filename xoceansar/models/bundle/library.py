@@ -56,6 +56,12 @@ def list_models() -> list[str]:
     -------
     list of str
         Their names, sorted.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> xos.list_models()
+    ['sim-vit-tiny']
     """
     return sorted(config.parent.name for config in BUNDLES.glob(f"*/{CONFIG}"))
 
@@ -97,6 +103,13 @@ def load_model(
     -----
     Reads ``config.json`` only. Weights are read, checked against their SHA-256 and moved to the
     device once in each process, by the first task that needs them.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> handle = xos.load_model("sim-vit-tiny", device="cpu", precision="fp32")
+    >>> handle.name, handle.precision, [head.name for head in handle.heads][:2]
+    ('sim-vit-tiny', 'fp32', ['swh', 'wind_speed'])
     """
     if isinstance(name_or_path, ModelHandle):
         return replace(
@@ -184,6 +197,27 @@ def write_bundle(
         If a head or a detector was fitted on another backbone or pooling.
     BundleError
         If a weight is not finite in `dtype`.
+
+    Examples
+    --------
+    >>> from xoceansar.models import (
+    ...     BackboneSpec,
+    ...     InputSpec,
+    ...     build_network,
+    ...     network_weights,
+    ... )
+    >>> backbone = BackboneSpec(
+    ...     architecture="vit_tiny_patch16_224", embedding_dim=192, pooling="mean"
+    ... )
+    >>> handle = write_bundle(
+    ...     "untrained",
+    ...     name="untrained",
+    ...     backbone=backbone,
+    ...     backbone_state=network_weights(build_network(backbone, 32)),
+    ...     input=InputSpec(scale="dB", size=32),
+    ... )
+    >>> handle.name, len(handle.backbone.sha256)
+    ('untrained', 64)
     """
     path = local_target(folder, "a bundle").resolve()
     content = encode_arrays(backbone_state, dtype)

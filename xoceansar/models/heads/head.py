@@ -248,6 +248,16 @@ class Head:
             If the confidence is no probability, or more than the calibration gives.
         BundleError
             If the head was not calibrated.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> import xoceansar as xos
+        >>> handle = xos.load_model()
+        >>> head = load_head(handle.heads["swh"], Path(handle.path))
+        >>> ((lower, upper),) = head.bounds(np.array([2.0]), np.array([23.8]), 0.9)
+        >>> bool(0 < lower < 2 < upper < 4)
+        True
         """
         spec = self.spec.intervals
         if spec is None:
@@ -386,5 +396,13 @@ def load_head(spec: HeadSpec, folder: Path) -> Head:
         If the file is absent or does not hold the head's arrays.
     WeightsMismatchError
         If its SHA-256 is not the recorded one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import xoceansar as xos
+    >>> handle = xos.load_model()
+    >>> load_head(handle.heads["swh"], Path(handle.path)).spec.target
+    'swh'
     """
     return Head(spec, read_arrays(folder / spec.file, spec.sha256))

@@ -58,6 +58,15 @@ def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
     BundleError
         If timm does not know the architecture or its arguments, or the network lacks what the
         pooling needs.
+
+    Examples
+    --------
+    >>> from xoceansar.models import BackboneSpec
+    >>> spec = BackboneSpec(
+    ...     architecture="vit_tiny_patch16_224", embedding_dim=192, pooling="mean"
+    ... )
+    >>> build_network(spec, size=32).patch_embed.num_patches
+    4
     """
     network = create_network(
         backbone.architecture, size, backbone.patch_size, backbone.kwargs
@@ -135,6 +144,13 @@ def network_weights(network: "torch.nn.Module") -> dict[str, npt.NDArray[Any]]:
     -------
     dict of str to ndarray, float32
         What `write_bundle` takes as ``backbone_state``.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> weights = network_weights(nn.BatchNorm1d(2))
+    >>> sorted(weights), weights["running_var"]
+    (['bias', 'running_mean', 'running_var', 'weight'], array([1., 1.], dtype=float32))
     """
     return {
         name: tensor.detach().float().cpu().numpy()

@@ -40,6 +40,14 @@ class BackboneSpec:
         Name of the weights in the bundle.
     sha256 : str
         SHA-256 of that file: the identity of the weights; empty until they are written.
+
+    Examples
+    --------
+    >>> backbone = BackboneSpec(
+    ...     architecture="vit_tiny_patch16_224", embedding_dim=192, pooling="mean"
+    ... )
+    >>> backbone.patch_size, backbone.tokens(224)
+    (16, 196)
     """
 
     architecture: str
@@ -82,5 +90,13 @@ class BackboneSpec:
         -------
         int
             Number of tokens; a convnet counts as one of patch 16.
+
+        Examples
+        --------
+        >>> backbone = BackboneSpec(
+        ...     architecture="vit_tiny_patch16_224", embedding_dim=192, pooling="mean"
+        ... )
+        >>> backbone.tokens(64)  # 4 x 4 patches of 16 x 16 pixels
+        16
         """
         return max(1, size // (self.patch_size or 16)) ** 2

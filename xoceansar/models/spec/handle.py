@@ -68,6 +68,13 @@ class ModelHandle:
         weights are loaded.
     precision : {"auto", "bf16", "fp32"}
         ``auto``: bf16 where the device computes it fast, else fp32.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> handle = xos.load_model("sim-vit-tiny")
+    >>> handle.heads["swh"].units, handle.input.size, handle.simulated
+    ('m', 384, True)
     """
 
     name: str
@@ -138,6 +145,12 @@ class ModelHandle:
         ------
         BundleError
             If the bundle has none; the message lists what it has.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> xos.load_model().head("wind_speed").units
+        'm s-1'
         """
         for matches in (
             [head for head in self.heads if head.name == name],

@@ -63,6 +63,20 @@ class HeadSpec:
         What it was fitted on; anything else is out of its domain.
     file, sha256 : str
         Its file in the bundle; empty until it is written.
+
+    Examples
+    --------
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="linear",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ...     ancillary=("incidence",),
+    ... )
+    >>> spec.encoding, spec.classes, spec.beams
+    ('direct', (), ('wv1', 'wv2'))
     """
 
     name: str
@@ -159,6 +173,13 @@ class HeadSpec:
         Returns
         -------
         bool
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> head = xos.load_model().heads["swh"]
+        >>> head.needs("incidence"), head.needs("texture")
+        (True, False)
         """
         return any(source in SOURCES[name] for name in self.ancillary)
 

@@ -51,6 +51,12 @@ class InputSpec:
     ------
     BundleError
         If a value is out of its range; the message names the field.
+
+    Examples
+    --------
+    >>> spec = InputSpec(scale="dB", size=384, centre="vignette", mean=None, std=4.0)
+    >>> spec.spacing, spec.polarisations
+    (50.0, ('VV',))
     """
 
     scale: Scale

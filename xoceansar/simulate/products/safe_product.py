@@ -148,6 +148,15 @@ def write_safe(
     ----------
     Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
     Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> product = write_safe(".", 1, seed=1, scale=0.02)
+    >>> product.name[:16]
+    'S1A_WV_SLC__1SSV'
+    >>> xos.open_wave_mode(product, shape=(4, 4)).beam.values
+    array(['wv1'], dtype='<U3')
     """
     version = _version(ipf)
     dialect = noise or ("range" if version >= _FIRST_RANGE_DIALECT else "legacy")

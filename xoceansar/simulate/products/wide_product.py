@@ -123,6 +123,12 @@ def fill_safe(
     ----------
     Sentinel-1 Product Specification, S1-RS-MDA-52-7441; looks: Sentinel-1 Product Definition,
     S1-RS-MDA-52-7440, section 5.
+
+    Examples
+    --------
+    >>> path = fill_safe(  # doctest: +SKIP
+    ...     "S1A_EW_GRDM_1SDH_....SAFE", "filled", lambda line, sample, incidence: 0.02
+    ... )
     """
     template = Path(template)
     _check(template)

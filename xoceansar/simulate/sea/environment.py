@@ -141,6 +141,18 @@ class Environment:
         Swell systems.
     sensor : Beam, optional
         Another radar that looks at this sea in place of the beam.
+
+    Examples
+    --------
+    >>> calm = Environment(
+    ...     ocean_class="low_wind_area",
+    ...     beam="wv1",
+    ...     incidence=23.8,
+    ...     wind_speed=2.0,
+    ...     wind_direction=90.0,
+    ... )
+    >>> calm.swells, calm.inverse_wave_age
+    ((), 0.84)
     """
 
     ocean_class: str

@@ -67,6 +67,15 @@ class Scene:
         ``azimuth_cutoff`` (m, pi R/V times the root of the velocity variance).
     icebergs : tuple of Iceberg
         Icebergs with their boxes.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.scene(
+    ...     1, ocean_class="pure_ocean_waves", beam="wv1", size=3200
+    ... )
+    >>> sea.sigma0.shape, sea.spacing, sea.environment.ocean_class
+    ((128, 128), 25.0, 'pure_ocean_waves')
     """
 
     environment: Environment
@@ -89,6 +98,16 @@ class Scene:
         -------
         float
             In [0, 360).
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.scene(
+        ...     1, ocean_class="pure_ocean_waves", beam="wv1", size=3200
+        ... )
+        >>> turn = sea.wind_to_direction(350.0) - sea.wind_to_direction(340.0)
+        >>> round(turn % 360, 6)
+        10.0
         """
         return to_compass(self.truth["wind_direction"], ground_heading)
 
@@ -109,6 +128,16 @@ class Scene:
         ------
         OceansarError
             If the scene is smaller.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.scene(
+        ...     1, ocean_class="pure_ocean_waves", beam="wv1", size=3200
+        ... )
+        >>> half = sea.crop(1600, 800)
+        >>> half.sigma0.shape, half.truth == sea.truth
+        ((64, 32), True)
         """
         ny, nx = self.sigma0.shape
         rows, columns = round(length / self.spacing), round(width / self.spacing)
@@ -164,6 +193,16 @@ class Scene:
         ------
         OceansarError
             If the spacing is no multiple of the scene's, or the scene is too small.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.scene(
+        ...     1, ocean_class="pure_ocean_waves", beam="wv1", size=3200
+        ... )
+        >>> image = sea.observe(seed=2, shape=(64, 64))
+        >>> image.shape, float((image.mean() / sea.sigma0.mean()).round(1))
+        ((64, 64), 1.0)
         """
         factor = round(spacing / self.spacing)
         if factor < 1 or not math.isclose(factor * self.spacing, spacing):
@@ -244,6 +283,17 @@ def scene(
     CMOD5.N mean field, Elfouhaily wind sea and JONSWAP swells, tilt, range-bunching and
     hydrodynamic modulation, velocity bunching in three sub-looks: docs/simulator.md. Simulated
     scenes are not measurements.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.scene(1, ocean_class="sea_ice", beam="wv2", size=3200)
+    >>> (
+    ...     sea.environment.beam,
+    ...     sea.sigma0.shape,
+    ...     bool(sea.incidence[0] < sea.incidence[-1]),
+    ... )
+    ('wv2', (128, 128), True)
     """
     if environment is not None and (ocean_class, beam) != (None, None):
         raise OceansarError(

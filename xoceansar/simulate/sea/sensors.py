@@ -46,6 +46,21 @@ class Sensor:
     ------
     OceansarError
         If a number is out of its domain.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> radar = xos.simulate.Sensor(
+    ...     name="iw",
+    ...     platform="S1A",
+    ...     altitude=693e3,
+    ...     incidence=35.0,
+    ...     nesz_db=-25.0,
+    ...     resolution=20.0,
+    ...     looks=4.4,
+    ... )
+    >>> xos.simulate.vignettes(1, seed=1, shape=(64, 64), sensor=radar).beam.values
+    array(['iw'], dtype='<U2')
     """
 
     name: str
@@ -76,6 +91,23 @@ class Sensor:
         -------
         Beam
             Slant range from the law of sines on a sphere, velocity of a circular orbit.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> radar = xos.simulate.Sensor(
+        ...     name="iw",
+        ...     platform="S1A",
+        ...     altitude=693e3,
+        ...     incidence=35.0,
+        ...     nesz_db=-25.0,
+        ...     resolution=20.0,
+        ...     looks=4.4,
+        ... )
+        >>> round(
+        ...     radar.beam().range_to_velocity, 1
+        ... )  # slant range over velocity, seconds
+        110.0
         """
         radius = _EARTH_RADIUS + self.altitude
         theta = math.radians(self.incidence)

@@ -56,6 +56,12 @@ class DetectorRecipe:
         Of AdamW; the rate rises over the first 5 % of the steps and falls as a cosine.
     seed : int
         Of the first weights and of the crops.
+
+    Examples
+    --------
+    >>> recipe = DetectorRecipe(steps=500)
+    >>> recipe.crop, recipe.learning_rate
+    (128, 0.0003)
     """
 
     steps: int = 2000
@@ -112,6 +118,12 @@ def fit_detector(
     TrainingError
         If a box is no fraction of the image, no vignette has a target, or the training
         diverges.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> icy = xos.simulate.vignettes(400, classes=["icebergs"])  # doctest: +SKIP
+    >>> detector = xos.train.fit_detector(icy, cache="tokens")  # doctest: +SKIP
     """
     handle = load_model(model)
     spec = DetectorSpec(backbone_sha256=handle.weights_sha256, strides=strides)

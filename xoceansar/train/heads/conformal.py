@@ -105,6 +105,30 @@ def calibrate(
     at most ``level + 1 / (n + 1)``, on average over calibrations, if its group is exchangeable
     with those of the calibration. With many vignettes of each group the number that counts is
     nearer to that of the groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(1000, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="linear",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ... )
+    >>> truth = 3 + features[:, 0] + rng.uniform(-1, 1, 1000)
+    >>> from xoceansar.train import fit_ridge
+    >>> head = fit_ridge(features[:400], truth[:400], spec)
+    >>> at = np.full(600, 23.8)
+    >>> head = calibrate(
+    ...     head, features[400:], truth[400:], incidence=at, beam=np.full(600, "wv1")
+    ... )
+    >>> head.bounds(np.array([3.0]), at[:1], 0.9).round(1)
+    array([[2.1, 3.9]], dtype=float32)
     """
     if head.spec.is_classifier:
         raise TrainingError(

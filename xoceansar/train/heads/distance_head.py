@@ -77,6 +77,26 @@ def fit_distance(
     ``S_b w = g S_w w``, one fewer than categories, with ``W' S_w W = I``. The distance is
     ``min over c of |W'(x - m_c)|^2``. The others, held out, give the distances among which a new
     one is ranked: on vignettes like them the score is uniform between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(800, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="ood_score",
+    ...     kind="distance",
+    ...     target="ood_score",
+    ...     units="1",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ... )
+    >>> features[:400, 0] += 8
+    >>> head = fit_distance(features, np.repeat(["waves", "ice"], 400), spec)
+    >>> head(np.array([[8.0, 0.0, 0.0], [50.0, 0.0, 0.0]])).round(2)
+    array([[0.11],
+           [1.  ]], dtype=float32)
     """
     names, index = np.unique(np.asarray(categories), return_inverse=True)
     sample = complete_rows(

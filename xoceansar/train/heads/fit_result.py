@@ -46,6 +46,13 @@ class FitResult:
         Weights of the backbone where it was fine-tuned.
     bundle : ModelHandle, optional
         The bundle, where it was written.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> vectors = xos.open_archive("embeddings.zarr")  # doctest: +SKIP
+    >>> result = xos.train.fit(vectors, "swh")  # doctest: +SKIP
+    >>> result.scores  # doctest: +SKIP
     """
 
     head: Head
@@ -95,6 +102,11 @@ class FitResult:
         Notes
         -----
         The bundle counts as simulated if the truth of any of its heads is.
+
+        Examples
+        --------
+        >>> model = result.write("with-my-head")  # doctest: +SKIP
+        >>> ds.oceansar.swh(model)  # doctest: +SKIP
         """
         path = local_target(folder, "a bundle").resolve()
         called = name or path.name

@@ -78,6 +78,24 @@ def fit_ridge(
     -----
     With standardised inputs X and centred targets y the weights are
     ``(X'X / n + alpha I)^-1 X'y / n``, from one eigendecomposition for each fold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(40, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="linear",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ... )
+    >>> head = fit_ridge(features, 3 + features[:, 0], spec)
+    >>> head(np.array([[0.5, 0.0, 0.0]])).round(2)
+    array([[3.5]], dtype=float32)
     """
     sample = complete_rows(
         features, targets, spec, "linear", sigma0_mean, incidence, groups
@@ -141,6 +159,25 @@ def fit_logistic(
     ------
     TrainingError
         If fewer than two classes have examples, there are too few groups, or the kind is another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(100, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="ocean_class",
+    ...     kind="logistic",
+    ...     target="ocean_class",
+    ...     units="1",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ...     classes=("pure_ocean_waves", "sea_ice"),
+    ... )
+    >>> head = fit_logistic(features, (features[:, 0] > 0).astype(int), spec)
+    >>> head(np.array([[2.0, 0.0, 0.0], [-2.0, 0.0, 0.0]])).argmax(axis=1)
+    array([1, 0])
     """
     sample = complete_rows(
         features, targets, spec, "logistic", sigma0_mean, incidence, groups
@@ -219,6 +256,25 @@ def fit_knn(
     References
     ----------
     Caron et al. (2021), https://doi.org/10.1109/ICCV48922.2021.00951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(200, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="knn",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ... )
+    >>> head = fit_knn(features, np.where(features[:, 0] > 0, 4.0, 2.0), spec)
+    >>> head(np.array([[3.0, 0.0, 0.0], [-3.0, 0.0, 0.0]])).round(1)
+    array([[4.],
+           [2.]], dtype=float32)
     """
     sample = complete_rows(
         features, targets, spec, "knn", sigma0_mean, incidence, groups

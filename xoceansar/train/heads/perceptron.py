@@ -120,6 +120,31 @@ def fit_mlp(
     one or two that matter most, such as the level of sigma0 for wind; without it, it is free of
     what a linear law of all of them fits wrongly (``docs/adr/0013-fitting-heads.md``). Where
     every rate diverges the law stays alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(100, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="swh",
+    ...     kind="mlp",
+    ...     target="swh",
+    ...     units="m",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ... )
+    >>> head = fit_mlp(
+    ...     features,
+    ...     3 + features[:, 0],
+    ...     spec,
+    ...     hidden=(8, 8),
+    ...     learning_rates=(0.005,),
+    ...     epochs=50,
+    ... )
+    >>> bool(abs(head(np.array([[0.5, 0.0, 0.0]]))[0, 0] - 3.5) < 0.5)
+    True
     """
     sample = complete_rows(
         features,

@@ -72,6 +72,28 @@ def fit_temperature(
     -----
     ``p = softmax(z / T)`` of the logits z, with the T of the least log-loss. For a kNN, whose
     votes v have no logits, ``p ~ v^(1/T)``, which is the same for ``z = log v``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xoceansar.models import HeadSpec
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(400, 3)).astype(np.float32)
+    >>> spec = HeadSpec(
+    ...     name="ocean_class",
+    ...     kind="logistic",
+    ...     target="ocean_class",
+    ...     units="1",
+    ...     pooling="mean",
+    ...     backbone_sha256="0" * 64,
+    ...     classes=("pure_ocean_waves", "sea_ice"),
+    ... )
+    >>> truth = (features[:, 0] + rng.logistic(size=400) > 0).astype(int)
+    >>> from xoceansar.train import fit_logistic
+    >>> head = fit_logistic(features[:200], truth[:200], spec)
+    >>> head = fit_temperature(head, features[200:], truth[200:])
+    >>> 0.5 < head.spec.temperature < 2
+    True
     """
     if not head.spec.is_classifier:
         raise TrainingError(

@@ -82,6 +82,15 @@ def pretrain(
     ----------
     Oquab et al. (2023), https://doi.org/10.48550/arXiv.2304.07193.
     OceanSAR-2 (2026), https://doi.org/10.48550/arXiv.2601.07392.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> sea = xos.simulate.vignettes(64, seed=1)  # doctest: +SKIP
+    >>> run = xos.train.pretrain(
+    ...     sea, xos.train.load_config("two-cores"), "run"
+    ... )  # doctest: +SKIP
+    >>> vectors = sea.oceansar.embed(run.bundle)  # doctest: +SKIP
     """
     path = local_target(folder, "a run")
     state = _begin(path, config, resume)
