@@ -36,6 +36,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         "vignette_chunks",
         "on_error",
         "uncalibrated",
+        "complex",
         "verify",
         "storage_options",
     )
