@@ -1,5 +1,7 @@
 """Accessor methods that measure waves in the complex image, without a model."""
 
+from typing import Literal
+
 import xarray as xr
 
 from xoceansar import ops
@@ -28,6 +30,58 @@ class WaveMethods:
             range_wavenumber), (m/rad)**2. Lazy; see `xoceansar.ops.spectra`.
         """
         return ops.spectra(self._obj, grid=grid)
+
+    def cutoff(
+        self, *, definition: Literal["range_lag_0", "range_mean"] = "range_lag_0"
+    ) -> xr.Dataset:
+        """Measure the azimuth cut-off wavelength of each vignette; needs no model.
+
+        Parameters
+        ----------
+        definition : {"range_lag_0", "range_mean"}, optional
+            Which correlation along azimuth is fitted.
+
+        Returns
+        -------
+        Dataset
+            ``azimuth_cutoff``, ``azimuth_cutoff_standard_error`` (vignette), m, and
+            ``azimuth_cutoff_reliable``. Lazy; see `xoceansar.ops.cutoff`.
+        """
+        return ops.cutoff(self._obj, definition=definition)
+
+    def cwave(
+        self,
+        *,
+        lineage: Literal["orthonormal", "hawaii", "ifremer"] = "orthonormal",
+        shortest: float = 60.0,
+        longest: float = 625.0,
+    ) -> xr.Dataset:
+        """Measure the twenty CWAVE parameters of each vignette; needs no model.
+
+        Parameters
+        ----------
+        lineage : {"orthonormal", "hawaii", "ifremer"}, optional
+            Orthonormal functions, or those that public networks were trained with.
+        shortest, longest : float, optional
+            Wavelengths at the ends of the domain, m.
+
+        Returns
+        -------
+        Dataset
+            ``cwave`` (vignette, cwave_parameter), m/rad. Lazy; see `xoceansar.ops.cwave`.
+        """
+        return ops.cwave(self._obj, lineage=lineage, shortest=shortest, longest=longest)
+
+    def image_statistics(self) -> xr.Dataset:
+        """Measure the statistics of the intensity of each vignette; needs no model.
+
+        Returns
+        -------
+        Dataset
+            ``normalised_variance``, ``sigma0_skewness``, ``sigma0_kurtosis``,
+            ``modulation_variance`` (vignette). Lazy; see `xoceansar.ops.image_statistics`.
+        """
+        return ops.image_statistics(self._obj)
 
     def radial_velocity(self) -> xr.Dataset:
         """Tell the velocity of the sea away from the radar by the Doppler anomaly; needs no model.

@@ -104,6 +104,26 @@ VARIABLES: Final = _freeze(
             "units": "m",
         },
         # spectra of the complex image
+        "azimuth_cutoff_standard_error": {
+            "long_name": "standard error of the fit of the azimuth cut-off",
+            "units": "m",
+        },
+        "azimuth_cutoff_reliable": {
+            "long_name": "whether the azimuth cut-off is a measurement",
+            "comment": "60 to 600 m, and a standard error of at most 15 %",
+        },
+        "cwave": {
+            "long_name": "CWAVE parameters of the modulus of the cross-spectrum",
+            "units": "m rad-1",
+        },
+        "cwave_parameter": {
+            "long_name": "number of the CWAVE parameter, 5 (polynomial - 1) + harmonic",
+            "units": "1",
+        },
+        "modulation_variance": {
+            "long_name": "variance of the relative modulation of the intensity by the sea",
+            "units": "1",
+        },
         "doppler_anomaly": {
             "long_name": "Doppler centroid of the data less that of orbit and attitude",
             "units": "Hz",

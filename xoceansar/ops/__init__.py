@@ -18,6 +18,7 @@ from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
 from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.vv_equivalent import to_vv
+from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
 from xoceansar.ops.wave_spectra import spectra
 from xoceansar.ops.wind_directions import gmf_wind
 from xoceansar.swath.fields import field, fields
@@ -30,6 +31,8 @@ __all__ = [
     "cfar_icebergs",
     "class_occurrence",
     "classify",
+    "cutoff",
+    "cwave",
     "embed",
     "field",
     "fields",
@@ -37,6 +40,7 @@ __all__ = [
     "grid",
     "iceberg_density",
     "icebergs",
+    "image_statistics",
     "quality",
     "radial_velocity",
     "retrieve",

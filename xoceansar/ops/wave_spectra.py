@@ -12,12 +12,12 @@ from xoceansar.errors import DimensionError, DomainError, MissingVariableError, 
 from xoceansar.layout.images import in_one_chunk
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, esa_grid, regular_grid
 
-__all__ = ["Grid", "spectra"]
+__all__ = ["SLC_DIMS", "Grid", "spectra"]
 
 Array = npt.NDArray[Any]
 Grid = Literal["regular", "esa"]
 
-_SLC: Final = ("slc_line", "slc_sample")
+SLC_DIMS: Final = ("slc_line", "slc_sample")
 #: What is needed of each vignette beside its image.
 _NEEDED: Final = (
     "azimuth_spacing",
@@ -102,12 +102,12 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
     dims = ["lag", *_DIMS[grid]]
     arrays = xr.apply_ufunc(
         _measure,
-        in_one_chunk(slc, _SLC),
+        in_one_chunk(slc, SLC_DIMS),
         *(obj[name] for name in _NEEDED[:-1]),
         middle,
         slope,
         kwargs={"grid": grid},
-        input_core_dims=[list(_SLC), *[[]] * (len(_NEEDED) + 1)],
+        input_core_dims=[list(SLC_DIMS), *[[]] * (len(_NEEDED) + 1)],
         output_core_dims=[dims, dims, [], [], []],
         dask="parallelized",
         dask_gufunc_kwargs={
@@ -131,7 +131,7 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
     kept = {
         name: variable
         for name, variable in obj.coords.items()
-        if not set(variable.dims) & set(_SLC)
+        if not set(variable.dims) & set(SLC_DIMS)
     }
     out = xr.Dataset(values, coords=kept).assign_coords(
         {
@@ -157,7 +157,9 @@ def _complex_images(obj: xr.Dataset) -> xr.DataArray:
             "coordinates that xoceansar.open_wave_mode(..., complex=True) gives."
         )
     slc = obj["slc"]
-    if not np.issubdtype(slc.dtype, np.complexfloating) or set(_SLC) - set(slc.dims):
+    if not np.issubdtype(slc.dtype, np.complexfloating) or set(SLC_DIMS) - set(
+        slc.dims
+    ):
         raise MissingVariableError(
             f"'slc' must be complex with the dims slc_line and slc_sample; it is {slc.dtype} with "
             f"{slc.dims}. Open the product with xoceansar.open_wave_mode(..., complex=True)."
