@@ -40,10 +40,12 @@ CELL = {
     "oswRaCutoff": (None, 30.0), "oswNv": (None, 1.21), "oswSkew": (None, 2.5),
     "oswKurt": (None, 10.3), "oswNrcs": (None, -16.0), "oswNrcsNeszCorr": (None, -20.0),
     "oswDepth": (None, 1939.0), "oswLandCoverage": (None, 25.0),
+    "oswSnr": (None, 20.0), "oswLookSeparationTime": (None, 0.2),
 }  # fmt: skip
 PARTITION = {
     "oswHs": [1.8, 0.5, FILL, FILL, FILL], "oswWl": [206.0, 251.0, FILL, FILL, FILL],
     "oswDirmet": [127.0, 253.0, FILL, FILL, FILL],
+    "oswAmbiFac": [0.1, -0.02, FILL, FILL, FILL],
 }  # fmt: skip
 PARTITION_FLAGS = {
     "oswIconf": [0, 1, -128, -128, -128],
@@ -56,6 +58,11 @@ GRID = {
     "owiLat": -56 + (_LINE * np.cos(_RUN) + _CELL * np.cos(_SIDE)) / 111.2,
     "owiLon": 180 + (_LINE * np.sin(_RUN) + _CELL * np.sin(_SIDE)) / 111.2 / np.cos(np.radians(56)),
     "owiWindSpeed": 6.5, "owiHeading": 197.3,
+}  # fmt: skip
+#: Of the Doppler grid; in each row of cells the same.
+DOPPLER = {
+    "rvlRadVel": [0.2, 0.3, 0.4], "rvlRadVelStd": 0.02, "rvlDcObs": [-4.2, -7.8, -11.4],
+    "rvlDcGeo": 3.0, "rvlDcMiss": 10.0, "rvlUssX": 0.08, "rvlUssY": -0.02,
 }  # fmt: skip
 
 
@@ -72,7 +79,7 @@ def write(folder, number=1, beam="wv2", start=17, drop=(), attrs=None, **change)
     path = folder / f"{stem(number, beam, start)}.nc"
     with netCDF4.Dataset(path, "w") as file:
         sizes = {"oswAzSize": 1, "oswRaSize": 1, "oswPartitions": 5, "owiAzSize": 3,
-                 "owiRaSize": 4, "owiPolarisation": 1}  # fmt: skip
+                 "owiRaSize": 4, "owiPolarisation": 1, "rvlAzSize": 2, "rvlRaSize": 3}  # fmt: skip
         for name, size in sizes.items():
             file.createDimension(name, size)
 
@@ -91,6 +98,11 @@ def write(folder, number=1, beam="wv2", start=17, drop=(), attrs=None, **change)
             put(name, (*cell, "oswPartitions"), values, "i1", -128)
         for name, value in GRID.items():
             put(name, grid, value, fill=FILL)
+        doppler = ("rvlAzSize", "rvlRaSize")
+        for name, value in DOPPLER.items():
+            put(name, doppler, np.full((2, 3), value), fill=FILL)
+        for name in ("rvlConfDcObs", "rvlLandFlag", "rvlMask"):
+            put(name, doppler, 0, "i1", -128)
         put("owiWindDirection", grid, np.tile([350.0, 10.0], (3, 2)), fill=FILL)
         put("owiNesz", (*grid, "owiPolarisation"), 0.002, fill=FILL)
         put("owiMask", grid, 0, "i1")
@@ -152,7 +164,11 @@ def test_every_number_arrives_in_the_vocabulary_of_the_library(safe):
         "azimuth_cutoff": 208, "range_cutoff": 30, "normalised_variance": 1.21,
         "sigma0_skewness": 2.5, "sigma0_kurtosis": 10.3,
         "sigma0_mean": 0.01, "sigma0_raw_mean": 10**-1.6, "nesz": 0.002,
-        "water_depth": 1939, "land_fraction": 0.25,
+        "water_depth": 1939, "land_fraction": 0.25, "cross_spectrum_snr": 100,
+        "look_separation_time": 0.2, "radial_velocity": 0.3,
+        "radial_velocity_standard_error": 0.02, "radial_velocity_valid_fraction": 1,
+        "doppler_centroid": -7.8, "doppler_centroid_geometric": 3, "doppler_mispointing": 10,
+        "stokes_drift_eastward": 0.08, "stokes_drift_northward": -0.02,
         "swh_quality": 2, "wind_quality": 4, "quality": 0,
     }  # fmt: skip
     for name, value in expected.items():
@@ -168,6 +184,7 @@ def test_every_number_arrives_in_the_vocabulary_of_the_library(safe):
     np.testing.assert_allclose(row.partition_swh, [1.8, 0.5, nan, nan, nan], rtol=1e-6)
     np.testing.assert_allclose(row.partition_wavelength, [206, 251, nan, nan, nan])
     np.testing.assert_allclose(row.partition_to_direction, [127, 253, nan, nan, nan])
+    np.testing.assert_allclose(row.partition_ambiguity_factor, [0.1, -0.02, nan, nan, nan], rtol=1e-6)  # fmt: skip
     assert row.partition_ambiguity.values.tolist() == [0, 1, -1, -1, -1]
     assert row.partition_quality.values.tolist() == [1, 3, -1, -1, -1]
 
@@ -269,6 +286,26 @@ def test_land_and_ice_are_left_out_of_the_wind_and_flagged(tmp_path):
     assert row.wind_quality == 1
     flags = xos.conventions.Quality
     assert int(row["quality"]) == flags.LAND | flags.SEA_ICE_HINT
+
+
+def test_only_confident_cells_of_the_open_sea_have_a_radial_velocity(tmp_path):
+    """Of six cells one is not confident, one is land, one is ice and one a gap."""
+    velocity = np.array([[9.0, 9.0, 0.4], [9.0, FILL, 0.2]])
+    change = {
+        "rvlRadVel": velocity,
+        "rvlConfDcObs": [[1, 0, 0], [0, 0, 0]],
+        "rvlLandFlag": [[0, 1, 0], [0, 0, 0]],
+        "rvlMask": [[0, 0, 0], [2, 0, 0]],
+    }
+    row = xos.open_ocn(write(tmp_path, **change)).isel(vignette=0)
+    assert float(row.radial_velocity) == pytest.approx(0.3)
+    assert float(row.radial_velocity_valid_fraction) == pytest.approx(1 / 3)
+    assert float(row.doppler_centroid) == pytest.approx(-11.4)
+    assert row["quality"] == 0
+    assert "rvlRadVel" in row.radial_velocity.attrs["comment"]
+    older = write(tmp_path / "b", drop=["rvlMask"], rvlConfDcObs=1)
+    assert np.isnan(xos.open_ocn(older).radial_velocity).all()
+    assert (xos.open_ocn(older).radial_velocity_valid_fraction == 0).all()
 
 
 OLD = ["oswTotalHs", "oswTotalHsStdev", "oswNrcsNeszCorr", "oswQualityFlagPartition",
@@ -473,6 +510,8 @@ SUSPECT = int(xos.conventions.Quality.CALIBRATION_SUSPECT)
         ("oswHs", [1e3, 0.5, FILL, FILL, FILL], "partition_swh"),
         ("oswDirmet", [720, 9, FILL, FILL, FILL], "partition_to_direction"),
         ("oswLandCoverage", 1e4, "land_fraction"),
+        ("rvlRadVel", 100, "radial_velocity"),
+        ("rvlDcObs", 1e5, "doppler_centroid"),
     ],
 )
 def test_what_cannot_be_is_missing_flagged_and_counted(tmp_path, source, wrong, name):

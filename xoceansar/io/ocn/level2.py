@@ -12,15 +12,10 @@ from xoceansar.conventions import VIGNETTE, annotate, mask_attrs, product_attrs
 from xoceansar.conventions import Quality as Bits
 from xoceansar.errors import ProductError, VignetteError, warn
 from xoceansar.io.guard import guard
-from xoceansar.io.ocn.ocn_file import (
-    FLAGS,
-    N_PARTITIONS,
-    PARTITIONS,
-    SCALARS,
-    Vignette,
-    read_file,
-)
+from xoceansar.io.ocn.ocn_file import Vignette, read_file
 from xoceansar.io.ocn.ocn_listing import OcnFile, list_files
+from xoceansar.io.ocn.ocn_variables import FLAGS, N_PARTITIONS, PARTITIONS, SCALARS
+from xoceansar.io.ocn.spectra_rows import with_spectra
 from xoceansar.io.ocn.trial_reading import try_reading
 from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.product_names import OcnName
@@ -46,6 +41,7 @@ _ANCILLARY: Final = {
     "wind_to_direction_mean": "wind_quality",
     "partition_swh": "partition_quality",
     "partition_to_direction": "partition_ambiguity",
+    "radial_velocity": "radial_velocity_standard_error radial_velocity_valid_fraction",
 }
 #: What the table of names cannot know of these variables.
 _NOTES: Final[Mapping[str, dict[str, str]]] = {
@@ -57,6 +53,35 @@ _NOTES: Final[Mapping[str, dict[str, str]]] = {
     "nesz": {
         "long_name": "mean noise-equivalent sigma zero of the vignette",
         "comment": "linear; mean of owiNesz",
+    },
+    "cross_spectrum_snr": {
+        "comment": "linear; oswSnr of the product, which is in decibel"
+    },
+    "radial_velocity": {
+        "comment": "rvlRadVel: along the line of sight, not on the ground; -(wavelength / 2) "
+        "(doppler_centroid - doppler_centroid_geometric), from which doppler_mispointing is not "
+        "taken. Mean over confident cells. Not corrected orbit by orbit: it may be off by 1 m/s, and of "
+        "the wrong sign; not for validation"
+    },
+    "radial_velocity_standard_error": {
+        "comment": "rvlRadVelStd, mean over confident cells: how precise each is, and not how accurate"
+    },
+    "radial_velocity_valid_fraction": {
+        "comment": "cells that rvlConfDcObs calls confident, without land and, where the product says, ice"
+    },
+    "doppler_centroid": {"comment": "rvlDcObs, mean over confident cells"},
+    "doppler_centroid_geometric": {"comment": "rvlDcGeo, mean over confident cells"},
+    "doppler_mispointing": {
+        "comment": "rvlDcMiss, mean over confident cells; not applied to radial_velocity, and applying it "
+        "makes some products better and others worse"
+    },
+    "stokes_drift_eastward": {"comment": "rvlUssX, of WAVEWATCH III: not measured"},
+    "stokes_drift_northward": {"comment": "rvlUssY, of WAVEWATCH III: not measured"},
+    "look_separation_time": {
+        "comment": "oswLookSeparationTime, of neighbouring looks: the cross-spectrum of lag 2 is of twice that"
+    },
+    "partition_ambiguity_factor": {
+        "comment": "oswAmbiFac; positive where the imaginary part of the cross-spectrum agrees with the direction"
     },
     "wind_speed": {"comment": "oswWindSpeed: one value for the wave cell"},
     "wind_to_direction": {
@@ -77,7 +102,11 @@ _NOTES: Final[Mapping[str, dict[str, str]]] = {
 
 
 def open_ocn(
-    paths: Paths, *, on_error: Literal["flag", "raise"] = "flag", verify: bool = True
+    paths: Paths,
+    *,
+    spectra: bool = False,
+    on_error: Literal["flag", "raise"] = "flag",
+    verify: bool = True,
 ) -> xr.Dataset:
     """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
 
@@ -87,6 +116,8 @@ def open_ocn(
         A ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
         measurement file (``s1x-wvN-ocn-...nc``), a folder of such files, several of these, or
         a glob pattern.
+    spectra : bool, optional
+        Whether to read the spectra too, 0.6 MB in memory for each vignette.
     on_error : {"flag", "raise"}, optional
         What to do with a file that cannot be read: make its row missing, set ``unreadable`` in
         its quality and warn; or raise.
@@ -106,10 +137,22 @@ def open_ocn(
         ``swh_quality``, ``wind_sea_swh``; ``wind_speed`` and ``wind_to_direction`` of the wave
         cell, the same ``_mean`` over the wind grid with ``wind_quality``, and ``_model`` by
         ECMWF; ``azimuth_cutoff``, ``range_cutoff``, ``normalised_variance``,
-        ``sigma0_skewness``, ``sigma0_kurtosis``; ``sigma0_mean``, ``sigma0_raw_mean`` and
-        ``nesz``, linear; ``water_depth``, ``land_fraction``, ``quality``. Along (vignette,
-        partition): ``partition_swh``, ``partition_wavelength``, ``partition_to_direction``,
-        ``partition_ambiguity``, ``partition_quality``.
+        ``sigma0_skewness``, ``sigma0_kurtosis``; ``sigma0_mean``, ``sigma0_raw_mean``,
+        ``nesz`` and ``cross_spectrum_snr``, linear; ``look_separation_time``;
+        ``radial_velocity`` with ``radial_velocity_standard_error``, ``doppler_centroid``,
+        ``doppler_centroid_geometric`` and ``doppler_mispointing``, means over the confident cells
+        of the Doppler grid, whose share is ``radial_velocity_valid_fraction``;
+        ``stokes_drift_eastward`` and ``stokes_drift_northward`` by a wave model;
+        ``water_depth``, ``land_fraction``, ``quality``. Along (vignette, partition):
+        ``partition_swh``, ``partition_wavelength``, ``partition_to_direction``,
+        ``partition_ambiguity``, ``partition_ambiguity_factor``, ``partition_quality``.
+
+        With `spectra`: ``wave_spectrum`` and ``wave_spectrum_partition``,
+        ``quality_cross_spectrum_real`` and ``_imag`` (vignette, wave_to_direction, wavenumber), with
+        ``resolved_wavelength`` (vignette, wave_to_direction); ``cross_spectrum_real`` and ``_imag``
+        (vignette, lag, azimuth_bin, range_bin), at the coordinates ``azimuth_wavenumber``
+        (vignette, azimuth_bin) and ``range_wavenumber`` (vignette, range_bin), rad/m, in cells of
+        ``azimuth_wavenumber_width`` by ``range_wavenumber_width``.
 
     Raises
     ------
@@ -122,7 +165,7 @@ def open_ocn(
 
     Notes
     -----
-    Reads every file at once: some 30 numbers of each 0.8 MB, and no spectrum. Fill values
+    Reads every file at once: some 40 numbers of each 0.8 MB, and no spectrum unless asked. Fill values
     (-999, and negative ones of what cannot be negative) are missing values, and so is what an
     older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. A value that no sea has (a
     wind of 300 m/s, a latitude of 95) is missing too, and its vignette is flagged
@@ -131,6 +174,12 @@ def open_ocn(
     product. ``time`` is the middle of the first and last second that the file states.
     ``wind_quality`` is the quality that nine in ten cells of the wind grid reach; it is bad where
     ``owiHeading``, with which their wind was computed, is not the direction of the image lines.
+
+    A spectrum is read whole or is missing, with a warning that says why: where an older layout has none,
+    where it holds fill values, where its grid has other sizes than most of what is opened. Cross-spectra are
+    densities, of which twice the sum times the widths of the cells, with half of the column of range wavenumber
+    0, is the variance of the relative modulation of intensity; their imaginary part is positive towards where
+    waves travel. `to_efth` gives the wave spectra to the library wavespectra.
 
     References
     ----------
@@ -146,14 +195,15 @@ def open_ocn(
         raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
     raises = on_error == "raise"
     files = list_files(paths, raises=raises, verify=verify)
-    read = [_read(file, raises=raises) for file in files]
+    read = [_read(file, spectra=spectra, raises=raises) for file in files]
     read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
     _note_absent(read)
     _note_doubts(read)
-    return _dataset([one.values for one in read])
+    ds = _dataset([one.values for one in read])
+    return with_spectra(ds, read) if spectra else ds
 
 
-def _read(file: OcnFile, *, raises: bool) -> Vignette:
+def _read(file: OcnFile, *, spectra: bool, raises: bool) -> Vignette:
     name = file.name
     known: dict[str, Any] = {
         "vignette_id": name.stem,
@@ -165,7 +215,7 @@ def _read(file: OcnFile, *, raises: bool) -> Vignette:
             content = file.read()
             if not file.is_checked:
                 try_reading(content, file.where)
-            found = read_file(file.where, name, content)
+            found = read_file(file.where, name, content, spectra=spectra)
     except VignetteError as error:
         if raises:
             raise
@@ -187,6 +237,7 @@ def _missing(name: OcnName) -> dict[str, Any]:
     return {
         **dict.fromkeys(SCALARS, np.nan),
         **partitions,
+        "radial_velocity_valid_fraction": np.nan,
         "time": name.start + (name.stop - name.start) // 2,
         "swh_quality": np.int8(-1),
         "wind_quality": np.int8(-1),
