@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xoceansar.io.safe.wave_mode import open_wave_mode
     from xoceansar.io.tengeop.chips import open_tengeop
     from xoceansar.models.bundle.library import list_models, load_model
+    from xoceansar.ops.frequency_spectra import to_efth
     from xoceansar.processing.archive_check import check_archive
     from xoceansar.processing.run import process
 
@@ -40,6 +41,7 @@ __all__ = [
     "plot",
     "process",
     "simulate",
+    "to_efth",
     "to_zarr",
     "train",
 ]
@@ -50,6 +52,7 @@ _LAZY = {
     "open_ocn": "xoceansar.io.ocn.level2",
     "open_tengeop": "xoceansar.io.tengeop.chips",
     "open_wave_mode": "xoceansar.io.safe.wave_mode",
+    "to_efth": "xoceansar.ops.frequency_spectra",
     "to_zarr": "xoceansar.io.archive.zarr_archive",
     "list_models": "xoceansar.models.bundle.library",
     "load_model": "xoceansar.models.bundle.library",

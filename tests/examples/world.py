@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 
 import xoceansar as xos
+from tests.io.ocn_spectra import write_with_spectra
 from tests.io.test_ocn import sign
-from tests.io.test_ocn import write as write_ocn_file
 from tests.io.test_tengeop import CLASS_CODES, CLOCK, LATITUDE, LONGITUDE, pixels
 from tests.io.test_tengeop import stem as tengeop_stem
 from tests.io.test_tengeop import write as write_picture
@@ -172,7 +172,7 @@ def build(folder: Path) -> Path:
     era5(ds).to_netcdf(folder / "era5" / "2021-04.nc")
     track(ds).to_netcdf(folder / "jason3.nc")
     ocn = folder / OCN
-    write_ocn_file(ocn / "measurement")
+    write_with_spectra(ocn / "measurement")
     sign(ocn)
     (folder / "S1A_WV_OCN__2SSV_....SAFE").symlink_to(ocn)
     write_tengeop(folder / "TenGeoP-SARwv")

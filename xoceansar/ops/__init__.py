@@ -12,6 +12,7 @@ from xoceansar.layout.sigma0 import calibrate
 from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.doppler import radial_velocity
 from xoceansar.ops.embedding import embed
+from xoceansar.ops.frequency_spectra import to_efth
 from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
 from xoceansar.ops.selection import select
@@ -49,6 +50,7 @@ __all__ = [
     "spectra",
     "swh",
     "texture",
+    "to_efth",
     "to_vv",
     "vignettes",
     "wind",
