@@ -45,7 +45,7 @@ class WaveMethods:
         -------
         Dataset
             ``azimuth_cutoff``, ``azimuth_cutoff_standard_error`` (vignette), m, and
-            ``azimuth_cutoff_reliable``. Lazy; see `xoceansar.ops.cutoff`.
+            ``azimuth_cutoff_quality``. Lazy; see `xoceansar.ops.cutoff`.
         """
         return ops.cutoff(self._obj, definition=definition)
 

@@ -60,7 +60,7 @@ def spectra():
 def test_the_cutoff_of_each_vignette_is_by_its_own_grid(spectra):
     out = ops.cutoff(spectra).compute()
     np.testing.assert_allclose(out.azimuth_cutoff[:2], CUTOFFS, rtol=1e-3)
-    assert out.azimuth_cutoff_reliable.values.tolist() == [True, True, False]
+    assert out.azimuth_cutoff_quality.values.tolist() == [0, 0, -1]
     assert np.isnan(out.azimuth_cutoff[2])
     assert out.azimuth_cutoff.attrs["units"] == "m"
     assert out.vignette_id.values.tolist() == ["a", "b", "c"]

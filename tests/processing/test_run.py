@@ -152,6 +152,36 @@ def test_texture_needs_no_model_and_appends(products, path):
     assert text_values(made.statistic).tolist() == expected.statistic.values.tolist()
 
 
+def test_what_the_complex_image_says_needs_no_model_and_appends(products, path):
+    outputs = ["spectra", "cutoff", "cwave", "statistics", "doppler"]
+    settings = {**PLAIN, "outputs": outputs}
+    xos.process(products[:1], path, **settings)
+    xos.process(products, path, **settings)
+    made = plain(path).load()
+    assert made.sizes["vignette"] == 6
+    assert "slc" not in made
+    ds = xos.open_wave_mode([str(p) for p in products], shape=SHAPE, complex=True)
+    accessor = ds.oceansar
+    spectra = accessor.spectra(grid="esa").compute()
+    order = [list(made.vignette_id.values).index(i) for i in ds.vignette_id.values]
+    for measured in (
+        spectra,
+        spectra.oceansar.cutoff(),
+        spectra.oceansar.cwave(),
+        accessor.image_statistics(),
+        accessor.radial_velocity(),
+    ):
+        for name, values in measured.compute().data_vars.items():
+            np.testing.assert_array_equal(made[name][order], values, err_msg=name)
+            assert made[name].attrs.get("units") == values.attrs.get("units")
+    np.testing.assert_array_equal(
+        made.range_wavenumber[order], spectra.range_wavenumber
+    )
+    # what was stored can be measured again
+    again = made.oceansar.cutoff().compute()
+    np.testing.assert_array_equal(again.azimuth_cutoff, made.azimuth_cutoff)
+
+
 def test_a_second_run_reads_nothing(products, path, untouched):
     first = xos.process(products, path, **PLAIN)
     before = plain(path)

@@ -49,8 +49,8 @@ def process(
     outputs: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: embedding, swh, wind, class, icebergs, quality, texture, sigma0. "
-            "All that the model gives otherwise, without texture and sigma0.",
+            help="Comma-separated: embedding, swh, wind, class, icebergs, quality, texture, spectra, "
+            "cutoff, cwave, statistics, doppler, sigma0. All that the model gives otherwise.",
         ),
     ] = None,
     model: Annotated[

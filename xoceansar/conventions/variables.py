@@ -108,9 +108,11 @@ VARIABLES: Final = _freeze(
             "long_name": "standard error of the fit of the azimuth cut-off",
             "units": "m",
         },
-        "azimuth_cutoff_reliable": {
-            "long_name": "whether the azimuth cut-off is a measurement",
-            "comment": "60 to 600 m, and a standard error of at most 15 %",
+        "azimuth_cutoff_quality": {
+            "long_name": "quality of the fit of the azimuth cut-off",
+            "flag_values": np.array([0, 1], dtype=np.int8),
+            "flag_meanings": "good poor",
+            "comment": "good: 60 to 600 m, and a standard error of at most 15 %; -1: missing",
         },
         "cwave": {
             "long_name": "CWAVE parameters of the modulus of the cross-spectrum",

@@ -63,8 +63,8 @@ def cutoff(
     -------
     Dataset
         ``azimuth_cutoff`` (vignette), m, ``azimuth_cutoff_standard_error`` of the fit, m, and
-        ``azimuth_cutoff_reliable``, whether the cut-off is 60 to 600 m and its error at most 15 %. Missing
-        where there is no spectrum.
+        ``azimuth_cutoff_quality``: 0, good, where the cut-off is 60 to 600 m and its error at most 15 %,
+        1, poor, elsewhere, -1 where there is no spectrum.
 
     Raises
     ------
@@ -87,20 +87,18 @@ def cutoff(
     >>> import xoceansar as xos
     >>> measured = cutoff(xos.simulate.vignettes(2, seed=1))
     >>> sorted(map(str, measured.data_vars))
-    ['azimuth_cutoff', 'azimuth_cutoff_reliable', 'azimuth_cutoff_standard_error']
+    ['azimuth_cutoff', 'azimuth_cutoff_quality', 'azimuth_cutoff_standard_error']
     """
-    values, source = _apply(obj, _fit_cutoff, 1, (), 3, definition=definition)
+    kinds = (np.float32, np.float32, np.int8)
+    values, source = _apply(obj, _fit_cutoff, 1, (), kinds, definition=definition)
     names = (
         "azimuth_cutoff",
         "azimuth_cutoff_standard_error",
-        "azimuth_cutoff_reliable",
+        "azimuth_cutoff_quality",
     )
     out = {
         name: annotate(array, name) for name, array in zip(names, values, strict=True)
     }
-    out["azimuth_cutoff_reliable"] = annotate(
-        out["azimuth_cutoff_reliable"] > 0, "azimuth_cutoff_reliable"
-    )
     return _dataset(out, obj, "cutoff", source)
 
 
@@ -151,7 +149,7 @@ def cwave(
     """
     ends = {"kmin": 2 * math.pi / longest, "kmax": 2 * math.pi / shortest}
     (values,), source = _apply(
-        obj, _decompose, 2, ("cwave_parameter",), 1, lineage=lineage, **ends
+        obj, _decompose, 2, ("cwave_parameter",), (np.float32,), lineage=lineage, **ends
     )
     number = xr.DataArray(np.arange(1, 21), dims="cwave_parameter")
     values = annotate(values, "cwave").assign_coords(
@@ -257,7 +255,7 @@ def _apply(
     kernel: Callable[..., Array | tuple[Array, ...]],
     lag: int,
     dims: tuple[str, ...],
-    outputs: int,
+    kinds: tuple[type[np.generic], ...],
     **options: Any,
 ) -> tuple[Sequence[xr.DataArray], str]:
     """Apply a kernel to the spectrum of each vignette: given, of its looks, or of its intensity."""
@@ -296,13 +294,13 @@ def _apply(
             *[list(core)] * len(parts),
             *([core[0] if "azimuth" in name else core[1]] for name in _AXES),
         ],
-        output_core_dims=[list(dims)] * outputs,
+        output_core_dims=[list(dims)] * len(kinds),
         dask="parallelized",
-        output_dtypes=[np.float32] * outputs,
+        output_dtypes=list(kinds),
         dask_gufunc_kwargs={"output_sizes": {"cwave_parameter": 20} if dims else {}},
         keep_attrs=False,
     )
-    return (arrays if outputs > 1 else (arrays,)), source
+    return (arrays if len(kinds) > 1 else (arrays,)), source
 
 
 def _split(
@@ -324,7 +322,7 @@ def _fit_cutoff(*arrays: Array, parts: int, definition: str) -> tuple[Array, ...
     return (
         np.where(there, fit.cutoff, np.nan).astype(np.float32),
         np.where(there, fit.standard_error, np.nan).astype(np.float32),
-        (fit.reliable & there).astype(np.float32),
+        np.where(there, np.where(fit.reliable, 0, 1), -1).astype(np.int8),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from xoceansar.models.bundle.library import warn_if_simulated
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.joint_outputs import embed_and_icebergs
 from xoceansar.processing.product_listing import Unit
-from xoceansar.processing.settings import Output, Settings
+from xoceansar.processing.settings import COMPLEX_OUTPUTS, Output, Settings
 
 __all__ = ["Outcome", "Task", "odd_columns", "process_unit", "results"]
 
@@ -39,6 +39,21 @@ _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
         "texture_gradient",
         "texture_valid_fraction",
     ),
+    "spectra": (
+        "cross_spectrum_",
+        "look_variance",
+        "periodograms",
+        "masked_fraction",
+    ),
+    "cutoff": ("azimuth_cutoff",),
+    "cwave": ("cwave",),
+    "statistics": (
+        "normalised_variance",
+        "sigma0_skewness",
+        "sigma0_kurtosis",
+        "modulation_variance",
+    ),
+    "doppler": ("doppler_anomaly", "radial_velocity"),
     "sigma0": ("sigma0",),
 }
 #: Vignettes that are in memory at once.
@@ -129,6 +144,7 @@ def _opened(unit: Unit, task: Task) -> xr.Dataset:
         beam=settings.beam,
         chunks=_CHUNK,
         uncalibrated=settings.uncalibrated,
+        complex=not COMPLEX_OUTPUTS.isdisjoint(settings.outputs),
         verify=task.verify,
         storage_options=json.loads(task.options),
     )
@@ -142,8 +158,7 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
     made: dict[str, xr.DataArray] = {}
     if task.handle is not None:
         made = _model_outputs(ds, task.handle, settings)
-    if "texture" in settings.outputs:
-        described = ops.texture(ds)
+    for described in _descriptions(ds, settings.outputs):
         made |= {str(name): value for name, value in described.data_vars.items()}
     found = {str(name): value for name, value in ds.data_vars.items()} | made
     keep_pixels = "sigma0" in settings.outputs
@@ -163,6 +178,25 @@ def results(ds: xr.Dataset, task: Task) -> xr.Dataset | None:
     if keep_pixels:
         values["sigma0"] = values["sigma0"].astype(np.float16)
     return xr.Dataset(values, coords, _attrs(ds, made))
+
+
+def _descriptions(ds: xr.Dataset, outputs: Collection[Output]) -> Iterator[xr.Dataset]:
+    """Give what needs no model; the spectra are measured once."""
+    if "texture" in outputs:
+        yield ops.texture(ds)
+    if "statistics" in outputs:
+        yield ops.image_statistics(ds)
+    if "doppler" in outputs:
+        yield ops.radial_velocity(ds)
+    if {"spectra", "cutoff", "cwave"}.isdisjoint(outputs):
+        return
+    measured = ops.spectra(ds, grid="esa")
+    if "spectra" in outputs:
+        yield measured
+    if "cutoff" in outputs:
+        yield ops.cutoff(measured)
+    if "cwave" in outputs:
+        yield ops.cwave(measured)
 
 
 def odd_columns(names: Iterable[str], settings: Settings) -> str:

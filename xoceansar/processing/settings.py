@@ -11,10 +11,29 @@ from xoceansar.errors import ArchiveError, BundleError
 from xoceansar.io.safe.vignette_source import Reader
 from xoceansar.models.spec import ModelHandle
 
-__all__ = ["OUTPUTS", "Output", "Settings", "choose_outputs", "fingerprint"]
+__all__ = [
+    "COMPLEX_OUTPUTS",
+    "OUTPUTS",
+    "Output",
+    "Settings",
+    "choose_outputs",
+    "fingerprint",
+]
 
 Output = Literal[
-    "embedding", "swh", "wind", "class", "icebergs", "quality", "texture", "sigma0"
+    "embedding",
+    "swh",
+    "wind",
+    "class",
+    "icebergs",
+    "quality",
+    "texture",
+    "spectra",
+    "cutoff",
+    "cwave",
+    "statistics",
+    "doppler",
+    "sigma0",
 ]
 
 #: Outputs, and the target of the head that each needs.
@@ -26,12 +45,21 @@ OUTPUTS: Final[dict[Output, str | None]] = {
     "icebergs": None,
     "quality": None,
     "texture": None,
+    "spectra": None,
+    "cutoff": None,
+    "cwave": None,
+    "statistics": None,
+    "doppler": None,
     "sigma0": None,
 }
-#: Outputs that come without a model.
-_PLAIN: Final = frozenset({"quality", "texture", "sigma0"})
+#: Outputs that need the complex image.
+COMPLEX_OUTPUTS: Final[frozenset[Output]] = frozenset(
+    {"spectra", "cutoff", "cwave", "statistics", "doppler"}
+)
 #: Outputs that are only given where they are asked for.
-_ASKED_FOR: Final = frozenset({"texture", "sigma0"})
+_ASKED_FOR: Final = COMPLEX_OUTPUTS | {"texture", "sigma0"}
+#: Outputs that come without a model.
+_PLAIN: Final = _ASKED_FOR | {"quality"}
 _HOW_TO_GO_ON: Final = "Give the settings that the archive was made with, or another path for a new archive."
 
 
