@@ -204,8 +204,9 @@ def set_in(content, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["schema_version"], 2, "schema_version must be 1; got 2"),
-        (["schema_version"], None, "schema_version must be 1; got None"),
+        (["schema_version"], 3, "schema_version must be 2 or less; got 3"),
+        (["schema_version"], True, "schema_version must be 2 or less; got True"),
+        (["schema_version"], None, "schema_version must be 2 or less; got None"),
         (["name"], None, "name"),
         (["name"], 3, "name must be text; got 3"),
         (["nme"], "x", "'nme'.*'name'"),

@@ -68,6 +68,13 @@ def fit(
         list[float] | None,
         typer.Option(help="A learning rate to try; may be repeated."),
     ] = None,
+    features: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What the head is made of, with commas: embedding, texture.",
+        ),
+    ] = "embedding",
     finetune: Annotated[
         Literal["full", "lora"] | None,
         typer.Option(help="Train the backbone too: all of it, or a low-rank change."),
@@ -107,6 +114,7 @@ def fit(
         model=model,
         groups=groups,
         validation=_validation(validation),
+        features=[name.strip() for name in features.split(",") if name.strip()],
         class_weight="balanced" if balanced else None,
         learning_rates=rate or None,
         finetune=finetune,

@@ -15,6 +15,7 @@ from xoceansar.evaluate.features import Embeddings, embedding_of
 from xoceansar.evaluate.parts import Part
 from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle
+from xoceansar.ops.head_inputs import HeadInputs, block_variables
 from xoceansar.ops.head_values import value_of
 from xoceansar.ops.retrieval import classify, wind
 
@@ -123,12 +124,17 @@ class OwnHead(Competitor):
         del train
         matrix = Embeddings(self.model).matrix(test.base, store)[test.index]
         vector = embedding_of(test.ds, matrix, self.model)
+        given = vector.to_dataset(name="embedding_vector").assign(
+            block_variables(test.ds, self.model, self.model.heads).data_vars
+        )
         if task.kind == "classes":
-            probability = classify(vector, model=self.model)["class_probability"]
+            probability = classify(given, model=self.model)["class_probability"]
             return _in_order(probability.values, self.model, class_names(test.ds))
         if task.target in ("swh", "wind_speed"):
-            return np.asarray(value_of(vector, self.model, task.target).values)
-        result = wind(vector, model=self.model)
+            head = self.model.head(task.target)
+            inputs = HeadInputs.of(given, self.model, [head])
+            return np.asarray(value_of(inputs, self.model, task.target).values)
+        result = wind(given, model=self.model)
         ends = f"{task.target}_ambiguities"
         if task.kind == "direction" and ends in result:
             return np.asarray(result[ends].isel(ambiguity=0).values)

@@ -34,6 +34,7 @@ __all__ = [
     "embedded_dims",
     "labelled",
     "model_attrs",
+    "observe",
     "texture_of",
 ]
 
@@ -153,6 +154,19 @@ def _embed_images(
     return labelled(arrays, given, handle)
 
 
+def observe(
+    obj: XarrayObject, handle: ModelHandle, on_domain: OnDomain
+) -> xr.DataArray:
+    """See of images what `embed` tells beside the embedding, without running the network.
+
+    Shapes: gives (..., embedding), with one missing number along ``embedding``.
+    """
+    given = NetworkInput.of(obj, handle, on_domain)
+    dims: list[dict[str, int]] = [{EMBEDDING: 1}, {}, {}]
+    arrays = given.apply(network_call.observe, *dims, handle=handle)
+    return labelled(arrays, given, handle)
+
+
 def embedded_dims(handle: ModelHandle) -> list[dict[str, int]]:
     """Give the dims of the outputs of `xoceansar.ops.network_call.embed`."""
     return [{EMBEDDING: handle.embedding_dim}, *({} for _ in EMBEDDED[1:])]
@@ -161,9 +175,9 @@ def embedded_dims(handle: ModelHandle) -> list[dict[str, int]]:
 def labelled(
     arrays: Sequence[xr.DataArray], given: NetworkInput, handle: ModelHandle
 ) -> xr.DataArray:
-    """Give the numbers of the network their names, coordinates and attributes."""
-    values = dict(zip(EMBEDDED, arrays, strict=True))
-    precision = values.pop("embedding_precision").reset_coords(drop=True)
+    """Give the numbers of the network, or of what it would see, names, coordinates and attributes."""
+    values = dict(zip(EMBEDDED, arrays, strict=False))
+    precision = values.pop("embedding_precision", None)
     values = {name: given.without_refused(value) for name, value in values.items()}
     vector = annotate(
         values.pop("embedding_vector"), "embedding_vector", **model_attrs(handle)
@@ -173,9 +187,9 @@ def labelled(
         name: annotate(value.reset_coords(drop=True), name)
         for name, value in values.items()
     }
-    extras["embedding_precision"] = annotate(
-        precision.astype(np.int8), "embedding_precision"
-    )
+    if precision is not None:
+        bits = precision.reset_coords(drop=True).astype(np.int8)
+        extras["embedding_precision"] = annotate(bits, "embedding_precision")
     if any(head.needs("texture") for head in handle.heads):
         extras |= texture_of(given.images, given.quantity)
     vector = vector.assign_coords(extras)

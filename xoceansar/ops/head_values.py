@@ -14,6 +14,7 @@ from xoceansar.models.inference.runtime import head_block
 from xoceansar.models.spec import HeadSpec, ModelHandle
 from xoceansar.models.spec.intervals import check_confidence
 from xoceansar.ops.embedding import TEXTURE, model_attrs
+from xoceansar.ops.head_inputs import HeadInputs
 from xoceansar.ops.wind_directions import axis_variables, find_heading
 
 __all__ = [
@@ -27,33 +28,28 @@ __all__ = [
 ]
 
 
-def value_of(embedding: xr.DataArray, handle: ModelHandle, target: str) -> xr.DataArray:
-    """Give the value of a regression.
-
-    Shapes: `embedding` (..., embedding).
-    """
+def value_of(inputs: HeadInputs, handle: ModelHandle, target: str) -> xr.DataArray:
+    """Give the value of a regression."""
     head = handle.head(target)
-    out = apply_head(embedding, handle, head, 1).isel(output=0)
+    out = apply_head(inputs, handle, head, 1).isel(output=0)
     return annotate(out, target, units=head.units, **model_attrs(handle))
 
 
 def values_of(
-    embedding: xr.DataArray, handle: ModelHandle, target: str, confidence: float | None
+    inputs: HeadInputs, handle: ModelHandle, target: str, confidence: float | None
 ) -> dict[str, xr.DataArray]:
-    """Give the value of a regression and, with a confidence, the bounds where it was calibrated.
-
-    Shapes: `embedding` (..., embedding).
-    """
+    """Give the value of a regression and, with a confidence, the bounds where it was calibrated."""
     head = handle.head(target)
+    embedding = inputs.embedding
     if confidence is None or head.intervals is None:
-        return {target: value_of(embedding, handle, target)}
+        return {target: value_of(inputs, handle, target)}
     if "incidence" not in embedding.coords:
         raise MissingVariableError(
             f"intervals are calibrated for each beam of model {handle.name!r}, which the "
             "incidence angle tells, and the input has no coordinate 'incidence' (degree). Add "
             f"it with {assign_hint(embedding, 'incidence')}."
         )
-    out = apply_head(embedding, handle, head, 3, confidence=confidence)
+    out = apply_head(inputs, handle, head, 3, confidence=confidence)
     extra = {**model_attrs(handle), "units": head.units}
     calibration = zip(head.intervals.beams, head.intervals.n, strict=True)
     about = {
@@ -104,32 +100,30 @@ def add_ancillary(value: xr.DataArray, names: Sequence[str]) -> None:
 
 
 def axis_of(
-    embedding: xr.DataArray,
+    inputs: HeadInputs,
     handle: ModelHandle,
     target: str,
     reference: xr.DataArray | None,
 ) -> dict[str, xr.DataArray]:
-    """Give a direction with both its ends, and the error of its axis.
-
-    Shapes: `embedding` (..., embedding).
-    """
+    """Give a direction with both its ends, and the error of its axis."""
     head = handle.head(target)
-    heading = find_heading(embedding, f"{target} of model {handle.name!r}")
-    encoded = apply_head(embedding, handle, head, head.n_outputs)
+    heading = find_heading(inputs.embedding, f"{target} of model {handle.name!r}")
+    encoded = apply_head(inputs, handle, head, head.n_outputs)
     return axis_variables(
         encoded, target, heading, reference=reference, **model_attrs(handle)
     )
 
 
 def axis_or_warning(
-    embedding: xr.DataArray,
+    inputs: HeadInputs,
     handle: ModelHandle,
     target: str,
     reference: xr.DataArray | None,
 ) -> dict[str, xr.DataArray]:
     """Give a direction as `axis_of`, or nothing and a warning where the heading is absent."""
+    embedding = inputs.embedding
     if "ground_heading" in embedding.coords or reference is not None:
-        return axis_of(embedding, handle, target, reference)
+        return axis_of(inputs, handle, target, reference)
     warn(
         f"{target} is left out: the input has no coordinate 'ground_heading' (degrees clockwise "
         "from north), which tells where the radar looked. Add it with "
@@ -139,16 +133,17 @@ def axis_or_warning(
 
 
 def apply_head(
-    embedding: xr.DataArray,
+    inputs: HeadInputs,
     handle: ModelHandle,
     head: HeadSpec,
     width: int,
     confidence: float | None = None,
 ) -> xr.DataArray:
-    """Apply a head to an embedding.
+    """Apply a head to an embedding and what it takes beside it.
 
-    Shapes: `embedding` (..., embedding).
+    Shapes: gives (..., output).
     """
+    embedding = inputs.embedding
     sigma0_mean = embedding.coords.get("sigma0_mean", xr.DataArray(np.nan))
     incidence = centre_incidence(embedding)
     if head.needs("incidence") and incidence is None:
@@ -164,14 +159,22 @@ def apply_head(
             ".oceansar.embed(), which adds it."
         )
     texture = _texture(embedding, handle, head)
+    features = [inputs.of_block(block, head, handle) for block in head.features]
     out: xr.DataArray = xr.apply_ufunc(
         _apply_block,
         embedding,
         sigma0_mean.reset_coords(drop=True),
         xr.DataArray(np.nan) if incidence is None else chunk_like(incidence, embedding),
+        *features,
         *texture,
         kwargs={"handle": handle, "head": head, "confidence": confidence},
-        input_core_dims=[[EMBEDDING], [], [], *([] for _ in texture)],
+        input_core_dims=[
+            [EMBEDDING],
+            [],
+            [],
+            *([block.dims[-1]] for block in features),
+            *([] for _ in texture),
+        ],
         output_core_dims=[["output"]],
         dask="parallelized",
         output_dtypes=[np.float32],
@@ -201,20 +204,27 @@ def _apply_block(
     embedding: npt.NDArray[np.floating],
     sigma0_mean: npt.NDArray[np.floating],
     incidence: npt.NDArray[np.floating],
-    *texture: npt.NDArray[np.floating],
+    *beside: npt.NDArray[np.floating],
     handle: ModelHandle,
     head: HeadSpec,
     confidence: float | None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block with any leading dims; a module-level name for Dask."""
     leading = embedding.shape[:-1]
+    n = int(np.prod(leading, dtype=int))
+    blocks, texture = beside[: len(head.features)], beside[len(head.features) :]
+    features = [
+        np.broadcast_to(block, (*leading, block.shape[-1])).reshape(n, block.shape[-1])
+        for block in blocks
+    ]
     out = head_block(
-        embedding.reshape(-1, embedding.shape[-1]),
+        embedding.reshape(n, embedding.shape[-1]),
         np.broadcast_to(sigma0_mean, leading).reshape(-1),
         np.broadcast_to(incidence, leading).reshape(-1),
         handle=handle,
         head=head,
         confidence=confidence,
         texture=np.stack(texture, axis=-1).reshape(-1, 2) if texture else None,
+        features=np.concatenate(features, axis=1) if features else None,
     )
     return out.reshape(*leading, out.shape[-1])

@@ -28,6 +28,7 @@ from xoceansar.models.inference.runtime import (
     NetworkOutput,
     embed_block,
     missing_output,
+    observe_block,
     precision_bits,
 )
 from xoceansar.models.spec import ModelHandle
@@ -35,7 +36,14 @@ from xoceansar.models.spec.detector_spec import DetectorSpec
 from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.quality_flags import broken
 
-__all__ = ["EMBEDDED", "NetworkInput", "detect", "embed", "embed_and_detect"]
+__all__ = [
+    "EMBEDDED",
+    "NetworkInput",
+    "detect",
+    "embed",
+    "embed_and_detect",
+    "observe",
+]
 
 Array = npt.NDArray[Any]
 
@@ -140,6 +148,28 @@ def embed(
             raise
         out = missing_output(len(images), handle.embedding_dim)
     return _embedded(out, handle, sigma0)
+
+
+def observe(
+    sigma0: Array,
+    incidence: Array,
+    flagged: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity,
+) -> tuple[Array, ...]:
+    """Look at a block without a network; the first three arrays of `EMBEDDED`, no vector.
+
+    Shapes: `sigma0` (..., line, sample).
+    """
+    images, angle = _flat(sigma0, incidence)
+    try:
+        out = observe_block(images, angle, handle=handle, quantity=quantity)
+    except UnitsError:
+        if not flagged.all():
+            raise
+        out = missing_output(len(images), 1)
+    return tuple(_shaped(array, sigma0) for array in out)
 
 
 def detect(

@@ -16,7 +16,8 @@ from xoceansar.conventions import (
 from xoceansar.layout.images import XarrayObject, apart, chunk_like
 from xoceansar.models.spec import ModelHandle
 from xoceansar.ops.domain import OnDomain, domain_flags, domain_words
-from xoceansar.ops.embedding import Model, as_handle, embed, model_attrs
+from xoceansar.ops.embedding import Model, as_handle, model_attrs
+from xoceansar.ops.head_inputs import HeadInputs, holds_features_alone
 from xoceansar.ops.head_values import (
     add_ancillary,
     apply_head,
@@ -78,9 +79,9 @@ def swh(
     ('m', True)
     """
     handle = as_handle(model)
-    embedding = embed(obj, handle, on_domain=on_domain)
-    value = value_of(embedding, handle, "swh")
-    value.attrs |= domain_words(embedding)
+    inputs = HeadInputs.of(obj, handle, [handle.head("swh")], on_domain)
+    value = value_of(inputs, handle, "swh")
+    value.attrs |= domain_words(inputs.embedding)
     return value
 
 
@@ -154,13 +155,14 @@ def wind(
     if directed or reference is not None:
         names.append(_DIRECTION)
     check_calibrated(confidence, handle, names)
-    embedding = embed(obj, handle, on_domain=on_domain)
+    heads = [handle.head(name) for name in names]
+    inputs = HeadInputs.of(obj, handle, heads, on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if handle.head(name).encoding == "axis":
-            values |= axis_of(embedding, handle, name, reference)
+            values |= axis_of(inputs, handle, name, reference)
         else:
-            values |= values_of(embedding, handle, name, confidence)
+            values |= values_of(inputs, handle, name, confidence)
     return _dataset(values, obj, handle, "wind")
 
 
@@ -208,7 +210,8 @@ def classify(
     1.0
     """
     handle = as_handle(model)
-    values = _classes(embed(obj, handle, on_domain=on_domain), handle)
+    inputs = HeadInputs.of(obj, handle, [handle.head(OCEAN_CLASS)], on_domain)
+    values = _classes(inputs, handle)
     return _dataset(values, obj, handle, "classify")
 
 
@@ -276,17 +279,18 @@ def retrieve(
     check_calibrated(confidence, handle, names)
     if reference is not None:
         handle.head(_DIRECTION)
-    embedding = embed(obj, handle, on_domain=on_domain)
+    heads = [handle.head(name) for name in names]
+    inputs = HeadInputs.of(obj, handle, heads, on_domain)
     values: dict[str, xr.DataArray] = {}
     for name in names:
         if name == OCEAN_CLASS:
-            values |= _classes(embedding, handle)
+            values |= _classes(inputs, handle)
         elif handle.head(name).encoding == "axis":
-            values |= axis_or_warning(embedding, handle, name, reference)
+            values |= axis_or_warning(inputs, handle, name, reference)
         else:
-            values |= values_of(embedding, handle, name, confidence)
+            values |= values_of(inputs, handle, name, confidence)
     ocean_class = values.get(OCEAN_CLASS)
-    values["quality"] = _result_quality(obj, embedding, handle, ocean_class)
+    values["quality"] = _result_quality(obj, inputs, handle, ocean_class)
     if ocean_class is not None:
         values[OCEAN_CLASS] = apart(ocean_class)
     about = [name for name in ("quality", "ood_score") if name in values]
@@ -296,9 +300,9 @@ def retrieve(
     return _dataset(values, obj, handle, "retrieve")
 
 
-def _classes(embedding: xr.DataArray, handle: ModelHandle) -> dict[str, xr.DataArray]:
+def _classes(inputs: HeadInputs, handle: ModelHandle) -> dict[str, xr.DataArray]:
     head = handle.head(OCEAN_CLASS)
-    probability = apply_head(embedding, handle, head, len(head.classes))
+    probability = apply_head(inputs, handle, head, len(head.classes))
     probability = probability.rename(output=_CLASS_DIM)
     winner: xr.DataArray = xr.apply_ufunc(
         _most_likely,
@@ -328,15 +332,19 @@ def _most_likely(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
 
 def _result_quality(
     obj: XarrayObject,
-    embedding: xr.DataArray,
+    inputs: HeadInputs,
     handle: ModelHandle,
     ocean_class: xr.DataArray | None,
 ) -> xr.DataArray:
-    flags = quality(obj)
+    mute = holds_features_alone(obj) and "quality" not in obj
+    flags = quality(inputs.embedding if mute else obj)
+    missing = inputs.missing(handle.heads, handle)
+    if missing is not None:
+        flags = flag(flags, chunk_like(missing, flags), "NO_DATA")
     if ocean_class is not None and _ICE in handle.head(OCEAN_CLASS).classes:
         ice = ocean_class == handle.head(OCEAN_CLASS).classes.index(_ICE)
         flags = flag(flags, ice, "SEA_ICE_HINT")
-    outside = domain_flags(embedding, handle)
+    outside = domain_flags(inputs.embedding, handle)
     if outside is None:
         return flags
     return flag(flags, chunk_like(outside != 0, flags), "OUT_OF_DOMAIN")

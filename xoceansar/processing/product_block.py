@@ -17,6 +17,7 @@ from xoceansar.io.safe.wave_mode import open_wave_mode
 from xoceansar.layout.images import centre_incidence
 from xoceansar.models.bundle.library import warn_if_simulated
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.head_inputs import block_variables
 from xoceansar.ops.joint_outputs import embed_and_icebergs
 from xoceansar.processing.product_listing import Unit
 from xoceansar.processing.settings import COMPLEX_OUTPUTS, Output, Settings
@@ -228,6 +229,7 @@ def _model_outputs(
     else:
         vector = ops.embed(ds, model=handle)
     embedded = xr.Dataset({"embedding_vector": vector, "quality": ds["quality"]})
+    embedded = embedded.assign(block_variables(ds, handle, handle.heads).data_vars)
     made = ops.retrieve(embedded, model=handle, confidence=settings.confidence)
     named = {
         str(name): value

@@ -10,13 +10,14 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._version import __version__
-from xoceansar.conventions import VIGNETTE
+from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.conventions.attributes import is_simulated
 from xoceansar.errors import TrainingError
 from xoceansar.layout.images import XarrayObject, find_embedding
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import Ancillary, HeadSpec, ModelHandle
 from xoceansar.ops.embedding import Model, as_handle
+from xoceansar.ops.feature_blocks import FEATURE_BLOCKS
 from xoceansar.splits.groups import ORBIT_PASS
 from xoceansar.train.finetuning.tuning import tune
 from xoceansar.train.heads.fit_result import FitResult, plain
@@ -44,6 +45,7 @@ def fit(
     model: Model = None,
     groups: Groups = ORBIT_PASS,
     validation: float | XarrayObject = 0.15,
+    features: str | Sequence[str] = (EMBEDDING,),
     ancillary: Sequence[Ancillary] | None = None,
     classes: Sequence[str] | None = None,
     class_weight: ClassWeights = None,
@@ -77,6 +79,11 @@ def fit(
     validation : float or Dataset
         Fraction of the groups that is held out, or other vignettes with the same truth, none of
         whose groups is in `ds`.
+    features : sequence of str
+        What the head is made of, in this order after ``embedding``: ``embedding`` and blocks of
+        physical parameters, such as ``texture`` (`xoceansar.ops.texture`). A block is taken from
+        the variables of `ds` where it has them, else measured in its images. Without
+        ``embedding`` the backbone is not run, here or at inference.
     ancillary : sequence of {"sigma0_mean_db", "incidence", "gmf_wind"}, optional
         Inputs of the head beside the embedding: by default the mean level and the incidence,
         and for ``wind_speed`` what CMOD5.N makes of the two (``gmf_wind``).
@@ -117,7 +124,7 @@ def fit(
     Notes
     -----
     Left out and counted (`FitResult.dropped`): vignettes without truth, of another polarisation,
-    without a usable embedding, and, for numbers, over sea ice and land (``ocean_class``,
+    without a usable embedding or with a missing feature, and, for numbers, over sea ice and land (``ocean_class``,
     ``quality``), where a wave height means nothing. The penalty of a linear head is chosen by
     cross-validation within the rows that are learned from, so the validation is new to it; rate
     and stopping of a perceptron and of a fine-tuning are chosen on the validation, whose score is
@@ -144,11 +151,17 @@ def fit(
     """
     if head not in KINDS:
         raise TrainingError(f"head must be one of {list(KINDS)}; got {head!r}.")
-    _check_finetune(ds, head, finetune)
+    features = _blocks(features)
+    _check_finetune(ds, head, finetune, features)
     handle = as_handle(model)
     if ancillary is None:
         ancillary = _BESIDE + _BESIDE_FOR.get(_name_of(target), ())
-    how: dict[str, Any] = {"ancillary": ancillary, "classes": classes, "groups": groups}
+    how: dict[str, Any] = {
+        "ancillary": ancillary,
+        "classes": classes,
+        "groups": groups,
+        "features": features,
+    }
     rows = gather(ds, target, handle, **how)
     _check_kind(head, rows)
     learned, held_out = two_sides(rows, target, validation, handle, how, seed)
@@ -160,6 +173,8 @@ def fit(
         seed=seed,
     )
     spec = _spec(head, name, learned, handle, ancillary)
+    if EMBEDDING not in features:
+        spec = replace(spec, embedding=False)
     fitted = KINDS[head](learned, held_out, spec, settings)
     state = None
     if finetune is not None:
@@ -186,9 +201,28 @@ def _name_of(target: str | xr.DataArray) -> str:
     return target if isinstance(target, str) else str(target.name)
 
 
-def _check_finetune(ds: XarrayObject, head: str, finetune: str | None) -> None:
+def _blocks(features: str | Sequence[str]) -> tuple[str, ...]:
+    """Check what a head is to be made of; the embedding first."""
+    asked = (features,) if isinstance(features, str) else tuple(features)
+    known = (EMBEDDING, *FEATURE_BLOCKS)
+    odd = [name for name in asked if name not in known]
+    if odd or not asked or len(set(asked)) < len(asked):
+        raise TrainingError(
+            f"features must be one or more of {list(known)}, each once; got {list(asked)}."
+        )
+    return tuple(sorted(asked, key=lambda name: name != EMBEDDING))
+
+
+def _check_finetune(
+    ds: XarrayObject, head: str, finetune: str | None, features: tuple[str, ...]
+) -> None:
     if finetune is None:
         return
+    if EMBEDDING not in features:
+        raise TrainingError(
+            f"a head of {list(features)} alone has no backbone to fine-tune. Add 'embedding' to "
+            "features, or leave out finetune=."
+        )
     if finetune not in ("full", "lora"):
         raise TrainingError(
             f"finetune must be None, 'full' or 'lora'; got {finetune!r}."
@@ -237,6 +271,7 @@ def _spec(
         backbone_sha256=handle.weights_sha256,
         classes=rows.truth.classes,
         ancillary=tuple(ancillary),
+        features=rows.blocks,
         lower_bound=rows.truth.lower_bound,
         polarisations=polarisations or handle.input.polarisations,
         beams=beams or handle.input.beams,
@@ -269,6 +304,10 @@ def _with_provenance(
         "source": str(ds.attrs.get("source", "")),
         "model": result.model.name,
         "finetune": tuned,
+        "features": [
+            *([EMBEDDING] if spec.embedding else []),
+            *(block.name for block in spec.features),
+        ],
         "class_weight": settings.class_weight,
         "seed": settings.seed,
         "xoceansar_version": __version__,

@@ -36,8 +36,11 @@ __all__ = [
 CONFIG: Final = "config.json"
 #: Checksum of the config, as ``sha256sum`` writes it; bundles of before have none.
 CHECKSUM: Final = "config.sha256"
-#: Raised when the meaning of a field changes; other versions are refused.
-SCHEMA_VERSION: Final = 1
+#: Raised when a bundle may say more than before; later versions are refused. 2: heads that take
+#: features. A bundle is written in the first version that can say what it holds.
+SCHEMA_VERSION: Final = 2
+#: Fields of a head that came with version 2.
+_SINCE_2: Final = ("features", "embedding")
 
 _TOP_LEVEL: Final = frozenset(
     {
@@ -103,6 +106,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         return tuple(
             _convert(item, options[0], f"{where}[{i}]") for i, item in enumerate(value)
         )
+    elif is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
+        return _read_object(kind, value, where)
     elif origin is dict and isinstance(value, dict):
         return dict(value)
     elif isinstance(kind, type) and origin is None and _is_scalar(value, kind):
@@ -240,9 +245,9 @@ def _check_depth(data: Any) -> None:
 
 def _parse(data: dict[str, Any], folder: Path) -> ModelHandle:
     version = data.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version not in range(1, SCHEMA_VERSION + 1) or isinstance(version, bool):
         raise BundleError(
-            f"schema_version must be {SCHEMA_VERSION}; got {version!r}. "
+            f"schema_version must be {SCHEMA_VERSION} or less; got {version!r}. "
             "A newer bundle needs a newer xoceansar."
         )
     _refuse_unknown(data, _TOP_LEVEL, "the file")
@@ -272,13 +277,18 @@ def _read_list(kind: type[T], data: Mapping[str, Any], name: str) -> tuple[T, ..
 def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
     """Write ``config.json`` in the folder of a bundle, replacing it in one step, and its checksum."""
     folder = Path(handle.path)
+    later = any(head.features or not head.embedding for head in handle.heads)
+    heads = [asdict(head) for head in handle.heads]
+    for head in heads if not later else ():
+        for name in _SINCE_2:
+            del head[name]
     content = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION if later else 1,
         "name": handle.name,
         "simulated": handle.simulated,
         "backbone": asdict(handle.backbone),
         "input": asdict(handle.input),
-        "heads": [asdict(head) for head in handle.heads],
+        "heads": heads,
         "detectors": [asdict(detector) for detector in handle.detectors],
         "provenance": dict(provenance),
     }

@@ -1,7 +1,7 @@
 """Heads: light functions from an embedding to a variable, applied in numpy and kept as safetensors.
 
-Each standardises its inputs (the embedding, then the ancillary inputs) by the mean and standard
-deviation of its training set. torch is not needed to apply any of them.
+Each standardises its inputs (the embedding, features, then the ancillary inputs) by the mean and
+standard deviation of its training set. torch is not needed to apply any of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,10 +52,10 @@ def head_inputs(
     spec: HeadSpec,
     texture: Array | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Put the ancillary inputs of a head beside the embedding.
+    """Put the ancillary inputs of a head beside the embedding and the features.
 
-    Shapes: `embedding` (n, embedding_dim), `sigma0_mean` (n,), `incidence` (n,), `texture` (n,
-    2).
+    Shapes: `embedding` (n, F), the embedding and after it the columns of ``spec.features``,
+    `sigma0_mean` (n,), `incidence` (n,), `texture` (n, 2).
 
     Notes
     -----
@@ -63,7 +63,8 @@ def head_inputs(
     `xoceansar.sar.invert_cmod5n` from both numbers without a direction, m/s: what the
     level says about the wind is far from linear, and the other inputs then correct it.
     """
-    columns = [np.asarray(embedding, dtype=np.float32)]
+    with np.errstate(over="ignore"):  # beyond float32 is missing, as infinity is
+        columns = [np.asarray(embedding, dtype=np.float32)]
     n = len(columns[0])
     given = _Given(
         sigma0_mean=_checked("sigma0_mean", sigma0_mean, (n,), spec),
@@ -187,6 +188,15 @@ class Head:
                 raise BundleError(
                     f"{where}: {name!r} holds values that are not finite."
                 )
+        beside = self.spec.n_beside
+        if self.n_inputs < beside or (
+            not self.spec.embedding and self.n_inputs > beside
+        ):
+            raise BundleError(
+                f"{where} takes {self.spec.inputs_in_words}, {beside} inputs "
+                f"{'beside' if self.spec.embedding else 'without'} the embedding; its arrays are "
+                f"of {self.n_inputs}."
+            )
         for name in _POSITIVE & set(self.arrays):
             if not (self.arrays[name] > 0).all():
                 raise BundleError(
@@ -195,7 +205,7 @@ class Head:
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs: embedding and ancillary."""
+        """Number of inputs: embedding, features and ancillary."""
         return len(self.arrays["mean"])
 
     def __call__(self, inputs: Array) -> npt.NDArray[np.float32]:
@@ -207,8 +217,9 @@ class Head:
         if inputs.ndim != 2 or inputs.shape[1] != self.n_inputs:
             raise WeightsMismatchError(
                 f"head {self.spec.name!r} takes {self.n_inputs} inputs (embedding of "
-                f"{self.n_inputs - len(self.spec.ancillary)}, then "
-                f"{list(self.spec.ancillary)}); got shape {inputs.shape}."
+                f"{self.n_inputs - self.spec.n_beside}, then "
+                f"{[*(b.name for b in self.spec.features), *self.spec.ancillary]}); got shape "
+                f"{inputs.shape}."
             )
         present = np.isfinite(inputs).all(axis=1)
         out = np.full((len(inputs), self.spec.n_outputs), np.nan, dtype=np.float32)

@@ -53,6 +53,7 @@ __all__ = [
     "head_block",
     "load_lock",
     "missing_output",
+    "observe_block",
     "pooled",
     "precision_bits",
     "resolve_device",
@@ -65,6 +66,9 @@ Array = npt.NDArray[Any]
 #: Tokens for each call of the network: beyond 4 k a CPU runs out of cache (512 px: batch 16 is
 #: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.
 _TOKENS_PER_CALL: Final = {"cpu": 4096, "cuda": 65536}
+
+#: Images prepared at a time where no network decides.
+_IMAGES_PER_LOOK: Final = 8
 
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
@@ -160,30 +164,61 @@ def forward_block(
     if not len(sigma0):
         return out
     network = get_network(handle)
-    refused: UnitsError | None = None
+    prepare = partial(network_input, spec=handle.input, quantity=quantity)
     with share_of_threads(network) as rebalance:
-        for part in batches(len(sigma0), network.batch):
+        for part, images in _prepared(sigma0, incidence, prepare, network.batch, out):
             rebalance()
-            try:
-                images, out.sigma0_mean[part], out.valid_fraction[part] = network_input(
-                    sigma0[part], incidence[part], spec=handle.input, quantity=quantity
-                )
-            except UnitsError as error:
-                refused = error
-                continue
             usable = np.isfinite(out.sigma0_mean[part])
             if usable.any():
                 found = run_network(network, images[usable], forward)
                 out.values[part][usable] = found
     given = np.isfinite(out.sigma0_mean)
-    if refused is not None and not given.any():
-        raise refused
     if not np.isfinite(out.values[given]).all():
         raise WeightsMismatchError(
             f"the network of model {handle.name!r} gives no finite number of an image: its weights "
             "are damaged, or of another network. Download or convert the model again."
         )
     return out
+
+
+def observe_block(
+    sigma0: Array,
+    incidence: Array,
+    *,
+    handle: ModelHandle,
+    quantity: Quantity = "linear",
+) -> NetworkOutput:
+    """See of a block of vignettes what a network would be given, without running one.
+
+    Shapes: `sigma0` (n, line, sample), `incidence` (n,) -> values (n, 1), which are missing.
+    """
+    out = missing_output(len(sigma0), 1)
+    prepare = partial(network_input, spec=handle.input, quantity=quantity)
+    for _ in _prepared(sigma0, incidence, prepare, _IMAGES_PER_LOOK, out):
+        pass
+    return out
+
+
+def _prepared(
+    sigma0: Array,
+    incidence: Array,
+    prepare: Callable[[Array, Array], tuple[Array, Array, Array]],
+    batch: int,
+    out: NetworkOutput,
+) -> Iterator[tuple[slice, Array]]:
+    """Prepare the images of a block part by part; refuse it if none of them is sigma0."""
+    refused: UnitsError | None = None
+    for part in batches(len(sigma0), batch):
+        try:
+            images, out.sigma0_mean[part], out.valid_fraction[part] = prepare(
+                sigma0[part], incidence[part]
+            )
+        except UnitsError as error:
+            refused = error
+            continue
+        yield part, images
+    if refused is not None and not np.isfinite(out.sigma0_mean).any():
+        raise refused
 
 
 def head_block(
@@ -195,20 +230,25 @@ def head_block(
     head: HeadSpec | str,
     confidence: float | None = None,
     texture: Array | None = None,
+    features: Array | None = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a head to a block of embeddings, without torch.
 
-    Shapes: `embedding` (n, embedding_dim), `sigma0_mean` (n,), `incidence` (n,), `texture` (n,
-    2) -> (n, K). As `xoceansar.models.Head` gives it; NaN where an input of the head is
+    Shapes: `embedding` (n, embedding_dim), which a head without it does not look at, `sigma0_mean`
+    (n,), `incidence` (n,), `texture` (n, 2), `features` (n, F) of all blocks of the head -> (n, K). As `xoceansar.models.Head` gives it; NaN where an input of the head is
     missing. With `confidence`, the lower and the upper bound follow (K = 3).
     """
     spec = handle.head(head) if isinstance(head, str) else head
     check_backbone(spec, handle.backbone)
-    if embedding.shape[1] != handle.embedding_dim:
+    if not spec.embedding:
+        embedding = embedding[:, :0]
+    elif embedding.shape[1] != handle.embedding_dim:
         raise WeightsMismatchError(
             f"model {handle.name!r} makes embeddings of length {handle.embedding_dim}; got "
             f"{embedding.shape[1]}. Embed the vignettes with this model."
         )
+    if features is not None:
+        embedding = np.concatenate([embedding, features], axis=1)
     ready = _get_head(spec, handle)
     out = ready(head_inputs(embedding, sigma0_mean, incidence, spec, texture))
     if confidence is None:

@@ -15,6 +15,7 @@ from xoceansar.models.spec.choices import (
     Pooling,
     Precision,
 )
+from xoceansar.models.spec.feature_block import FeatureBlock
 from xoceansar.models.spec.handle import ModelHandle
 from xoceansar.models.spec.head_spec import HeadSpec
 from xoceansar.models.spec.input_spec import InputSpec
@@ -26,6 +27,7 @@ __all__ = [
     "Ancillary",
     "BackboneSpec",
     "Encoding",
+    "FeatureBlock",
     "HeadKind",
     "HeadSpec",
     "InputSpec",

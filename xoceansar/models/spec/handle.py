@@ -184,6 +184,7 @@ class ModelHandle:
             units = f"{len(head.classes)} classes" if head.classes else head.units
             lines.append(
                 f"  head       {head.name}: {head.target} [{units}], {head.kind}"
+                + (f", of {head.inputs_in_words}" if head.features else "")
             )
         lines += [
             f"  detector   {detector.name}: boxes, score of {detector.threshold:.2g} or more"

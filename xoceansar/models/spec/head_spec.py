@@ -16,6 +16,7 @@ from xoceansar.models.spec.choices import (
     require_choice,
     require_positive,
 )
+from xoceansar.models.spec.feature_block import FeatureBlock
 from xoceansar.models.spec.intervals import IntervalSpec
 
 __all__ = [
@@ -44,7 +45,11 @@ class HeadSpec:
     classes : tuple of str
         Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
     ancillary : tuple of {"sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"}
-        Inputs beside the embedding, in this order.
+        Inputs beside the embedding and after the features, in this order.
+    features : tuple of FeatureBlock
+        Physical parameters that it takes after the embedding, in this order.
+    embedding : bool
+        Whether it takes the embedding; without it, it is applied without running the backbone.
     lower_bound : float, optional
         Physical minimum of the target: 0 for a wave height.
     intervals : IntervalSpec, optional
@@ -87,6 +92,8 @@ class HeadSpec:
     backbone_sha256: str
     classes: tuple[str, ...] = ()
     ancillary: tuple[Ancillary, ...] = ()
+    features: tuple[FeatureBlock, ...] = ()
+    embedding: bool = True
     lower_bound: float | None = None
     intervals: IntervalSpec | None = None
     temperature: float = 1.0
@@ -109,6 +116,19 @@ class HeadSpec:
             f"{where}.ancillary",
             f"a subset of {list(ANCILLARY)}, in that order",
             self.ancillary,
+        )
+        blocks = [block.name for block in self.features]
+        require(
+            len(set(blocks)) == len(blocks),
+            f"{where}.features",
+            "blocks of different names",
+            blocks,
+        )
+        require(
+            self.embedding or bool(self.features or self.ancillary),
+            f"{where}.embedding",
+            "true for a head without features",
+            self.embedding,
         )
         if self.kind == "logistic" or self.classes:
             require(
@@ -182,6 +202,18 @@ class HeadSpec:
         (True, False)
         """
         return any(source in SOURCES[name] for name in self.ancillary)
+
+    @property
+    def inputs_in_words(self) -> str:
+        """What it takes, in the order of its inputs."""
+        parts = ["embedding"] if self.embedding else []
+        parts += [f"{block.name} ({len(block.columns)})" for block in self.features]
+        return " + ".join([*parts, *self.ancillary])
+
+    @property
+    def n_beside(self) -> int:
+        """Inputs beside the embedding: features and ancillary ones."""
+        return sum(len(block.columns) for block in self.features) + len(self.ancillary)
 
     @property
     def is_classifier(self) -> bool:

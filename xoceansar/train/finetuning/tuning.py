@@ -78,4 +78,6 @@ def _embedded_again(
         model = replace(written, device=handle.device, precision=handle.precision)
         vectors = embed(ds.isel({VIGNETTE: rows.position}), model=model)
         features = vectors.transpose(VIGNETTE, EMBEDDING).values
-    return replace(rows, features=np.asarray(features, np.float32))
+    beside = rows.features[:, handle.embedding_dim :]
+    both = np.concatenate([features, beside], axis=1, dtype=np.float32)
+    return replace(rows, features=both)

@@ -26,9 +26,9 @@ from xoceansar.layout.images import (
     find_images,
 )
 from xoceansar.models.heads.head import head_inputs
-from xoceansar.models.spec import SOURCES, HeadSpec, ModelHandle
+from xoceansar.models.spec import SOURCES, FeatureBlock, HeadSpec, ModelHandle
 from xoceansar.ops.domain import check_polarisation, domain_flags, refused
-from xoceansar.ops.embedding import embed
+from xoceansar.ops.head_inputs import HeadInputs, holds_features_alone
 from xoceansar.ops.quality_flags import whole_flags
 from xoceansar.splits.groups import groups_of
 from xoceansar.train.heads.targets import Truth, find_truth
@@ -53,8 +53,10 @@ class Rows:
     ----------
     truth : Truth
         Of these rows.
-    features : ndarray (n, embedding_dim), float32
-        Embeddings.
+    features : ndarray (n, F), float32
+        Embeddings, where they are asked for, and after them the columns of `blocks`.
+    blocks : tuple of FeatureBlock
+        What those columns are.
     sigma0_mean, incidence : ndarray (n,)
         Linear, and in degrees; NaN where not known.
     groups, beam, polarisation : ndarray (n,)
@@ -69,6 +71,7 @@ class Rows:
 
     truth: Truth
     features: Array
+    blocks: tuple[FeatureBlock, ...]
     sigma0_mean: Array
     incidence: Array
     groups: Array
@@ -89,13 +92,14 @@ class Rows:
         return Rows(
             replace(self.truth, values=self.truth.values[keep]),
             self.features[keep],
+            self.blocks,
             self.sigma0_mean[keep],
             self.incidence[keep],
             self.groups[keep],
             self.beam[keep],
             self.polarisation[keep],
             self.position[keep],
-            self.coords.isel({VIGNETTE: keep}),
+            self.coords.isel({VIGNETTE: keep}, missing_dims="ignore"),
             self.dropped,
         )
 
@@ -115,6 +119,7 @@ def gather(
     ancillary: Sequence[str],
     classes: Sequence[str] | None,
     groups: Groups,
+    features: Sequence[str] = (EMBEDDING,),
 ) -> Rows:
     """Embed vignettes, unless they are embeddings, and keep those with everything that is needed.
 
@@ -132,19 +137,28 @@ def gather(
     side = groups_of(ds, groups)
     _check_ancillary(ds, ancillary)
     keep, dropped = np.ones(len(side), dtype=bool), dict[str, int]()
-    for reason, bad in _told_by_metadata(ds, truth, handle):
-        _drop(keep, bad, reason, dropped)
+    for reason, told in _told_by_metadata(ds, truth, handle):
+        _drop(keep, told, reason, dropped)
     _require_some(keep, dropped, truth)
     position = np.flatnonzero(keep)
     if len(position) < len(keep):
         ds = ds.isel({VIGNETTE: position})
-    vectors = embed(ds, model=handle).transpose(VIGNETTE, EMBEDDING)
-    rows = _computed(vectors, truth, side, position)
-    good: Any = np.isfinite(rows.features).all(axis=1)
+    users = {name: "the head" for name in features if name != EMBEDDING}
+    embedded = EMBEDDING in features
+    inputs = HeadInputs.named(ds, handle, users, embedded)
+    rows = _computed(inputs, truth, side, position, embedded)
+    width = handle.embedding_dim if embedded else 0
+    good: Any = np.isfinite(rows.features[:, :width]).all(axis=1)
     for source in {s for name in ancillary for s in SOURCES[name]}:
         good = good & np.isfinite(getattr(rows, source))
     usable = np.full(len(position), True)
-    _drop(usable, ~good, "no embedding: too little data, or implausible", dropped)
+    what = "embedding" if width else "mean sigma0 or incidence"
+    _drop(usable, ~good, f"no {what}: too little data, or implausible", dropped)
+    for block in rows.blocks:
+        values = rows.features[:, width : width + len(block.columns)]
+        bad: Any = ~np.isfinite(values).all(axis=1)
+        _drop(usable, bad, f"no {block.name}", dropped)
+        width += len(block.columns)
     _require_some(usable, dropped, truth)
     return replace(rows.part(usable), dropped=dropped)
 
@@ -164,13 +178,16 @@ def _require_some(keep: Any, dropped: dict[str, int], truth: Truth) -> None:
 
 
 def _source(ds: XarrayObject) -> xr.DataArray:
-    """Return the embedding or the images, for their coordinates."""
+    """Return the embedding, the images or a feature, for their coordinates."""
     found = find_embedding(ds)
+    if found is None and holds_features_alone(ds):
+        assert isinstance(ds, xr.Dataset)
+        return next(array for array in ds.values() if VIGNETTE in array.dims)
     return find_images(ds)[0] if found is None else found
 
 
 def _check_ancillary(ds: XarrayObject, ancillary: Sequence[str]) -> None:
-    made_here = find_embedding(ds) is None
+    made_here = find_embedding(ds) is None and not holds_features_alone(ds)
     for name, coordinate in ((n, s) for n in ancillary for s in SOURCES[n]):
         if coordinate == "sigma0_mean" and made_here:
             continue
@@ -214,11 +231,16 @@ def _is_ice(classes: xr.DataArray) -> Array:
 
 
 def _computed(
-    vectors: xr.DataArray, truth: Truth, side: Array, position: Array
+    inputs: HeadInputs, truth: Truth, side: Array, position: Array, embedded: bool
 ) -> Rows:
-    """Compute embeddings and coordinates at once; a chunk is read once."""
+    """Compute embeddings, features and coordinates at once; a chunk is read once."""
+    columns = {name: block.values for name, block in inputs.blocks.items()}
+    lazy = xr.Dataset({"embedding_vector": inputs.embedding, **columns})
     with computing("embedding vignettes"):
-        vectors = vectors.compute()
+        computed = lazy.transpose(VIGNETTE, ...).compute()
+    vectors = computed["embedding_vector"]
+    matrices = [vectors.values] if embedded else []
+    matrices += [computed[name].values for name in columns]
     angle = centre_incidence(vectors)
     level = vectors.coords.get("sigma0_mean")
     n = len(position)
@@ -240,7 +262,8 @@ def _computed(
     )
     return Rows(
         replace(truth, values=truth.values[position]),
-        vectors.values.astype(np.float32, copy=False),
+        np.concatenate(matrices, axis=1, dtype=np.float32),
+        tuple(block.block for block in inputs.blocks.values()),
         numbers(level),
         numbers(angle),
         side[position],

@@ -66,6 +66,11 @@ def _other(
     if rows.truth.classes:
         how = {**how, "classes": rows.truth.classes}
     held_out = gather(validation, target, handle, **how)
+    if held_out.blocks != rows.blocks:
+        raise TrainingError(
+            "the features of both Datasets must be of the same columns and units; those of the "
+            "validation differ. Measure both alike, by ds.oceansar, on images of one size."
+        )
     common = np.intersect1d(rows.groups, held_out.groups)
     if groups is not None and len(common):
         raise TrainingError(

@@ -1,0 +1,40 @@
+"""What a bundle says about physical parameters that a head takes beside, or without, the embedding."""
+
+from dataclasses import dataclass
+
+from xoceansar.models.spec.choices import require
+
+__all__ = ["FeatureBlock"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureBlock:
+    """Numbers of one kind, in the order in which a head stacks them.
+
+    Parameters
+    ----------
+    name : str
+        Of the block, as ``texture``: the operation that measures it.
+    columns : tuple of str
+        What each number is: a variable, and the place in its own dims as
+        ``texture_power[direction=45,statistic=mean,wavelength=141]``.
+    units : tuple of str
+        Of each column.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    units: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        where = f"features[{self.name!r}]"
+        require(self.name.isidentifier(), f"{where}.name", "an identifier", self.name)
+        require(bool(self.columns), f"{where}.columns", "one or more", self.columns)
+        twice = sorted({c for c in self.columns if self.columns.count(c) > 1})
+        require(not twice, f"{where}.columns", "different from one another", twice)
+        require(
+            len(self.units) == len(self.columns),
+            f"{where}.units",
+            f"one for each of the {len(self.columns)} columns",
+            self.units,
+        )
