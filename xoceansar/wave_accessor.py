@@ -5,7 +5,7 @@ from typing import Literal
 import xarray as xr
 
 from xoceansar import ops
-from xoceansar.ops.wave_spectra import Grid
+from xoceansar.ops.look_spectra import Grid
 
 __all__ = ["WaveMethods"]
 

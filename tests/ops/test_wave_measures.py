@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.ops.test_wave_spectra import made_dataset
+from tests.ops.test_look_spectra import made_dataset
 from tests.spectra.moving_sea import moving_sea
 from xoceansar import ops
 from xoceansar.errors import DimensionError, DomainError, MissingVariableError

@@ -13,6 +13,7 @@ from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.doppler import radial_velocity
 from xoceansar.ops.embedding import embed
 from xoceansar.ops.frequency_spectra import to_efth
+from xoceansar.ops.look_spectra import spectra
 from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
 from xoceansar.ops.selection import select
@@ -20,7 +21,6 @@ from xoceansar.ops.similarity import similar
 from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.vv_equivalent import to_vv
 from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
-from xoceansar.ops.wave_spectra import spectra
 from xoceansar.ops.wind_directions import gmf_wind
 from xoceansar.swath.fields import field, fields
 

@@ -17,7 +17,7 @@ from xoceansar.layout.images import (
     in_one_chunk,
     spacing_of,
 )
-from xoceansar.ops.wave_spectra import SLC_DIMS, spectra
+from xoceansar.ops.look_spectra import SLC_DIMS, spectra
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, regular_grid
 
 __all__ = ["cutoff", "cwave", "image_statistics", "intensity_spectrum"]
