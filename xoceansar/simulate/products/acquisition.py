@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from xoceansar.simulate.products.doppler_band import LIGHT, ZERO_DOPPLER, DopplerBand
 from xoceansar.simulate.products.product_geometry import Frame, Track, mid_range
 from xoceansar.simulate.products.xml_writer import Content
 
 __all__ = [
     "IMAGING",
-    "LIGHT",
     "PLATFORMS",
     "SECONDS_BETWEEN",
     "Acquisition",
@@ -25,9 +25,6 @@ __all__ = [
 
 #: From the start of one vignette to the start of the next: 100 km on the ground.
 SECONDS_BETWEEN: Final = 14.66
-
-#: Speed of light, m/s.
-LIGHT: Final = 299792458.0
 
 _REFERENCE_FREQUENCY: Final = 37.53472224e6  # Hz, of the instrument's clock
 
@@ -144,7 +141,7 @@ class Acquisition:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """One vignette: names, times and geometry.
+    """One vignette: names, times, geometry and azimuth spectrum.
 
     Attributes
     ----------
@@ -156,12 +153,15 @@ class Image:
         The pixel grid.
     acquisition : Acquisition
         What it shares with its neighbours.
+    band : DopplerBand
+        Where its azimuth spectrum lies.
     """
 
     number: int
     beam: str
     frame: Frame
     acquisition: Acquisition
+    band: DopplerBand = ZERO_DOPPLER
 
     def utc(self, line: float) -> str:
         """UTC of a line."""

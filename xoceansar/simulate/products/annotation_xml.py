@@ -14,7 +14,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from xoceansar.simulate.products.acquisition import IMAGING, LIGHT, Image
+from xoceansar.simulate.products.acquisition import IMAGING, Image
+from xoceansar.simulate.products.doppler_band import (
+    AZIMUTH_BANDWIDTH,
+    LIGHT,
+    RADAR_FREQUENCY,
+    WINDOW_COEFFICIENT,
+    fm_rate,
+    range_time,
+)
 from xoceansar.simulate.products.instrument_xml import (
     downlink,
     noise_packets,
@@ -39,9 +47,6 @@ __all__ = ["annotation_xml", "geolocation_pixels"]
 
 Array = npt.NDArray[np.float64]
 
-_RADAR_FREQUENCY: Final = 5.405000454334350e9  # Hz
-_AZIMUTH_BANDWIDTH: Final = 1399.0  # Hz, processed
-_HAMMING: Final = 0.75
 _GRID_LINES, _GRID_SAMPLES = 4, 21
 _PATTERNS: Final = 20  # antenna patterns; with it the files have the real size
 _PATTERN_STEP: Final = 32  # samples
@@ -88,7 +93,7 @@ def _general(image: Image) -> Content:
             "platformHeading": double(heading),
             "projection": "Slant Range",
             "rangeSamplingRate": double(rate),
-            "radarFrequency": double(_RADAR_FREQUENCY),
+            "radarFrequency": double(RADAR_FREQUENCY),
             "azimuthSteeringRate": double(0.0),
         },
         "downlinkInformationList": listing("downlinkInformation", [downlink(image)]),
@@ -175,24 +180,15 @@ def _terrain(image: Image) -> list[Content]:
     ]
 
 
-def _range_time(image: Image, sample: npt.ArrayLike) -> Array:
-    result: Array = 2 * image.frame.slant_range(sample) / LIGHT
-    return result
-
-
 def _middle(image: Image) -> str:
     return image.utc(image.frame.centre[0])
 
 
 def _fm_rates(image: Image) -> list[Content]:
-    """Azimuth FM rate ``-2 V^2 / (lambda R)`` as a polynomial of the range time."""
+    """Azimuth FM rate as a polynomial of the range time."""
     frame = image.frame
     knots = np.linspace(0, frame.samples - 1, 16)
-    ground_speed = frame.azimuth_spacing / frame.line_interval
-    satellite_speed = float(np.linalg.norm(frame.track.velocity(0.0)))
-    wavelength = LIGHT / _RADAR_FREQUENCY
-    rate = -2 * ground_speed * satellite_speed / (wavelength * frame.slant_range(knots))
-    time = _range_time(image, knots)
+    time, rate = range_time(frame, knots), fm_rate(frame, knots)
     polynomial = np.polynomial.Polynomial.fit(time - time[0], rate, 2).convert().coef
     return [
         {
@@ -214,7 +210,7 @@ def _image_information(image: Image, deviation: tuple[float, float]) -> Content:
         "productComposition": "Individual",
         "sliceNumber": "0",
         "sliceList": Node({"count": "0"}),
-        "slantRangeTime": double(float(_range_time(image, 0))),
+        "slantRangeTime": double(float(range_time(frame, 0))),
         "pixelValue": "Complex",
         "outputPixels": "16 bit Signed Integer",
         "rangePixelSpacing": single(frame.sample_spacing),
@@ -233,7 +229,7 @@ def _processing(image: Image) -> Content:
     def band(total: float) -> Content:
         return {
             "windowType": "Hamming",
-            "windowCoefficient": double(_HAMMING),
+            "windowCoefficient": double(WINDOW_COEFFICIENT),
             "totalBandwidth": double(total),
             "processingBandwidth": double(total),
             "lookBandwidth": double(total),
@@ -244,7 +240,7 @@ def _processing(image: Image) -> Content:
     swath: dict[str, Content] = {
         "swath": image.beam.upper(),
         "rangeProcessing": band(IMAGING[image.beam].bandwidth),
-        "azimuthProcessing": band(_AZIMUTH_BANDWIDTH),
+        "azimuthProcessing": band(AZIMUTH_BANDWIDTH),
         "processorScalingFactor": single(1.0),
     }
     return {
@@ -289,14 +285,14 @@ def _processing(image: Image) -> Content:
 
 
 def _doppler(image: Image) -> Content:
-    """Zero Doppler: the images are on the zero-Doppler grid and the sea has no mean motion."""
-    at = np.linspace(0, image.frame.samples - 1, 20)
-    zero = values([0.0, 0.0, 0.0], ".6e")
+    """Centroids of the antenna and of the image, which the mean motion of the sea sets apart."""
+    frame, band = image.frame, image.band
+    at = np.linspace(0, frame.samples - 1, 20)
     estimate: dict[str, Content] = {
         "azimuthTime": _middle(image),
-        "t0": double(float(_range_time(image, 0))),
-        "geometryDcPolynomial": zero,
-        "dataDcPolynomial": zero,
+        "t0": double(float(range_time(frame, 0))),
+        "geometryDcPolynomial": values(band.geometry, ".6e"),
+        "dataDcPolynomial": values(band.data, ".6e"),
         "dataDcRmsError": double(0.0),
         "dataDcRmsErrorAboveThreshold": "false",
         "fineDceAzimuthStartTime": image.start,
@@ -304,8 +300,10 @@ def _doppler(image: Image) -> Content:
         "fineDceList": listing(
             "fineDce",
             [
-                {"slantRangeTime": double(t), "frequency": double(0.0)}
-                for t in _range_time(image, at)
+                {"slantRangeTime": double(t), "frequency": double(f)}
+                for t, f in zip(
+                    range_time(frame, at), band.centroid(frame, at), strict=True
+                )
             ],
         ),
     }
@@ -317,12 +315,12 @@ def _antenna(image: Image) -> Content:
     frame = image.frame
     at = np.arange(0, frame.samples, _PATTERN_STEP)
     seen = frame.locate(frame.centre[0], at)
-    beamwidth = 0.886 * LIGHT / _RADAR_FREQUENCY / 0.821  # of an aperture 0.821 m high
+    beamwidth = 0.886 * LIGHT / RADAR_FREQUENCY / 0.821  # of an aperture 0.821 m high
     offset = np.radians(seen.elevation - seen.elevation.mean()) / beamwidth
     gain = np.sinc(0.886 * offset) ** 2
     pattern = np.stack([gain, np.zeros_like(gain)], axis=-1)
     tables: dict[str, Content] = {
-        "slantRangeTime": values(_range_time(image, at), ".15e"),
+        "slantRangeTime": values(range_time(frame, at), ".15e"),
         "elevationAngle": values(seen.elevation, ".6e"),
         "elevationPattern": values(pattern, ".6e"),
         "incidenceAngle": values(seen.incidence, ".6e"),
@@ -340,7 +338,7 @@ def _geolocation(image: Image) -> Content:
     frame = image.frame
     line, sample = geolocation_pixels(frame.lines, frame.samples)
     seen = frame.locate(line[:, None], sample)
-    time = _range_time(image, sample)
+    time = range_time(frame, sample)
     points: list[Content] = [
         {
             "azimuthTime": image.utc(line[i]),

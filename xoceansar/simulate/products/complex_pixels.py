@@ -1,11 +1,12 @@
 """From a scene to the digital numbers of a single-look complex image.
 
-``|DN|^2 = (sigma0 + nesz) A^2`` on average, with fully developed speckle whose resolution cell
-is 5 m by 5 m, the nominal one of wave mode: neighbouring pixels are correlated, so that an
-average over an area has ``area / 25 m^2`` looks, as in `simulate.vignettes`.
+White noise, the scatterers, is weighted by the amplitude of the scene and filtered to the processed
+band, in azimuth about the Doppler centroid and in range, by the processor's Hamming windows. Each
+azimuth frequency sees the scene at its own time: the amplitude is a polynomial in time through the
+looks of the scene, so that sub-looks of the image differ as the sea does. ``|DN|^2 = (sigma0 + nesz)
+A^2`` on average.
 """
 
-import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,25 +15,37 @@ from typing import Any, Final, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from xoceansar.errors import DomainError
 from xoceansar.sar.polarisation import polarisation_ratio
+from xoceansar.simulate.products.acquisition import IMAGING
+from xoceansar.simulate.products.doppler_band import (
+    AZIMUTH_BANDWIDTH,
+    LIGHT,
+    WINDOW_COEFFICIENT,
+    DopplerBand,
+    fm_rate,
+)
 from xoceansar.simulate.products.product_geometry import Frame
-from xoceansar.simulate.sea.imaging import SLC_RESOLUTION
 from xoceansar.simulate.sea.scenes import Scene
 
 __all__ = [
     "digital_numbers",
     "in_polarisation",
     "pixel_cells",
-    "speckle_taps",
 ]
 
 _Array = npt.NDArray[np.float64]
 _Single = npt.NDArray[np.float32]
+_Complex = npt.NDArray[np.complex64]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_BLOCK: Final = 128  # lines per random stream; part of what a seed means
+_SAMPLES: Final = 64  # per random stream; part of what a seed means
+_LINES: Final = 128  # filtered at once
+_MARGIN: Final = (
+    64  # pixels of noise between the ends of an image, which the filters join
+)
 _LARGEST: Final = 32767.0
 
 
@@ -67,24 +80,12 @@ def pixel_cells(view: Scene, frame: Frame) -> tuple[_Array, _Array]:
     )
 
 
-def speckle_taps(spacing: float, resolution: float) -> tuple[float, float]:
-    """Find the two-tap filter that gives white noise a resolution cell.
-
-    Examples
-    --------
-    >>> speckle_taps(5.0, 5.0)
-    (1.0, 0.0)
-    """
-    excess = min(max(resolution / spacing, 1.0), 1.5) - 1.0
-    larger = (1.0 + math.sqrt(1.0 - 2.0 * excess)) / 2.0
-    return math.sqrt(larger), math.sqrt(1.0 - larger)
-
-
 def digital_numbers(
     sigma0: _Single,
     view: Scene,
     frame: Frame,
     gain: _Array,
+    band: DopplerBand,
     seed: np.random.SeedSequence,
 ) -> npt.NDArray[np.int16]:
     """Draw a single-look complex image.
@@ -94,30 +95,92 @@ def digital_numbers(
     is taken out of the noise, so the mean intensity is exact.
     """
     rows, columns = pixel_cells(view, frame)
+    size = fft.next_fast_len(frame.lines + _MARGIN)
+    width = fft.next_fast_len(frame.samples + _MARGIN)
+    sample = np.minimum(np.arange(width), frame.samples - 1)
     nesz = np.interp(columns, np.arange(len(view.nesz)), view.nesz)
-    floor = (nesz * gain**2 / 2 - 1 / 12).astype(np.float32)
-    half_power = (gain**2 / 2).astype(np.float32)
-    row, row_weight = _bracket(rows, sigma0.shape[0])
-    column, column_weight = _bracket(columns, sigma0.shape[1])
-    range_spacing = float(np.ptp(frame.ground_range)) / (frame.samples - 1)
-    azimuth_taps = speckle_taps(frame.azimuth_spacing, SLC_RESOLUTION)
-    range_taps = speckle_taps(range_spacing, SLC_RESOLUTION)
-    taps = np.array([azimuth_taps, range_taps], dtype=np.float32)
-    out = np.empty((frame.lines, frame.samples, 2), dtype=np.int16)
-    starts = range(0, frame.lines, _BLOCK)
+    floor = (nesz - 1 / 6 / gain**2)[sample].astype(np.float32)
+    row = _bracket(np.pad(rows, (0, size - frame.lines), "edge"), sigma0.shape[0])
+    column = _bracket(columns[sample], sigma0.shape[1])
+    looks, times = _looks(sigma0, view)
+    rate = fm_rate(frame, sample)
+    basis = _time_basis(times, float(rate[frame.samples // 2]))
+    centroid = band.centroid(frame, sample)
+    frequency = fft.fftfreq(size, frame.line_interval)
+    field = np.empty((frame.lines, width), dtype=np.complex64)
 
     def draw(start: int, stream: np.random.SeedSequence) -> None:
-        block = slice(start, min(start + _BLOCK, frame.lines))
-        # One line and one sample more than the block: the filter looks back.
-        shape = (block.stop - start + 1, frame.samples + 1, 2)
+        part = slice(start, min(start + _SAMPLES, width))
         rng = np.random.Generator(np.random.SFC64(stream))
-        white = rng.standard_normal(shape, dtype=np.float32)
-        profile = (column, column_weight, half_power, floor)
-        _fill(sigma0, row[block], row_weight[block], *profile, white, taps, out[block])
+        shape = (part.stop - start, size, 2)
+        white = rng.standard_normal(shape, dtype=np.float32).view(np.complex64)[..., 0]
+        seen = np.empty((len(times), *white.shape), dtype=np.complex64)
+        across = column[0][part], column[1][part]
+        _modulate(sigma0, looks, *row, *across, floor[part], white, *basis, seen)
+        spectra = fft.fft(seen, axis=-1, overwrite_x=True)
+        _shape(
+            spectra,
+            frequency,
+            centroid[part],
+            rate[part],
+            1 / frame.line_interval,
+            white,
+        )
+        lines = fft.ifft(white, axis=-1, overwrite_x=True)
+        field[:, part] = lines[:, : frame.lines].T
+
+    starts = range(0, width, _SAMPLES)
+    out = np.empty((frame.lines, frame.samples, 2), dtype=np.int16)
+    window = _range_window(width, frame, view.environment.beam)
+    scale = (gain * np.sqrt(0.5)).astype(np.float32)
+
+    def digitise(start: int) -> None:
+        part = slice(start, min(start + _LINES, frame.lines))
+        spectrum = fft.fft(field[part], axis=-1)
+        spectrum *= window
+        _round(fft.ifft(spectrum, axis=-1, overwrite_x=True), scale, out[part])
 
     with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:
         list(pool.map(draw, starts, seed.spawn(len(starts))))
+        list(pool.map(digitise, range(0, frame.lines, _LINES)))
     return out
+
+
+def _looks(sigma0: _Single, view: Scene) -> tuple[_Single, tuple[float, ...]]:
+    """Give the looks in the polarisation, and their times; one if the sea stands still."""
+    if view.looks is None:
+        return sigma0[None], (0.0,)
+    if sigma0 is view.sigma0:
+        return view.looks, view.look_times
+    return view.looks * (sigma0 / view.sigma0), view.look_times
+
+
+def _time_basis(times: tuple[float, ...], rate: float) -> tuple[_Single, _Single]:
+    """Coefficients of the polynomial through values at `times`, and its mean square over the band.
+
+    Shapes: (power, time), (time, time). The mean is over frequencies, weighted by the window.
+    """
+    powers = np.linalg.inv(np.vander(times, increasing=True))
+    offset = (np.arange(1000) + 0.5) / 1000 - 0.5
+    weight = _hamming(offset) ** 2
+    seen = np.vander(offset * AZIMUTH_BANDWIDTH / rate, len(times), increasing=True)
+    lagrange = seen @ powers
+    mean = (lagrange * weight[:, None]).T @ lagrange / weight.sum()
+    return powers.astype(np.float32), mean.astype(np.float32)
+
+
+def _hamming(offset: _Array) -> _Array:
+    """Window of frequencies in units of the bandwidth."""
+    window = WINDOW_COEFFICIENT + (1 - WINDOW_COEFFICIENT) * np.cos(2 * np.pi * offset)
+    return np.where(abs(offset) <= 0.5, window, 0.0)
+
+
+def _range_window(n: int, frame: Frame, beam: str) -> _Single:
+    """Range filter that keeps the power of white noise."""
+    frequency = fft.fftfreq(n, 2 * frame.sample_spacing / LIGHT)
+    window = _hamming(frequency / IMAGING[beam].bandwidth)
+    window /= np.sqrt(np.mean(window**2))
+    return window.astype(np.float32)
 
 
 def _bracket(position: _Array, size: int) -> tuple[npt.NDArray[np.int32], _Single]:
@@ -133,37 +196,97 @@ def _compiled(function: _Function) -> _Function:
 
 
 @_compiled
-def _fill(
+def _modulate(
     sigma0: _Single,
+    looks: _Single,
     row: npt.NDArray[np.int32],
     row_weight: _Single,
     column: npt.NDArray[np.int32],
     column_weight: _Single,
-    half_power: _Single,
     floor: _Single,
-    white: _Single,
-    taps: _Single,
-    out: npt.NDArray[np.int16],
+    white: _Complex,
+    powers: _Single,
+    mean: _Single,
+    out: _Complex,
 ) -> None:
-    """Interpolate, scale the filtered noise, round."""
-    lines, samples = out.shape[0], out.shape[1]
-    profile = np.empty(sigma0.shape[1], dtype=np.float32)
-    mixed = np.empty((samples + 1, 2), dtype=np.float32)
-    zero, largest = np.float32(0), np.float32(_LARGEST)
-    for i in range(lines):
-        upper = row_weight[i]
-        for k in range(profile.size):
-            below = sigma0[row[i], k]
-            profile[k] = below + upper * (sigma0[row[i] + 1, k] - below)
-        for s in range(samples + 1):
-            for part in range(2):
-                last, now = white[i, s, part], white[i + 1, s, part]
-                mixed[s, part] = taps[0, 0] * now + taps[0, 1] * last
-        for s in range(samples):
-            k = column[s]
-            clean = profile[k] + column_weight[s] * (profile[k + 1] - profile[k])
-            scale = np.sqrt(max(clean * half_power[s] + floor[s], zero))
-            for part in range(2):
-                noise = taps[1, 0] * mixed[s + 1, part] + taps[1, 1] * mixed[s, part]
-                value = np.rint(scale * noise)
-                out[i, s, part] = np.int16(min(max(value, -largest), largest))
+    """Weight noise by the coefficients of the amplitude in time.
+
+    The amplitude goes through the roots of the looks with noise; its mean square over the band is
+    made that of the scene.
+    """
+    count = looks.shape[0]
+    profile = np.empty((count + 1, sigma0.shape[0]), dtype=np.float32)
+    amplitude = np.empty(count, dtype=np.float32)
+    zero = np.float32(0)
+    for c in range(white.shape[0]):
+        k, right = column[c], column_weight[c]
+        for r in range(sigma0.shape[0]):
+            left = sigma0[r, k]
+            profile[count, r] = left + right * (sigma0[r, k + 1] - left)
+            for n in range(count):
+                left = looks[n, r, k]
+                profile[n, r] = left + right * (looks[n, r, k + 1] - left)
+        for i in range(white.shape[1]):
+            r, upper = row[i], row_weight[i]
+            square = zero
+            for n in range(count):
+                below = profile[n, r]
+                power = below + upper * (profile[n, r + 1] - below) + floor[c]
+                amplitude[n] = np.sqrt(max(power, zero))
+                for m in range(n):
+                    square += 2 * mean[n, m] * amplitude[n] * amplitude[m]
+                square += mean[n, n] * amplitude[n] * amplitude[n]
+            below = profile[count, r]
+            power = below + upper * (profile[count, r + 1] - below) + floor[c]
+            scale = zero
+            if square > zero and power > zero:
+                scale = np.sqrt(power / square)
+            for m in range(count):
+                coefficient = zero
+                for n in range(count):
+                    coefficient += powers[m, n] * amplitude[n]
+                out[m, c, i] = scale * coefficient * white[c, i]
+
+
+@_compiled
+def _shape(
+    spectra: _Complex,
+    frequency: _Array,
+    centroid: _Array,
+    rate: _Array,
+    line_rate: float,
+    out: _Complex,
+) -> None:
+    """Evaluate the polynomials at the time of each frequency; window, keeping white noise's power."""
+    for c in range(out.shape[0]):
+        square = 0.0
+        for i in range(out.shape[1]):
+            offset = frequency[i] - centroid[c]
+            offset -= line_rate * np.rint(offset / line_rate)
+            position = offset / AZIMUTH_BANDWIDTH
+            if abs(position) > 0.5:
+                out[c, i] = 0
+                continue
+            window = WINDOW_COEFFICIENT + (1 - WINDOW_COEFFICIENT) * np.cos(
+                2 * np.pi * position
+            )
+            square += window * window
+            time = np.float32(offset / rate[c])
+            value = spectra[-1, c, i]
+            for m in range(spectra.shape[0] - 2, -1, -1):
+                value = value * time + spectra[m, c, i]
+            out[c, i] = np.float32(window) * value
+        scale = np.float32(np.sqrt(out.shape[1] / square))
+        for i in range(out.shape[1]):
+            out[c, i] *= scale
+
+
+@_compiled
+def _round(field: _Complex, scale: _Single, out: npt.NDArray[np.int16]) -> None:
+    """Scale, round and clip."""
+    largest = np.float32(_LARGEST)
+    for i in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            value = scale[s] * field[i, s]
+            out[i, s, 0] = np.int16(min(max(np.rint(value.real), -largest), largest))
+            out[i, s, 1] = np.int16(min(max(np.rint(value.imag), -largest), largest))

@@ -33,6 +33,7 @@ from xoceansar.simulate.products.calibration_xml import (
     noise_xml,
 )
 from xoceansar.simulate.products.complex_pixels import digital_numbers, in_polarisation
+from xoceansar.simulate.products.doppler_band import draw_doppler_band
 from xoceansar.simulate.products.geotiff import TiePoints, write_tiff
 from xoceansar.simulate.products.manifest_xml import (
     SOFTWARE,
@@ -137,9 +138,12 @@ def write_safe(
     -----
     Vignettes start 14.66 s and 100 km apart on a great circle. The scene is interpolated
     bilinearly to the slant-range grid, centred on the middle pixel, and
-    ``|DN|^2 = (sigma0 + nesz) A^2`` on average, in whole numbers. Speckle is complex Gaussian with
-    a resolution cell of 5 m by 5 m: an average over an area has ``area / 25 m^2`` looks. It has
-    no Doppler spectrum beyond that correlation, so cross-spectra of sub-looks are meaningless.
+    ``|DN|^2 = (sigma0 + nesz) A^2`` on average, in whole numbers. Speckle is complex Gaussian,
+    band-limited in range and in azimuth by Hamming windows of coefficient 0.75 about the Doppler
+    centroid, as the annotation says. Each Doppler frequency sees the looks of the scene at its own
+    time, so cross-spectra of sub-looks hold the motion of the waves (scenes without `looks` stand
+    still). The centroid of the image is that of the antenna, drawn within 40 Hz, and that of the
+    mean orbital motion of the resolved waves.
 
     The manifest names this package as the processor and says that the data are simulated.
     Schemas are referred to and not copied. One vignette is in memory at a time.
@@ -245,7 +249,11 @@ def _write(folder: Path, draft: Path, order: _Order, views: Iterable[Scene]) -> 
     for number, view in enumerate(views, start=1):
         frame = _frame(order, view, number, track)
         track = frame.track
-        image = Image(number, view.environment.beam, frame, order.acquisition)
+        band = draw_doppler_band(
+            np.random.default_rng([order.seed, number, 1]),
+            view.truth.get("radial_velocity", 0.0),
+        )
+        image = Image(number, view.environment.beam, frame, order.acquisition, band)
         try:
             files += _write_vignette(draft, order, image, view)
         except DomainError as error:
@@ -291,6 +299,7 @@ def _write_vignette(
         view,
         frame,
         lut_gain(frame.incidence),
+        image.band,
         np.random.SeedSequence([order.seed, image.number]),
     )
     deviation = (float(pixels[::8, :, 0].std()), float(pixels[::8, :, 1].std()))

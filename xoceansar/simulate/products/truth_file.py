@@ -18,6 +18,7 @@ from xoceansar.conventions import (
 from xoceansar.simulate.products.acquisition import Image
 from xoceansar.simulate.products.complex_pixels import pixel_cells
 from xoceansar.simulate.products.manifest_xml import SOFTWARE
+from xoceansar.simulate.sea.environment import to_compass
 from xoceansar.simulate.sea.scenes import SIMULATOR_VERSION, Scene
 
 __all__ = ["truth_path", "vignette_truth", "write_truth"]
@@ -59,6 +60,10 @@ def vignette_truth(
         "swh": truth["swh"],
         "wind_speed": truth["wind_speed"],
         "wind_to_direction": view.wind_to_direction(heading),
+        "peak_wavelength": truth.get("peak_wavelength", np.nan),
+        "peak_to_direction": to_compass(truth.get("peak_direction", np.nan), heading),
+        "azimuth_cutoff": truth.get("azimuth_cutoff", np.nan),
+        "radial_velocity": truth.get("radial_velocity", np.nan),
         "ocean_class": OCEAN_CLASSES.index(view.environment.ocean_class),
     }
 

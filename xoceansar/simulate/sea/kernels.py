@@ -17,6 +17,7 @@ __all__ = [
     "convolve_rows",
     "interpolate_harmonics",
     "interpolate_square",
+    "radar_covariance",
     "radar_spectra",
     "splat",
     "two_nearest",
@@ -87,6 +88,46 @@ def add_density(
 
 
 @_compiled()
+def _transfers(
+    kx: float, k: float, incidence: float
+) -> tuple[complex, complex, complex, complex]:
+    """Transfer functions of velocity and modulation at k and at -k."""
+    sine, cosine = math.sin(incidence), math.cos(incidence)
+    slope = 4 * cosine / sine / (1 + sine * sine) + cosine / sine
+    omega, along = math.sqrt(_GRAVITY * k), kx / k
+    # along changes sign between k and -k; the vertical part and the square do not.
+    sideways, upright = omega * along * sine, omega * cosine
+    relaxed = omega * omega + _RELAXATION * _RELAXATION
+    hydro = _HYDRODYNAMIC * k * omega * along * along / relaxed
+    real, imag = hydro * omega, -hydro * _RELAXATION
+    tilt = kx * slope
+    return (
+        complex(sideways, upright),
+        complex(real, imag + tilt),
+        complex(-sideways, upright),
+        complex(real, imag - tilt),
+    )
+
+
+@_compiled()
+def radar_covariance(
+    plus: _Single, minus: _Single, kx: _Single, ky: _Single, incidence: float
+) -> float:
+    """Sum a density over both half planes, times the product of velocity and modulation."""
+    total = 0.0
+    for i in range(ky.size):
+        for j in range(kx.size):
+            a, b = plus[i, j], minus[i, j]
+            if a == 0 and b == 0:
+                continue
+            k = math.sqrt(kx[j] * kx[j] + ky[i] * ky[i])
+            fast_a, slow_a, fast_b, slow_b = _transfers(kx[j], k, incidence)
+            total += a * (fast_a * slow_a.conjugate()).real
+            total += b * (fast_b * slow_b.conjugate()).real
+    return total
+
+
+@_compiled()
 def radar_spectra(
     plus: _Complex,
     minus: _Complex,
@@ -101,8 +142,6 @@ def radar_spectra(
     ``(T(k) a(k) + conj(T(-k) a(-k))) / 2``, and ``T a`` on kx = 0, where the inverse takes the
     real part.
     """
-    sine, cosine = math.sin(incidence), math.cos(incidence)
-    slope = 4 * cosine / sine / (1 + sine * sine) + cosine / sine
     velocity = np.zeros(plus.shape, np.complex64)
     modulation = np.zeros(plus.shape, np.complex64)
     for i in range(ky.size):
@@ -112,19 +151,11 @@ def radar_spectra(
                 continue
             k = math.sqrt(kx[j] * kx[j] + ky[i] * ky[i])
             omega = math.sqrt(_GRAVITY * k)
-            along = kx[j] / k
             phase = complex(math.cos(omega * time), -math.sin(omega * time))
+            fast_a, slow_a, fast_b, slow_b = _transfers(kx[j], k, incidence)
             a, b = a * phase, b * phase
-            # along changes sign between k and -k; the vertical part and the square do not.
-            sideways, upright = omega * along * sine, omega * cosine
-            relaxed = omega * omega + _RELAXATION * _RELAXATION
-            hydro = _HYDRODYNAMIC * k * omega * along * along / relaxed
-            real, imag = hydro * omega, -hydro * _RELAXATION
-            tilt = kx[j] * slope
-            fast_a = a * complex(sideways, upright)
-            slow_a = a * complex(real, imag + tilt)
-            fast_b = b * complex(-sideways, upright)
-            slow_b = b * complex(real, imag - tilt)
+            fast_a, slow_a = a * fast_a, a * slow_a
+            fast_b, slow_b = b * fast_b, b * slow_b
             if j == 0:
                 velocity[i, j], modulation[i, j] = fast_a, slow_a
             else:

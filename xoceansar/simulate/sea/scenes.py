@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -64,9 +64,15 @@ class Scene:
         ``swh`` (m; of the waves that are there: reduced in ice and slicks), ``wind_speed``
         (m/s, mean over the scene), ``wind_direction`` (degrees, scene frame, going to),
         ``peak_wavelength`` (m), ``peak_direction`` (degrees, scene frame, going to),
-        ``azimuth_cutoff`` (m, pi R/V times the root of the velocity variance).
+        ``azimuth_cutoff`` (m, pi R/V times the root of the velocity variance),
+        ``radial_velocity`` (m/s, away from the radar: mean line-of-sight orbital velocity of the
+        resolved waves, weighted by their backscatter).
     icebergs : tuple of Iceberg
         Icebergs with their boxes.
+    look_times : tuple of float, default ()
+        Times of the looks, s from closest approach.
+    looks : ndarray of float32 (look, ny, nx), optional
+        The scene as seen at those times, whose mean is `sigma0`; by default the sea stands still.
 
     Examples
     --------
@@ -85,6 +91,8 @@ class Scene:
     nesz: npt.NDArray[np.float32]
     truth: Mapping[str, float]
     icebergs: tuple[Iceberg, ...] = ()
+    look_times: tuple[float, ...] = ()
+    looks: npt.NDArray[np.float32] | None = None
 
     def wind_to_direction(self, ground_heading: float) -> float:
         """Return the mean wind direction, going to, degrees clockwise from north.
@@ -156,14 +164,14 @@ class Scene:
             )
             for b in self.icebergs
         )
-        return Scene(
-            environment=self.environment,
-            spacing=self.spacing,
-            sigma0=self.sigma0[top : top + rows, left : left + columns],
-            incidence=self.incidence[left : left + columns],
-            nesz=self.nesz[left : left + columns],
-            truth=self.truth,
+        part = slice(top, top + rows), slice(left, left + columns)
+        return replace(
+            self,
+            sigma0=self.sigma0[part],
+            incidence=self.incidence[part[1]],
+            nesz=self.nesz[part[1]],
             icebergs=moved,
+            looks=None if self.looks is None else self.looks[:, *part],
         )
 
     def observe(
@@ -311,11 +319,14 @@ def scene(
     surface = wave_surface(Grid(n, spacing), env, rng[1])
     painted = paint(env, _canvas(n, spacing, rng[2]))
     x = (np.arange(n) + 0.5) * spacing - n * spacing / 2
-    sigma0 = _image(surface, painted, env)
+    sigma0, looks = _images(surface, painted, env)
     icebergs: tuple[Iceberg, ...] = ()
     if env.ocean_class == "icebergs":
+        sea = sigma0.copy()
         icebergs = add_icebergs(sigma0, spacing, rng[3])
-    np.maximum(sigma0, np.float32(_FLOOR), out=sigma0)
+        looks += sigma0 - sea  # the bergs stand still
+    for image in (sigma0, looks):
+        np.maximum(image, np.float32(_FLOOR), out=image)
     incidence, nesz = range_profiles(env, x)
     return Scene(
         environment=env,
@@ -325,6 +336,8 @@ def scene(
         nesz=nesz,
         truth=_truth(surface, painted, env),
         icebergs=icebergs,
+        look_times=imaging.LOOK_TIMES,
+        looks=looks,
     )
 
 
@@ -369,9 +382,10 @@ def _mean_field(
     return sigma0
 
 
-def _image(
+def _images(
     surface: Surface, painted: Phenomenon, env: Environment
-) -> npt.NDArray[np.float32]:
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Image the sea: the mean of the looks, and each of them."""
     lattice, beam = surface.grid, env.view
     mean = _mean_field(painted, env, lattice.n * lattice.spacing)
     waviness = painted.waviness.astype(np.float32)
@@ -388,7 +402,9 @@ def _image(
     line = 0.5 * math.sin(incidence) ** 2 + math.cos(incidence) ** 2
     speed = float(waviness.mean()) * math.sqrt(line * surface.unresolved_speed)
     width = math.hypot(beam.range_to_velocity * speed, _COHERENCE_SMEAR)
-    return imaging.smear_azimuth(average, width / lattice.spacing)
+    cells = width / lattice.spacing
+    smeared = np.stack([imaging.smear_azimuth(look, cells) for look in looks])
+    return imaging.smear_azimuth(average, cells), smeared
 
 
 def _truth(
@@ -407,6 +423,8 @@ def _truth(
             "peak_wavelength": wavelength,
             "peak_direction": direction,
             "azimuth_cutoff": math.pi * delay * waviness * math.sqrt(variance),
+            "radial_velocity": waviness**2
+            * surface.radial_velocity(math.radians(env.incidence)),
         }
     )
 

@@ -203,6 +203,17 @@ class Surface:
         isotropic = 0.5 * math.sin(incidence) ** 2 + math.cos(incidence) ** 2
         return resolved * self.grid.cell + self.unresolved_speed * isotropic
 
+    def radial_velocity(self, incidence: float) -> float:
+        """Compute the mean line-of-sight velocity of what scatters back, m/s, receding.
+
+        The covariance of modulation and velocity: the mean of a Gaussian velocity u under the
+        backscatter ``exp(m - var(m) / 2)``.
+        """
+        total = kernels.radar_covariance(
+            self.density_plus, self.density_minus, self.grid.kx, self.grid.ky, incidence
+        )
+        return total * self.grid.cell
+
     def peak(self) -> tuple[float, float]:
         """Find the peak of the directional spectrum."""
         behind = self.density_minus.max() > self.density_plus.max()
