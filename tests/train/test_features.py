@@ -13,6 +13,7 @@ from xoceansar.conventions import Quality
 from xoceansar.errors import (
     BundleError,
     DimensionError,
+    DomainError,
     MissingVariableError,
     TrainingError,
     UnitsError,
@@ -111,6 +112,7 @@ def test_a_bundle_says_what_its_heads_are_made_of(
             "name": "probe",
             "columns": list(COLUMNS),
             "units": ["dB", "m", "m", "m", "m"],
+            "measured_in": "",
         }
     ]
     assert content["provenance"]["heads"]["swh"]["features"] == ["embedding", "probe"]
@@ -166,13 +168,29 @@ def test_a_block_that_is_not_there_is_demanded_with_words(
         with pytest.raises(
             MissingVariableError,
             match=r"head 'swh' of model .* takes the features 'probe'.*probe_band.*"
-            r"'sounding' is absent.*ds.merge\(images.oceansar.probe\(\)\)",
+            r"'sounding' is absent.*ds.merge\(images.oceansar.sound\(\)\)",
         ):
             obj.oceansar.swh(model=tmp_path)
     measured = without.assign(sounding=without["probe_level"]).drop_vars("probe_level")
     xr.testing.assert_allclose(
         measured.oceansar.swh(model=tmp_path), embedded.oceansar.swh(model=tmp_path)
     )
+
+
+def test_what_was_measured_in_something_else_is_refused(
+    known, exact_model, probe, tmp_path
+):
+    def of(**attrs):
+        return known.assign({n: v.assign_attrs(attrs) for n, v in known.items()})
+
+    spectra = of(measured_in="cross-spectra", lineage="hawaii")
+    model = fit(spectra, "swh", model=exact_model, to=tmp_path, **ALONE).bundle
+    assert model.heads["swh"].features[0].measured_in == "cross-spectra, hawaii"
+    assert np.isfinite(spectra.oceansar.swh(model=model)).all()
+    images = of(measured_in="intensity")
+    for other, said in ((images, "'intensity'"), (known, "not said")):
+        with pytest.raises(DomainError, match=f"'cross-spectra, hawaii'.*{said}"):
+            other.oceansar.swh(model=model)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
@@ -370,6 +388,21 @@ def test_a_head_of_texture_alone_never_runs_the_network(
     np.testing.assert_allclose(
         made.swh.drop_isel(vignette=3), expected.drop_isel(vignette=3), rtol=1e-6
     )
+
+
+def test_every_block_is_measured_in_images(vignettes_of_256, exact_model):
+    lazy = vignettes_of_256.isel(vignette=slice(None, 4)).chunk(vignette=2)
+    users = dict.fromkeys(FEATURE_BLOCKS, "it")
+    inputs = HeadInputs.named(lazy, exact_model, users, False)
+    width = {name: len(b.block.columns) for name, b in inputs.blocks.items()}
+    assert width == {"texture": 156, "cwave": 20, "statistics": 3, "cutoff": 1}
+    statistics = inputs.blocks["statistics"]
+    assert statistics.block.columns[0] == "normalised_variance"
+    sigma0 = lazy.sigma0.astype(float)
+    expected = sigma0.var(["line", "sample"]) / sigma0.mean(["line", "sample"]) ** 2
+    np.testing.assert_allclose(statistics.values[:, 0], expected, rtol=1e-3)
+    assert inputs.blocks["cwave"].block.columns[19] == "cwave[cwave_parameter=20]"
+    assert inputs.blocks["cwave"].block.measured_in == "intensity, orthonormal"
 
 
 def test_nothing_is_computed_while_the_graph_is_built(

@@ -72,7 +72,7 @@ def fit(
         str,
         typer.Option(
             metavar="NAMES",
-            help="What the head is made of, with commas: embedding, texture.",
+            help="What the head is made of, with commas: embedding, texture, cwave ...",
         ),
     ] = "embedding",
     finetune: Annotated[

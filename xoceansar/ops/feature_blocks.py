@@ -15,12 +15,14 @@ import xarray as xr
 from xoceansar.conventions.attributes import attribute_text
 from xoceansar.errors import (
     DimensionError,
+    DomainError,
     MissingVariableError,
     UnitsError,
 )
 from xoceansar.layout.images import XarrayObject, chunk_like, in_one_chunk
 from xoceansar.models.spec import FeatureBlock
 from xoceansar.ops.texture_descriptors import texture
+from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
 
 __all__ = [
     "FEATURE_BLOCKS",
@@ -48,6 +50,11 @@ class Measurement:
     function: Callable[[Any], xr.Dataset]
     variables: tuple[str, ...]
 
+    @property
+    def method(self) -> str:
+        """Name of the function, which the accessor has too."""
+        return str(getattr(self.function, "__name__", "measure"))
+
 
 #: The blocks that ``features=`` of a fit may name.
 FEATURE_BLOCKS: Final[Mapping[str, Measurement]] = {
@@ -61,6 +68,12 @@ FEATURE_BLOCKS: Final[Mapping[str, Measurement]] = {
             "texture_gradient",
         ),
     ),
+    "cwave": Measurement(cwave, ("cwave",)),
+    "statistics": Measurement(
+        image_statistics,
+        ("normalised_variance", "sigma0_skewness", "sigma0_kurtosis"),
+    ),
+    "cutoff": Measurement(cutoff, ("azimuth_cutoff",)),
 }
 
 
@@ -91,7 +104,13 @@ class FeatureColumns:
                 f"{head} was fitted on {len(wanted.columns)} numbers of the block "
                 f"{wanted.name!r}, and the input has {len(place)}; {len(absent)} are absent, such "
                 f"as {absent[0]!r} (here {self.block.columns[0]!r}). Measure the block again with "
-                f"ds.oceansar.{wanted.name}(), or fit the head again on what there is."
+                f"ds.oceansar.{_method(wanted.name)}(), or fit the head again on what there is."
+            )
+        if self.block.measured_in != wanted.measured_in:
+            raise DomainError(
+                f"{head} was fitted on {wanted.name!r} measured in {wanted.measured_in!r}; here it "
+                f"was measured in {self.block.measured_in or 'what is not said'!r}, which gives "
+                f"other numbers. Measure it alike: ds.oceansar.{_method(wanted.name)}()."
             )
         own = [place[column] for column in wanted.columns]
         for i, unit in zip(own, wanted.units, strict=True):
@@ -131,7 +150,7 @@ def measured_block(obj: XarrayObject, name: str, who: str) -> xr.Dataset:
         raise MissingVariableError(
             f"{who} takes the features {name!r} ({', '.join(wanted)}). The input lacks {absent}, "
             f"and they cannot be measured in it: {error} Or put them in where they are known: "
-            f"ds.merge(images.oceansar.{name}())."
+            f"ds.merge(images.oceansar.{measurement.method}())."
         ) from error
 
 
@@ -153,7 +172,7 @@ def feature_columns(
         if array.dtype.kind not in "fiu":
             raise UnitsError(
                 f"features are real numbers; {variable!r} of the block {name!r} is of "
-                f"{array.dtype}. Give it as ds.oceansar.{name}() makes it."
+                f"{array.dtype}. Give it as ds.oceansar.{_method(name)}() makes it."
             )
         labels = _labels(array, dims)
         columns += [f"{variable}{label}" for label in labels]
@@ -172,8 +191,23 @@ def feature_columns(
         output_dtypes=[np.float32],
         dask_gufunc_kwargs={"output_sizes": {f"{name}_feature": len(columns)}},
     )
-    block = FeatureBlock(name=name, columns=tuple(columns), units=tuple(units))
+    block = FeatureBlock(
+        name=name,
+        columns=tuple(columns),
+        units=tuple(units),
+        measured_in="; ".join(dict.fromkeys(_origin(ds[v]) for v in variables)),
+    )
     return FeatureColumns(block, values)
+
+
+def _method(name: str) -> str:
+    return FEATURE_BLOCKS[name].method
+
+
+def _origin(array: xr.DataArray) -> str:
+    """Say in what a variable was measured, and by which of several definitions."""
+    known = (attribute_text(array.attrs, name) for name in ("measured_in", "lineage"))
+    return ", ".join(text for text in known if text)
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:

@@ -215,7 +215,8 @@ def image_statistics(obj: XarrayObject) -> xr.Dataset:
     values = {
         name: annotate(array, name) for name, array in zip(names, arrays, strict=True)
     }
-    return _dataset(values, obj, "image_statistics", quantity)
+    source = "single-look pixels" if quantity == "complex" else "averaged pixels"
+    return _dataset(values, obj, "image_statistics", source)
 
 
 def intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
@@ -388,7 +389,8 @@ def _dataset(
     out = xr.Dataset(values).assign_coords(kept)
     previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
     out.attrs = product_attrs(operation, previous=previous, **settings)
-    if source == "intensity":
-        for variable in out.data_vars.values():
+    for variable in out.data_vars.values():
+        variable.attrs |= {"measured_in": source, **settings}
+        if source == "intensity":
             variable.attrs["comment"] = _OF_INTENSITY
     return out

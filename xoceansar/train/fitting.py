@@ -81,7 +81,7 @@ def fit(
         whose groups is in `ds`.
     features : sequence of str
         What the head is made of, in this order after ``embedding``: ``embedding`` and blocks of
-        physical parameters, such as ``texture`` (`xoceansar.ops.texture`). A block is taken from
+        physical parameters: ``texture``, ``cwave``, ``statistics``, ``cutoff``. A block is taken from
         the variables of `ds` where it has them, else measured in its images. Without
         ``embedding`` the backbone is not run, here or at inference.
     ancillary : sequence of {"sigma0_mean_db", "incidence", "gmf_wind"}, optional

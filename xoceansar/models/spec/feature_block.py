@@ -20,11 +20,15 @@ class FeatureBlock:
         ``texture_power[direction=45,statistic=mean,wavelength=141]``.
     units : tuple of str
         Of each column.
+    measured_in : str
+        What they were measured in, and how, where a block may be measured in several things of which
+        it is not the same: ``cross-spectra, orthonormal``. Empty where it is always the same.
     """
 
     name: str
     columns: tuple[str, ...]
     units: tuple[str, ...]
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         where = f"features[{self.name!r}]"
