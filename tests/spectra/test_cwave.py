@@ -88,7 +88,7 @@ def test_the_functions_are_those_of_the_papers(lineage):
 
 def test_a_spectrum_that_is_one_of_the_functions_has_that_parameter():
     """Of |S| = constant + H_mn, in the domain, the parameter is of H_mn but for the constant's."""
-    grid = fine_grid(KMAX, 600)
+    grid = fine_grid(KMAX, 300)
     functions, ring = cwave_basis(grid)
     flat = compute_cwave(np.ones_like(ring, float), grid)
     area = ring.sum() * grid.dkx[0] * grid.dky[0]
