@@ -30,7 +30,7 @@ test-precision: $(STAMP)
 # oldest that pyproject.toml declares; both without xsar.
 LEG := tests/test_*.py tests/gridding tests/io tests/layout tests/ops tests/processing tests/spectra tests/splits tests/swath \
 	tests/cli/test_archives.py tests/cli/test_cli.py tests/cli/test_collocation.py tests/cli/test_processing.py
-WITHOUT_XSAR := -e '.[archive,geo,icechunk,models,plot,simulate,train]' --group test
+WITHOUT_XSAR := -e '.[archive,geo,icechunk,models,onnx,plot,simulate,train]' --group test
 
 test-newest: .venv-newest/.ready
 	.venv-newest/bin/pytest -q -n 2 $(LEG)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xoceansar.io.safe.wave_mode import open_wave_mode
     from xoceansar.io.tengeop.chips import open_tengeop
     from xoceansar.models.bundle.library import list_models, load_model
+    from xoceansar.models.bundle.onnx_file import open_onnx
     from xoceansar.ops.frequency_spectra import to_efth
     from xoceansar.processing.archive_check import check_archive
     from xoceansar.processing.run import process
@@ -35,6 +36,7 @@ __all__ = [
     "models",
     "open_archive",
     "open_ocn",
+    "open_onnx",
     "open_tengeop",
     "open_wave_mode",
     "ops",
@@ -50,6 +52,7 @@ _LAZY = {
     "check_archive": "xoceansar.processing.archive_check",
     "open_archive": "xoceansar.io.archive.zarr_archive",
     "open_ocn": "xoceansar.io.ocn.level2",
+    "open_onnx": "xoceansar.models.bundle.onnx_file",
     "open_tengeop": "xoceansar.io.tengeop.chips",
     "open_wave_mode": "xoceansar.io.safe.wave_mode",
     "to_efth": "xoceansar.ops.frequency_spectra",

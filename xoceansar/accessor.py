@@ -15,6 +15,7 @@ import xarray as xr
 from xoceansar import ops
 from xoceansar.conventions.beams import Beams
 from xoceansar.gridding.cell_statistics import By, GridStatistic
+from xoceansar.models.spec.onnx_spec import OnnxNetwork
 from xoceansar.ops.description import describe
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embedding import Model
@@ -682,6 +683,30 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         0.25
         """
         return ops.calibrate(self._obj)
+
+    def predict(self, network: OnnxNetwork) -> xr.Dataset:
+        """Apply a network that others published as an ONNX file.
+
+        Parameters
+        ----------
+        network : OnnxNetwork
+            From `xoceansar.open_onnx`, which says what it takes and gives.
+
+        Returns
+        -------
+        Dataset
+            The variables that the network gives. Lazy; see `xoceansar.ops.predict`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> network = xos.open_onnx(  # doctest: +SKIP
+        ...     "hs.onnx", inputs=["cwave[cwave_parameter]"], outputs={"pred": "swh"}
+        ... )
+        >>> sea = xos.simulate.vignettes(4, seed=1)
+        >>> sea.oceansar.cwave().oceansar.predict(network)  # doctest: +SKIP
+        """
+        return ops.predict(self._obj, network)
 
     def to_vv(self) -> xr.Dataset:
         """Convert images in HH to VV by the polarisation ratio of the sea.

@@ -126,6 +126,10 @@ VARIABLES: Final = _freeze(
             "long_name": "variance of the relative modulation of the intensity by the sea",
             "units": "1",
         },
+        "inputs_out_of_range": {
+            "long_name": "inputs of a network beyond those that it was trained on",
+            "units": "1",
+        },
         "doppler_anomaly": {
             "long_name": "Doppler centroid of the data less that of orbit and attitude",
             "units": "Hz",

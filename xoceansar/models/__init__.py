@@ -13,7 +13,14 @@ from xoceansar.models.bundle.library import (
     write_bundle,
 )
 from xoceansar.models.heads.head import Head, load_head
-from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
+from xoceansar.models.spec import (
+    BackboneSpec,
+    FeatureBlock,
+    HeadSpec,
+    InputSpec,
+    ModelHandle,
+)
+from xoceansar.models.spec.onnx_spec import NamedArray, OnnxNetwork
 
 if TYPE_CHECKING:
     from xoceansar.models.bundle.conversion import convert_checkpoint
@@ -22,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MODEL",
     "BackboneSpec",
+    "FeatureBlock",
     "Head",
     "HeadSpec",
     "InputSpec",
     "ModelHandle",
+    "NamedArray",
+    "OnnxNetwork",
     "build_network",
     "convert_checkpoint",
     "list_models",

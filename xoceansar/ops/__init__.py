@@ -14,6 +14,7 @@ from xoceansar.ops.doppler import radial_velocity
 from xoceansar.ops.embedding import embed
 from xoceansar.ops.frequency_spectra import to_efth
 from xoceansar.ops.look_spectra import spectra
+from xoceansar.ops.onnx_prediction import predict
 from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
 from xoceansar.ops.selection import select
@@ -42,6 +43,7 @@ __all__ = [
     "iceberg_density",
     "icebergs",
     "image_statistics",
+    "predict",
     "quality",
     "radial_velocity",
     "retrieve",

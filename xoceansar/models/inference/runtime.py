@@ -58,6 +58,7 @@ __all__ = [
     "precision_bits",
     "resolve_device",
     "run_network",
+    "sessions",
     "share_of_threads",
 ]
 
@@ -97,6 +98,8 @@ _networks: dict[Any, Network] = {}
 _heads: dict[HeadSpec, Head] = {}
 #: Filled by the blocks that detect, cleared with the others.
 detectors: dict[Any, "torch.nn.Module"] = {}
+#: Of onnxruntime, by the SHA-256 of their file; likewise.
+sessions: dict[str, Any] = {}
 load_lock = Lock()
 _device_locks: dict[str, Lock] = {}
 _threads_lock = Lock()
@@ -257,9 +260,9 @@ def head_block(
 
 
 def clear_cache() -> None:
-    """Forget the networks, heads and detectors of this process, and free their memory."""
+    """Forget the networks, heads, detectors and sessions of this process, and free their memory."""
     with load_lock:
-        for cache in (_networks, _heads, detectors):
+        for cache in (_networks, _heads, detectors, sessions):
             cache.clear()
 
 

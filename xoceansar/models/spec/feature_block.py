@@ -23,6 +23,11 @@ class FeatureBlock:
     measured_in : str
         What they were measured in, and how, where a block may be measured in several things of which
         it is not the same: ``cross-spectra, orthonormal``. Empty where it is always the same.
+
+    Examples
+    --------
+    >>> FeatureBlock(name="cutoff", columns=("azimuth_cutoff",), units=("m",)).columns
+    ('azimuth_cutoff',)
     """
 
     name: str
