@@ -196,6 +196,18 @@ def test_one_bad_vignette_leaves_its_neighbours():
     assert np.isnan(np.array(found)[:, ~known]).all()
 
 
+def test_what_is_beyond_the_sampling_is_left_out():
+    """As of an image of 25 m pixels on ESA's grid; a swell, and the slope of shorter waves."""
+    spectra = seen([System(2.0, 300.0, 250.0)], WV2).astype(np.complex64)
+    whole = retrieve_swell(spectra, ESA, **WV2)
+    spectra[:, np.abs(ESA.ky) > np.pi / 25] = np.nan
+    spectra[:, :, ESA.kx > np.pi / 25] = np.nan
+    found = retrieve_swell(spectra, ESA, **WV2)
+    assert_allclose(np.array(found)[:, 0], np.array(whole)[:, 0], rtol=0.02)
+    coarse = np.where(ESA.kx > np.pi / 50, np.nan, seen([System(3.0, 80.0, 280.0)], WV2))  # fmt: skip
+    assert np.isnan(retrieve_swell(coarse, ESA, **WV2).height).all()
+
+
 @pytest.mark.parametrize("lost", [{"incidence": 0.0}, {"beta": -1.0}, {"noise_share": 1.0}, {"cutoff": 0.0}, {"look_separation": np.nan}])  # fmt: skip
 def test_a_scene_that_cannot_be_has_no_swell(lost):
     spectra = seen([System(2.0, 300.0, 250.0)], WV2)

@@ -94,7 +94,7 @@ def retrieve_swell(
     spectra : array_like
         Half plane kx >= 0, (m/rad)^2, at lags 0, 1, 2, ... of the separation of the looks, positive
         imaginary towards which waves travel. One lag alone, as of an intensity, without speckle:
-        directions up to half a turn.
+        directions up to half a turn. Rows and columns of NaN are beyond the sampling of the image.
     grid : WavenumberGrid
         Wavenumbers and widths of cells, rad/m.
     cutoff : array_like
@@ -210,7 +210,8 @@ def _retrieve(
     spectra: npt.NDArray[Any], grid: WavenumberGrid, scene: ImagingScene
 ) -> list[tuple[float, ...]]:
     """Retrieve the systems of one vignette: the fields of each, the highest first."""
-    if not (scene.is_known and np.isfinite(spectra).all()):
+    spectra, grid = _crop(spectra, grid)
+    if not (scene.is_known and spectra.size and np.isfinite(spectra).all()):
         return []
     last = spectra.shape[0] - 1
     lag = min(1, last)
@@ -244,15 +245,29 @@ def _retrieve(
     return [s for s in systems if s[0] > 0 and s[0] >= least][:SYSTEMS]
 
 
+def _crop(
+    spectra: npt.NDArray[Any], grid: WavenumberGrid
+) -> tuple[npt.NDArray[Any], WavenumberGrid]:
+    """Leave out the wavenumbers beyond the sampling of the image, of which nothing is known."""
+    known = np.isfinite(spectra).all(axis=0)
+    rows, columns = known.any(axis=1), known.any(axis=0)
+    inner = WavenumberGrid(
+        grid.kx[columns], grid.ky[rows], grid.dkx[columns], grid.dky[rows]
+    )
+    return spectra[:, rows][:, :, columns], inner
+
+
 def _smooth(density: Array) -> Array:
-    """Smooth a polar half plane; what is beyond the grid counts as nothing.
+    """Smooth a polar half plane over what is known of it; 0 elsewhere.
 
     Shapes: density (angle, wavenumber).
     """
-    filled = np.nan_to_num(density)
-    return np.asarray(
-        ndimage.gaussian_filter(filled, _SMOOTHING, mode=("wrap", "nearest"))
+    known = np.isfinite(density)
+    sums, weights = (
+        ndimage.gaussian_filter(field, _SMOOTHING, mode=("wrap", "nearest"))
+        for field in (np.where(known, density, 0.0), known.astype(np.float64))
     )
+    return np.asarray(np.where(known, sums / np.where(known, weights, 1.0), 0.0))
 
 
 def _directional_weight(kx: Array, ky: Array, scene: ImagingScene) -> Array:
