@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import OceansarError, UnitsError
 
 __all__ = ["class_indices", "class_table"]
-
-Array = npt.NDArray[Any]
 
 
 def class_table(

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from xoceansar._typing import Array
 from xoceansar.evaluate.published_scores import references
 from xoceansar.evaluate.tasks import Metric, Task
 
 __all__ = ["OVERALL", "BenchmarkResult"]
 
-Array = npt.NDArray[Any]
 
 #: Stratum of the scores over all vignettes.
 OVERALL: Final = "all"

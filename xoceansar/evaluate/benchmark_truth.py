@@ -1,18 +1,17 @@
 """The truth of a task, read from a Dataset: which class, which number, or none."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VIGNETTE
 from xoceansar.conventions.flags import class_indices, class_table
 from xoceansar.errors import MissingVariableError, UnitsError
 
 __all__ = ["class_names", "read_classes", "read_open_sea"]
 
-Array = npt.NDArray[Any]
 
 #: Under this class neither wave height nor wind is asked for.
 _ICE: Final = "sea_ice"

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar._progress import tracked
+from xoceansar._typing import Array
 from xoceansar._version import __version__
 from xoceansar.conventions import VIGNETTE
 from xoceansar.conventions.attributes import is_simulated
@@ -28,7 +29,6 @@ from xoceansar.splits.partition import overlap
 
 __all__ = ["benchmark"]
 
-Array = npt.NDArray[Any]
 Strings = npt.NDArray[np.str_]
 
 #: With fewer groups than this a percentile interval is too narrow.

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import OceansarError, TrainingError
 from xoceansar.evaluate.benchmark_truth import class_names
@@ -21,7 +21,6 @@ from xoceansar.ops.retrieval import classify, wind
 
 __all__ = ["Competitor", "NoImage", "OwnHead", "look_azimuth"]
 
-Array = npt.NDArray[Any]
 
 #: Azimuth of the radar's look from the ground heading: Sentinel-1 looks to the right.
 _LOOK: Final = 90.0

@@ -10,11 +10,11 @@ Garrido et al. (2023), RankMe, https://doi.org/10.48550/arXiv.2210.02885.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 from xoceansar.evaluate.metrics import Interval
 from xoceansar.evaluate.metrics.size_scores import SizeRecall
@@ -30,7 +30,6 @@ __all__ = [
     "unusable_input",
 ]
 
-Array = npt.NDArray[Any]
 
 #: The control whose loss says that the features know nothing of the truth at all.
 _SHUFFLED: Final = "shuffled labels"

@@ -4,21 +4,20 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
 from xoceansar._paths import local_target
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.layout.image_identity import digest_images
 from xoceansar.layout.images import Quantity, find_images
 
 __all__ = ["FeatureStore"]
 
-Array = npt.NDArray[Any]
 
 #: Vignettes for each chunk of images that come in memory.
 _CHUNK: Final = 16

@@ -7,12 +7,11 @@ memory.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.reference_networks import random_twin, timm_network
@@ -22,8 +21,6 @@ from xoceansar.models.inference.runtime import precision_bits
 from xoceansar.ops.embedding import embed, model_attrs, texture_of
 
 __all__ = ["Embeddings", "Features", "RandomTwin", "TimmNetwork", "embedding_of"]
-
-Array = npt.NDArray[Any]
 
 
 class Features(ABC):

@@ -1,12 +1,12 @@
 """Score detected icebergs against boxes, and choose the score from which a detection counts."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.errors import MissingVariableError
 from xoceansar.evaluate.metrics.box_scores import (
     PrecisionRecall,
@@ -17,7 +17,6 @@ from xoceansar.models.spec.detector_spec import TrainedDetector
 
 __all__ = ["IOU", "choose_threshold", "found_boxes", "iceberg_curve", "true_boxes"]
 
-Array = npt.NDArray[Any]
 
 #: Least overlap of a match: icebergs are a few pixels, and what matters is that each is found. The
 #: F1@0.1 of OceanSAR-2 (arXiv 2601.07392).

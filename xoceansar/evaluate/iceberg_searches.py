@@ -1,12 +1,12 @@
 """Ways to search vignettes for icebergs, as competitors of a benchmark."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.errors import BundleError, OceansarError
 from xoceansar.evaluate.competitors import Competitor
 from xoceansar.evaluate.feature_store import FeatureStore
@@ -19,7 +19,6 @@ from xoceansar.ops.detection import cfar_icebergs, icebergs
 
 __all__ = ["Search", "detector_of"]
 
-Array = npt.NDArray[Any]
 
 #: Lowest scores that are kept: what is below never makes the best F1.
 _LOWEST_SCORE: Final = 0.02

@@ -1,12 +1,12 @@
 """Icebergs as a task of the benchmark: boxes found in each vignette against boxes that are there."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.evaluate.iceberg_scores import IOU, true_boxes
 from xoceansar.evaluate.metrics.box_scores import (
     PrecisionRecall,
@@ -17,8 +17,6 @@ from xoceansar.evaluate.metrics.box_scores import (
 )
 
 __all__ = ["curve_of_rows", "read_boxes", "rows_of", "score_boxes"]
-
-Array = npt.NDArray[Any]
 
 
 def read_boxes(ds: xr.Dataset) -> Array:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import OceansarError, TrainingError
 from xoceansar.evaluate.benchmark_truth import class_names
 from xoceansar.evaluate.competitors import Competitor, look_azimuth
@@ -21,7 +21,6 @@ from xoceansar.train import fit_knn, fit_logistic, fit_ridge
 
 __all__ = ["Probe"]
 
-Array = npt.NDArray[Any]
 
 #: The ancillary inputs of a probe.
 _LEVEL: Final = ("sigma0_mean_db", "incidence")

@@ -1,12 +1,13 @@
 """The vignettes of a benchmark: those with a truth, on the side that is learned from or scored."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.evaluate.tasks import Task
@@ -20,7 +21,6 @@ from xoceansar.splits.partition import (
 
 __all__ = ["Part", "SplitBy", "divide", "with_truth"]
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 SplitBy = Literal["orbit_pass", "time", "random"]
 

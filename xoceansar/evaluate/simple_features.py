@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
 from xoceansar.errors import MissingVariableError
 from xoceansar.evaluate.feature_store import FeatureStore
@@ -18,7 +18,6 @@ from xoceansar.ops.texture_descriptors import texture
 
 __all__ = ["HandFeatures", "Level", "Texture"]
 
-Array = npt.NDArray[Any]
 
 #: The level is taken in decibel down to -50 dB.
 _LEAST_LEVEL: Final = 1e-5

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import OceansarError
@@ -37,7 +38,6 @@ __all__ = [
     "find_task",
 ]
 
-Array = npt.NDArray[Any]
 Kind = Literal["classes", "number", "direction", "objects"]
 #: Truth and prediction of some vignettes, one row each, to scores by name.
 Score: TypeAlias = Callable[[Array, Array], Mapping[str, float]]

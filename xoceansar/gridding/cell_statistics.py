@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VARIABLES, annotate, product_attrs
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import (
@@ -31,7 +31,6 @@ from xoceansar.sar.cells import (
 
 __all__ = ["SEASONS", "By", "GridStatistic", "binned", "coverage", "grid"]
 
-Array = npt.NDArray[Any]
 By = Literal["season", "month"]
 GridStatistic = Literal["mean", "median", "std", "min", "max", "count"]
 

@@ -1,12 +1,12 @@
 """How often classes occur and how densely icebergs lie, in cells of longitude and latitude."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS, annotate
 from xoceansar.errors import MissingVariableError, UnitsError
 from xoceansar.gridding.cell_statistics import COUNT, By, binned, coverage
@@ -14,7 +14,6 @@ from xoceansar.sar.cells import count, total
 
 __all__ = ["class_occurrence", "iceberg_density"]
 
-Array = npt.NDArray[Any]
 
 _AREA: Final = "searched_area"
 #: Icebergs are counted on so many square kilometres.

@@ -2,18 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.layout.images import Quantity
 
 __all__ = ["digest_images", "digest_sample"]
 
-Array = npt.NDArray[Any]
 
 #: Coordinates that decide what is computed from the images.
 _DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")

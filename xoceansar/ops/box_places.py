@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE
 from xoceansar.errors import MissingVariableError
 from xoceansar.layout.images import XarrayObject, chunk_like, spacing_of
@@ -14,7 +14,6 @@ from xoceansar.sar.geometry import offset_position, position_between
 
 __all__ = ["DETECTION", "places"]
 
-Array = npt.NDArray[Any]
 
 DETECTION: Final = "detection"
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import (
     BundleError,
@@ -43,7 +44,6 @@ __all__ = [
     "icebergs",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Coordinate of the dim ``edge`` of a box.
 EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")

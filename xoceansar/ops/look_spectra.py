@@ -4,9 +4,9 @@ import math
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import annotate, product_attrs
 from xoceansar.errors import DimensionError, DomainError, MissingVariableError, warn
 from xoceansar.layout.images import in_one_chunk
@@ -14,7 +14,6 @@ from xoceansar.spectra.wavenumber_grids import WavenumberGrid, esa_grid, regular
 
 __all__ = ["SLC_DIMS", "Grid", "spectra"]
 
-Array = npt.NDArray[Any]
 Grid = Literal["regular", "esa"]
 
 SLC_DIMS: Final = ("slc_line", "slc_sample")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE
 from xoceansar.errors import UnitsError
 from xoceansar.layout.images import (
@@ -45,7 +46,6 @@ __all__ = [
     "observe",
 ]
 
-Array = npt.NDArray[Any]
 
 #: What `embed` gives of each vignette, beside which the embedding has its own dim.
 EMBEDDED: Final = (

@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.conventions.beams import WAVE_BEAMS, Beams, beams_of
 from xoceansar.conventions.texts import has_texts, text_values
@@ -21,7 +21,6 @@ from xoceansar.layout.vignette_dims import vignette_dim
 __all__ = ["select"]
 
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
-Array = npt.NDArray[Any]
 
 #: A time of day in a text: only beside one can a zone stand.
 _CLOCK: Final = re.compile(r"\d[T ]\s*\d")

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import EMBEDDING, VIGNETTE, annotate, history_line
 from xoceansar.conventions.attributes import attribute_text
 from xoceansar.conventions.texts import text_values
@@ -24,7 +24,6 @@ from xoceansar.search.nearest import Metric, nearest
 
 __all__ = ["Query", "similar"]
 
-Array = npt.NDArray[Any]
 #: Vignettes of the archive, by id or by position; or embeddings; or images.
 Query: TypeAlias = str | int | Sequence[str] | Sequence[int] | XarrayObject
 

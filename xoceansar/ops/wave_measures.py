@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import DimensionError, DomainError, MissingVariableError
 from xoceansar.layout.images import (
@@ -22,7 +23,6 @@ from xoceansar.spectra.wavenumber_grids import WavenumberGrid, regular_grid
 
 __all__ = ["cutoff", "cwave", "image_statistics", "intensity_spectrum"]
 
-Array = npt.NDArray[Any]
 
 _BINS: Final = ("azimuth_bin", "range_bin")
 _WAVENUMBERS: Final = ("azimuth_wavenumber", "range_wavenumber")

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._optional import require
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import MissingVariableError, OceansarError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["track"]
 
-Array = npt.NDArray[Any]
 
 #: Passes in one figure.
 _MOST: Final = 6

@@ -1,10 +1,12 @@
 """Cells of longitude and latitude: which one a place is in, and statistics of those in each."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from xoceansar._typing import Array
 
 __all__ = [
     "CellGrid",
@@ -15,7 +17,6 @@ __all__ = [
     "total",
 ]
 
-Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
 Statistic = Literal["mean", "median", "std", "min", "max"]
 

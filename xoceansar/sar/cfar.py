@@ -1,15 +1,15 @@
 """Constant-false-alarm-rate detection of bright targets, as operational iceberg services use it."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
 __all__ = ["CFAR_THRESHOLD", "cfar"]
 
-Array = npt.NDArray[Any]
 
 #: Half widths of the guard and of the background window, m: the guard holds the largest target, and
 #: the background a few waves of the sea around it.

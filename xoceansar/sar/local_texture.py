@@ -11,11 +11,13 @@ Dellinger et al. (2015), SAR-SIFT, https://doi.org/10.1109/TGRS.2014.2323552 (ra
 """
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+
+from xoceansar._typing import Array
 
 __all__ = [
     "COARSEST_SPACING",
@@ -28,7 +30,6 @@ __all__ = [
     "local_texture",
 ]
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 #: Side of a window and step between windows, m; and of those for long waves, on pixels of 200 m.

@@ -2,14 +2,15 @@
 
 import math
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
+
 __all__ = ["texture_axis"]
 
-Array = npt.NDArray[Any]
 
 #: Wavelengths of the texture, m: longer than any wave of the sea, shorter than a front.
 _WAVELENGTHS: Final = (1000.0, 2100.0)

@@ -7,17 +7,18 @@ how the others are ruled out: by a product of less precision whose error has a b
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from xoceansar._typing import Array
 
 if TYPE_CHECKING:
     from xoceansar.search.screens import Rows, Screen, Search
 
 __all__ = ["Metric", "nearest"]
 
-Array = npt.NDArray[Any]
 Metric = Literal["cosine", "inner"]
 
 #: Rows that are screened together.

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.search.integer_tile import (
     SEGMENT,
     TILE_QUERIES,
@@ -28,7 +28,6 @@ __all__ = [
     "turn",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Queries that stay in the second cache while the rows stream by: 384 dims, 92 kB.
 _PANEL: Final = 240

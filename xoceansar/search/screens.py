@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._typing import Array
 from xoceansar.models.inference.torch_state import plain_torch
 from xoceansar.search import nearest_kernels as kernels
 from xoceansar.search.integer_tile import SEGMENT, TILE_QUERIES, TILE_ROWS
 
 __all__ = ["DeviceScreen", "FloatScreen", "IntegerScreen", "Rows", "Screen", "Search"]
 
-Array = npt.NDArray[Any]
 
 #: Relative error of a float32 operation.
 _EPS: Final = 2.0**-24

@@ -4,19 +4,18 @@ Neighbours on one pass are 100 km apart and share wave field, wind and calibrati
 validated on the neighbours of its training set is validated on its training set.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, warn
 from xoceansar.splits.orbit_passes import orbit_pass
 
 __all__ = ["ORBIT_PASS", "groups_of", "warn_if_few"]
 
-Array = npt.NDArray[Any]
 
 #: The grouping that is used where none is named.
 ORBIT_PASS: Final = "orbit_pass"

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import MissingVariableError
@@ -14,7 +15,6 @@ from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
 
 __all__ = ["orbit_pass"]
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 #: Without names to go by, so long without an image ends a pass: a tenth of an orbit.

@@ -4,7 +4,7 @@ Neighbours 100 km apart on one pass see the same sea, so a split by vignette tes
 skill.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,6 @@ __all__ = [
     "time_split",
 ]
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 

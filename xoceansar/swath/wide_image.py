@@ -12,6 +12,7 @@ import xarray as xr
 from dask.base import is_dask_collection
 from dask.delayed import delayed
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, SIMULATED_FILE
 from xoceansar.errors import (
     DimensionError,
@@ -23,7 +24,6 @@ from xoceansar.sar.geometry import GeolocationGrid, ground_edges
 
 __all__ = ["POLARISATION", "WideImage", "read_wide"]
 
-Array = npt.NDArray[Any]
 
 #: Dimension of the polarisations, as xsar names it.
 POLARISATION: Final = "pol"

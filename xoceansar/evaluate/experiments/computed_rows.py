@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DomainError, OceansarError, TrainingError, UnitsError
 from xoceansar.evaluate.benchmark_truth import class_names
@@ -36,7 +36,6 @@ __all__ = [
     "own_outputs",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Tasks of the experiments: those that the paper scores on whole vignettes.
 TASK_NAMES: Final = ("classification", "swh", "wind_speed")

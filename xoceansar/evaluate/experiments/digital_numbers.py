@@ -1,12 +1,13 @@
 """The same images as calibrated sigma0, as digital numbers and as a quick-look."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE
 from xoceansar.conventions.texts import text_values
 from xoceansar.evaluate.diagnosis import collapsed_embedding
@@ -37,7 +38,6 @@ from xoceansar.splits.partition import orbit_pass
 
 __all__ = ["digital_numbers", "dn", "quick_look"]
 
-Array = npt.NDArray[Any]
 
 QUESTION: Final = (
     "What is calibration worth: the same vignettes as sigma0, as digital numbers whose gain is not "

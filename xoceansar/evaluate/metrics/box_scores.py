@@ -5,11 +5,12 @@ Boxes are ``line_min, sample_min, line_max, sample_max``, as fractions of the im
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "precision_recall",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Recalls at which the average precision looks, as in the evaluation of COCO.
 _RECALLS: Final = np.linspace(0, 1, 101)

@@ -1,10 +1,9 @@
 """Complete rows of truth and prediction."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "same_shape",
 ]
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 

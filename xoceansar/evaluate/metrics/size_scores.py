@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 from xoceansar.evaluate.metrics.box_scores import match_boxes
 
 __all__ = ["SizeRecall", "recall_by_size"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,11 +4,11 @@ Drawn without a display; none is shown. On each stands what of it is simulated.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
@@ -48,7 +48,6 @@ __all__ = [
     "score_overview",
 ]
 
-Array = npt.NDArray[Any]
 
 _CELLS: Final = Shading("dense", ends=(0.0, 0.85))
 _DENSITY: Final = Shading("dense", ends=(0.25, 0.95))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dask.array as da
 import numpy as np
@@ -19,6 +19,7 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._paths import check_regular
+from xoceansar._typing import Array
 from xoceansar.conventions import (
     CLASS_CODES,
     LINE,
@@ -35,7 +36,6 @@ from xoceansar.io.tengeop.label_table import Order, Table, read_table
 
 __all__ = ["open_tengeop"]
 
-Array = npt.NDArray[Any]
 
 #: Holds the quick-looks of both beams: WV1 are about 492 x 566 pixels, WV2 about 477 x 449.
 _SHAPE: Final = (512, 576)

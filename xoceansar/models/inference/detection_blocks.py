@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._typing import Array
 from xoceansar.errors import UnitsError
 from xoceansar.models.bundle.weight_files import read_arrays
 from xoceansar.models.inference.runtime import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["detect_block", "embed_and_detect_block", "token_block", "windows"]
 
-Array = npt.NDArray[Any]
 
 #: Windows overlap by at least this part: a target at the edge of one is well inside another.
 _OVERLAP: Final = 0.25

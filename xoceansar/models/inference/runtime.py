@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._typing import Array
 from xoceansar.errors import (
     DomainError,
     OceansarError,
@@ -62,7 +63,6 @@ __all__ = [
     "share_of_threads",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Tokens for each call of the network: beyond 4 k a CPU runs out of cache (512 px: batch 16 is
 #: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.

@@ -3,11 +3,12 @@
 Arrays in, arrays out: no torch, no xarray.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, DomainError, UnitsError
 from xoceansar.models.spec import InputSpec
 from xoceansar.sar.gmf import cmod5n
@@ -16,7 +17,6 @@ from xoceansar.sar.pixel_quality import SIGMA0_RANGE
 __all__ = ["MIN_VALID_FRACTION", "Quantity", "beam_of", "network_input"]
 
 Quantity = Literal["linear", "dB"]
-Array = npt.NDArray[Any]
 
 #: A vignette with a smaller fraction of valid pixels is not used.
 MIN_VALID_FRACTION: Final = 0.5

@@ -14,11 +14,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import BundleError, ConfidenceError
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "interval_shapes",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Degrees outside the incidence of a calibrated beam where it still holds.
 INCIDENCE_MARGIN: Final = 2.0

@@ -1,16 +1,15 @@
 """Balanced sampling: as many rows from a small cluster as from a large one, where it has them."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import TrainingError
 from xoceansar.train.curation.clusters import Tree
 
 __all__ = ["balanced_sample", "check_preference", "water_filling"]
 
-Array = npt.NDArray[Any]
 
 #: Keeps the draws apart from those of the clustering, which is given the same seed.
 _STREAM: Final = 1

@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError, warn
 
 __all__ = ["Tree", "hierarchical_kmeans"]
 
-Array = npt.NDArray[Any]
 
 #: Numbers in one block of a product of rows and centroids: 64 MiB of float32.
 _BLOCK: Final = 1 << 24

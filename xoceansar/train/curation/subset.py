@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.train.curation.balance import balanced_sample, check_preference
 from xoceansar.train.curation.clusters import hierarchical_kmeans
@@ -23,7 +23,6 @@ __all__ = [
     "effective_clusters",
 ]
 
-Array = npt.NDArray[Any]
 
 #: Name of the rows without a class in a report.
 _UNLABELLED: Final = "unlabelled"

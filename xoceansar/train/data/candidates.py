@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._typing import Array
 from xoceansar.conventions import LINE, SAMPLE, VIGNETTE, Quality
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import (
@@ -29,7 +30,6 @@ from xoceansar.ops.quality_flags import whole_flags
 
 __all__ = ["Candidates", "find_candidates"]
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 
 #: What messages call the model that does not exist yet.

@@ -1,15 +1,11 @@
 """The order in which an epoch visits vignettes that are stored in chunks."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError
 
 __all__ = ["epoch_order"]
-
-Array = npt.NDArray[Any]
 
 
 def epoch_order(

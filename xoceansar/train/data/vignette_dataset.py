@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import TrainingError, UnitsError
 from xoceansar.layout.images import XarrayObject
@@ -17,7 +18,6 @@ from xoceansar.train.data.candidates import find_candidates
 
 __all__ = ["VignetteDataset"]
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.float32]
 

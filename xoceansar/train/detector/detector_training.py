@@ -5,15 +5,15 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import xarray as xr
 from torch.optim.swa_utils import AveragedModel
 
 from xoceansar._paths import local_target
+from xoceansar._typing import Array
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle.library import load_model
 from xoceansar.models.inference.torch_state import plain_torch
@@ -26,7 +26,6 @@ from xoceansar.train.detector.examples import Crops, TrainingSet, prepare
 
 __all__ = ["DetectorRecipe", "fit_detector", "train_detector"]
 
-Array = npt.NDArray[Any]
 Report = Callable[[Mapping[str, float]], None]
 
 #: Steps without a finite loss after which the training stops.

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._paths import local_target
+from xoceansar._typing import Array
 from xoceansar.errors import MissingVariableError, TrainingError, warn
 from xoceansar.layout.image_identity import digest_images
 from xoceansar.layout.images import (
@@ -28,7 +29,6 @@ from xoceansar.models.spec import ModelHandle
 
 __all__ = ["Crops", "TrainingSet", "check_boxes", "prepare"]
 
-Array = npt.NDArray[Any]
 
 #: Files of a prepared set: network input and patch tokens.
 _FILES: Final = ("images.npy", "tokens.npy")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from xoceansar._progress import tracked
+from xoceansar._typing import Array
 from xoceansar.errors import TrainingError
 from xoceansar.layout.images import XarrayObject
 from xoceansar.models.bundle.weight_files import encode_arrays, read_arrays, sha256_of
@@ -42,7 +42,6 @@ from xoceansar.train.pretraining.schedules import Schedule
 
 __all__ = ["FINETUNE_RATES", "FineTuned", "Tuning", "fine_tune"]
 
-Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 #: Learning rate of the backbone where none is given.

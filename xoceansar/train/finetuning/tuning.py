@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from xoceansar._optional import require
+from xoceansar._typing import Array
 from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.errors import warn
 from xoceansar.layout.images import XarrayObject
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from xoceansar.train.finetuning.joint_training import FineTuned
 
 __all__ = ["tune"]
-
-Array = npt.NDArray[Any]
 
 
 def tune(

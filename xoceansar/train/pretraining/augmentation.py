@@ -6,19 +6,18 @@ rank, or on the global state of torch and numpy.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.spec import InputSpec
 
 __all__ = ["Augmentation", "Views", "make_views"]
 
 Tensor = torch.Tensor
-Array = npt.NDArray[Any]
 
 N_GLOBAL: Final = 2
 #: Places tried for a crop before one without variation is accepted.
