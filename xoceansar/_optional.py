@@ -5,8 +5,6 @@ from typing import Any
 
 from xoceansar.errors import MissingDependencyError
 
-__all__ = ["install_words", "require"]
-
 
 def require(module: str, *, extra: str) -> Any:
     """Import an optional dependency."""

@@ -9,19 +9,6 @@ from typing import Final
 
 from xoceansar.errors import OceansarError, PathError, warn
 
-__all__ = [
-    "check_regular",
-    "is_url",
-    "local_path",
-    "local_target",
-    "path_text",
-    "read_regular",
-    "refuse_lost_slash",
-    "strange_entries",
-    "strange_part",
-    "walk",
-]
-
 #: A URL that `pathlib.Path` made a path of: ``s3:/bucket``. One letter is a drive of Windows.
 _LOST_SLASH: Final = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]+:/(?!/)", re.I)
 #: Where operating systems show themselves as files: endless, and nobody's data.

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from dask.callbacks import Callback
     from rich.progress import Progress
 
-__all__ = ["computing", "is_watched", "only_display", "progress_bar", "tracked"]
 
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ import xarray as xr
 import xoceansar as xos
 from tests.processing.conftest import failure, outcome, plain
 from tests.processing.products import SHAPE
+from xoceansar._paths import is_url
 from xoceansar.errors import ArchiveError, OceansarError, ProductError
-from xoceansar.io.remote import encode_options, is_url
+from xoceansar.io.remote import encode_options
 from xoceansar.processing.archive_writer import Archive, read_records
 from xoceansar.processing.product_listing import list_units
 from xoceansar.processing.writer_lock import ArchiveLock

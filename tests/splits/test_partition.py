@@ -11,13 +11,8 @@ from xoceansar.errors import (
     OceansarError,
     OceansarWarning,
 )
-from xoceansar.splits.partition import (
-    group_split,
-    orbit_pass,
-    overlap,
-    random_split,
-    time_split,
-)
+from xoceansar.splits.orbit_passes import orbit_pass
+from xoceansar.splits.partition import group_split, overlap, random_split, time_split
 
 
 def stem(orbit, datatake, number, platform="s1a"):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from xoceansar.evaluate import BenchmarkResult
 
-__all__ = ["benchmark", "open_truth"]
 
 #: Scores that a terminal of 80 columns holds, with their limits.
 _SCORES: Final = 2

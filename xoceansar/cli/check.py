@@ -7,8 +7,6 @@ import typer
 from xoceansar.cli.process import SOME_FAILED, StorageOptions, parsed_options
 from xoceansar.cli.shell import out, working
 
-__all__ = ["check"]
-
 
 def check(
     archive: Annotated[

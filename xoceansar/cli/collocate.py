@@ -12,8 +12,6 @@ from xoceansar.cli.shell import out, working
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["collocate"]
-
 
 def collocate(
     source: Annotated[

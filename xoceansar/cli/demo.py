@@ -12,8 +12,6 @@ from xoceansar.cli.shell import Steps, local, out
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["demo"]
-
 
 def demo(
     to: Annotated[

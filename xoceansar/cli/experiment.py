@@ -14,8 +14,6 @@ from xoceansar.errors import OceansarError
 if TYPE_CHECKING:
     from xoceansar.evaluate.experiments import ExperimentResult
 
-__all__ = ["experiment"]
-
 
 def experiment(
     name: Annotated[

@@ -17,8 +17,6 @@ from xoceansar.cli.readers import (
 )
 from xoceansar.cli.shell import local, out
 
-__all__ = ["export"]
-
 _SUFFIXES: Final = (".parquet", ".csv", ".nc", ".geojson")
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from xoceansar.train import FitResult
 
-__all__ = ["fit"]
-
 
 def fit(
     data: Annotated[

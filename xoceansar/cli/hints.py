@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-__all__ = ["in_flags"]
-
 #: A call, whose arguments stay as they are; or an argument with what to give it.
 _ARGUMENT: Final = re.compile(
     r"\w\([^()]*\)"

@@ -20,8 +20,6 @@ from xoceansar.cli.readers import (
 )
 from xoceansar.cli.shell import local, out
 
-__all__ = ["icebergs"]
-
 
 def icebergs(
     paths: Paths,

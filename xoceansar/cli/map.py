@@ -14,8 +14,6 @@ from xoceansar.errors import OceansarError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["map_", "save", "use_files"]
-
 
 def map_(
     result: Annotated[

@@ -4,8 +4,6 @@ from rich.table import Table
 
 from xoceansar.cli.shell import out
 
-__all__ = ["models"]
-
 
 def models() -> None:
     """List the models that come with the package, and what each of them gives.

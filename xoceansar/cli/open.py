@@ -8,8 +8,6 @@ from xoceansar.cli import printed_tables
 from xoceansar.cli.readers import Beam, Paths, opened
 from xoceansar.cli.shell import out
 
-__all__ = ["open_"]
-
 #: Vignettes listed without --all.
 _ROWS: Final = 24
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from xoceansar.train.pretraining.config import PretrainConfig
 
-__all__ = ["pretrain"]
-
 
 def pretrain(
     config: Annotated[

@@ -7,7 +7,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["compare", "summarise", "vignette_table"]
 
 _TITLE: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
 

@@ -10,7 +10,6 @@ from xoceansar.cli.shell import out
 if TYPE_CHECKING:
     from xoceansar.processing.product_records import Record
 
-__all__ = ["SOME_FAILED", "StorageOptions", "parsed_options", "process"]
 
 StorageOptions = Annotated[
     str | None,

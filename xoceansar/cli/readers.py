@@ -12,24 +12,6 @@ if TYPE_CHECKING:
 
     from xoceansar.models.spec import ModelHandle
 
-__all__ = [
-    "Archive",
-    "Beam",
-    "Class",
-    "Device",
-    "Model",
-    "Paths",
-    "Reader",
-    "Region",
-    "Shape",
-    "Spacing",
-    "Time",
-    "Verify",
-    "handle_of",
-    "opened",
-    "period",
-    "read_result",
-]
 
 Paths = Annotated[
     list[str],

@@ -21,8 +21,6 @@ from xoceansar.cli.readers import (
 )
 from xoceansar.cli.shell import out
 
-__all__ = ["embed", "retrieve"]
-
 Store = Annotated[
     str,
     typer.Option(

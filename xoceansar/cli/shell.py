@@ -20,15 +20,6 @@ from xoceansar._progress import only_display
 from xoceansar.cli.hints import in_flags
 from xoceansar.errors import OceansarError, OceansarWarning
 
-__all__ = [
-    "OceansarGroup",
-    "Steps",
-    "err",
-    "local",
-    "out",
-    "working",
-]
-
 #: Icechunk warns, on standard output before its version 2.1, that folders are not safe for
 #: concurrent commits; those of `process` are made under a lock.
 _ICECHUNK_LOG: Final = (

@@ -20,8 +20,6 @@ from xoceansar.errors import warn
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["similar"]
-
 
 def similar(
     archive: Archive,

@@ -7,8 +7,6 @@ import typer
 
 from xoceansar.cli.shell import local, out
 
-__all__ = ["simulate"]
-
 
 def simulate(
     folder: Annotated[

@@ -13,8 +13,6 @@ from xoceansar.collocation.reference import Reference
 from xoceansar.conventions import VIGNETTE, annotate, product_attrs
 from xoceansar.conventions.attributes import attribute_flag, attribute_text
 
-__all__ = ["assemble", "labels_of", "provenance"]
-
 
 def labels_of(known: Reference, names: list[Hashable]) -> list[Hashable]:
     """List the coordinates that say which sample it was, such as the name of a station."""

@@ -9,8 +9,6 @@ from xoceansar.collocation.nearby import Vignettes, nearest_step
 from xoceansar.collocation.reference import NAT, Reference
 from xoceansar.errors import DimensionError
 
-__all__ = ["Corners", "around"]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

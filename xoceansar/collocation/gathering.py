@@ -15,8 +15,6 @@ import xarray as xr
 
 from xoceansar.collocation.reduction import Plan, promoted, resolve
 
-__all__ = ["OWN", "compute", "sampled"]
-
 Integers = npt.NDArray[np.int64]
 #: What collocation itself says of each vignette.
 OWN: Final[Mapping[str, Any]] = {

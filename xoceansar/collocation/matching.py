@@ -29,8 +29,6 @@ from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.layout.directions import direction_of
 from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 
-__all__ = ["collocate"]
-
 #: Names of the significant wave height where there is no standard name.
 _SWH_NAMES: Final = frozenset({"swh", "hs", "hm0", "vhm0", "vavh", "wvht"})
 _SWH: Final = "sea_surface_wave_significant_height"

@@ -14,8 +14,6 @@ import numpy.typing as npt
 from xoceansar.collocation.reference import NAT, Reference
 from xoceansar.sar.geometry import unit_vector
 
-__all__ = ["EARTH_RADIUS", "Candidates", "Vignettes", "find", "nearest_step"]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -16,8 +16,6 @@ from xoceansar.collocation.nearby import Candidates
 from xoceansar.collocation.reference import NAT
 from xoceansar.sar.bearings import wrap_angle
 
-__all__ = ["FLAG_MEANINGS", "Method", "Plan", "promoted", "resolve"]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -22,16 +22,6 @@ from xoceansar.conventions.attributes import attribute_text
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.layout.images import degrees_of
 
-__all__ = [
-    "NAT",
-    "Kind",
-    "Reference",
-    "choose_variables",
-    "find_name",
-    "nanoseconds",
-    "understand",
-]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Kind: TypeAlias = Literal["grid", "mesh", "stations", "samples"]

@@ -12,8 +12,6 @@ import xarray as xr
 from xoceansar.collocation.reference import find_name
 from xoceansar.errors import DimensionError, MissingVariableError, ProductError
 
-__all__ = ["Source", "as_dataset", "names_of"]
-
 Source: TypeAlias = (
     xr.Dataset
     | xr.DataArray

@@ -12,8 +12,6 @@ from xoceansar.conventions.quantities import in_metres_per_second
 from xoceansar.errors import MissingVariableError
 from xoceansar.sar.bearings import wrap_angle
 
-__all__ = ["wind_vector"]
-
 _COMPONENTS: Final = (("u10", "v10"), ("u10n", "v10n"), ("uwnd", "vwnd"))
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["attribute_flag", "attribute_text", "is_simulated"]
-
 
 def attribute_text(attrs: Mapping[Any, Any], name: Hashable) -> str | None:
     """Read an attribute that is meant to be a text.

@@ -5,8 +5,6 @@ from typing import Any, Final, Literal, TypeAlias
 
 from xoceansar.errors import OceansarError
 
-__all__ = ["WAVE_BEAMS", "Beam", "Beams", "beams_of", "one_beam"]
-
 Beam = Literal["wv1", "wv2"]
 #: What is typed for beams: one, several with commas between them, or an iterable of them.
 Beams: TypeAlias = str | Iterable[str]

@@ -18,16 +18,6 @@ from xoceansar.conventions.names import (
 from xoceansar.conventions.variables import VARIABLES
 from xoceansar.errors import OceansarError
 
-__all__ = [
-    "CF_VERSION",
-    "annotate",
-    "class_attrs",
-    "history_line",
-    "mask_attrs",
-    "missing_flag",
-    "product_attrs",
-]
-
 CF_VERSION: Final = "CF-1.11"
 
 

@@ -10,8 +10,6 @@ from xoceansar._typing import Array
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import OceansarError, UnitsError
 
-__all__ = ["class_indices", "class_table"]
-
 
 def class_table(
     classes: xr.DataArray,

@@ -8,21 +8,6 @@ Wang et al. (2019), TenGeoP-SARwv, https://doi.org/10.1002/gdj3.73 (the ten ocea
 from enum import IntFlag
 from typing import Final
 
-__all__ = [
-    "CLASS_CODES",
-    "CLASS_FILL",
-    "EMBEDDING",
-    "LINE",
-    "NO_TILE",
-    "OCEAN_CLASS",
-    "OCEAN_CLASSES",
-    "SAMPLE",
-    "SIMULATED_FILE",
-    "VIGNETTE",
-    "Domain",
-    "Quality",
-]
-
 VIGNETTE: Final = "vignette"
 LINE: Final = "line"
 SAMPLE: Final = "sample"

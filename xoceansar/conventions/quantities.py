@@ -11,8 +11,6 @@ import xarray as xr
 from xoceansar.conventions.attributes import attribute_text
 from xoceansar.errors import UnitsError
 
-__all__ = ["Distance", "Duration", "in_metres_per_second", "kilometres", "length_of", "nanoseconds_of"]  # fmt: skip
-
 Distance: TypeAlias = float | str
 Duration: TypeAlias = str | dt.timedelta | np.timedelta64
 

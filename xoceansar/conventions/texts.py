@@ -9,15 +9,6 @@ import xarray as xr
 
 from xoceansar.errors import OceansarError
 
-__all__ = [
-    "STRING",
-    "Texts",
-    "has_texts",
-    "plain_texts",
-    "stored_texts",
-    "text_values",
-]
-
 Texts: TypeAlias = npt.NDArray[np.str_]
 
 #: Strings of any length: what stores hold.

@@ -11,10 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = [
-    "VARIABLES",
-]
-
 
 def _freeze(
     table: Mapping[str, Mapping[str, Any]],

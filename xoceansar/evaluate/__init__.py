@@ -12,7 +12,8 @@ from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.report.benchmark_report import write_report
 from xoceansar.evaluate.report.experiment_report import write_experiment
 from xoceansar.evaluate.tasks import TASKS, Metric, Strata, Task
-from xoceansar.splits.partition import group_split, orbit_pass
+from xoceansar.splits.orbit_passes import orbit_pass
+from xoceansar.splits.partition import group_split
 
 __all__ = [
     "EXPERIMENTS",

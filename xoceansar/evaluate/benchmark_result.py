@@ -13,9 +13,6 @@ from xoceansar._typing import Array
 from xoceansar.evaluate.published_scores import references
 from xoceansar.evaluate.tasks import Metric, Task
 
-__all__ = ["OVERALL", "BenchmarkResult"]
-
-
 #: Stratum of the scores over all vignettes.
 OVERALL: Final = "all"
 

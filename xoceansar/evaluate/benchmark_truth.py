@@ -10,9 +10,6 @@ from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VIGNETTE
 from xoceansar.conventions.flags import class_indices, class_table
 from xoceansar.errors import MissingVariableError, UnitsError
 
-__all__ = ["class_names", "read_classes", "read_open_sea"]
-
-
 #: Under this class neither wave height nor wind is asked for.
 _ICE: Final = "sea_ice"
 

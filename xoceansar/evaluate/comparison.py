@@ -27,8 +27,6 @@ from xoceansar.evaluate.tasks import Task, find_task
 from xoceansar.models import ModelHandle
 from xoceansar.splits.partition import overlap
 
-__all__ = ["benchmark"]
-
 Strings = npt.NDArray[np.str_]
 
 #: With fewer groups than this a percentile interval is too narrow.

@@ -19,9 +19,6 @@ from xoceansar.ops.head_inputs import HeadInputs, block_variables
 from xoceansar.ops.head_values import value_of
 from xoceansar.ops.retrieval import classify, wind
 
-__all__ = ["Competitor", "NoImage", "OwnHead", "look_azimuth"]
-
-
 #: Azimuth of the radar's look from the ground heading: Sentinel-1 looks to the right.
 _LOOK: Final = 90.0
 

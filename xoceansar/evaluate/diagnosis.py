@@ -19,18 +19,6 @@ from xoceansar.errors import DimensionError
 from xoceansar.evaluate.metrics import Interval
 from xoceansar.evaluate.metrics.size_scores import SizeRecall
 
-__all__ = [
-    "Sign",
-    "collapsed_embedding",
-    "constant_classes",
-    "constant_predictions",
-    "effective_rank",
-    "missed_small_objects",
-    "near_random",
-    "unusable_input",
-]
-
-
 #: The control whose loss says that the features know nothing of the truth at all.
 _SHUFFLED: Final = "shuffled labels"
 _NO_INFORMATION: Final = (

@@ -16,9 +16,6 @@ from xoceansar.conventions import VIGNETTE
 from xoceansar.layout.image_identity import digest_images
 from xoceansar.layout.images import Quantity, find_images
 
-__all__ = ["FeatureStore"]
-
-
 #: Vignettes for each chunk of images that come in memory.
 _CHUNK: Final = 16
 

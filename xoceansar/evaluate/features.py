@@ -20,8 +20,6 @@ from xoceansar.models import ModelHandle
 from xoceansar.models.inference.runtime import precision_bits
 from xoceansar.ops.embedding import embed, model_attrs, texture_of
 
-__all__ = ["Embeddings", "Features", "RandomTwin", "TimmNetwork", "embedding_of"]
-
 
 class Features(ABC):
     """A way to describe a vignette by numbers."""

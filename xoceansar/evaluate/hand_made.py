@@ -10,8 +10,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HAND_FEATURES", "hand_features"]
-
 Array = npt.NDArray[np.float64]
 
 _SCALES: Final = (1, 2, 4, 8, 16, 32)

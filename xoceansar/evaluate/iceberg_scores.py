@@ -15,9 +15,6 @@ from xoceansar.evaluate.metrics.box_scores import (
 )
 from xoceansar.models.spec.detector_spec import TrainedDetector
 
-__all__ = ["IOU", "choose_threshold", "found_boxes", "iceberg_curve", "true_boxes"]
-
-
 #: Least overlap of a match: icebergs are a few pixels, and what matters is that each is found. The
 #: F1@0.1 of OceanSAR-2 (arXiv 2601.07392).
 IOU: Final = 0.1

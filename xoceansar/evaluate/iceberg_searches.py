@@ -17,9 +17,6 @@ from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle
 from xoceansar.ops.detection import cfar_icebergs, icebergs
 
-__all__ = ["Search", "detector_of"]
-
-
 #: Lowest scores that are kept: what is below never makes the best F1.
 _LOWEST_SCORE: Final = 0.02
 _LOWEST_CFAR: Final = 2.5

@@ -16,8 +16,6 @@ from xoceansar.evaluate.metrics.box_scores import (
     match_boxes,
 )
 
-__all__ = ["curve_of_rows", "read_boxes", "rows_of", "score_boxes"]
-
 
 def read_boxes(ds: xr.Dataset) -> Array:
     """Read the true boxes of each vignette.

@@ -19,9 +19,6 @@ from xoceansar.models import Head, HeadSpec, ModelHandle
 from xoceansar.models.heads.head import head_inputs
 from xoceansar.train import fit_knn, fit_logistic, fit_ridge
 
-__all__ = ["Probe"]
-
-
 #: The ancillary inputs of a probe.
 _LEVEL: Final = ("sigma0_mean_db", "incidence")
 

@@ -12,8 +12,6 @@ from xoceansar.evaluate.simple_features import HandFeatures, Level, Texture
 from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle, load_model
 
-__all__ = ["FORMS", "find_models"]
-
 #: What a model may be called, for the command line and for messages.
 FORMS: Final = (
     "MODEL (its own head, or a linear probe where it has none)",

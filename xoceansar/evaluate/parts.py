@@ -11,15 +11,8 @@ from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.evaluate.tasks import Task
-from xoceansar.splits.partition import (
-    Split,
-    group_split,
-    orbit_pass,
-    random_split,
-    time_split,
-)
-
-__all__ = ["Part", "SplitBy", "divide", "with_truth"]
+from xoceansar.splits.orbit_passes import orbit_pass
+from xoceansar.splits.partition import Split, group_split, random_split, time_split
 
 Rows = npt.NDArray[np.intp]
 SplitBy = Literal["orbit_pass", "time", "random"]

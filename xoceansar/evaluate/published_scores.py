@@ -7,8 +7,6 @@ summary of a publication was at hand, the note says so.
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["REFERENCES", "Reference", "references"]
-
 _OCEANSAR2: Final = "https://arxiv.org/abs/2601.07392"
 _CARDS: Final = "https://huggingface.co/galeio-research"
 _PROTOCOL: Final = "from a summary; protocol not seen"

@@ -14,7 +14,6 @@ from xoceansar.models.spec import POOLINGS, Pooling
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["random_twin", "timm_network"]
 
 #: Side of the input of most of timm's networks, in pixels.
 _SIZE: Final = 224

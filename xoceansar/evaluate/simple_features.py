@@ -16,9 +16,6 @@ from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
 from xoceansar.layout.images import Quantity, find_images
 from xoceansar.ops.texture_descriptors import texture
 
-__all__ = ["HandFeatures", "Level", "Texture"]
-
-
 #: The level is taken in decibel down to -50 dB.
 _LEAST_LEVEL: Final = 1e-5
 

@@ -27,17 +27,6 @@ from xoceansar.evaluate import metrics
 from xoceansar.evaluate.benchmark_truth import read_classes, read_open_sea
 from xoceansar.evaluate.iceberg_task import read_boxes, score_boxes
 
-__all__ = [
-    "STRATA",
-    "TASKS",
-    "Kind",
-    "Metric",
-    "Score",
-    "Strata",
-    "Task",
-    "find_task",
-]
-
 Kind = Literal["classes", "number", "direction", "objects"]
 #: Truth and prediction of some vignettes, one row each, to scores by name.
 Score: TypeAlias = Callable[[Array, Array], Mapping[str, float]]

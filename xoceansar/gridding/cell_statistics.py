@@ -29,8 +29,6 @@ from xoceansar.sar.cells import (
     count,
 )
 
-__all__ = ["SEASONS", "By", "GridStatistic", "binned", "coverage", "grid"]
-
 By = Literal["season", "month"]
 GridStatistic = Literal["mean", "median", "std", "min", "max", "count"]
 

@@ -12,9 +12,6 @@ from xoceansar.errors import MissingVariableError, UnitsError
 from xoceansar.gridding.cell_statistics import COUNT, By, binned, coverage
 from xoceansar.sar.cells import count, total
 
-__all__ = ["class_occurrence", "iceberg_density"]
-
-
 _AREA: Final = "searched_area"
 #: Icebergs are counted on so many square kilometres.
 _UNIT_AREA: Final = 1000.0

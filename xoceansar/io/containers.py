@@ -22,14 +22,6 @@ import numpy.typing as npt
 from xoceansar._paths import check_regular, local_path, read_regular
 from xoceansar.errors import ProductError
 
-__all__ = [
-    "Store",
-    "check_md5",
-    "manifests",
-    "open_stores",
-    "zip_members",
-]
-
 MANIFEST: Final = "manifest.safe"
 #: Where a tar archive says that it is one.
 _USTAR: Final = slice(257, 262)

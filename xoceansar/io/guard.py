@@ -10,8 +10,6 @@ from xoceansar.errors import (
     VignetteError,
 )
 
-__all__ = ["guard"]
-
 
 @contextmanager
 def guard(vignette: str, where: str) -> Iterator[None]:

@@ -13,21 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from xoceansar._optional import require
-from xoceansar._paths import is_url
 from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.containers import MANIFEST, Bytes, Store, manifests
-
-__all__ = [
-    "StorageOptions",
-    "encode_options",
-    "glob_url",
-    "is_url",
-    "open_filesystem",
-    "open_remote_stores",
-    "storage_errors",
-    "unreachable",
-    "with_limits",
-]
 
 #: Keyword arguments of an fsspec file system: credentials, an endpoint.
 StorageOptions = Mapping[str, Any]

@@ -11,8 +11,6 @@ import xarray as xr
 from xoceansar.conventions import VARIABLES
 from xoceansar.conventions.attributes import attribute_text
 
-__all__ = ["Direction", "Sense", "direction_of", "full_turn"]
-
 Sense: TypeAlias = Literal["from", "to"]
 
 #: Names of directions that nothing else may give away, in lower case. ERA5 and GRIB, WAVEWATCH III,

@@ -10,8 +10,6 @@ from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.conventions.flags import class_table
 from xoceansar.conventions.texts import has_texts, text_values
 
-__all__ = ["SEA_STATE", "under_ice"]
-
 SEA_STATE: Final = frozenset(
     name + end
     for name in (

@@ -11,9 +11,6 @@ from xoceansar._typing import Array
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.layout.images import Quantity
 
-__all__ = ["digest_images", "digest_sample"]
-
-
 #: Coordinates that decide what is computed from the images.
 _DECISIVE: Final = ("incidence", "beam", "polarisation", "pixel_spacing")
 

@@ -25,23 +25,6 @@ from xoceansar.layout.directions import full_turn
 from xoceansar.layout.vignette_dims import assign_hint
 from xoceansar.models.spec import InputSpec
 
-__all__ = [
-    "Quantity",
-    "XarrayObject",
-    "apart",
-    "centre_incidence",
-    "check_images",
-    "chunk_like",
-    "degrees_of",
-    "find_embedding",
-    "find_images",
-    "in_one_chunk",
-    "incidence_ends",
-    "numbers_of",
-    "profile_between",
-    "spacing_of",
-]
-
 XarrayObject: TypeAlias = xr.Dataset | xr.DataArray
 Quantity: TypeAlias = Literal["linear", "dB"]
 

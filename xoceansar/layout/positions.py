@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from xoceansar.errors import MissingVariableError, OceansarError
 
-__all__ = ["positions_of"]
-
 _FORMS: Final = (
     "Give a position, a vignette_id, several of them, a slice, or a mask with True or False for "
     "each vignette."

@@ -6,8 +6,6 @@ import xarray as xr
 from xoceansar.conventions import annotate, product_attrs
 from xoceansar.errors import DimensionError, MissingVariableError
 
-__all__ = ["calibrate"]
-
 
 def calibrate(ds: xr.Dataset) -> xr.Dataset:
     """Calibrate the digital numbers of a Dataset that has no sigma0 yet.

@@ -9,15 +9,6 @@ import xarray as xr
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError
 
-__all__ = [
-    "CORNER",
-    "along_vignettes",
-    "assign_hint",
-    "find_corners",
-    "find_dim",
-    "vignette_dim",
-]
-
 #: The dim of the corners of a vignette.
 CORNER: Final = "corner"
 _CORNERS: Final = ("corner_longitude", "corner_latitude")

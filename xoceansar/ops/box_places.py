@@ -12,9 +12,6 @@ from xoceansar.layout.images import XarrayObject, chunk_like, spacing_of
 from xoceansar.layout.vignette_dims import CORNER, find_corners
 from xoceansar.sar.geometry import offset_position, position_between
 
-__all__ = ["DETECTION", "places"]
-
-
 DETECTION: Final = "detection"
 
 

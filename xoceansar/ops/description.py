@@ -19,8 +19,6 @@ from xoceansar.layout.images import (
 )
 from xoceansar.sar.geometry import shortest_arc
 
-__all__ = ["describe"]
-
 #: What can be done with results along these dims.
 _NEXT: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("query", "neighbour"): ("archive.isel(vignette=found.index[0]) has the matches of the first query",),

@@ -34,17 +34,6 @@ from xoceansar.ops.embedding import Model, as_handle, model_attrs
 from xoceansar.ops.network_call import NetworkInput
 from xoceansar.sar.cfar import CFAR_THRESHOLD, cfar
 
-__all__ = [
-    "DETECTION",
-    "EDGES",
-    "Search",
-    "cfar_icebergs",
-    "detected",
-    "detector_of",
-    "icebergs",
-]
-
-
 #: Coordinate of the dim ``edge`` of a box.
 EDGES: Final = ("line_min", "sample_min", "line_max", "sample_max")
 #: Largest `most`: every vignette takes the memory, also those without an iceberg.

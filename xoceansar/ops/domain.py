@@ -12,16 +12,6 @@ from xoceansar.layout.images import centre_incidence, chunk_like
 from xoceansar.models.spec import ModelHandle
 from xoceansar.models.spec.intervals import INCIDENCE_MARGIN
 
-__all__ = [
-    "OnDomain",
-    "check_polarisation",
-    "domain_flags",
-    "domain_words",
-    "guard",
-    "refused",
-    "trained_incidence",
-]
-
 #: What to do with vignettes that a model was not trained for.
 OnDomain = Literal["flag", "raise"]
 

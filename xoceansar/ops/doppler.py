@@ -5,8 +5,6 @@ import xarray as xr
 from xoceansar.conventions import annotate, product_attrs
 from xoceansar.errors import MissingVariableError
 
-__all__ = ["radial_velocity"]
-
 _NEEDED = ("doppler_centroid", "doppler_centroid_geometric", "radar_wavelength")
 
 

@@ -25,19 +25,6 @@ from xoceansar.ops.domain import OnDomain, guard
 from xoceansar.ops.network_call import EMBEDDED, NetworkInput
 from xoceansar.sar.texture import texture_axis
 
-__all__ = [
-    "TEXTURE",
-    "Model",
-    "as_handle",
-    "check_embedding",
-    "embed",
-    "embedded_dims",
-    "labelled",
-    "model_attrs",
-    "observe",
-    "texture_of",
-]
-
 #: A model by name, by path, as a loaded handle, or None for the default bundle.
 Model = str | ModelHandle | None
 

@@ -24,14 +24,6 @@ from xoceansar.models.spec import FeatureBlock
 from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
 
-__all__ = [
-    "FEATURE_BLOCKS",
-    "FeatureColumns",
-    "Measurement",
-    "feature_columns",
-    "measured_block",
-]
-
 Array = npt.NDArray[Any]
 
 

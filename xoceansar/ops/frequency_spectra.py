@@ -11,8 +11,6 @@ from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.layout.images import in_one_chunk
 from xoceansar.spectra.wave_spectra import deep_water_frequencies, frequency_spectrum
 
-__all__ = ["to_efth"]
-
 _GRID: Final = ("wave_to_direction", "wavenumber")
 _REMEDY: Final = "Open products with xoceansar.open_ocn(..., spectra=True)."
 

@@ -19,9 +19,6 @@ from xoceansar.ops.feature_blocks import (
     measured_block,
 )
 
-__all__ = ["HeadInputs", "block_variables", "holds_features_alone"]
-
-
 #: What a Dataset of features alone has none of.
 _PIXELS: Final = frozenset({"sigma0", "sigma0_db", "embedding_vector"})
 

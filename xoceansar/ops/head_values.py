@@ -17,16 +17,6 @@ from xoceansar.ops.embedding import TEXTURE, model_attrs
 from xoceansar.ops.head_inputs import HeadInputs
 from xoceansar.ops.wind_directions import axis_variables, find_heading
 
-__all__ = [
-    "add_ancillary",
-    "apply_head",
-    "axis_of",
-    "axis_or_warning",
-    "check_calibrated",
-    "value_of",
-    "values_of",
-]
-
 
 def value_of(inputs: HeadInputs, handle: ModelHandle, target: str) -> xr.DataArray:
     """Give the value of a regression."""

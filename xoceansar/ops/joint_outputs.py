@@ -10,8 +10,6 @@ from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embedding import Model, as_handle, embed, embedded_dims, labelled
 from xoceansar.ops.network_call import NetworkInput
 
-__all__ = ["embed_and_icebergs"]
-
 
 def embed_and_icebergs(
     obj: XarrayObject,

@@ -12,8 +12,6 @@ from xoceansar.errors import DimensionError, DomainError, MissingVariableError, 
 from xoceansar.layout.images import in_one_chunk
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, esa_grid, regular_grid
 
-__all__ = ["SLC_DIMS", "Grid", "spectra"]
-
 Grid = Literal["regular", "esa"]
 
 SLC_DIMS: Final = ("slc_line", "slc_sample")

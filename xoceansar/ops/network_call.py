@@ -37,16 +37,6 @@ from xoceansar.models.spec.detector_spec import DetectorSpec
 from xoceansar.ops.domain import OnDomain, guard, refused
 from xoceansar.ops.quality_flags import broken
 
-__all__ = [
-    "EMBEDDED",
-    "NetworkInput",
-    "detect",
-    "embed",
-    "embed_and_detect",
-    "observe",
-]
-
-
 #: What `embed` gives of each vignette, beside which the embedding has its own dim.
 EMBEDDED: Final = (
     "embedding_vector",

@@ -13,8 +13,6 @@ from xoceansar.layout.images import in_one_chunk
 from xoceansar.models.inference.onnx_session import onnx_block
 from xoceansar.models.spec.onnx_spec import NamedArray, OnnxNetwork
 
-__all__ = ["predict"]
-
 
 def predict(ds: xr.Dataset, network: OnnxNetwork) -> xr.Dataset:
     """Apply a network of an ONNX file to the features of each vignette.

@@ -14,8 +14,6 @@ from xoceansar.layout.images import (
 )
 from xoceansar.sar.pixel_quality import BELOW_NOISE_LIMIT, NO_DATA_LIMIT
 
-__all__ = ["broken", "flag", "quality", "whole_flags"]
-
 #: Bits with which a reader says that pixels may be anything, and no sigma0.
 _BROKEN = (
     Quality.NO_DATA

@@ -29,8 +29,6 @@ from xoceansar.ops.head_values import (
 )
 from xoceansar.ops.quality_flags import flag, quality
 
-__all__ = ["classify", "retrieve", "swh", "wind"]
-
 _CLASS_DIM = "class"
 _DIRECTION = "wind_to_direction"
 _CORNERS = ("corner_longitude", "corner_latitude")

@@ -18,8 +18,6 @@ from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.layout.images import degrees_of
 from xoceansar.layout.vignette_dims import vignette_dim
 
-__all__ = ["select"]
-
 T_Object = TypeVar("T_Object", xr.Dataset, xr.DataArray)
 
 #: A time of day in a text: only beside one can a zone stand.

@@ -22,8 +22,6 @@ from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 from xoceansar.ops.embedding import Model, as_handle, check_embedding, embed
 from xoceansar.search.nearest import Metric, nearest
 
-__all__ = ["Query", "similar"]
-
 #: Vignettes of the archive, by id or by position; or embeddings; or images.
 Query: TypeAlias = str | int | Sequence[str] | Sequence[int] | XarrayObject
 

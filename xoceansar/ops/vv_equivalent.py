@@ -9,8 +9,6 @@ from xoceansar.errors import DomainError, MissingVariableError, UnitsError
 from xoceansar.layout.images import find_images, numbers_of
 from xoceansar.sar.polarisation import REFERENCE, polarisation_ratio
 
-__all__ = ["to_vv"]
-
 
 def to_vv(ds: xr.Dataset) -> xr.Dataset:
     """Convert images in HH to VV by the polarisation ratio of the sea.

@@ -21,9 +21,6 @@ from xoceansar.layout.images import (
 from xoceansar.ops.look_spectra import SLC_DIMS, spectra
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, regular_grid
 
-__all__ = ["cutoff", "cwave", "image_statistics", "intensity_spectrum"]
-
-
 _BINS: Final = ("azimuth_bin", "range_bin")
 _WAVENUMBERS: Final = ("azimuth_wavenumber", "range_wavenumber")
 _AXES: Final = (

@@ -36,8 +36,6 @@ from xoceansar.sar.bearings import (
 from xoceansar.sar.inversion import invert_cmod5n
 from xoceansar.sar.pixel_quality import SIGMA0_RANGE
 
-__all__ = ["AMBIGUITY", "axis_variables", "find_heading", "gmf_wind"]
-
 #: The two ends of an axis.
 AMBIGUITY = "ambiguity"
 

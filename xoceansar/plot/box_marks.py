@@ -12,7 +12,6 @@ from xoceansar.errors import DimensionError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["boxes_along", "draw_boxes"]
 
 _NAME: Final = "iceberg_box"
 #: Colour and dash of found and of true boxes: told apart by both.

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
     from matplotlib.cm import ScalarMappable
 
-__all__ = ["Field", "draw_cells", "is_gridded", "read_field"]
 
 Floats = npt.NDArray[np.float64]
 

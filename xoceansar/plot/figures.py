@@ -8,7 +8,6 @@ from xoceansar._optional import require
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure"]
 
 #: Backends that write files alone, on which ``pyplot.show`` does nothing.
 _FILES: Final = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})

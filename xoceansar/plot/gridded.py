@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["class_occurrence", "grid", "iceberg_density", "seasons"]
 
 _SEASON_NAMES: Final = {
     "DJF": "December to February",

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cartopy.crs import Projection
     from cartopy.mpl.geoaxes import GeoAxes
 
-__all__ = ["SAMPLES", "draw_land", "land_fraction"]
 
 #: Samples of the mask along each side of a pixel; their mean makes smooth coasts.
 SAMPLES: Final = 2

@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from cartopy.crs import Projection
     from cartopy.mpl.geoaxes import GeoAxes
 
-__all__ = [
-    "Region",
-    "choose_projection",
-    "named_projection",
-    "pixel_places",
-    "pixel_shape",
-    "project",
-    "projected_quads",
-    "region_of",
-    "zoom",
-]
 
 Floats = npt.NDArray[np.float64]
 

@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-__all__ = [
-    "FOOT",
-    "WIDTH",
-    "MapRegion",
-    "choose_region",
-    "draw_map",
-    "graticule",
-    "show_region",
-]
 
 MapRegion = tuple[float, float, float, float] | Literal["global", "world"]
 

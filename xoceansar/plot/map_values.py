@@ -22,8 +22,6 @@ from xoceansar.plot.style import (
 )
 from xoceansar.sar.geometry import from_unit_vector, unit_vector
 
-__all__ = ["Category", "Values", "read_values", "span"]
-
 XarrayObject = xr.Dataset | xr.DataArray
 
 #: Variables that a map of a Dataset draws where none is named, if just one of them is there.

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["map"]
-
 
 def map(
     obj: xr.Dataset | xr.DataArray,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.lines import Line2D
 
-__all__ = ["Colouring", "colouring", "draw_globe", "draw_key", "draw_marks"]
 
 #: From this share of the map's width on, a vignette is drawn as its footprint.
 _FOOTPRINT_SHARE: Final = 0.012

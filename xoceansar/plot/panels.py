@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cartopy.crs import Projection
     from matplotlib.figure import Figure
 
-__all__ = ["Panel", "draw_panels"]
 
 #: Heights, inches: of the headline, of a panel's name with its space, of the bar with its words.
 _HEAD: Final = 0.52

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["vignettes"]
 
 #: What is written below an image, and how.
 _LABELS: Final[Mapping[str, str]] = {

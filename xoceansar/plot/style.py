@@ -15,23 +15,6 @@ from xoceansar.conventions.attributes import is_simulated
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = [
-    "CAUTION",
-    "CLASS_COLOURS",
-    "COAST",
-    "INK",
-    "LAND",
-    "MISSING",
-    "NO_DATA",
-    "OTHER_COLOURS",
-    "SEA",
-    "Shading",
-    "colormap",
-    "provenance",
-    "quantity_label",
-    "sentence",
-    "shading",
-]
 
 INK: Final = "#222222"
 #: What must not be overlooked.

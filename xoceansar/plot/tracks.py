@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["track"]
-
 
 #: Passes in one figure.
 _MOST: Final = 6

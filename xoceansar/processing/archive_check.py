@@ -8,9 +8,10 @@ from pathlib import Path
 import zarr
 from zarr.core.sync import sync
 
+from xoceansar._paths import is_url
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive.zarr_archive import SETTINGS
-from xoceansar.io.remote import StorageOptions, encode_options, is_url
+from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.processing.archive_faults import (
     Fault,
     chunk_keys,
@@ -24,8 +25,6 @@ from xoceansar.processing.archive_stores import ArchiveStore, choose_kind, open_
 from xoceansar.processing.product_records import UNITS, read_table
 from xoceansar.processing.store_reading import collected, in_words, read_texts
 from xoceansar.processing.writer_lock import ArchiveLock
-
-__all__ = ["ArchiveReport", "check_archive"]
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,12 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from xoceansar._paths import strange_entries
+from xoceansar._paths import is_url, strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive.guarded_store import chunk_layout
 from xoceansar.io.archive.zarr_archive import COUNTS
-from xoceansar.io.remote import is_url
 from xoceansar.processing.product_records import UNIT, UNITS, Record
-
-__all__ = [
-    "Fault",
-    "Hierarchy",
-    "chunk_keys",
-    "find_lengths",
-    "find_lost_chunks",
-    "find_strange",
-    "find_table_faults",
-    "growing",
-    "refuse",
-]
 
 #: Metadata of groups and arrays, as in their ``zarr.json``, by path; "" is the root.
 Hierarchy: TypeAlias = dict[str, dict[str, Any]]

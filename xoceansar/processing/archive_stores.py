@@ -12,7 +12,6 @@ from xoceansar.processing.transaction import Transaction, open_base
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["ArchiveStore", "StoreKind", "choose_kind", "open_store"]
 
 StoreKind: TypeAlias = Literal["zarr", "icechunk"]
 

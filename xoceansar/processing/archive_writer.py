@@ -47,7 +47,6 @@ from xoceansar.processing.store_reading import collected, in_words, read_texts
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["Archive", "read_records"]
 
 #: Rows of a chunk of values of a few bytes: a chunk that is not full is written again by the next
 #: commit.

@@ -23,7 +23,6 @@ from xoceansar.processing.product_listing import Unit
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Scheduler", "outcomes"]
 
 #: None: local processes; "synchronous"; the address of a Dask scheduler; a client of one.
 Scheduler: TypeAlias = Union[str, "Client", None]

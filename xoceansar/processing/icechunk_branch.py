@@ -10,12 +10,12 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from xoceansar._optional import require
+from xoceansar._paths import is_url
 from xoceansar.io.archive.repository import (
     create_repository,
     is_repository,
     open_repository,
 )
-from xoceansar.io.remote import is_url
 from xoceansar.processing.archive_faults import Fault, Hierarchy
 from xoceansar.processing.transaction import read_members
 from xoceansar.processing.writer_lock import ArchiveLock
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from icechunk import Repository, Session
     from zarr.abc.store import Store
 
-__all__ = ["Branch", "OvertakenError"]
 
 _BRANCH: Final = "main"
 _METADATA: Final = "zarr.json"

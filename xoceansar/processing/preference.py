@@ -8,8 +8,6 @@ from xoceansar.errors import OceansarError, warn
 from xoceansar.io.safe.product import discover
 from xoceansar.processing.product_listing import Unit
 
-__all__ = ["best_first"]
-
 _NAME: Final = re.compile(
     r"(?P<radar>S1[A-Z]_WV_SLC__[0-9A-Z]{4})_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
     r"\d{6}_(?P<datatake>[0-9A-F]{6})",

@@ -7,8 +7,6 @@ from typing import Protocol
 from xoceansar._progress import only_display, progress_bar
 from xoceansar.processing.product_block import Outcome
 
-__all__ = ["watching"]
-
 
 class Watch(Protocol):
     """What is told of each product."""

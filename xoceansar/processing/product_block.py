@@ -22,8 +22,6 @@ from xoceansar.ops.joint_outputs import embed_and_icebergs
 from xoceansar.processing.product_listing import Unit
 from xoceansar.processing.settings import COMPLEX_OUTPUTS, Output, Settings
 
-__all__ = ["Outcome", "Task", "odd_columns", "process_unit", "results"]
-
 #: How the names of variables of an output begin.
 _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
     "embedding": ("embedding_vector",),

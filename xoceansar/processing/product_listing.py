@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from xoceansar._paths import read_regular, walk
+from xoceansar._paths import is_url, read_regular, walk
 from xoceansar.errors import OceansarError, ProductError
 from xoceansar.io.containers import MANIFEST, open_stores
 from xoceansar.io.remote import (
-    is_url,
     open_filesystem,
     open_remote_stores,
     storage_errors,
@@ -20,8 +19,6 @@ from xoceansar.io.remote import (
 )
 from xoceansar.io.safe.product import MANIFEST_BYTES, Paths, expand
 from xoceansar.io.safe.product_names import parse_product
-
-__all__ = ["Unit", "list_units"]
 
 #: Manifests that are read at once: over a network each takes a moment.
 _READERS: Final = 16

@@ -14,7 +14,6 @@ from xoceansar.processing.product_listing import Unit
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["UNIT", "UNITS", "Ledger", "Record", "read_table", "to_record", "to_table"]
 
 #: Dim of the table, and its group.
 UNIT: Final = "unit"

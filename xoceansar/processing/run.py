@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from xoceansar._paths import refuse_lost_slash
+from xoceansar._paths import is_url, refuse_lost_slash
 from xoceansar._progress import is_watched
 from xoceansar.conventions.beams import Beams, one_beam
 from xoceansar.errors import ProductError, warn
-from xoceansar.io.remote import StorageOptions, encode_options, is_url
+from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.vignette_source import Reader
 from xoceansar.models.bundle.library import load_model, warn_if_simulated
@@ -32,8 +32,6 @@ from xoceansar.processing.settings import (
     needs_model,
 )
 from xoceansar.processing.writer_lock import ArchiveLock
-
-__all__ = ["ProcessReport", "process"]
 
 #: Bytes of results that wait for a commit.
 _WAITING_BYTES: Final = 64 << 20

@@ -15,8 +15,6 @@ from xoceansar.io.remote import storage_errors
 from xoceansar.processing.archive_stores import ArchiveStore
 from xoceansar.processing.icechunk_branch import OvertakenError
 
-__all__ = ["collected", "in_words", "read_texts"]
-
 #: What Zarr, xarray and codecs raise of damaged metadata and chunks.
 _OF_DAMAGE: Final = (
     ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,

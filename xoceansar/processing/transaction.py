@@ -18,9 +18,10 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, WrapperStore
 
 from xoceansar._optional import require
+from xoceansar._paths import is_url
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive.zarr_archive import COUNTS, SETTINGS
-from xoceansar.io.remote import is_url, with_limits
+from xoceansar.io.remote import with_limits
 from xoceansar.processing.archive_faults import Fault, Hierarchy, growing
 from xoceansar.processing.product_records import UNITS
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest, Store
     from zarr.core.buffer import Buffer, BufferPrototype
 
-__all__ = ["Transaction", "open_base", "read_members"]
 
 _METADATA: Final = "zarr.json"
 _NODES: Final = ("array", "group")

@@ -13,10 +13,9 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from xoceansar._optional import require
+from xoceansar._paths import is_url
 from xoceansar.errors import ArchiveError
-from xoceansar.io.remote import is_url, open_filesystem, storage_errors
-
-__all__ = ["ArchiveLock"]
+from xoceansar.io.remote import open_filesystem, storage_errors
 
 #: Seconds between signs of life.
 _BEAT: Final = 20.0

@@ -11,16 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "axis_error",
-    "compass_direction",
-    "decode_axis",
-    "encode_axis",
-    "look_angle",
-    "nearer_end",
-    "wrap_angle",
-]
-
 Array = npt.NDArray[np.float64]
 
 

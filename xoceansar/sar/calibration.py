@@ -20,15 +20,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "NESZ_RANGE",
-    "AzimuthNoise",
-    "Vectors",
-    "amplitude_table",
-    "noise_scaling",
-    "noise_table",
-]
-
 Array = npt.NDArray[np.float64]
 
 #: NESZ that a Wave Mode product can have, linear: -50 to -10 dB. The ESA guide says at most

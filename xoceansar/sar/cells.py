@@ -8,15 +8,6 @@ import numpy.typing as npt
 
 from xoceansar._typing import Array
 
-__all__ = [
-    "CellGrid",
-    "Statistic",
-    "cell_statistic",
-    "circular_statistic",
-    "count",
-    "total",
-]
-
 Indices = npt.NDArray[np.intp]
 Statistic = Literal["mean", "median", "std", "min", "max"]
 

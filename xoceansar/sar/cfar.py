@@ -8,9 +8,6 @@ import numpy.typing as npt
 from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
-__all__ = ["CFAR_THRESHOLD", "cfar"]
-
-
 #: Half widths of the guard and of the background window, m: the guard holds the largest target, and
 #: the background a few waves of the sea around it.
 _GUARD: Final = 500.0

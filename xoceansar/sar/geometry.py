@@ -11,19 +11,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "GeolocationGrid",
-    "footprint",
-    "from_unit_vector",
-    "ground_edges",
-    "heading_between",
-    "mean_position",
-    "offset_position",
-    "position_between",
-    "shortest_arc",
-    "unit_vector",
-]
-
 Array = npt.NDArray[np.float64]
 
 #: First eccentricity squared and semi-major axis (m) of WGS 84.

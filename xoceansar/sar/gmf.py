@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 
-__all__ = ["cmod5n"]
-
 # xsarsea's vectorised function runs on numba's parallel target, whose thread pools must not be
 # entered by two threads at once (numba documentation, "The Threading Layers").
 _LOCK: Final = Lock()

@@ -15,15 +15,6 @@ import numpy.typing as npt
 
 from xoceansar.sar.gmf import cmod5n
 
-__all__ = [
-    "INCIDENCES",
-    "SPEEDS",
-    "TABLE_FILE",
-    "TABLE_INCIDENCE",
-    "blind_speeds",
-    "invert_cmod5n",
-]
-
 Array = npt.NDArray[np.float64]
 
 #: Wind speeds that the inversion can give, m/s.

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from xoceansar._optional import require
 
-__all__ = ["available", "is_land", "land_fraction"]
-
 _LOCK: Final = Lock()
 _LOADED: Final[list[Any]] = []
 #: Just inside the last row of the raster, which ends at the poles.

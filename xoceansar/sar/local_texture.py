@@ -19,17 +19,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from xoceansar._typing import Array
 
-__all__ = [
-    "COARSEST_SPACING",
-    "DIRECTIONS",
-    "PERCENTILES",
-    "SEPARATIONS",
-    "STATISTICS",
-    "WAVELENGTHS",
-    "LocalTexture",
-    "local_texture",
-]
-
 Floats = npt.NDArray[np.float32]
 
 #: Side of a window and step between windows, m; and of those for long waves, on pixels of 200 m.

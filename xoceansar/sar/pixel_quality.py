@@ -9,21 +9,6 @@ import numpy.typing as npt
 from xoceansar.conventions import Quality
 from xoceansar.sar.calibration import NESZ_RANGE
 
-__all__ = [
-    "BELOW_NOISE_LIMIT",
-    "INCIDENCE_RANGE",
-    "MISSING_LIMIT",
-    "NO_DATA_LIMIT",
-    "SATURATED_LIMIT",
-    "SEA_ICE_NORTH",
-    "SEA_ICE_SOUTH",
-    "SIGMA0_RANGE",
-    "implausible_mean",
-    "implausible_nesz",
-    "pixel_flags",
-    "sea_ice_possible",
-]
-
 #: Share of a pixel without samples from which the pixel has no data. Exact zeros make no data
 #: at the borders of an image; in the darkest seas they are under 1 % of the samples.
 MISSING_LIMIT: Final = 0.1

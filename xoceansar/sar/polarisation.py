@@ -5,8 +5,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["REFERENCE", "polarisation_ratio"]
-
 #: Where the ratio is from.
 REFERENCE: Final = "Mouche et al. (2005), https://doi.org/10.1109/TGRS.2004.843251"
 #: A, B (per degree) and C of the ratio, upwind, crosswind and downwind.

@@ -14,7 +14,6 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["SATURATED", "Averages", "AxisWeights", "area_weights", "average_power"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]

@@ -6,13 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
-__all__ = [
-    "azimuth_cutoff",
-    "cross_spectrum",
-    "dominant_wave",
-    "significant_wave_height",
-]
-
 Real = npt.NDArray[np.floating]
 
 

@@ -9,9 +9,6 @@ import numpy.typing as npt
 
 from xoceansar._typing import Array
 
-__all__ = ["texture_axis"]
-
-
 #: Wavelengths of the texture, m: longer than any wave of the sea, shorter than a front.
 _WAVELENGTHS: Final = (1000.0, 2100.0)
 #: A brighter pixel, relative to its surroundings, is a target and no texture.

@@ -19,7 +19,6 @@ from xoceansar.sar.pixel_quality import MISSING_LIMIT
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["Share", "TileAxis", "cut_tiles", "reduce_block", "spread_tiles"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]

@@ -13,7 +13,6 @@ from numba.extending import intrinsic
 
 cgutils: Any = _cgutils  # untyped
 
-__all__ = ["SEGMENT", "TILE_QUERIES", "TILE_ROWS", "has_avx2", "multiply_tile"]
 
 TILE_QUERIES: Final = 4
 #: Rows: two registers of eight.

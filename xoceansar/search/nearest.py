@@ -17,7 +17,6 @@ from xoceansar._typing import Array
 if TYPE_CHECKING:
     from xoceansar.search.screens import Rows, Screen, Search
 
-__all__ = ["Metric", "nearest"]
 
 Metric = Literal["cosine", "inner"]
 

@@ -16,19 +16,6 @@ from xoceansar.search.integer_tile import (
     multiply_tile,
 )
 
-__all__ = [
-    "lengths",
-    "longest_part",
-    "mean_vector",
-    "offer_above",
-    "offer_pairs",
-    "pack_rows",
-    "round_queries",
-    "screen",
-    "turn",
-]
-
-
 #: Queries that stay in the second cache while the rows stream by: 384 dims, 92 kB.
 _PANEL: Final = 240
 #: Rows are stored with this much added, as the instruction takes one of the two unsigned.

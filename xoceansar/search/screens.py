@@ -18,9 +18,6 @@ from xoceansar.models.inference.torch_state import plain_torch
 from xoceansar.search import nearest_kernels as kernels
 from xoceansar.search.integer_tile import SEGMENT, TILE_QUERIES, TILE_ROWS
 
-__all__ = ["DeviceScreen", "FloatScreen", "IntegerScreen", "Rows", "Screen", "Search"]
-
-
 #: Relative error of a float32 operation.
 _EPS: Final = 2.0**-24
 #: Error of turning a unit vector in float32, at most.

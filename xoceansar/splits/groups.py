@@ -14,9 +14,6 @@ from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, warn
 from xoceansar.splits.orbit_passes import orbit_pass
 
-__all__ = ["ORBIT_PASS", "groups_of", "warn_if_few"]
-
-
 #: The grouping that is used where none is named.
 ORBIT_PASS: Final = "orbit_pass"
 #: Fewer groups than this make a validation that rests on one or two of them.

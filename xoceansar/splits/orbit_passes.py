@@ -13,8 +13,6 @@ from xoceansar.errors import MissingVariableError
 from xoceansar.io.safe.product_names import VignetteName
 from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
 
-__all__ = ["orbit_pass"]
-
 Rows = npt.NDArray[np.intp]
 
 #: Without names to go by, so long without an image ends a pass: a tenth of an orbit.

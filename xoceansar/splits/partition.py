@@ -10,16 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.errors import DimensionError, OceansarError, warn
-from xoceansar.splits.orbit_passes import orbit_pass
-
-__all__ = [
-    "Split",
-    "group_split",
-    "orbit_pass",
-    "overlap",
-    "random_split",
-    "time_split",
-]
 
 Rows = npt.NDArray[np.intp]
 

@@ -15,8 +15,6 @@ from xoceansar.layout.images import XarrayObject, in_one_chunk
 from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 from xoceansar.sar.bearings import wrap_angle
 
-__all__ = ["COLUMN", "ROW", "field", "fields"]
-
 ROW: Final = "row"
 COLUMN: Final = "column"
 #: Coordinates that say where a tile is in the swath.

@@ -13,8 +13,6 @@ from xoceansar.sar.land import land_fraction
 from xoceansar.sar.pixel_quality import sea_ice_possible
 from xoceansar.sar.tiling import TileAxis
 
-__all__ = ["PLACED", "Layout", "place_flags", "placed"]
-
 #: Points along each side of a tile at which land is looked up, as in the wave mode.
 _LAND_POINTS: Final = 12
 #: What is known of each tile: dtype and trailing dims.

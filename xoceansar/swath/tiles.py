@@ -33,8 +33,6 @@ from xoceansar.sar.tiling import (
 from xoceansar.swath.placement import PLACED, Layout, place_flags, placed
 from xoceansar.swath.wide_image import WideImage, read_wide
 
-__all__ = ["vignettes"]
-
 #: Lines and samples of the chunks that images in memory are cut into.
 _CHUNK: Final = 4096
 _IMAGES: Final = ("sigma0", "nesz")

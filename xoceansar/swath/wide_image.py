@@ -22,9 +22,6 @@ from xoceansar.errors import (
 from xoceansar.layout.sigma0 import calibrate
 from xoceansar.sar.geometry import GeolocationGrid, ground_edges
 
-__all__ = ["POLARISATION", "WideImage", "read_wide"]
-
-
 #: Dimension of the polarisations, as xsar names it.
 POLARISATION: Final = "pol"
 #: What is taken where no polarisation is asked for: what models and model functions are made for.

@@ -26,16 +26,6 @@ from xoceansar.evaluate.tasks import Task
 from xoceansar.models import ModelHandle
 from xoceansar.ops.embedding import Model, as_handle
 
-__all__ = [
-    "about",
-    "compare",
-    "first_notes",
-    "open_store",
-    "output_signs",
-    "own_tasks",
-    "with_unit",
-]
-
 
 def open_store(cache: str | Path | None) -> FeatureStore:
     """Open the place for features: a folder, or one that goes with the process."""

@@ -18,24 +18,9 @@ from xoceansar.evaluate.parts import Part, with_truth
 from xoceansar.evaluate.tasks import TASKS, Task, find_task
 from xoceansar.models import HeadSpec, ModelHandle
 from xoceansar.models.heads.head import head_inputs
-from xoceansar.splits.partition import orbit_pass
+from xoceansar.splits.orbit_passes import orbit_pass
 from xoceansar.train import fit_knn
 from xoceansar.train.heads.samples import group_folds
-
-__all__ = [
-    "TASK_NAMES",
-    "Given",
-    "Learner",
-    "Nearest",
-    "Precomputed",
-    "Shuffled",
-    "embedded",
-    "known_tasks",
-    "numbered",
-    "out_of_pass",
-    "own_outputs",
-]
-
 
 #: Tasks of the experiments: those that the paper scores on whole vignettes.
 TASK_NAMES: Final = ("classification", "swh", "wind_speed")

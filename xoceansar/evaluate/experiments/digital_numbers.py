@@ -34,10 +34,7 @@ from xoceansar.evaluate.experiments.experiment_result import (
 )
 from xoceansar.evaluate.linear_probes import Probe
 from xoceansar.ops.embedding import Model, as_handle
-from xoceansar.splits.partition import orbit_pass
-
-__all__ = ["digital_numbers", "dn", "quick_look"]
-
+from xoceansar.splits.orbit_passes import orbit_pass
 
 QUESTION: Final = (
     "What is calibration worth: the same vignettes as sigma0, as digital numbers whose gain is not "

@@ -13,8 +13,6 @@ from xoceansar.evaluate.diagnosis import Sign
 from xoceansar.evaluate.metrics import Interval, bootstrap
 from xoceansar.evaluate.tasks import Metric
 
-__all__ = ["ExperimentResult", "paired_gain", "summary"]
-
 #: With fewer passes no confidence limits are given, as in a benchmark.
 _TOO_FEW: Final = 5
 

@@ -30,8 +30,6 @@ from xoceansar.evaluate.experiments.experiment_result import ExperimentResult, s
 from xoceansar.ops.embedding import Model
 from xoceansar.sar.calibration import noise_scaling
 
-__all__ = ["CONDITIONS", "Condition", "calibration"]
-
 QUESTION: Final = (
     "How wrong do wave height, wind and class become when the gain is off, or the noise is not "
     "removed, or removed in the wrong scale?"

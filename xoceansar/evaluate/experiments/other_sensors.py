@@ -32,8 +32,6 @@ from xoceansar.evaluate.experiments.experiment_result import (
 from xoceansar.ops.embedding import Model
 from xoceansar.simulate.sea.sensors import SENSORS, Sensor, find_sensor
 
-__all__ = ["HOME", "sensor"]
-
 QUESTION: Final = (
     "Do heads that were fitted on the wave mode work on the same seas through another radar: "
     "another incidence, resolution and noise?"

@@ -18,8 +18,6 @@ from xoceansar.evaluate.experiments import (
 )
 from xoceansar.evaluate.experiments.experiment_result import ExperimentResult
 
-__all__ = ["EXPERIMENTS", "Experiment", "experiment", "find_experiment"]
-
 
 @dataclass(frozen=True)
 class Experiment:

@@ -19,8 +19,6 @@ from xoceansar.layout.images import find_images
 from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.embedding import Model, as_handle
 
-__all__ = ["small_objects"]
-
 #: Detections of a vignette that are scored.
 _MOST: Final = 512
 QUESTION: Final = "Which icebergs are found, by the length of their longer side?"

@@ -30,8 +30,6 @@ from xoceansar.evaluate.tasks import Task
 from xoceansar.ops.embedding import Model, as_handle
 from xoceansar.train import fit
 
-__all__ = ["FROZEN", "finetune"]
-
 QUESTION: Final = "Is it worth training the backbone along with the head, on the vignettes that are there?"
 FROZEN: Final = "frozen"
 #: What is written down of a fine-tuning.

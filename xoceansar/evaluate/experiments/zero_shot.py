@@ -35,8 +35,6 @@ from xoceansar.evaluate.features import RandomTwin
 from xoceansar.evaluate.simple_features import HandFeatures
 from xoceansar.ops.embedding import Model, as_handle
 
-__all__ = ["zero_shot"]
-
 QUESTION: Final = (
     "Without any training on them, do the embeddings of vignettes with the same class, wave height "
     "or wind lie together?"

@@ -13,17 +13,6 @@ import numpy.typing as npt
 from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
-__all__ = [
-    "PrecisionRecall",
-    "average_precision",
-    "best_f1",
-    "box_iou",
-    "curve_of",
-    "match_boxes",
-    "precision_recall",
-]
-
-
 #: Recalls at which the average precision looks, as in the evaluation of COCO.
 _RECALLS: Final = np.linspace(0, 1, 101)
 

@@ -8,18 +8,6 @@ import numpy.typing as npt
 from xoceansar.errors import DimensionError
 from xoceansar.evaluate.metrics.complete_rows import Floats, labels, mean, probabilities
 
-__all__ = [
-    "Reliability",
-    "accuracy",
-    "balanced_accuracy",
-    "brier",
-    "confusion_matrix",
-    "expected_calibration_error",
-    "f1_macro",
-    "log_loss",
-    "reliability_curve",
-]
-
 #: Bins of confidence in a reliability curve.
 _BINS: Final = 15
 

@@ -6,17 +6,6 @@ import numpy.typing as npt
 from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 
-__all__ = [
-    "Array",
-    "Floats",
-    "labels",
-    "mean",
-    "pairs",
-    "probabilities",
-    "root_mean_square",
-    "same_shape",
-]
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -11,8 +11,6 @@ from xoceansar.evaluate.metrics.complete_rows import (
     same_shape,
 )
 
-__all__ = ["direction_bias", "direction_difference", "direction_mae", "direction_rmse"]
-
 
 def direction_difference(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, *, period: float = 360.0

@@ -10,8 +10,6 @@ from xoceansar.evaluate.metrics.complete_rows import (
     root_mean_square,
 )
 
-__all__ = ["bias", "correlation", "mae", "rmse", "scatter_index"]
-
 
 def rmse(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """Root mean square error.

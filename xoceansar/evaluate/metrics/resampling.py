@@ -14,10 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, OceansarError
-from xoceansar.evaluate.metrics.complete_rows import Array
-
-__all__ = ["Interval", "bootstrap", "bootstrap_scores"]
 
 
 class Interval(NamedTuple):

@@ -10,8 +10,6 @@ from xoceansar._typing import Array
 from xoceansar.errors import DimensionError
 from xoceansar.evaluate.metrics.box_scores import match_boxes
 
-__all__ = ["SizeRecall", "recall_by_size"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SizeRecall:

@@ -15,8 +15,6 @@ from xoceansar.evaluate.report.detection_chart import precision_recall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_folder", "write_report"]
-
 
 def write_report(
     result: BenchmarkResult, folder: str | Path, *, dpi: int = 160

@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "GRID",
-    "MARKERS",
-    "SMALL",
-    "axis_label",
-    "chosen",
-    "colour",
-    "heading",
-    "plain",
-    "require_kind",
-    "sheet",
-    "spread",
-]
 
 #: Models in a figure that compares several.
 _MOST: Final = 4

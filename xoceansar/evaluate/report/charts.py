@@ -39,15 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "confusion",
-    "direction_errors",
-    "reliability",
-    "scatter",
-    "score_by_bin",
-    "score_overview",
-]
-
 
 _CELLS: Final = Shading("dense", ends=(0.0, 0.85))
 _DENSITY: Final = Shading("dense", ends=(0.25, 0.95))

@@ -20,8 +20,6 @@ from xoceansar.plot.style import INK
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["precision_recall"]
-
 
 def precision_recall(
     result: BenchmarkResult, *, models: Sequence[str] | None = None

@@ -26,7 +26,6 @@ from xoceansar.plot.style import INK, OTHER_COLOURS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["gain_curve", "write_experiment"]
 
 #: Specified absolute radiometric accuracy of the wave mode, dB, three standard deviations
 #: (ESA, Sentinel-1 wave mode).

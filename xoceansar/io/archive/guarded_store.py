@@ -26,16 +26,6 @@ if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, BufferPrototype, NDBuffer
 
-__all__ = [
-    "VLenUTF8Codec",
-    "WholeStore",
-    "bounded_texts",
-    "chunk_layout",
-    "damaged",
-    "guarded",
-    "no_file_of_its_own",
-    "tell_unlisted",
-]
 
 _METADATA: Final = "zarr.json"
 #: Arrays with this codec were written with all their chunks.

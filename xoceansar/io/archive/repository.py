@@ -11,19 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from xoceansar._optional import require
+from xoceansar._paths import is_url
 from xoceansar.errors import ArchiveError
-from xoceansar.io.remote import is_url, open_filesystem, storage_errors
+from xoceansar.io.remote import open_filesystem, storage_errors
 
 if TYPE_CHECKING:
     from icechunk import Repository, Storage
 
-__all__ = [
-    "check_target",
-    "create_repository",
-    "icechunk_errors",
-    "is_repository",
-    "open_repository",
-]
 
 #: What a repository has since Icechunk 1, and since Icechunk 2.
 _MARKS: Final = ("refs/branch.main/ref.json", "repo")

@@ -15,8 +15,6 @@ from xoceansar.conventions import CLASS_FILL, missing_flag
 from xoceansar.errors import OceansarError, warn
 from xoceansar.ops.quality_flags import whole_flags
 
-__all__ = ["plain_attributes", "stored_flags", "with_plain_attributes"]
-
 #: Attributes that xarray makes of what times are encoded in.
 _OF_TIMES: Final = frozenset({"units", "calendar"})
 _FLAGS: Final = ("flag_values", "flag_masks")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from xoceansar._paths import local_target, refuse_lost_slash, strange_entries
+from xoceansar._paths import is_url, local_target, refuse_lost_slash, strange_entries
 from xoceansar.conventions import VIGNETTE
 from xoceansar.conventions.texts import has_texts, stored_texts
 from xoceansar.errors import OceansarError, ProductError
@@ -35,7 +35,6 @@ from xoceansar.io.archive.zarr_url import is_zarr_at, write_at_url
 from xoceansar.io.remote import (
     StorageOptions,
     encode_options,
-    is_url,
     storage_errors,
     with_limits,
 )
@@ -43,13 +42,6 @@ from xoceansar.io.remote import (
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-__all__ = [
-    "WRITING",
-    "encode",
-    "is_archive",
-    "open_archive",
-    "to_zarr",
-]
 
 #: What a Zarr store has, of format 3 or 2.
 _ROOTS: Final = ("zarr.json", ".zgroup")

@@ -17,8 +17,6 @@ from xoceansar.io.remote import (
     with_limits,
 )
 
-__all__ = ["is_zarr_at", "write_at_url"]
-
 
 def write_at_url(
     ready: xr.Dataset,

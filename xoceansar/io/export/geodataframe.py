@@ -12,7 +12,6 @@ from xoceansar.io.export.tables import rows_of
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["to_geodataframe"]
 
 _PLACE: Final = ("longitude", "latitude")
 

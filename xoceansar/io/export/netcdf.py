@@ -16,8 +16,6 @@ from xoceansar.errors import OceansarError
 from xoceansar.io.archive.storable import stored_flags, with_plain_attributes
 from xoceansar.io.export.tabular_files import draft_of
 
-__all__ = ["to_netcdf"]
-
 #: In float64 a second of the mission has 60 ns: the annotations' microseconds come back whole.
 _TIME_UNITS: Final = "seconds since 2014-01-01 00:00:00"
 _EPOCH: Final = np.datetime64("2014-01-01", "ns")

@@ -14,8 +14,6 @@ from xoceansar.errors import DimensionError, MissingVariableError, warn
 from xoceansar.io.export.tabular_files import draft_of
 from xoceansar.sar.geometry import from_unit_vector, mean_position, unit_vector
 
-__all__ = ["to_map_grid", "to_raster"]
-
 Array = npt.NDArray[np.float64]
 
 #: Beyond these latitudes UTM ends.

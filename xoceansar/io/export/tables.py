@@ -15,8 +15,6 @@ from xoceansar.errors import DimensionError, UnitsError, warn
 from xoceansar.io.archive.storable import with_plain_attributes
 from xoceansar.layout.vignette_dims import along_vignettes
 
-__all__ = ["DETECTION", "plain", "rows_of", "to_table", "with_names_of_flags"]
-
 DETECTION: Final = "detection"
 _PREFIX: Final = "iceberg_"
 #: Dims whose values are no columns.

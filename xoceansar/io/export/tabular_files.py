@@ -21,8 +21,6 @@ from xoceansar.io.export.tables import DETECTION, plain, to_table, with_names_of
 from xoceansar.layout.images import degrees_of
 from xoceansar.layout.vignette_dims import CORNER, along_vignettes, find_corners
 
-__all__ = ["draft_of", "to_csv", "to_geojson", "to_geoparquet"]
-
 #: Decimals of a degree in GeoJSON: 1 cm.
 _DECIMALS: Final = 7
 

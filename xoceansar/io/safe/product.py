@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from lxml import etree
 
-from xoceansar._paths import local_path, path_text, refuse_lost_slash, walk
+from xoceansar._paths import is_url, local_path, path_text, refuse_lost_slash, walk
 from xoceansar.errors import ProductError, UnsupportedProductError, warn
 from xoceansar.io.containers import MANIFEST, Store, open_stores
-from xoceansar.io.remote import glob_url, is_url, open_remote_stores
+from xoceansar.io.remote import glob_url, open_remote_stores
 from xoceansar.io.safe.product_names import (
     ROLES,
     ProductName,

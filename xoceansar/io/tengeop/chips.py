@@ -34,9 +34,6 @@ from xoceansar.errors import MissingVariableError, ProductError, warn
 from xoceansar.io.safe.product_names import VignetteName
 from xoceansar.io.tengeop.label_table import Order, Table, read_table
 
-__all__ = ["open_tengeop"]
-
-
 #: Holds the quick-looks of both beams: WV1 are about 492 x 566 pixels, WV2 about 477 x 449.
 _SHAPE: Final = (512, 576)
 _SUFFIXES: Final = (".tiff", ".tif", ".png")

@@ -11,8 +11,6 @@ from xoceansar._paths import read_regular
 from xoceansar.errors import ProductError, warn
 from xoceansar.io.safe.product_names import VignetteName
 
-__all__ = ["Order", "Row", "Table", "read_table"]
-
 Order = Literal["lonlat", "latlon"]
 Floats = npt.NDArray[np.float64]
 

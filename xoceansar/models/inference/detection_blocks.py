@@ -35,8 +35,6 @@ from xoceansar.models.spec.detector_spec import DetectorSpec, check_detector
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["detect_block", "embed_and_detect_block", "token_block", "windows"]
-
 
 #: Windows overlap by at least this part: a target at the edge of one is well inside another.
 _OVERLAP: Final = 0.25

@@ -13,8 +13,6 @@ from xoceansar.models.bundle.weight_files import sha256_of
 from xoceansar.models.inference.runtime import load_lock, sessions
 from xoceansar.models.spec.onnx_spec import OnnxNetwork
 
-__all__ = ["onnx_block", "read_session"]
-
 Array = npt.NDArray[Any]
 
 #: Bytes of a file.

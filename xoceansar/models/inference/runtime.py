@@ -41,28 +41,6 @@ from xoceansar.models.spec import HeadSpec, ModelHandle
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "Network",
-    "NetworkOutput",
-    "batches",
-    "clear_cache",
-    "computes_bf16_fast",
-    "detectors",
-    "embed_block",
-    "forward_block",
-    "get_network",
-    "head_block",
-    "load_lock",
-    "missing_output",
-    "observe_block",
-    "pooled",
-    "precision_bits",
-    "resolve_device",
-    "run_network",
-    "sessions",
-    "share_of_threads",
-]
-
 
 #: Tokens for each call of the network: beyond 4 k a CPU runs out of cache (512 px: batch 16 is
 #: 2.4 times slower than batch 4), and below 64 k a GPU waits for its launches.

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from xoceansar._optional import require
 
-__all__ = ["plain_torch"]
-
 #: Backends that may compute float32 in fewer bits, below `torch.backends`.
 _BACKENDS: Final = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
 

@@ -14,8 +14,6 @@ from torch.nn import functional as F
 
 from xoceansar.models.spec.detector_spec import DetectorSpec
 
-__all__ = ["DeformableAttention", "Detections", "Detector", "count_peaks"]
-
 Tensor = torch.Tensor
 
 #: Channels of the maps of image details, by stride.

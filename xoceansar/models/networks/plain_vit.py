@@ -13,8 +13,6 @@ from torch.nn import functional as F
 from xoceansar.models.spec import BackboneSpec
 from xoceansar.models.spec.architecture import check_patches
 
-__all__ = ["InSinglePrecision", "Transformer", "plain_transformer"]
-
 #: Width, blocks and heads by the name that timm has for them; bundles state their input and patch.
 _SIZES: Final = {
     "vit_tiny_patch16_224": (192, 12, 3),

@@ -14,8 +14,6 @@ from xoceansar.models.spec import InputSpec
 from xoceansar.sar.gmf import cmod5n
 from xoceansar.sar.pixel_quality import SIGMA0_RANGE
 
-__all__ = ["MIN_VALID_FRACTION", "Quantity", "beam_of", "network_input"]
-
 Quantity = Literal["linear", "dB"]
 
 #: A vignette with a smaller fraction of valid pixels is not used.

@@ -23,20 +23,6 @@ from xoceansar.models.spec.architecture import (
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "build_network",
-    "check_network",
-    "create_network",
-    "image_tokens",
-    "in_precision",
-    "inference_network",
-    "load_state",
-    "load_weights",
-    "network_weights",
-    "pool_tokens",
-    "pooled_features",
-]
-
 
 def build_network(backbone: BackboneSpec, size: int) -> "torch.nn.Module":
     """Build the network of a bundle, with fresh weights.

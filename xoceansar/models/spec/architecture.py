@@ -11,14 +11,6 @@ from typing import Any, Final
 
 from xoceansar.errors import BundleError
 
-__all__ = [
-    "ARGUMENTS",
-    "LARGEST_INPUT",
-    "check_architecture",
-    "check_arguments",
-    "check_patches",
-]
-
 #: A name in timm's registry, with the tag of its weights: no colon, no path.
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 #: Side of the largest input, in pixels.

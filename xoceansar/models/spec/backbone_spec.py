@@ -12,10 +12,6 @@ from xoceansar.models.spec.choices import (
     require_positive,
 )
 
-__all__ = [
-    "BackboneSpec",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneSpec:

@@ -5,23 +5,6 @@ from typing import Any, Final, Literal, get_args
 
 from xoceansar.errors import BundleError
 
-__all__ = [
-    "ANCILLARY",
-    "POOLINGS",
-    "SOURCES",
-    "TOLERANCE",
-    "Ancillary",
-    "Centre",
-    "Encoding",
-    "HeadKind",
-    "Pooling",
-    "Precision",
-    "Scale",
-    "require",
-    "require_choice",
-    "require_positive",
-]
-
 Scale = Literal["dB", "linear", "roughness"]
 Centre = Literal["global", "beam", "vignette"]
 Pooling = Literal["cls", "mean", "cls+mean", "cls+mean+std", "cls+mean+std+max"]

@@ -9,8 +9,6 @@ import numpy.typing as npt
 from xoceansar.errors import BundleError, WeightsMismatchError
 from xoceansar.models.spec.backbone_spec import BackboneSpec
 
-__all__ = ["DetectorSpec", "TrainedDetector", "check_detector"]
-
 #: Largest value of each count: a description may come from anyone, and costs memory before the weights
 #: show what is true.
 _MOST: Final = {

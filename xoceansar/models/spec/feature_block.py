@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from xoceansar.models.spec.choices import require
 
-__all__ = ["FeatureBlock"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureBlock:

@@ -13,10 +13,6 @@ from xoceansar.models.spec.detector_spec import DetectorSpec
 from xoceansar.models.spec.head_spec import HeadSpec
 from xoceansar.models.spec.input_spec import InputSpec
 
-__all__ = [
-    "ModelHandle",
-]
-
 #: Bytes of a model card.
 _LARGEST_CARD: Final = 2**24
 

@@ -19,10 +19,6 @@ from xoceansar.models.spec.choices import (
 from xoceansar.models.spec.feature_block import FeatureBlock
 from xoceansar.models.spec.intervals import IntervalSpec
 
-__all__ = [
-    "HeadSpec",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSpec:

@@ -12,10 +12,6 @@ from xoceansar.models.spec.choices import (
     require_positive,
 )
 
-__all__ = [
-    "InputSpec",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:

@@ -22,16 +22,6 @@ import numpy.typing as npt
 from xoceansar._typing import Array
 from xoceansar.errors import BundleError, ConfidenceError
 
-__all__ = [
-    "INCIDENCE_MARGIN",
-    "IntervalSpec",
-    "check_confidence",
-    "conformal_quantile",
-    "half_widths",
-    "interval_shapes",
-]
-
-
 #: Degrees outside the incidence of a calibrated beam where it still holds.
 INCIDENCE_MARGIN: Final = 2.0
 

@@ -6,8 +6,6 @@ from typing import Final
 
 from xoceansar.errors import BundleError
 
-__all__ = ["NamedArray", "OnnxNetwork"]
-
 _NAMED: Final = re.compile(r"(?P<name>[^\[\]]+?)\s*(\[(?P<dims>[^\[\]]*)\])?")
 
 

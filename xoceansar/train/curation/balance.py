@@ -8,9 +8,6 @@ from xoceansar._typing import Array
 from xoceansar.errors import TrainingError
 from xoceansar.train.curation.clusters import Tree
 
-__all__ = ["balanced_sample", "check_preference", "water_filling"]
-
-
 #: Keeps the draws apart from those of the clustering, which is given the same seed.
 _STREAM: Final = 1
 

@@ -11,9 +11,6 @@ from scipy import sparse
 from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError, warn
 
-__all__ = ["Tree", "hierarchical_kmeans"]
-
-
 #: Numbers in one block of a product of rows and centroids: 64 MiB of float32.
 _BLOCK: Final = 1 << 24
 #: Rows of a smaller cosine distance are equal, within the round-off of float32.

@@ -16,14 +16,6 @@ from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.train.curation.balance import balanced_sample, check_preference
 from xoceansar.train.curation.clusters import hierarchical_kmeans
 
-__all__ = [
-    "CurationReport",
-    "Selection",
-    "curate",
-    "effective_clusters",
-]
-
-
 #: Name of the rows without a class in a report.
 _UNLABELLED: Final = "unlabelled"
 

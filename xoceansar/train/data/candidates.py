@@ -28,8 +28,6 @@ from xoceansar.models.networks.preprocessing import beam_of, network_input
 from xoceansar.models.spec import InputSpec
 from xoceansar.ops.quality_flags import whole_flags
 
-__all__ = ["Candidates", "find_candidates"]
-
 Rows = npt.NDArray[np.int64]
 
 #: What messages call the model that does not exist yet.

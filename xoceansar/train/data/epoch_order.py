@@ -5,8 +5,6 @@ import numpy as np
 from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError
 
-__all__ = ["epoch_order"]
-
 
 def epoch_order(
     rows: Array,

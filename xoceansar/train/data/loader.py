@@ -13,8 +13,6 @@ from xoceansar.errors import TrainingError
 from xoceansar.train.data.sampler import Sampler
 from xoceansar.train.data.vignette_dataset import VignetteDataset
 
-__all__ = ["Loader", "Share"]
-
 Rows = npt.NDArray[np.int64]
 
 #: Other vignettes are drawn for ones that prove unusable, at most this often in a row.

@@ -10,8 +10,6 @@ import torch
 from xoceansar.errors import TrainingError
 from xoceansar.train.data.epoch_order import epoch_order
 
-__all__ = ["Sampler"]
-
 Rows = npt.NDArray[np.int64]
 
 

@@ -16,8 +16,6 @@ from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
 from xoceansar.train.data.candidates import find_candidates
 
-__all__ = ["VignetteDataset"]
-
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.float32]
 

@@ -12,8 +12,6 @@ from torchvision.ops import sigmoid_focal_loss as focal_loss
 from xoceansar.errors import TrainingError
 from xoceansar.models.networks.detection_transformer import Detections
 
-__all__ = ["DetectionLoss", "detection_loss", "match"]
-
 Tensor = torch.Tensor
 
 #: Weights of the parts of the loss and of the cost of a match, those of Deformable DETR.

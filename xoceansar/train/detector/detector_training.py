@@ -24,8 +24,6 @@ from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
 from xoceansar.train.detector.detector_loss import detection_loss
 from xoceansar.train.detector.examples import Crops, TrainingSet, prepare
 
-__all__ = ["DetectorRecipe", "fit_detector", "train_detector"]
-
 Report = Callable[[Mapping[str, float]], None]
 
 #: Steps without a finite loss after which the training stops.

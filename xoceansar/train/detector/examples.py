@@ -27,9 +27,6 @@ from xoceansar.models.inference.detection_blocks import token_block
 from xoceansar.models.inference.runtime import precision_bits
 from xoceansar.models.spec import ModelHandle
 
-__all__ = ["Crops", "TrainingSet", "check_boxes", "prepare"]
-
-
 #: Files of a prepared set: network input and patch tokens.
 _FILES: Final = ("images.npy", "tokens.npy")
 #: Vignettes that are read and run at a time.

@@ -40,8 +40,6 @@ from xoceansar.train.heads.samples import ClassWeights, weigh_classes
 from xoceansar.train.pretraining.augmentation import Augmentation, make_views
 from xoceansar.train.pretraining.schedules import Schedule
 
-__all__ = ["FINETUNE_RATES", "FineTuned", "Tuning", "fine_tune"]
-
 Tensor = torch.Tensor
 
 #: Learning rate of the backbone where none is given.

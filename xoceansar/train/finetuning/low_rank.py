@@ -10,8 +10,6 @@ from torch.nn.utils import parametrize
 
 from xoceansar.errors import TrainingError
 
-__all__ = ["add_low_rank", "merge_low_rank"]
-
 #: Linear layers of the blocks of a timm transformer: attention and perceptron.
 _LAYERS: Final = re.compile(r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])")
 

@@ -21,8 +21,6 @@ from xoceansar.train.heads.rows import Rows
 if TYPE_CHECKING:
     from xoceansar.train.finetuning.joint_training import FineTuned
 
-__all__ = ["tune"]
-
 
 def tune(
     learned: tuple[XarrayObject, Rows],

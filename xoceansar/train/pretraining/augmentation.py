@@ -15,8 +15,6 @@ from xoceansar._typing import Array
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.spec import InputSpec
 
-__all__ = ["Augmentation", "Views", "make_views"]
-
 Tensor = torch.Tensor
 
 N_GLOBAL: Final = 2

@@ -12,8 +12,6 @@ from xoceansar._paths import check_regular
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle.weight_files import check_members
 
-__all__ = ["checkpoints", "load_checkpoint", "save_checkpoint"]
-
 _NAME = re.compile(r"step-(\d{9})\.pt")
 
 

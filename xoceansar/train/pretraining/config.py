@@ -39,7 +39,6 @@ from xoceansar.train.pretraining.run_tables import (
 if TYPE_CHECKING:
     from xoceansar.train.pretraining.augmentation import Augmentation
 
-__all__ = ["SHIPPED", "PretrainConfig", "load_config", "parse_config"]
 
 #: Names of the configs in the package.
 SHIPPED: Final = ("paper", "one-gpu", "two-cores")

@@ -25,8 +25,6 @@ from xoceansar.train.pretraining.launch import launch
 from xoceansar.train.pretraining.loop import Training
 from xoceansar.train.pretraining.run_folder import Run
 
-__all__ = ["Run", "pretrain"]
-
 #: Parts of a configuration that may differ when a run goes on.
 _FREE_TO_CHANGE: Final = ("watch",)
 

@@ -9,8 +9,6 @@ from lightning_fabric import Fabric
 from xoceansar.models.inference.runtime import computes_bf16_fast
 from xoceansar.train.pretraining.config import PretrainConfig
 
-__all__ = ["gather", "launch"]
-
 T = TypeVar("T")
 
 

@@ -26,8 +26,6 @@ from xoceansar.train.pretraining.student_teacher import (
     update_teacher,
 )
 
-__all__ = ["Learner", "backbone_spec", "build_student"]
-
 #: Streams of torch's generator beside those of the views.
 _START, _DROP_PATH = 10, 11
 #: Weights without decay although they are matrices.

@@ -29,8 +29,6 @@ from xoceansar.train.pretraining.run_folder import Run
 from xoceansar.train.pretraining.step import draw_batch
 from xoceansar.train.pretraining.training_log import TrainingLog, steps_bar
 
-__all__ = ["Training"]
-
 Rows = npt.NDArray[np.int64]
 
 #: What is counted over a run, resumes included.

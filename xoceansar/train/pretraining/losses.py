@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from xoceansar.errors import DimensionError, TrainingError, warn
 
-__all__ = ["Targets", "dino_loss", "ibot_loss", "koleo_loss"]
-
 Method = Literal["centering", "sinkhorn"]
 
 #: Normalisations of prototypes and samples, as in DINOv2.

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from xoceansar.errors import TrainingError
 
-__all__ = ["block_masks"]
-
 Mask = npt.NDArray[np.bool_]
 
 #: Patches of the smallest rectangle, its aspect ratio and the draws before giving up, as in DINOv2.

@@ -15,23 +15,6 @@ from xoceansar.models.spec.architecture import (
 )
 from xoceansar.models.spec.choices import Centre, Scale
 
-__all__ = [
-    "AtLeastOne",
-    "AugmentationConfig",
-    "BackboneConfig",
-    "Count",
-    "CropsConfig",
-    "DataConfig",
-    "Fraction",
-    "HeadConfig",
-    "InputConfig",
-    "LossesConfig",
-    "MasksConfig",
-    "NotNegative",
-    "Positive",
-    "Table",
-]
-
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -16,16 +16,6 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.spec import HeadSpec
 from xoceansar.train.heads.linear_heads import fit_knn
 
-__all__ = [
-    "ALARMS",
-    "Alarm",
-    "ProbeTarget",
-    "alarms",
-    "probe_scores",
-    "probe_targets",
-    "spread",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Alarm:

@@ -17,8 +17,6 @@ from xoceansar.train.pretraining.learner import Learner
 from xoceansar.train.pretraining.monitor import probe_scores, probe_targets
 from xoceansar.train.pretraining.student_teacher import VisionBackbone
 
-__all__ = ["Probe", "embed_rows"]
-
 Rows = npt.NDArray[np.int64]
 
 #: Patch tokens for each call of the network, as at inference on a CPU.

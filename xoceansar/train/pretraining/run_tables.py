@@ -18,8 +18,6 @@ from xoceansar.train.pretraining.model_tables import (
     Table,
 )
 
-__all__ = ["SCHEDULED", "CurationConfig", "OptimisationConfig", "WatchConfig"]
-
 #: Batch at which learning rates are stated: that of DINOv2's `scaling_rule`.
 _REFERENCE_BATCH: Final = 1024
 #: Keys of `OptimisationConfig` that are parts of the schedule: they change with its length.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 
 from xoceansar.train.pretraining.run_tables import OptimisationConfig
 
-__all__ = ["Schedule", "Schedules"]
-
 
 @dataclass(frozen=True, slots=True)
 class Schedule:

@@ -18,8 +18,6 @@ from xoceansar.train.pretraining.losses import Targets, dino_loss, ibot_loss, ko
 from xoceansar.train.pretraining.masks import block_masks
 from xoceansar.train.pretraining.student_teacher import Network
 
-__all__ = ["Batch", "TeacherTargets", "draw_batch", "student_losses", "teacher_targets"]
-
 Tensor = torch.Tensor
 
 #: Global crops of an image: each is predicted from the other.

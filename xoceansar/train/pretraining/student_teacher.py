@@ -20,16 +20,6 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.networks.vit import build_network
 from xoceansar.models.spec import BackboneSpec
 
-__all__ = [
-    "Features",
-    "Network",
-    "ProjectionHead",
-    "VisionBackbone",
-    "energy_start",
-    "teacher_of",
-    "update_teacher",
-]
-
 Tensor = torch.Tensor
 
 #: Steepness of the units of `energy_start`: normalised amplitudes are about 1, where gelu bends.

@@ -12,8 +12,6 @@ from xoceansar._progress import only_display, progress_bar
 from xoceansar.errors import warn
 from xoceansar.train.pretraining.monitor import ALARMS, alarms
 
-__all__ = ["TrainingLog", "steps_bar"]
-
 #: Numbers of a step that the log for people shows, where there are any.
 _SHOWN: Final = (
     "loss",
