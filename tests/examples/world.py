@@ -181,7 +181,58 @@ def build(folder: Path) -> Path:
     year = folder / "archive" / "2021"
     xos.process(year, folder / "archive.zarr", scheduler="synchronous")
     checkpoint(folder / "checkpoint.pth")
+    if importlib.util.find_spec("onnx") is not None:
+        write_networks(folder)
     return folder
+
+
+def write_networks(folder: Path) -> None:
+    """Write two laws as others publish networks, and features of the wide swath for one of them."""
+    import json
+
+    from tests.ops.test_onnx_prediction import FLOAT, helper, onnx, write
+    from xoceansar.spectra.scaler_features import SCALER_FEATURES
+
+    value = helper.make_tensor_value_info
+    weights = [
+        onnx.numpy_helper.from_array(np.ones((24, 1), np.float32), name)
+        for name in ("p", "c")
+    ]
+    write(
+        folder / "hs.onnx",
+        nodes=[
+            helper.make_node("MatMul", ["input", "p"], ["pred"]),
+            helper.make_node("MatMul", ["input", "c"], ["conf"]),
+        ],
+        inputs=[value("input", FLOAT, ["n", 24])],
+        outputs=[value("pred", FLOAT, ["n", 1]), value("conf", FLOAT, ["n", 1])],
+        weights=weights,
+    )
+    write(
+        folder / "network.onnx",
+        inputs=[value("x", FLOAT, ["n", 35])],
+        outputs=[value("y", FLOAT, ["n", 1])],
+        weights=[onnx.numpy_helper.from_array(np.ones((35, 1), np.float32), "w")],
+    )
+    ends = {
+        "features_names_order": list(SCALER_FEATURES),
+        "data_min": [0] * 35,
+        "data_max": [1] * 35,
+        "scaler_range": [0, 1],
+    }
+    (folder / "scaler.json").write_text(json.dumps(ends))
+    tiles = ("burst", "tile_sample")
+    one = {
+        n: (tiles, np.ones((3, 2))) for n in ("sigma0_filt", "normalized_variance_filt")
+    }
+    xr.Dataset(
+        {
+            **one,
+            "incidence": (tiles, np.full((3, 2), 35.0), {"units": "degree"}),
+            "azimuth_cutoff": (tiles, np.full((3, 2), 200.0), {"units": "m"}),
+            "cwave_params": ((*tiles, "k_gp", "phi_hf"), np.ones((3, 2, 4, 5))),
+        }
+    ).to_netcdf(folder / "l1b.nc")
 
 
 def zip_products(path: Path, *products: Path) -> None:
