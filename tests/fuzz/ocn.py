@@ -12,6 +12,7 @@ import xarray as xr
 
 from tests.fuzz.mutate import EXTREMES, damage_bytes
 from tests.fuzz.outcomes import Kind, Mutant, Outcome
+from tests.io.ocn_spectra import add_spectra
 from tests.io.test_ocn import PRODUCT, stem, write
 from xoceansar import open_ocn
 
@@ -30,7 +31,11 @@ _POSSIBLE: Final = {
     "sigma0_mean": (-1, 100), "sigma0_raw_mean": (-1, 100), "nesz": (0, 1),
     "azimuth_cutoff": (0, 5000), "range_cutoff": (0, 5000), "water_depth": (-9000, 12000),
     "land_fraction": (0, 1), "partition_swh": (0, 35), "partition_wavelength": (0, 5000),
-    "partition_to_direction": (0, 360),
+    "partition_to_direction": (0, 360), "radial_velocity": (-60, 60),
+    "radial_velocity_valid_fraction": (0, 1), "doppler_centroid": (-2000, 2000),
+    "look_separation_time": (0, 5), "wave_spectrum": (0, 1e8), "wavenumber": (1e-6, 10),
+    "wave_to_direction": (0, 360), "cross_spectrum_real": (-1e5, 1e5),
+    "cross_spectrum_imag": (-1e5, 1e5), "range_wavenumber": (0, 10),
 }  # fmt: skip
 
 
@@ -52,12 +57,14 @@ class Ocn(Kind):
         self.good = self._open()[0]
 
     def _write(self, number: int, beam: str, start: int, **kwargs: Any) -> Path:
-        return write(self.folder / "measurement", number, beam, start, **kwargs)
+        """Write a file with spectra, the Cartesian ones on a small grid."""
+        path = write(self.folder / "measurement", number, beam, start, **kwargs)
+        return add_spectra(path, drop=kwargs.get("drop", ()), cartesian=(8, 11))
 
     def _open(self) -> tuple[xr.Dataset, list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = open_ocn(self.folder, verify=False).load()
+            found = open_ocn(self.folder, spectra=True, verify=False).load()
         return found, [str(one.message) for one in caught]
 
     def mutate(self, rng: Random) -> Mutant:
