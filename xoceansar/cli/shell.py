@@ -114,14 +114,9 @@ def working(text: str) -> Iterator[None]:
 
 @dataclass
 class Steps:
-    """Times of the steps of a command.
+    """Times of the steps of a command."""
 
-    Parameters
-    ----------
-    seconds : dict of str to float
-        Duration of each step so far.
-    """
-
+    #: Duration of each step so far.
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

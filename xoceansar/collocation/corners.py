@@ -17,21 +17,14 @@ Bracket = tuple[Integers, Integers, Array, Mask]
 
 @dataclass(frozen=True, eq=False)
 class Corners:
-    """Eight samples around each vignette that has them.
+    """Eight samples around each vignette that has them."""
 
-    Parameters
-    ----------
-    row : ndarray of int (k,)
-        Which vignette.
-    place, step : ndarray of int (k, 8)
-        Which place and time of the reference.
-    weight : ndarray (k, 8)
-        Fractions with the sum 1.
-    """
-
+    #: (k,): Which vignette.
     row: Integers
+    #: (k, 8): Which place and time of the reference.
     place: Integers
     step: Integers
+    #: (k, 8): Fractions with the sum 1.
     weight: Array
 
 

@@ -30,18 +30,12 @@ _WINDOW: Final = 6 * 3_600_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class Vignettes:
-    """Where and when vignettes are.
+    """Where and when vignettes are."""
 
-    Parameters
-    ----------
-    longitude, latitude : ndarray (n,)
-        Degrees, any frame.
-    time : ndarray of int64 (n,)
-        Nanoseconds since 1970.
-    """
-
+    #: (n,): Degrees, any frame.
     longitude: Array
     latitude: Array
+    #: (n,): Nanoseconds since 1970.
     time: Integers
 
     @property
@@ -58,33 +52,22 @@ class Vignettes:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Samples within both limits, by vignette, then distance, then time.
+    """Samples within both limits, by vignette, then distance, then time."""
 
-    Parameters
-    ----------
-    row : ndarray of int (m,)
-        Which vignette, ascending.
-    place, step : ndarray of int (m,)
-        Which place and time of the reference.
-    distance : ndarray (m,)
-        Metres.
-    offset : ndarray of int (m,)
-        Nanoseconds, of the sample minus of the vignette.
-    late : ndarray of bool (n,)
-        Vignettes with no sample within the time limit.
-    nearest_distance : ndarray (n,)
-        Metres to the nearest sample within the time limit; NaN where there is none.
-    nearest_offset : ndarray of int (n,)
-        Nanoseconds to the sample nearest in time; `NAT` where there is none.
-    """
-
+    #: (m,): Which vignette, ascending.
     row: Integers
+    #: (m,): Which place and time of the reference.
     place: Integers
     step: Integers
+    #: (m,): Metres.
     distance: Array
+    #: (m,): Nanoseconds, of the sample minus of the vignette.
     offset: Integers
+    #: (n,): Vignettes with no sample within the time limit.
     late: Mask
+    #: (n,): Metres to the nearest sample within the time limit; NaN where there is none.
     nearest_distance: Array
+    #: (n,): Nanoseconds to the sample nearest in time; `NAT` where there is none.
     nearest_offset: Integers
 
 

@@ -38,32 +38,21 @@ _MATCHED, _NEAREST_VALID, _MASKED, _OUTSIDE_DISTANCE, _OUTSIDE_TIME, _NO_POSITIO
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What to make of the values of the candidates, followed by those of the corners.
+    """What to make of the values of the candidates, followed by those of the corners."""
 
-    Parameters
-    ----------
-    method : {"nearest", "linear", "mean"}
-        How to make one value of several.
-    placed : ndarray of bool (n,)
-        Vignettes whose place and time are known.
-    candidates : Candidates
-        Samples within the limits.
-    corners : Corners or None
-        Grid points around, to interpolate between.
-    judged : tuple of str
-        Variables that say whether a sample is missing.
-    strict : bool
-        Whether a sample is missing that lacks one of them, or only one that lacks all.
-    periods : mapping of str to float
-        Variables that are directions, with their full turn.
-    """
-
+    #: How to make one value of several.
     method: Method
+    #: (n,): Vignettes whose place and time are known.
     placed: Mask
+    #: Samples within the limits.
     candidates: Candidates
+    #: Grid points around, to interpolate between.
     corners: Corners | None
+    #: Variables that say whether a sample is missing.
     judged: tuple[str, ...]
+    #: Whether a sample is missing that lacks one of them, or only one that lacks all.
     strict: bool
+    #: Variables that are directions, with their full turn.
     periods: Mapping[str, float]
 
     @property

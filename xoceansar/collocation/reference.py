@@ -44,36 +44,25 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A reference whose layout is understood.
+    """A reference whose layout is understood."""
 
-    Parameters
-    ----------
-    data : Dataset
-        Its variables, lazy where they were not in memory.
-    kind : {"grid", "mesh", "stations", "samples"}
-        How places and times belong together.
-    names : tuple of str
-        Names of longitude, latitude and time.
-    place_dims : tuple of str
-        Dims along which the place changes.
-    time_dims : tuple of str
-        The dim of a time axis of its own, or none.
-    shape : tuple of int
-        Sizes along `place_dims`.
-    longitude, latitude : ndarray (n_places,)
-        Degrees, of every place, or of every sample.
-    times : ndarray (n_times,) or (n_places,)
-        Nanoseconds since 1970; one for each step of the axis, or for each sample.
-    """
-
+    #: Its variables, lazy where they were not in memory.
     data: xr.Dataset
+    #: How places and times belong together.
     kind: Kind
+    #: Names of longitude, latitude and time.
     names: tuple[Hashable, ...]
+    #: Dims along which the place changes.
     place_dims: tuple[Hashable, ...]
+    #: The dim of a time axis of its own, or none.
     time_dims: tuple[Hashable, ...]
+    #: Sizes along `place_dims`.
     shape: tuple[int, ...]
+    #: (n_places,): Degrees, of every place, or of every sample.
     longitude: Array
     latitude: Array
+    #: (n_times,) or (n_places,): Nanoseconds since 1970; one for each step of the axis, or for each
+    #: sample.
     times: Integers
 
     @property

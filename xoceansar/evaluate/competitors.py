@@ -89,13 +89,7 @@ class Competitor(ABC):
 
 @dataclass(frozen=True)
 class OwnHead(Competitor):
-    """A model with the head that it came with.
-
-    Parameters
-    ----------
-    model : ModelHandle
-        The model.
-    """
+    """A model with the head that it came with."""
 
     model: ModelHandle
     needs_training = False

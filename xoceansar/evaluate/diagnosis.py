@@ -49,23 +49,15 @@ _MOST_MISSING: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What was looked for, whether it was found, and what it means.
+    """What was looked for, whether it was found, and what it means."""
 
-    Parameters
-    ----------
-    name : str
-        Of the signature: ``near-random``, ``constant predictions``, ...
-    found : bool or None
-        None where it could not be told.
-    words : str
-        A sentence with the numbers.
-    causes : tuple of str
-        Likely ones, the likeliest first; empty where nothing was found.
-    """
-
+    #: Of the signature: ``near-random``, ``constant predictions``, ...
     name: str
+    #: None where it could not be told.
     found: bool | None
+    #: A sentence with the numbers.
     words: str
+    #: Likely ones, the likeliest first; empty where nothing was found.
     causes: tuple[str, ...] = ()
 
     def __str__(self) -> str:

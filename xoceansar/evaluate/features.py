@@ -63,13 +63,7 @@ def _embed(ds: xr.Dataset, handle: ModelHandle) -> Array:
 
 @dataclass(frozen=True)
 class Embeddings(_OfNetwork):
-    """Embeddings by a model.
-
-    Parameters
-    ----------
-    model : ModelHandle
-        The model.
-    """
+    """Embeddings by a model."""
 
     model: ModelHandle
 
@@ -86,16 +80,9 @@ class Embeddings(_OfNetwork):
 
 @dataclass(frozen=True)
 class RandomTwin(_OfNetwork):
-    """Embeddings by the network of a model with random weights.
+    """Embeddings by the network of a model with random weights."""
 
-    Parameters
-    ----------
-    model : ModelHandle
-        Whose architecture is taken.
-    seed : int
-        Of the weights.
-    """
-
+    #: Whose architecture is taken.
     model: ModelHandle
     seed: int = 0
 
@@ -112,20 +99,13 @@ class RandomTwin(_OfNetwork):
 
 @dataclass(frozen=True)
 class TimmNetwork(_OfNetwork):
-    """Embeddings by a network of timm, pretrained on photographs.
+    """Embeddings by a network of timm, pretrained on photographs."""
 
-    Parameters
-    ----------
-    name : str
-        Its name in timm.
-    size : int
-        Side of its input, in pixels.
-    file : Path, optional
-        Weights, in place of a download.
-    """
-
+    #: Its name in timm.
     name: str
+    #: Side of its input, in pixels.
     size: int = 224
+    #: Weights, in place of a download.
     file: Path | None = None
 
     @property

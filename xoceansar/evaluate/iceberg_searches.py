@@ -28,14 +28,9 @@ _BLOCK: Final = 64
 
 @dataclass(frozen=True)
 class Search(Competitor):
-    """A detector of icebergs, or CFAR.
+    """A detector of icebergs, or CFAR."""
 
-    Parameters
-    ----------
-    model : ModelHandle, optional
-        The bundle whose detector it is; CFAR without one.
-    """
-
+    #: The bundle whose detector it is; CFAR without one.
     model: ModelHandle | None = None
     needs_training = False
 

@@ -31,18 +31,11 @@ _MANY: Final = 200
 
 @dataclass(frozen=True)
 class Probe(Competitor):
-    """A simple head fitted on frozen features, on the vignettes that are learned from.
-
-    Parameters
-    ----------
-    features : Features
-        What it is fitted on.
-    kind : {"linear", "knn"}
-        Ridge or logistic regression, its penalty chosen by validation on passes; or the 20
-        nearest neighbours.
-    """
+    """A simple head fitted on frozen features, on the vignettes that are learned from."""
 
     features: Features
+    #: Ridge or logistic regression, its penalty chosen by validation on passes; or the 20 nearest
+    #: neighbours.
     kind: Literal["linear", "knn"] = "linear"
 
     @property

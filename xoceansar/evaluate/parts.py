@@ -20,26 +20,17 @@ SplitBy = Literal["orbit_pass", "time", "random"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Part:
-    """Vignettes with a truth.
+    """Vignettes with a truth."""
 
-    Parameters
-    ----------
-    base : Dataset
-        All vignettes with a truth, on either side; in the library's layout, images lazy.
-    index : ndarray (vignette,) of int
-        Which rows of it these are.
-    truth : ndarray (vignette, ...)
-        As the task's `read` gives it, complete.
-    groups : ndarray (vignette,) of str
-        Orbit pass of each.
-    dropped : int
-        Vignettes that were left out for want of a truth.
-    """
-
+    #: All vignettes with a truth, on either side; in the library's layout, images lazy.
     base: xr.Dataset
+    #: (vignette,) of int: Which rows of it these are.
     index: Rows
+    #: (vignette, ...): As the task's `read` gives it, complete.
     truth: Array
+    #: (vignette,) of str: Orbit pass of each.
     groups: npt.NDArray[np.str_]
+    #: Vignettes that were left out for want of a truth.
     dropped: int = 0
 
     def __len__(self) -> int:

@@ -15,29 +15,19 @@ _LINEAR: Final = "linear probe, frozen backbone"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A published score.
+    """A published score."""
 
-    Parameters
-    ----------
-    task : str
-        Name of the task.
-    system : str
-        What was scored.
-    metric : str
-        Name of the score.
-    value : float
-        In the units of the task's metric.
-    source : str
-        Where it is published.
-    note : str
-        How it was scored, as far as known.
-    """
-
+    #: Name of the task.
     task: str
+    #: What was scored.
     system: str
+    #: Name of the score.
     metric: str
+    #: In the units of the task's metric.
     value: float
+    #: Where it is published.
     source: str
+    #: How it was scored, as far as known.
     note: str
 
 

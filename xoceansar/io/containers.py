@@ -60,14 +60,9 @@ class Store(ABC):
 
 @dataclass(frozen=True)
 class DirectoryStore(Store):
-    """A product in a folder.
+    """A product in a folder."""
 
-    Parameters
-    ----------
-    root : str
-        The folder that holds ``manifest.safe``.
-    """
-
+    #: The folder that holds ``manifest.safe``.
     root: str
 
     @property
@@ -105,17 +100,11 @@ class DirectoryStore(Store):
 
 @dataclass(frozen=True)
 class ZipStore(Store):
-    """A product in a zip archive.
+    """A product in a zip archive."""
 
-    Parameters
-    ----------
-    archive : str
-        Path of the archive.
-    prefix : str
-        Folder inside the archive that holds ``manifest.safe``: "" or ending in a slash.
-    """
-
+    #: Path of the archive.
     archive: str
+    #: Folder inside the archive that holds ``manifest.safe``: "" or ending in a slash.
     prefix: str
 
     @property

@@ -115,21 +115,13 @@ def glob_url(pattern: str, options: str) -> list[str]:
 
 @dataclass(frozen=True)
 class RemoteStore(Store):
-    """A product on object storage.
+    """A product on object storage."""
 
-    Parameters
-    ----------
-    root : str
-        URL of the folder that holds ``manifest.safe``; through ``zip://`` where it is in an
-        archive.
-    folder : str
-        Name of the product's folder.
-    options : str
-        From `encode_options`.
-    """
-
+    #: URL of the folder that holds ``manifest.safe``; through ``zip://`` where it is in an archive.
     root: str
+    #: Name of the product's folder.
     folder: str
+    #: From `encode_options`.
     options: str = field(default="{}", repr=False)
 
     @property

@@ -57,17 +57,11 @@ _TO_WORDS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """What is known of a variable that is a direction.
+    """What is known of a variable that is a direction."""
 
-    Parameters
-    ----------
-    period : float
-        A full turn in its units: 360 degrees, or 2 pi radians.
-    sense : {"from", "to"} or None
-        Where something comes from or goes to; None where nothing says.
-    """
-
+    #: A full turn in its units: 360 degrees, or 2 pi radians.
     period: float
+    #: Where something comes from or goes to; None where nothing says.
     sense: Sense | None
 
 

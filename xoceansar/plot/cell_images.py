@@ -31,21 +31,15 @@ _PLACE: Final = ("latitude", "longitude")
 
 @dataclass(frozen=True)
 class Field:
-    """Values in cells of longitude and latitude.
+    """Values in cells of longitude and latitude."""
 
-    Parameters
-    ----------
-    numbers : ndarray (..., rows, columns)
-        Values; NaN where missing. Rows run from the south, columns to the east.
-    south, west : ndarray
-        Edges of rows and columns, degrees, one more than there are of them.
-    values : Values
-        All cells that hold a value, with name, label and words.
-    """
-
+    #: (..., rows, columns): Values; NaN where missing. Rows run from the south, columns to the
+    #: east.
     numbers: Floats
+    #: Edges of rows and columns, degrees, one more than there are of them.
     south: Floats
     west: Floats
+    #: All cells that hold a value, with name, label and words.
     values: Values
 
     @property

@@ -36,18 +36,12 @@ _SMALL: Final = 0.01
 
 @dataclass(frozen=True)
 class Region:
-    """A box of longitude and latitude.
+    """A box of longitude and latitude."""
 
-    Parameters
-    ----------
-    west, east : float
-        Degrees, west < east; east may exceed 180.
-    south, north : float
-        Degrees.
-    """
-
+    #: Degrees, west < east; east may exceed 180.
     west: float
     east: float
+    #: Degrees.
     south: float
     north: float
 

@@ -30,53 +30,34 @@ _DRAWABLE: Final = ("swh", "wind_speed", "wind_to_direction", "ocean_class")
 
 @dataclass(frozen=True)
 class Category:
-    """A category of a map.
+    """A category of a map."""
 
-    Parameters
-    ----------
-    name, colour : str
-        As in the legend.
-    """
-
+    #: As in the legend.
     name: str
     colour: str
 
 
 @dataclass(frozen=True)
 class Values:
-    """Values of the vignettes and where they are.
-
-    Parameters
-    ----------
-    name : str
-        Variable.
-    label : str
-        With units, for the colour bar.
-    numbers : ndarray of float (n)
-        Values, or positions in `categories`; NaN where missing.
-    longitude, latitude : ndarray of float (n)
-        Degrees; always finite.
-    corners : ndarray of float (n, 4, 2), optional
-        Longitudes and latitudes of the footprints, in turn around them.
-    categories : tuple of Category
-        Empty for a continuous variable.
-    period : str
-        Times, platforms and number of vignettes, in words.
-    provenance : str
-        What is simulated, in words.
-    gridded : bool
-        Whether they are the cells of a field, in `corners`, and not vignettes.
-    """
+    """Values of the vignettes and where they are."""
 
     name: str
+    #: With units, for the colour bar.
     label: str
+    #: (n): Values, or positions in `categories`; NaN where missing.
     numbers: npt.NDArray[np.float64]
+    #: (n): Degrees; always finite.
     longitude: npt.NDArray[np.float64]
     latitude: npt.NDArray[np.float64]
+    #: (n, 4, 2): Longitudes and latitudes of the footprints, in turn around them.
     corners: npt.NDArray[np.float64] | None
+    #: Empty for a continuous variable.
     categories: tuple[Category, ...]
+    #: Times, platforms and number of vignettes, in words.
     period: str
+    #: What is simulated, in words.
     provenance: str
+    #: Whether they are the cells of a field, in `corners`, and not vignettes.
     gridded: bool = False
 
 

@@ -30,20 +30,13 @@ _MANY: Final = 2000
 
 @dataclass(frozen=True)
 class Colouring:
-    """Colour map, its range, and whether values lie beyond it.
+    """Colour map, its range, and whether values lie beyond it."""
 
-    Parameters
-    ----------
-    cmap : Colormap
-        Colours.
-    norm : Normalize
-        Values to positions in `cmap`.
-    extend : {"neither", "min", "max", "both"}
-        Ends of the colour bar that stand for values beyond.
-    """
-
+    #: Colours.
     cmap: "Colormap"
+    #: Values to positions in `cmap`.
     norm: "Normalize"
+    #: Ends of the colour bar that stand for values beyond.
     extend: str
 
 

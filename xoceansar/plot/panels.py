@@ -30,17 +30,11 @@ _PIXELS: Final = 500
 
 @dataclass(frozen=True)
 class Panel:
-    """One map of several.
+    """One map of several."""
 
-    Parameters
-    ----------
-    name : str
-        What stands above it.
-    numbers : ndarray (rows, columns)
-        Values of its cells.
-    """
-
+    #: What stands above it.
     name: str
+    #: (rows, columns): Values of its cells.
     numbers: npt.NDArray[np.float64]
 
 

@@ -57,22 +57,15 @@ OTHER_COLOURS: Final = (
 
 @dataclass(frozen=True)
 class Shading:
-    """How a continuous variable is coloured.
+    """How a continuous variable is coloured."""
 
-    Parameters
-    ----------
-    colormap : str
-        Name in cmocean.
-    low, high : float, optional
-        Fixed ends; from the values where not given.
-    ends : tuple of float, default (0, 1)
-        Part of the colour map that is used: white marks would vanish on the sea, and the darkest
-        colours of cmocean are hard to tell apart on a small mark.
-    """
-
+    #: Name in cmocean.
     colormap: str
+    #: Fixed ends; from the values where not given.
     low: float | None = None
     high: float | None = None
+    #: Part of the colour map that is used: white marks would vanish on the sea, and the darkest
+    #: colours of cmocean are hard to tell apart on a small mark.
     ends: tuple[float, float] = (0.0, 1.0)
 
 

@@ -61,48 +61,28 @@ _CHUNK: Final = 8
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs beside the product.
-
-    Parameters
-    ----------
-    settings : Settings
-        What to compute.
-    handle : ModelHandle or None
-        The model.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    verify : bool
-        Whether pixels are held to their checksums.
-    """
+    """What a worker needs beside the product."""
 
     settings: Settings
     handle: ModelHandle | None
+    #: From `xoceansar.io.remote.encode_options`.
     options: str
+    #: Whether pixels are held to their checksums.
     verify: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of a product.
-
-    Parameters
-    ----------
-    unit : Unit
-        The product.
-    rows : Dataset or None
-        Its results in memory, along ``vignette``; None where there are none.
-    failure : str
-        Why it could not be processed; empty where it could.
-    notes : tuple of str
-        Warnings on the way.
-    seconds, cpu_seconds : float
-        Time of the worker, by the clock and of its processor.
-    """
+    """What became of a product."""
 
     unit: Unit
+    #: Its results in memory, along ``vignette``; None where there are none.
     rows: xr.Dataset | None
+    #: Why it could not be processed; empty where it could.
     failure: str = ""
+    #: Warnings on the way.
     notes: tuple[str, ...] = ()
+    #: Time of the worker, by the clock and of its processor.
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 

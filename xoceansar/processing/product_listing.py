@@ -30,21 +30,14 @@ _LIST_BYTES: Final = 16 << 20
 
 @dataclass(frozen=True)
 class Unit:
-    """A product to process.
+    """A product to process."""
 
-    Parameters
-    ----------
-    name : str
-        Of the product, without ``.SAFE`` or ``.zip``.
-    path : str
-        Where it is.
-    digest : str
-        SHA-256 of its manifest, which tells it from every other, wherever it lies and whatever it is
-        called there; empty where the manifest cannot be read.
-    """
-
+    #: Of the product, without ``.SAFE`` or ``.zip``.
     name: str
+    #: Where it is.
     path: str
+    #: SHA-256 of its manifest, which tells it from every other, wherever it lies and whatever it is
+    #: called there; empty where the manifest cannot be read.
     digest: str = ""
 
 

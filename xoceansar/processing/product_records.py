@@ -22,31 +22,21 @@ UNITS: Final = "units"
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a product.
+    """What became of a product."""
 
-    Parameters
-    ----------
-    product, path : str
-        Its name, and where it was.
-    first_row, rows : int
-        Its vignettes in the archive.
-    repeated : int
-        Vignettes that the archive had already, from another product.
-    failure : str
-        Why it could not be processed; empty where it could.
-    notes : str
-        Warnings on the way, one a line.
-    digest : str
-        SHA-256 of its manifest; empty where that could not be read.
-    """
-
+    #: Its name, and where it was.
     product: str
     path: str
+    #: Its vignettes in the archive.
     first_row: int
     rows: int
+    #: Vignettes that the archive had already, from another product.
     repeated: int
+    #: Why it could not be processed; empty where it could.
     failure: str
+    #: Warnings on the way, one a line.
     notes: str
+    #: SHA-256 of its manifest; empty where that could not be read.
     digest: str = ""
 
     @property

@@ -39,20 +39,13 @@ _MISSCALED_IPF: Final = frozenset({"2.90", "2.91"})
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Values along range, given on some lines.
+    """Values along range, given on some lines."""
 
-    Parameters
-    ----------
-    line : ndarray (k,)
-        Image lines, ascending; they may lie outside the image.
-    sample : tuple of k ndarray
-        Image samples of each vector, ascending.
-    value : tuple of k ndarray
-        Values at the samples.
-    """
-
+    #: (k,): Image lines, ascending; they may lie outside the image.
     line: Array
+    #: Image samples of each vector, ascending.
     sample: tuple[Array, ...]
+    #: Values at the samples.
     value: tuple[Array, ...]
 
     def table(self, samples: int) -> Array:
@@ -69,21 +62,14 @@ class Vectors:
 
 @dataclass(frozen=True, eq=False)
 class AzimuthNoise:
-    """Factor of the noise along azimuth over a block of lines.
+    """Factor of the noise along azimuth over a block of lines."""
 
-    Parameters
-    ----------
-    first, last : int
-        Lines of the block, both included.
-    line : ndarray (k,)
-        Lines at which the factor is given.
-    value : ndarray (k,)
-        The factor.
-    """
-
+    #: Lines of the block, both included.
     first: int
     last: int
+    #: (k,): Lines at which the factor is given.
     line: Array
+    #: (k,): The factor.
     value: Array
 
 

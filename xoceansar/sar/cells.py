@@ -17,14 +17,9 @@ _NO_DIRECTION = 1e-9
 
 @dataclass(frozen=True)
 class CellGrid:
-    """Cells of equal steps in longitude and latitude that cover the globe.
+    """Cells of equal steps in longitude and latitude that cover the globe."""
 
-    Parameters
-    ----------
-    cell : float
-        Side of a cell, degrees; a whole number of them makes 180 degrees.
-    """
-
+    #: Side of a cell, degrees; a whole number of them makes 180 degrees.
     cell: float
 
     @property

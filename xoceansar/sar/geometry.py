@@ -131,20 +131,13 @@ def _stacked(*parts: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class GeolocationGrid:
-    """Geolocation of an image on a coarse grid of its pixels.
+    """Geolocation of an image on a coarse grid of its pixels."""
 
-    Parameters
-    ----------
-    line : ndarray (n,)
-        Image lines of the grid, ascending, at least two.
-    sample : ndarray (m,)
-        Image samples of the grid, ascending, at least two.
-    longitude, latitude, incidence : ndarray (n, m)
-        Degrees.
-    """
-
+    #: (n,): Image lines of the grid, ascending, at least two.
     line: Array
+    #: (m,): Image samples of the grid, ascending, at least two.
     sample: Array
+    #: (n, m): Degrees.
     longitude: Array
     latitude: Array
     incidence: Array

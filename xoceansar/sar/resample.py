@@ -25,26 +25,17 @@ SATURATED: Final = 32767
 
 @dataclass(frozen=True, eq=False)
 class AxisWeights:
-    """Which input cells make each output cell along one axis, and with what weight.
+    """Which input cells make each output cell along one axis, and with what weight."""
 
-    Parameters
-    ----------
-    first : ndarray of int64 (n,)
-        First input cell of each output cell.
-    offset : ndarray of int64 (n + 1,)
-        Where the weights of each output cell begin in `weight`.
-    weight : ndarray of float32
-        Weights, those of one output cell summing to one; none where nothing overlaps.
-    coverage : ndarray of float64 (n,)
-        Share of each output cell that the input covers.
-    size : int
-        Number of input cells.
-    """
-
+    #: (n,): First input cell of each output cell.
     first: Index
+    #: (n + 1,): Where the weights of each output cell begin in `weight`.
     offset: Index
+    #: Weights, those of one output cell summing to one; none where nothing overlaps.
     weight: Image
+    #: (n,): Share of each output cell that the input covers.
     coverage: Array
+    #: Number of input cells.
     size: int
 
     def matrix(self) -> "csr_array":
@@ -71,21 +62,14 @@ class AxisWeights:
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """What one pass over the digital numbers gives, on the output grid.
+    """What one pass over the digital numbers gives, on the output grid."""
 
-    Parameters
-    ----------
-    sigma0_raw, nesz : ndarray of float32 (line, sample)
-        Linear means over the part of each pixel that the image covers.
-    missing : ndarray of float32 (line, sample)
-        Share of each pixel that is outside the image or exactly zero in it.
-    saturated : float
-        Share of the samples read that are saturated.
-    """
-
+    #: (line, sample): Linear means over the part of each pixel that the image covers.
     sigma0_raw: Image
     nesz: Image
+    #: (line, sample): Share of each pixel that is outside the image or exactly zero in it.
     missing: Image
+    #: Share of the samples read that are saturated.
     saturated: float
 
 

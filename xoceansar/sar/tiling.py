@@ -35,23 +35,15 @@ _COMPLEX: Final = 32767
 
 @dataclass(frozen=True, eq=False)
 class TileAxis:
-    """One axis of an image, its output grid, and the tiles on it.
+    """One axis of an image, its output grid, and the tiles on it."""
 
-    Parameters
-    ----------
-    edges : ndarray (m + 1,)
-        Edges of the image's cells, ascending, metres.
-    spacing : float
-        Metres between output pixels.
-    size : int
-        Output pixels of a tile.
-    first : ndarray of int (n,)
-        First output pixel of each tile, ascending from zero.
-    """
-
+    #: (m + 1,): Edges of the image's cells, ascending, metres.
     edges: Array
+    #: Metres between output pixels.
     spacing: float
+    #: Output pixels of a tile.
     size: int
+    #: (n,): First output pixel of each tile, ascending from zero.
     first: Index
 
     @property
@@ -101,19 +93,13 @@ class TileAxis:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What a block of the image gives to the output pixels that it touches.
+    """What a block of the image gives to the output pixels that it touches."""
 
-    Parameters
-    ----------
-    line, sample : int
-        First output pixel along each axis.
-    planes : dict of ndarray of float32 (line, sample)
-        Sums over the block, those that are zero throughout left out: ``sigma0``, ``nesz``, and the
-        areas with data (``valid``), exactly ``zero`` and ``saturated``.
-    """
-
+    #: First output pixel along each axis.
     line: int
     sample: int
+    #: Sums over the block, those that are zero throughout left out: ``sigma0``, ``nesz``, and the
+    #: areas with data (``valid``), exactly ``zero`` and ``saturated``.
     planes: dict[str, Image]
 
 

@@ -39,29 +39,19 @@ _SHARE: Final = 64
 
 @dataclass(slots=True)
 class Search:
-    """Queries, and the k best of each so far.
+    """Queries, and the k best of each so far."""
 
-    Parameters
-    ----------
-    queries : ndarray (n, d), float32
-        Those that can be searched for.
-    scale : ndarray (n,), float64
-        Factor of each in its scores: one over its length for the cosine, else 1.
-    length : ndarray (n,), float64
-        Length of each, times `scale`.
-    without : ndarray (n,), int64
-        Row that does not count for each, or -2.
-    score : ndarray (n, k), float64
-        Best first; -inf where there is none.
-    index : ndarray (n, k), int64
-        Rows of these scores; -1 where there is none.
-    """
-
+    #: (n, d), float32: Those that can be searched for.
     queries: Array
+    #: (n,), float64: Factor of each in its scores: one over its length for the cosine, else 1.
     scale: Array
+    #: (n,), float64: Length of each, times `scale`.
     length: Array
+    #: (n,), int64: Row that does not count for each, or -2.
     without: Array
+    #: (n, k), float64: Best first; -inf where there is none.
     score: Array
+    #: (n, k), int64: Rows of these scores; -1 where there is none.
     index: Array
 
     def part(self, where: slice) -> "Search":
@@ -74,21 +64,14 @@ class Search:
 
 @dataclass(slots=True)
 class Rows:
-    """A block of rows that can be found.
+    """A block of rows that can be found."""
 
-    Parameters
-    ----------
-    vectors : ndarray (m, d), float32
-        The rows.
-    scale, length : ndarray (m,), float64
-        As of a `Search`.
-    index : ndarray (m,), int64
-        Of each in the archive.
-    """
-
+    #: (m, d), float32: The rows.
     vectors: Array
+    #: (m,), float64: As of a `Search`.
     scale: Array
     length: Array
+    #: (m,), int64: Of each in the archive.
     index: Array
 
 

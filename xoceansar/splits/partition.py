@@ -15,14 +15,9 @@ Rows = npt.NDArray[np.intp]
 
 
 class Split(NamedTuple):
-    """Row numbers of each side, in increasing order.
+    """Row numbers of each side, in increasing order."""
 
-    Parameters
-    ----------
-    train, validation, test : ndarray of int
-        Rows that are fitted on, that choose between models, and that are scored.
-    """
-
+    #: Rows that are fitted on, that choose between models, and that are scored.
     train: Rows
     validation: Rows
     test: Rows

@@ -28,18 +28,11 @@ PLACED: Final[dict[str, tuple[type[np.generic], tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The tiles of an image: what a task needs to know, without its pixels.
-
-    Parameters
-    ----------
-    lines, samples : TileAxis
-        The two axes.
-    line_numbers, sample_numbers : ndarray
-        Coordinates of the lines and samples in the geolocation grid.
-    """
+    """The tiles of an image: what a task needs to know, without its pixels."""
 
     lines: TileAxis
     samples: TileAxis
+    #: Coordinates of the lines and samples in the geolocation grid.
     line_numbers: npt.NDArray[np.float64]
     sample_numbers: npt.NDArray[np.float64]
 

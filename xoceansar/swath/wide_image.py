@@ -39,31 +39,21 @@ _AUXILIARY: Final = ("aux_cal", "aux_pp1", "aux_ins")
 
 @dataclass(frozen=True, eq=False)
 class WideImage:
-    """A wide image, understood.
+    """A wide image, understood."""
 
-    Parameters
-    ----------
-    ds : Dataset
-        With ``sigma0`` over line and sample, and over `POLARISATION` where it has several.
-    polarisations : tuple of str
-        Those to take; one empty string where it is not known.
-    line_edges, sample_edges : ndarray
-        Edges of the lines and samples on the ground, metres.
-    lines, samples : ndarray
-        Coordinates of lines and samples in the geolocation grid.
-    grid : GeolocationGrid or Delayed
-        Where it lies; delayed where positions are not in memory.
-    spacing : tuple of float
-        Metres between lines, and mean metres between samples on the ground.
-    """
-
+    #: With ``sigma0`` over line and sample, and over `POLARISATION` where it has several.
     ds: xr.Dataset
+    #: Those to take; one empty string where it is not known.
     polarisations: tuple[str, ...]
+    #: Edges of the lines and samples on the ground, metres.
     line_edges: npt.NDArray[np.float64]
     sample_edges: npt.NDArray[np.float64]
+    #: Coordinates of lines and samples in the geolocation grid.
     lines: npt.NDArray[np.float64]
     samples: npt.NDArray[np.float64]
+    #: Where it lies; delayed where positions are not in memory.
     grid: Any
+    #: Metres between lines, and mean metres between samples on the ground.
     spacing: tuple[float, float]
 
     @property

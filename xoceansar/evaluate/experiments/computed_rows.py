@@ -54,20 +54,13 @@ def known_tasks(ds: xr.Dataset) -> list[Task]:
 
 @dataclass(frozen=True, eq=False)
 class Precomputed(Features):
-    """Features of numbered vignettes.
+    """Features of numbered vignettes."""
 
-    Parameters
-    ----------
-    name : str
-        In tables.
-    values : ndarray (vignette, F)
-        Of all of them; the last column is ``sigma0_mean`` where `with_level`.
-    with_level : bool
-        Whether the mean level and the incidence are given to a probe beside them.
-    """
-
+    #: In tables.
     name: str
+    #: (vignette, F): Of all of them; the last column is ``sigma0_mean`` where `with_level`.
     values: Array
+    #: Whether the mean level and the incidence are given to a probe beside them.
     with_level: bool = False
 
     @property
@@ -86,19 +79,11 @@ class Precomputed(Features):
 
 @dataclass(frozen=True, eq=False)
 class Given(Competitor):
-    """Predictions that are there already, as a competitor of a benchmark.
+    """Predictions that are there already, as a competitor of a benchmark."""
 
-    Parameters
-    ----------
-    label : str
-        In tables.
-    outputs : mapping of str to ndarray (vignette, ...)
-        Of all numbered vignettes, by the name of the task.
-    model : ModelHandle, optional
-        Whose they are.
-    """
-
+    #: In tables.
     label: str
+    #: Of all numbered vignettes, by the name of the task.
     outputs: Mapping[str, Array]
     model: ModelHandle | None = None
     needs_training = False
@@ -135,14 +120,9 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Nearest:
-    """The nearest neighbours among frozen features, each column scaled to unit spread.
+    """The nearest neighbours among frozen features, each column scaled to unit spread."""
 
-    Parameters
-    ----------
-    features : Features
-        Without the level, so that nothing but the features is judged.
-    """
-
+    #: Without the level, so that nothing but the features is judged.
     features: Features
 
     def predict(
@@ -173,17 +153,10 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False)
 class Shuffled:
-    """A learner that is taught wrong: each vignette has the truth of another one.
-
-    Parameters
-    ----------
-    learner : Learner
-        What learns.
-    seed : int
-        Of the shuffle.
-    """
+    """A learner that is taught wrong: each vignette has the truth of another one."""
 
     learner: Learner
+    #: Of the shuffle.
     seed: int = 0
 
     def predict(

@@ -40,23 +40,15 @@ _IPF: Final = "2.91"
 
 @dataclass(frozen=True)
 class Condition:
-    """One way to get the calibration wrong.
+    """One way to get the calibration wrong."""
 
-    Parameters
-    ----------
-    name : str
-        In tables.
-    apply : callable
-        From vignettes to their wrong sigma0, lazily.
-    gain_db : float, optional
-        Error of the gain, where it is one.
-    needs_noise : bool
-        Whether ``nesz`` is needed.
-    """
-
+    #: In tables.
     name: str
+    #: From vignettes to their wrong sigma0, lazily.
     apply: Callable[[xr.Dataset], xr.DataArray]
+    #: Error of the gain, where it is one.
     gain_db: float | None = None
+    #: Whether ``nesz`` is needed.
     needs_noise: bool = False
 
 

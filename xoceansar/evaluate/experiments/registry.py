@@ -21,27 +21,17 @@ from xoceansar.evaluate.experiments.experiment_result import ExperimentResult
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment that can be run by name.
+    """An experiment that can be run by name."""
 
-    Parameters
-    ----------
-    name : str
-        On the command line.
-    question : str
-        What it asks.
-    run : callable
-        From vignettes and a model to a result; takes ``limit``, ``draws``, ``seed`` and
-        ``cache``, and what `options` names.
-    needs : {"truth", "boxes", "nothing"}
-        Vignettes with any of class, wave height and wind; with boxes of icebergs; or none.
-    options : tuple of str
-        Further arguments of `run`.
-    """
-
+    #: On the command line.
     name: str
     question: str
+    #: From vignettes and a model to a result; takes ``limit``, ``draws``, ``seed`` and ``cache``,
+    #: and what `options` names.
     run: Callable[..., ExperimentResult]
+    #: Vignettes with any of class, wave height and wind; with boxes of icebergs; or none.
     needs: Literal["truth", "boxes", "nothing"] = "truth"
+    #: Further arguments of `run`.
     options: tuple[str, ...] = ()
 
 

@@ -19,22 +19,15 @@ _RECALLS: Final = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecall:
-    """Precision and recall at every score.
+    """Precision and recall at every score."""
 
-    Parameters
-    ----------
-    threshold : ndarray (n,)
-        Scores, descending: a detection counts where its score is at least that.
-    precision, recall, f1 : ndarray (n,)
-        At each of them.
-    n_truth, n_images : int
-        Objects and images.
-    """
-
+    #: (n,): Scores, descending: a detection counts where its score is at least that.
     threshold: Array
+    #: (n,): At each of them.
     precision: Array
     recall: Array
     f1: Array
+    #: Objects and images.
     n_truth: int
     n_images: int
 

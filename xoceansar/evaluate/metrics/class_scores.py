@@ -117,20 +117,13 @@ def brier(y_true: npt.ArrayLike, probability: npt.ArrayLike) -> float:
 
 
 class Reliability(NamedTuple):
-    """How often the most likely class is right, by how sure the model was.
+    """How often the most likely class is right, by how sure the model was."""
 
-    Parameters
-    ----------
-    confidence : ndarray (bins,)
-        Mean probability of the most likely class in each bin; NaN in an empty bin.
-    accuracy : ndarray (bins,)
-        Fraction of them that are right; NaN in an empty bin.
-    rows : ndarray (bins,) of int
-        How many are in each bin.
-    """
-
+    #: (bins,): Mean probability of the most likely class in each bin; NaN in an empty bin.
     confidence: Floats
+    #: (bins,): Fraction of them that are right; NaN in an empty bin.
     accuracy: Floats
+    #: (bins,) of int: How many are in each bin.
     rows: npt.NDArray[np.int64]
 
 

@@ -19,17 +19,11 @@ from xoceansar.errors import DimensionError, OceansarError
 
 
 class Interval(NamedTuple):
-    """A score and what it may be on other passes.
+    """A score and what it may be on other passes."""
 
-    Parameters
-    ----------
-    value : float
-        The score of the sample.
-    lower, upper : float
-        Limits of the confidence interval; NaN where it cannot be told.
-    """
-
+    #: The score of the sample.
     value: float
+    #: Limits of the confidence interval; NaN where it cannot be told.
     lower: float
     upper: float
 

@@ -13,17 +13,11 @@ from xoceansar.evaluate.metrics.box_scores import match_boxes
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SizeRecall:
-    """How many objects of each size were found.
+    """How many objects of each size were found."""
 
-    Parameters
-    ----------
-    edges : tuple of float
-        Bounds of the sizes, pixels; the last bin is open above.
-    n, found : ndarray (bins,) of int
-        Objects, and those that a detection matches.
-    """
-
+    #: Bounds of the sizes, pixels; the last bin is open above.
     edges: tuple[float, ...]
+    #: (bins,) of int: Objects, and those that a detection matches.
     n: npt.NDArray[np.intp]
     found: npt.NDArray[np.intp]
 

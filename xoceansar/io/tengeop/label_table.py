@@ -24,20 +24,13 @@ _MARGIN: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the file says about a vignette.
+    """What the file says about a vignette."""
 
-    Parameters
-    ----------
-    code : str
-        Class, ``F`` to ``O``.
-    swath : str
-        ``wv1`` or ``wv2``.
-    longitude, latitude : float
-        Degrees, longitude from -180 to 180.
-    """
-
+    #: Class, ``F`` to ``O``.
     code: str
+    #: ``wv1`` or ``wv2``.
     swath: str
+    #: Degrees, longitude from -180 to 180.
     longitude: float
     latitude: float
 

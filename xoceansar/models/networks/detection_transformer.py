@@ -30,23 +30,16 @@ _REACH: Final = 128.0
 
 @dataclass(slots=True)
 class Detections:
-    """What the detector gives, layer by layer.
+    """What the detector gives, layer by layer."""
 
-    Parameters
-    ----------
-    logits : Tensor (layers, n, queries)
-        Of there being a target, best last.
-    boxes : Tensor (layers, n, queries, 4)
-        ``line, sample, log height, log width``: centre and size in pixels.
-    heat : Tensor (n, rows, columns)
-        Logits of there being the centre of a target in each cell of the finest map.
-    cells : Tensor (n, rows, columns, 4)
-        The box that each cell proposes, as `boxes`.
-    """
-
+    #: (layers, n, queries): Of there being a target, best last.
     logits: Tensor
+    #: (layers, n, queries, 4): ``line, sample, log height, log width``: centre and size in pixels.
     boxes: Tensor
+    #: (n, rows, columns): Logits of there being the centre of a target in each cell of the finest
+    #: map.
     heat: Tensor
+    #: (n, rows, columns, 4): The box that each cell proposes, as `boxes`.
     cells: Tensor
 
 

@@ -23,23 +23,14 @@ _STREAM: Final = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """Clusters of clusters; level 0 is the finest, its clusters are the leaves.
-
-    Parameters
-    ----------
-    centroids : tuple of ndarray (k_level, d), float32
-        Unit vectors.
-    parents : tuple of ndarray (k_level,), int32
-        Cluster of the next level that each cluster belongs to; none for the last level.
-    labels : tuple of ndarray (n,), int32
-        Cluster of each row, at each level.
-    distance : ndarray (n,), float32
-        Cosine distance of each row to the centroid of its leaf, 0 to 2.
-    """
+    """Clusters of clusters; level 0 is the finest, its clusters are the leaves."""
 
     centroids: tuple[Array, ...]
+    #: Cluster of the next level that each cluster belongs to; none for the last level.
     parents: tuple[Array, ...]
+    #: Cluster of each row, at each level.
     labels: tuple[Array, ...]
+    #: (n,), float32: Cosine distance of each row to the centroid of its leaf, 0 to 2.
     distance: Array
 
     @property

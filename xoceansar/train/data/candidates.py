@@ -36,35 +36,24 @@ _NAME: Final = "in training"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Vignettes before any of their pixels is read.
+    """Vignettes before any of their pixels is read."""
 
-    Parameters
-    ----------
-    pixels : DataArray (vignette, line, sample)
-        Images without coordinates, not loaded.
-    quantity : {"linear", "dB"}
-        Of the images.
-    incidence : ndarray (vignette,) or (vignette, 2), or None
-        In degrees: the mean, or near and far range where the input depends on the profile.
-    offered : ndarray (vignette,) of bool
-        Whether nothing speaks against a vignette.
-    skipped : dict of str to int
-        How many are not offered, by the first reason found.
-    chunk_of_row : ndarray (vignette,) of int
-        Chunk of each vignette.
-    bounds : ndarray (chunks + 1,) of int
-        First vignette of each chunk, and the number of vignettes.
-    mean, scale : ndarray (vignette,), float32
-        Constants of the input; NaN where they are the vignette's own.
-    """
-
+    #: (vignette, line, sample): Images without coordinates, not loaded.
     pixels: xr.DataArray
+    #: Of the images.
     quantity: Quantity
+    #: (vignette,) or (vignette, 2), or None: In degrees: the mean, or near and far range where the
+    #: input depends on the profile.
     incidence: Array | None
+    #: (vignette,) of bool: Whether nothing speaks against a vignette.
     offered: Array
+    #: How many are not offered, by the first reason found.
     skipped: dict[str, int]
+    #: (vignette,) of int: Chunk of each vignette.
     chunk_of_row: Rows
+    #: (chunks + 1,) of int: First vignette of each chunk, and the number of vignettes.
     bounds: Rows
+    #: (vignette,), float32: Constants of the input; NaN where they are the vignette's own.
     mean: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 

@@ -21,24 +21,16 @@ _DRAWS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process learns from in one step.
+    """What one process learns from in one step."""
 
-    Parameters
-    ----------
-    images : ndarray (n, 1, size, size), float32
-        Network input.
-    mean, scale : ndarray (n,), float32
-        What was subtracted from each image, and its divisor.
-    replaced : int
-        Vignettes that proved unusable, in whose place others stand.
-    waited : float
-        Seconds that the training waited for it.
-    """
-
+    #: (n, 1, size, size), float32: Network input.
     images: npt.NDArray[np.float32]
+    #: (n,), float32: What was subtracted from each image, and its divisor.
     mean: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
+    #: Vignettes that proved unusable, in whose place others stand.
     replaced: int
+    #: Seconds that the training waited for it.
     waited: float = 0.0
 
 

@@ -25,20 +25,14 @@ _LEAST_SIZE: Final = 4.0
 
 @dataclass(slots=True)
 class DetectionLoss:
-    """Parts of the loss, each a scalar.
+    """Parts of the loss, each a scalar."""
 
-    Parameters
-    ----------
-    score, box, overlap : Tensor
-        Focal loss of the scores; L1 of the centres, relative to the size, and of the log sizes;
-        1 - GIoU: mean over the layers of the decoder.
-    heat, cell : Tensor
-        Focal loss of the heat, and box loss of the cells that hold a centre.
-    """
-
+    #: Focal loss of the scores; L1 of the centres, relative to the size, and of the log sizes; 1 -
+    #: GIoU: mean over the layers of the decoder.
     score: Tensor
     box: Tensor
     overlap: Tensor
+    #: Focal loss of the heat, and box loss of the cells that hold a centre.
     heat: Tensor
     cell: Tensor
 

@@ -39,23 +39,15 @@ _AROUND: Final = 0.6
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Vignettes as the detector sees them.
+    """Vignettes as the detector sees them."""
 
-    Parameters
-    ----------
-    images : ndarray (n, size, size), float16
-        Network input; NaN where a vignette cannot be used.
-    tokens : ndarray (n, rows, columns, width), float16
-        Patch tokens.
-    boxes : sequence of ndarray (m, 4)
-        Targets of each vignette: ``line_min, sample_min, line_max, sample_max``, in pixels.
-    rows : ndarray of int
-        The usable vignettes.
-    """
-
+    #: (n, size, size), float16: Network input; NaN where a vignette cannot be used.
     images: Array
+    #: (n, rows, columns, width), float16: Patch tokens.
     tokens: Array
+    #: Targets of each vignette: ``line_min, sample_min, line_max, sample_max``, in pixels.
     boxes: Sequence[Array]
+    #: The usable vignettes.
     rows: npt.NDArray[np.intp]
 
     @property

@@ -56,26 +56,17 @@ _WARM_UP: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What decides a fine-tuning, beside the rows.
+    """What decides a fine-tuning, beside the rows."""
 
-    Parameters
-    ----------
-    mode : {"full", "lora"}
-        All weights, or a low-rank change of the linear layers.
-    learning_rates : tuple of float
-        Of the backbone; each is tried.
-    class_weight : "balanced", mapping of str to float, or None
-        Weight of a row of each class.
-    seed : int
-        Of the order, the views and the low-rank start.
-    epochs, patience, batch : int
-        Passes at most, passes without progress, vignettes of a step.
-    """
-
+    #: All weights, or a low-rank change of the linear layers.
     mode: Literal["full", "lora"]
+    #: Of the backbone; each is tried.
     learning_rates: tuple[float, ...]
+    #: Weight of a row of each class.
     class_weight: ClassWeights
+    #: Of the order, the views and the low-rank start.
     seed: int
+    #: Passes at most, passes without progress, vignettes of a step.
     epochs: int = 20
     patience: int = 5
     batch: int = 16
@@ -83,20 +74,13 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """A backbone and the head that belongs to it.
+    """A backbone and the head that belongs to it."""
 
-    Parameters
-    ----------
-    head : Head
-        Of the new backbone.
-    state : dict of str to ndarray
-        Weights of the backbone, by the names of the timm network.
-    epoch : int
-        The pass with the lowest validation loss; 0 where none was better than the frozen backbone.
-    """
-
+    #: Of the new backbone.
     head: Head
+    #: Weights of the backbone, by the names of the timm network.
     state: dict[str, Array]
+    #: The pass with the lowest validation loss; 0 where none was better than the frozen backbone.
     epoch: int
 
 

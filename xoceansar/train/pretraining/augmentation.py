@@ -28,23 +28,6 @@ _LEAST_LOOKS: Final = 10.0
 class Augmentation:
     """How the views of a vignette differ from each other.
 
-    Parameters
-    ----------
-    global_size, local_size : int
-        Sides of the two global crops and of the local crops, in pixels.
-    n_local : int
-        Number of local crops of each image; 0 for none.
-    gain_db : float, default 0.5
-        Standard deviation of the calibration gain of a view, in dB. The radiometric stability
-        of Sentinel-1 is 0.5 dB and its accuracy 1 dB, both at three standard deviations: the
-        default is wider than either and far narrower than the range of the sea (20 dB), so
-        the level keeps its meaning.
-    looks : tuple of float, default (100, 400)
-        Range of the number of looks of the added speckle, drawn uniformly in its logarithm.
-        A pixel of 50 m has about 100 looks of its own: at most as much speckle is added.
-    speckle_probability, flip_along, flip_across : float
-        Probability, for each view, of added speckle and of each flip.
-
     Raises
     ------
     TrainingError
@@ -74,11 +57,20 @@ class Augmentation:
     ESA, Sentinel-1 acquisition modes, wave mode (radiometric stability and accuracy).
     """
 
+    #: Sides of the two global crops and of the local crops, in pixels.
     global_size: int
     local_size: int
+    #: Number of local crops of each image; 0 for none.
     n_local: int
+    #: Standard deviation of the calibration gain of a view, in dB. The radiometric stability of
+    #: Sentinel-1 is 0.5 dB and its accuracy 1 dB, both at three standard deviations: the default is
+    #: wider than either and far narrower than the range of the sea (20 dB), so the level keeps its
+    #: meaning.
     gain_db: float = 0.5
+    #: Range of the number of looks of the added speckle, drawn uniformly in its logarithm. A pixel
+    #: of 50 m has about 100 looks of its own: at most as much speckle is added.
     looks: tuple[float, float] = (100.0, 400.0)
+    #: Probability, for each view, of added speckle and of each flip.
     speckle_probability: float = 0.5
     flip_along: float = 0.5
     flip_across: float = 0.5
@@ -113,20 +105,13 @@ def _require(condition: bool, name: str, needed: str, found: object) -> None:
 
 @dataclass(slots=True)
 class Views:
-    """The views of a batch.
+    """The views of a batch."""
 
-    Parameters
-    ----------
-    global_ : Tensor (2, n, 1, g, g), float32
-        Global crops.
-    local : Tensor (n_local, n, 1, l, l), float32
-        Local crops.
-    empty : int
-        Crops that have no variation after every draw: no data but the fill value.
-    """
-
+    #: (2, n, 1, g, g), float32: Global crops.
     global_: Tensor
+    #: (n_local, n, 1, l, l), float32: Local crops.
     local: Tensor
+    #: Crops that have no variation after every draw: no data but the fill value.
     empty: int
 
 

@@ -19,23 +19,14 @@ from xoceansar.train.heads.linear_heads import fit_knn
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """When a number tells of collapse.
+    """When a number tells of collapse."""
 
-    Parameters
-    ----------
-    limit : float
-        Where it begins.
-    above : bool
-        Whether on its upper side.
-    meaning : str
-        What it says.
-    steps : int
-        For how many steps the number must have been there.
-    """
-
+    #: Where it begins.
     limit: float
+    #: Whether on its upper side.
     above: bool
     meaning: str
+    #: For how many steps the number must have been there.
     steps: int = 0
 
 
@@ -107,17 +98,11 @@ def alarms(values: Mapping[str, float]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """A truth that the probe asks for.
+    """A truth that the probe asks for."""
 
-    Parameters
-    ----------
-    values : ndarray (vignette,)
-        Numbers, NaN where missing, or places among `classes`, -1 where unknown.
-    classes : tuple of str
-        Names, of a class.
-    """
-
+    #: (vignette,): Numbers, NaN where missing, or places among `classes`, -1 where unknown.
     values: np.ndarray
+    #: Names, of a class.
     classes: tuple[str, ...] = ()
 
 

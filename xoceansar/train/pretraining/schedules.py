@@ -14,19 +14,6 @@ from xoceansar.train.pretraining.run_tables import OptimisationConfig
 class Schedule:
     """A linear warm-up, then half a cosine.
 
-    Parameters
-    ----------
-    start : float
-        Value of the first step, where there is a warm-up.
-    peak : float
-        Value of step `warmup`.
-    end : float
-        Value from step `total` on.
-    warmup : int
-        Steps of the linear part; 0 for none.
-    total : int
-        Steps altogether, 1 or more.
-
     Notes
     -----
     With s the step, w the warm-up and n the total: ``start + (peak - start) s / w`` where
@@ -39,10 +26,15 @@ class Schedule:
     [0.0, 0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
+    #: Value of the first step, where there is a warm-up.
     start: float
+    #: Value of step `warmup`.
     peak: float
+    #: Value from step `total` on.
     end: float
+    #: Steps of the linear part; 0 for none.
     warmup: int
+    #: Steps altogether, 1 or more.
     total: int
 
     def value(self, step: int) -> float:
@@ -57,14 +49,9 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Schedules:
-    """Every schedule of a training.
+    """Every schedule of a training."""
 
-    Parameters
-    ----------
-    learning_rate, weight_decay, teacher_momentum, teacher_temperature : Schedule
-        One for each setting.
-    """
-
+    #: One for each setting.
     learning_rate: Schedule
     weight_decay: Schedule
     teacher_momentum: Schedule

@@ -28,29 +28,19 @@ _VIEWS, _MASKS, _WINDOWS = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Views of some images.
+    """Views of some images."""
 
-    Parameters
-    ----------
-    crops : Tensor (n, 2, 1, g, g)
-        Global crops.
-    windows : Tensor (n, 2, 2), int64
-        First row and column of their positions in the network's grid.
-    masks : Tensor (n, 2, rows, columns), bool
-        Patches that are hidden from the student.
-    local : Tensor (n, v, 1, l, l)
-        Local crops.
-    local_windows : Tensor (n, v, 2), int64
-        Their positions.
-    empty : int
-        Crops without variation: missing data that no draw could avoid.
-    """
-
+    #: (n, 2, 1, g, g): Global crops.
     crops: Tensor
+    #: (n, 2, 2), int64: First row and column of their positions in the network's grid.
     windows: Tensor
+    #: (n, 2, rows, columns), bool: Patches that are hidden from the student.
     masks: Tensor
+    #: (n, v, 1, l, l): Local crops.
     local: Tensor
+    #: (n, v, 2), int64: Their positions.
     local_windows: Tensor
+    #: Crops without variation: missing data that no draw could avoid.
     empty: int = 0
 
     def __len__(self) -> int:
@@ -69,20 +59,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TeacherTargets:
-    """What the student is to predict.
+    """What the student is to predict."""
 
-    Parameters
-    ----------
-    dino : Tensor (2, n, K) or None
-        Probabilities of the summary of each global crop.
-    ibot : Tensor (m, K) or None
-        Probabilities of each masked patch, image by image.
-    summary : Tensor (n, 2, d)
-        The teacher's summaries of the global crops, for the watch.
-    """
-
+    #: (2, n, K) or None: Probabilities of the summary of each global crop.
     dino: Tensor | None
+    #: (m, K) or None: Probabilities of each masked patch, image by image.
     ibot: Tensor | None
+    #: (n, 2, d): The teacher's summaries of the global crops, for the watch.
     summary: Tensor
 
 

@@ -31,17 +31,11 @@ _TAKEN: Final = 0.8
 
 @dataclass(slots=True)
 class Features:
-    """Tokens after the last normalisation.
+    """Tokens after the last normalisation."""
 
-    Parameters
-    ----------
-    summary : Tensor (n, d)
-        The class token.
-    patches : Tensor (n, rows * columns, d)
-        The patch tokens, row by row; registers are left out.
-    """
-
+    #: (n, d): The class token.
     summary: Tensor
+    #: (n, rows * columns, d): The patch tokens, row by row; registers are left out.
     patches: Tensor
 
 
