@@ -119,21 +119,8 @@ def benchmark(
 def open_truth(path: str, calibrated: str | None) -> "xr.Dataset":
     """Open vignettes with their truth, lazily.
 
-    Parameters
-    ----------
-    path : str
-        Zarr store, or folder of TenGeoP-SARwv.
-    calibrated : str or None
-        Store of the calibrated vignettes behind its quick-looks.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    ProductError
-        If it is neither, or has quick-looks alone.
+    A Zarr store, or a folder of TenGeoP-SARwv with the store of the calibrated vignettes behind its
+    quick-looks.
     """
     from xoceansar.conventions import CLASS_CODES
     from xoceansar.io.archive.zarr_archive import is_archive, open_archive

@@ -32,18 +32,7 @@ class Option(Protocol):
 def in_flags(words: str, options: Sequence[Option]) -> str:
     """Say which flags of a command are meant by the arguments that a message names.
 
-    Parameters
-    ----------
-    words : str
-        The message.
-    options : sequence of Option
-        Those of the command.
-
-    Returns
-    -------
-    str
-        With ``--no-verify`` for ``verify=False``, where there is such a flag; what one is told to
-        pass and no flag does is said to be for Python.
+    What one is told to pass and no flag does is said to be for Python.
 
     Examples
     --------

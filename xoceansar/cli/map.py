@@ -70,22 +70,7 @@ def use_files() -> None:
 
 
 def save(figure: "Figure", path: Path, *, dpi: int = 200) -> None:
-    """Write a figure and forget it.
-
-    Parameters
-    ----------
-    figure : Figure
-        What to write.
-    path : Path
-        Its suffix says the format; folders are made.
-    dpi : int, default 200
-        Pixels per inch.
-
-    Raises
-    ------
-    OceansarError
-        If the format is not known.
-    """
+    """Write a figure and forget it."""
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise OceansarError(

@@ -14,17 +14,7 @@ _TITLE: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
 def vignette_table(ds: "xr.Dataset", *, most: int) -> Table:
     """List the vignettes of a Dataset.
 
-    Parameters
-    ----------
-    ds : Dataset
-        With the coordinates of `xoceansar.open_wave_mode`.
-    most : int
-        Rows at most; the caption counts those left out.
-
-    Returns
-    -------
-    Table
-        One row for each vignette.
+    The caption counts the rows that are left out.
     """
     n = ds.sizes["vignette"]
     caption = None if n <= most else f"... and {n - most} more: --all lists them"
@@ -69,17 +59,7 @@ def _number(row: "xr.Dataset", name: str, form: str) -> str:
 def summarise(result: "xr.Dataset", *, title: str = "Retrieved from") -> Table:
     """Sum up what was retrieved.
 
-    Parameters
-    ----------
-    result : Dataset
-        As returned by `xoceansar.ops.retrieve`, in memory.
-    title : str, default "Retrieved from"
-        What was done.
-
-    Returns
-    -------
-    Table
-        Range of each number, count of each class and of each quality flag.
+    Range of each number, count of each class and of each quality flag.
     """
     n = result.sizes["vignette"]
     table = Table("quantity", "result", title=f"{title} {n} vignettes", **_TITLE)
@@ -133,20 +113,8 @@ def _flag_counts(data: "xr.DataArray") -> str:
 def compare(result: "xr.Dataset", truth: "xr.Dataset") -> tuple[Table, str]:
     """Set what was retrieved beside the truth.
 
-    Parameters
-    ----------
-    result : Dataset
-        ``swh``, ``wind_speed`` and ``ocean_class`` along vignette, in memory.
-    truth : Dataset
-        The same, known, in the same order.
-
-    Returns
-    -------
-    table : Table
-        One row for each vignette.
-    summary : str
-        Root mean square errors and the share of right classes, with the number behind each; wave
-        height and wind of the open sea alone.
+    A row for each vignette; and in words the root mean square errors and the share of right
+    classes, with the number behind each: wave height and wind of the open sea alone.
     """
     from xoceansar.conventions import OCEAN_CLASSES
 

@@ -74,40 +74,13 @@ class OceansarGroup(TyperGroup):
 
 
 def local(path: Path | None) -> Path | None:
-    """Refuse a URL as what an option says is to be written, before anything is done for it.
-
-    Parameters
-    ----------
-    path : Path, optional
-        As given.
-
-    Returns
-    -------
-    Path or None
-        A local path.
-
-    Raises
-    ------
-    PathError
-        If it is a URL.
-    """
+    """Refuse a URL as what an option says is to be written, before anything is done for it."""
     return None if path is None else local_target(path, "what this command makes")
 
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """Show a spinner beside a text while something runs.
-
-    Parameters
-    ----------
-    text : str
-        What is being done.
-
-    Yields
-    ------
-    None
-        While it is being done.
-    """
+    """Show a spinner beside a text while something runs."""
     with only_display() as free, err.status(text) if free else nullcontext():
         yield
 
@@ -121,18 +94,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step, with a spinner.
-
-        Parameters
-        ----------
-        name : str
-            What is being done.
-
-        Yields
-        ------
-        None
-            While it is being done.
-        """
+        """Time a step, with a spinner."""
         start = time.perf_counter()
         with working(f"{name} ..."):
             yield

@@ -23,10 +23,7 @@ _CHUNK: Final = 16
 class FeatureStore:
     """Features that were computed, in memory and in a folder.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Kept for the next run; a temporary folder, gone when the store is closed, where not given.
+    Without a folder to keep them in, a temporary one that goes when the store is closed.
 
     Notes
     -----

@@ -61,22 +61,8 @@ _T = TypeVar("_T")
 class Archive:
     """An archive that a writer adds to: alone, or beside others where its store allows.
 
-    Parameters
-    ----------
-    target : str
-        Path or URL.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    settings : Settings
-        What it holds, or will hold.
-    store : {"zarr", "icechunk"}, optional
-        What it is held in: if not given, what is there, or else Zarr.
-
-    Raises
-    ------
-    ArchiveError
-        If there is something else at `target`, or an archive with other settings, or it cannot
-        be read.
+    `options` are of `xoceansar.io.remote.encode_options`; without `store` it is held in what is
+    there, or else in Zarr.
     """
 
     def __init__(

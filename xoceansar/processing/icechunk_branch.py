@@ -38,14 +38,7 @@ class OvertakenError(Exception):
 class Branch:
     """The archive as it was at one commit, and what this writer adds to it.
 
-    Parameters
-    ----------
-    target : str
-        Path or ``s3://`` URL of the repository.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    read_only : bool
-        Whether nothing will be written; otherwise the repository is made where there is none.
+    The repository is made where there is none, unless `read_only`.
 
     Notes
     -----

@@ -48,10 +48,7 @@ class Record:
 class Ledger:
     """What became last of each product.
 
-    Parameters
-    ----------
-    records : iterable of Record
-        In the order in which they were committed.
+    Records come in the order in which they were committed.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:

@@ -63,10 +63,7 @@ def open_base(target: str, options: str, *, read_only: bool) -> "Store":
 class Transaction(WrapperStore["Store"]):
     """A store whose changes of metadata wait for `commit`.
 
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        What holds the archive. Each of its writes must be atomic.
+    Each write of the store must be atomic.
 
     Notes
     -----

@@ -46,20 +46,8 @@ class _Place(Protocol):
 class ArchiveLock:
     """Hold an archive for one writer.
 
-    Parameters
-    ----------
-    target : str
-        Path or URL of the archive; the lock is ``<target>.lock``.
-    options : str
-        From `xoceansar.io.remote.encode_options`.
-    patience : float
-        Seconds to wait for another writer, where locks are held for moments.
-
-    Raises
-    ------
-    ArchiveError
-        On entering, if another writer lives, or the place cannot be written; from `check`, if
-        the lock was lost.
+    The lock is ``<target>.lock``. Another writer is waited for `patience` seconds, where locks are
+    held for moments.
 
     Notes
     -----

@@ -99,15 +99,7 @@ class FloatScreen:
 
 
 class DeviceScreen:
-    """Products by torch, on a device.
-
-    Parameters
-    ----------
-    search : Search
-        Its queries go to the device once.
-    device : str
-        Where: ``cuda``, ``cuda:N`` or ``cpu``.
-    """
+    """Products by torch, on a device."""
 
     def __init__(self, search: Search, device: str) -> None:
         self._torch = require("torch", extra="models")
@@ -151,17 +143,7 @@ class DeviceScreen:
 
 
 class IntegerScreen:
-    """Products of integers of 7 and 8 bits, with AVX2, and a bound of what rounding lost.
-
-    Parameters
-    ----------
-    search : Search
-        Its queries are prepared once.
-    pool : Executor
-        Threads that share the queries.
-    threads : int
-        How many.
-    """
+    """Products of integers of 7 and 8 bits, with AVX2, and a bound of what rounding lost."""
 
     def __init__(self, search: Search, pool: Executor, threads: int) -> None:
         self._pool, self._threads = pool, threads

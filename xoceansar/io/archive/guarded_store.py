@@ -120,15 +120,7 @@ class _Guarded(BackendArray):
 
 
 class WholeStore(WrapperStore["Store"]):
-    """A store in which a chunk that was written and is not there is an error, and no fill value.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        What is read.
-    where : str
-        Its name, for messages.
-    """
+    """A store in which a chunk that was written and is not there is an error, and no fill value."""
 
     def __init__(self, store: "Store", where: str) -> None:
         super().__init__(store)

@@ -46,13 +46,6 @@ class Detections:
 class DeformableAttention(nn.Module):
     """Attention to a few points of each map, whose places depend on the query.
 
-    Parameters
-    ----------
-    width : int
-        Length of queries and features.
-    n_heads, n_points, n_levels : int
-        Heads, points in each map, maps.
-
     Notes
     -----
     Zhu et al. (2021), Deformable DETR, https://arxiv.org/abs/2010.04159, equation 2, without the
@@ -253,13 +246,6 @@ class _Finer(nn.Module):
 
 class Detector(nn.Module):
     """Boxes from an image and its patch tokens.
-
-    Parameters
-    ----------
-    spec : DetectorSpec
-        What it is.
-    token_width : int
-        Length of a patch token.
 
     Notes
     -----

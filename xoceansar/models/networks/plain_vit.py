@@ -65,18 +65,7 @@ def plain_transformer(backbone: BackboneSpec, size: int) -> "Transformer | None"
 class Transformer(nn.Module):
     """A vision transformer with a class token, from images of one channel to normalised tokens.
 
-    Parameters
-    ----------
-    grid : int
-        Patches along each side of the image.
-    patch_size : int
-        Side of a patch, in pixels.
-    width, depth, heads : int
-        Length of a token, number of blocks, heads of each.
-    registers : int
-        Register tokens, after the class token.
-    scaled : bool
-        Whether what a block adds is scaled (LayerScale).
+    Register tokens come after the class token; `scaled` blocks scale what they add (LayerScale).
     """
 
     def __init__(
@@ -121,13 +110,7 @@ class Transformer(nn.Module):
 
 
 class InSinglePrecision(nn.Module):
-    """A layer that takes its input, of any precision, in float32.
-
-    Parameters
-    ----------
-    layer : nn.Module
-        With its weights in float32.
-    """
+    """A layer that takes its input, of any precision, in float32."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()

@@ -37,23 +37,7 @@ class Share:
 class Loader:
     """Batches of a pool, as one of several processes sees them.
 
-    Parameters
-    ----------
-    dataset : VignetteDataset
-        The vignettes.
-    batch : int
-        Vignettes of a global batch.
-    seed : int
-        Decides the order of each epoch and the replacements.
-    rank, world : int
-        This process, and how many there are.
-    choose : callable
-        Gives the rows of an epoch, as `Sampler` takes it.
-
-    Raises
-    ------
-    TrainingError
-        If the batch cannot be divided among the processes, or the pool has fewer vignettes.
+    `choose` gives the rows of an epoch, as `Sampler` takes it.
     """
 
     def __init__(

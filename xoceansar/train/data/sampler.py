@@ -16,19 +16,8 @@ Rows = npt.NDArray[np.int64]
 class Sampler:
     """The batches of a training, one after the other.
 
-    Parameters
-    ----------
-    batch : int
-        Vignettes of a global batch.
-    seed : int
-        Decides the order of each epoch.
-    chunk_of_row : ndarray (rows of the Dataset,)
-        Chunk of each row, so that an epoch reads each chunk about once.
-    window_chunks : int or None
-        Chunks that are mixed with each other; None for all.
-    choose : callable
-        Gives the rows of the next epoch from its number and the rows of the last one; called
-        once at the start of each epoch.
+    An epoch reads each chunk of `chunk_of_row` about once, `window_chunks` of them mixed with each
+    other (None for all). `choose` gives its rows, from its number and the rows of the last one.
     """
 
     def __init__(

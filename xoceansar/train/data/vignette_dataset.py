@@ -36,42 +36,11 @@ class _Chunk:
 class VignetteDataset:
     """Vignettes of a Dataset as network input, for reading again and again in any order.
 
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        ``sigma0`` or ``sigma0_db`` (vignette, line, sample) with ``pixel_spacing``, in memory or
-        lazy, as `xoceansar.open_wave_mode` and ``xr.open_zarr`` give it. An archive that is
-        read many times should be a Zarr store: a product is calibrated at each reading.
-    spec : InputSpec
-        What the network takes: the same as at inference.
-    min_valid_fraction : float, default 0.9
-        Vignettes with a smaller fraction of pixels with data are skipped; below one half
-        `network_input` skips them anyway.
-    exclude : tuple of str, default ("land",)
-        Names of flags of ``quality``; vignettes with any of them are skipped.
-    cache_bytes : int, default 2**30
-        Bound on the prepared images that are kept; the last chunk read is always kept.
-
-    Attributes
-    ----------
-    spec : InputSpec
-        What the network takes.
-    skipped : dict of str to int
-        Vignettes that are not offered, by the reason.
-    chunk_of_row : ndarray (vignette,) of int
-        Chunk of each vignette of `ds`: what is read at once.
-    mean, scale : ndarray (vignette,), float32
-        What is subtracted from each vignette and the divisor, in the scale of `spec`, for
-        `make_views`. Where they are the vignette's own: NaN until it is read, and the mean in
-        linear scale only, as in decibel no view needs it.
-
-    Raises
-    ------
-    MissingVariableError, DimensionError, UnitsError, ChunkingError, DomainError
-        If the images are not calibrated vignettes in the library's layout and on the grid of
-        `spec`.
-    TrainingError
-        If an argument is out of its range, or no vignette is left.
+    Those with a smaller fraction of data than `min_valid_fraction`, or with any of the flags
+    `exclude`, are counted in `skipped`, by the reason. `mean` and `scale` are what is subtracted
+    from each and the divisor, in the scale of `spec`; where they are its own, NaN until it is read,
+    and then the mean is linear. A product is calibrated at each reading: what is read many times
+    should be a Zarr store.
 
     Notes
     -----

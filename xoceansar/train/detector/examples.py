@@ -77,19 +77,7 @@ class TrainingSet:
 class Crops:
     """Random squares of the vignettes, most of them with a target in it.
 
-    Parameters
-    ----------
-    examples : TrainingSet
-        The vignettes.
-    side : int
-        Of a crop, in pixels: a multiple of the patch.
-    seed : int
-        Of every choice.
-
-    Raises
-    ------
-    TrainingError
-        If no vignette has a target, or a crop would be larger than the vignettes.
+    Their side is a multiple of the patch.
     """
 
     def __init__(self, examples: TrainingSet, *, side: int, seed: int) -> None:

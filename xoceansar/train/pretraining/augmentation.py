@@ -28,11 +28,6 @@ _LEAST_LOOKS: Final = 10.0
 class Augmentation:
     """How the views of a vignette differ from each other.
 
-    Raises
-    ------
-    TrainingError
-        If a value is out of its range; the message names it.
-
     Notes
     -----
     The effect on direction labels, with phi the angle of a wave or wind direction clockwise

@@ -75,15 +75,7 @@ def _torch_seed(*words: int) -> int:
 
 
 class Learner:
-    """What is learned, and how.
-
-    Parameters
-    ----------
-    config : PretrainConfig
-        The recipe.
-    fabric : Fabric
-        Device, precision and processes.
-    """
+    """What is learned, and how."""
 
     def __init__(self, config: PretrainConfig, fabric: Fabric) -> None:
         self.config, self.fabric = config, fabric

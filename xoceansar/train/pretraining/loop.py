@@ -43,25 +43,7 @@ It has no heads yet. The configuration is in config.json, under provenance.
 class Training:
     """One process of a run.
 
-    Parameters
-    ----------
-    fabric : Fabric
-        Device, precision and processes.
-    ds : Dataset
-        Vignettes to learn from.
-    config : PretrainConfig
-        The recipe.
-    folder : Path
-        Of the run.
-    probe : Dataset or None
-        Labelled vignettes.
-    identity : str
-        Of the vignettes to learn from: checkpoints keep it.
-
-    Raises
-    ------
-    TrainingError
-        If no vignette can be used, or the batch cannot be divided among the processes.
+    Checkpoints keep the `identity` of the vignettes.
     """
 
     def __init__(

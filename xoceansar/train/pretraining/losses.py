@@ -24,24 +24,8 @@ _EPSILON = 1e-8
 class Targets(nn.Module):
     r"""Turn a teacher's logits into probabilities that use all prototypes.
 
-    Parameters
-    ----------
-    prototypes : int
-        K, the length of the logits.
-    method : {"centering", "sinkhorn"}
-        How the collapse to few prototypes is prevented.
-    momentum : float
-        Of the centre.
-
-    Attributes
-    ----------
-    centre : Tensor (1, K), float32
-        Running mean of the logits: a buffer, saved with the state. ``sinkhorn`` leaves it at zero.
-
-    Raises
-    ------
-    TrainingError
-        If the method is unknown.
+    `centre` (1, K), a running mean of the logits, is saved with the state; ``sinkhorn`` leaves it
+    at zero.
 
     Notes
     -----

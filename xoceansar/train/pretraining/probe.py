@@ -66,13 +66,7 @@ def embed_rows(
 class Probe:
     """Nearest neighbours on labelled vignettes.
 
-    Parameters
-    ----------
-    ds : Dataset
-        Vignettes with any of ``ocean_class``, ``swh`` and ``wind_speed``; those of one ``product``
-        never vote for each other.
-    config : PretrainConfig
-        Input, pooling and number of neighbours.
+    Those of one ``product`` never vote for each other.
     """
 
     def __init__(self, ds: xr.Dataset, config: PretrainConfig) -> None:

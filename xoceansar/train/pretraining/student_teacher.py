@@ -42,17 +42,7 @@ class Features:
 class VisionBackbone(nn.Module):
     """A timm vision transformer that takes images up to its own size, and masks.
 
-    Parameters
-    ----------
-    spec : BackboneSpec
-        The network: plain vision transformer with a class token and learned positions.
-    size : int
-        Side of the images at inference, in pixels; it decides the grid of positions.
-
-    Raises
-    ------
-    TrainingError
-        If the architecture has no class token, patches or learned positions.
+    `size` is the side of the images at inference, which decides the grid of positions.
 
     Notes
     -----
@@ -119,15 +109,6 @@ class VisionBackbone(nn.Module):
 class ProjectionHead(nn.Module):
     """From a token to the logits of the prototypes, as in DINO.
 
-    Parameters
-    ----------
-    width : int
-        Length of a token.
-    hidden, bottleneck, prototypes : int
-        Widths of the hidden layers, of the normalised vector, and of the output.
-    layers : int
-        Linear layers before the prototypes, 1 or more.
-
     Notes
     -----
     ``logit_k = <z / |z|, w_k / |w_k|>`` with z the output of a perceptron with GELU: a cosine
@@ -167,16 +148,7 @@ class ProjectionHead(nn.Module):
 class Network(nn.Module):
     """A backbone with its projection heads: what the student and the teacher both are.
 
-    Parameters
-    ----------
-    backbone : VisionBackbone
-        The transformer.
-    heads : dict of str to ProjectionHead
-        ``dino`` and ``ibot``, or ``shared`` for both; none for a loss that is off.
-    losses : collection of {"dino", "ibot"}
-        The losses that need logits.
-    summary : {"cls", "mean"}
-        What sums up a view: the class token, or the mean of the patch tokens.
+    A view is summed up by the class token, or by the mean of the patch tokens.
 
     Notes
     -----

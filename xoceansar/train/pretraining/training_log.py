@@ -35,14 +35,8 @@ _SHOWN: Final = (
 class TrainingLog:
     """Log of one start of a run.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run: ``log/version_*/metrics.csv`` and ``log.txt`` are written there.
-    warmup : int
-        Steps before which nothing alarms: a network that has not begun to learn looks collapsed.
-    writes : bool
-        Whether this process is the one that writes.
+    ``log/version_*/metrics.csv`` and ``log.txt`` in the folder of the run. Nothing alarms during
+    the warm-up: a network that has not begun to learn looks collapsed.
     """
 
     def __init__(self, folder: Path, *, warmup: int, writes: bool) -> None:
