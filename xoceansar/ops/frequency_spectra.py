@@ -60,6 +60,18 @@ def to_efth(ds: xr.Dataset, *, partitions: bool = False) -> xr.DataArray:
 
     Examples
     --------
+    Waves to the east come from the west:
+
+    >>> k, phi = np.geomspace(0.005, 0.2, 60), np.arange(0.0, 360.0, 5.0)
+    >>> dims = ("wave_to_direction", "wavenumber")
+    >>> spectrum = xr.DataArray(np.zeros((72, 60)), {dims[0]: phi, dims[1]: k}, dims)
+    >>> spectrum.loc[90.0] = 10.0
+    >>> efth = to_efth(spectrum.to_dataset(name="wave_spectrum"))
+    >>> dict(efth.sizes), float(efth.dir[efth.sum("freq").argmax()])
+    ({'freq': 60, 'dir': 72}, 270.0)
+
+    Of a product, by partition, and their heights by wavespectra:
+
     >>> import xoceansar as xos
     >>> ocn = xos.open_ocn("S1A_WV_OCN__2SSV_....SAFE", spectra=True)  # doctest: +SKIP
     >>> xos.to_efth(ocn, partitions=True).spec.hs()  # doctest: +SKIP
