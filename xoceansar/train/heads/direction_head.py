@@ -10,6 +10,7 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import HeadSpec
 from xoceansar.sar.bearings import axis_error, decode_axis, encode_axis
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets
 from xoceansar.train.heads.linear_heads import finished
 from xoceansar.train.heads.linear_laws import ALPHAS, ridge
 from xoceansar.train.heads.samples import complete_rows, group_folds
@@ -20,14 +21,14 @@ Array = npt.NDArray[Any]
 
 
 def fit_direction(
-    features: Array,
-    angles: Array,
+    features: Features,
+    angles: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
     texture: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     alphas: Sequence[float] = ALPHAS,
     folds: int = 5,
     seed: int = 0,
@@ -36,18 +37,19 @@ def fit_direction(
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
-    angles : ndarray (n,)
-        Angle from the look direction towards the flight direction, degrees, as
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings by the backbone that `spec` names, with the columns of its features after them; or a
+        Dataset of ``embedding_vector``, features and coordinates, as `xoceansar.train.fit` takes.
+    angles : ndarray (n,), str or DataArray
+        Name of the compass direction in the Dataset, or angle from the look direction towards the flight direction, degrees, as
         `xoceansar.sar.look_angle` makes it of a compass direction and the heading.
         Rows with a missing angle or input are dropped and counted.
     spec : HeadSpec
         What is fitted, of kind ``linear`` and encoding ``axis``; its metrics are filled in.
     sigma0_mean, incidence, texture : ndarray, optional
         Where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group is never on both sides of a split.
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, ``orbit_pass`` or a coordinate's name with a Dataset: a group is never on both sides of a split.
     alphas : sequence of float
         Penalties to try.
     folds : int

@@ -17,6 +17,7 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.heads.distance import nearest_distance
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import HeadSpec
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets, arrays_of
 from xoceansar.train.heads.samples import complete_rows, group_folds
 
 __all__ = ["fit_distance"]
@@ -32,30 +33,30 @@ _RIDGE: Final = 1e-4
 
 
 def fit_distance(
-    features: Array,
-    categories: Array,
+    features: Features,
+    categories: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     seed: int = 0,
 ) -> Head:
     """Fit the out-of-distribution score of a bundle.
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
+    features : ndarray (n, embedding_dim), Dataset or DataArray
         Embeddings of vignettes like those that the bundle's heads were fitted on.
-    categories : ndarray (n,)
-        What each vignette shows and how: any labels, such as ocean class and beam together.
+    categories : ndarray (n,), str or DataArray
+        Name in the Dataset, or what each vignette shows and how: any labels, such as ocean class and beam together.
     spec : HeadSpec
         What is fitted, of kind ``distance`` and target ``ood_score``; with ``sigma0_mean_db``
         and ``incidence`` among its inputs another incidence is far, too.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group serves the centres or the ranks, never both. Each
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, ``orbit_pass`` or a coordinate's name with a Dataset: a group serves the centres or the ranks, never both. Each
         row is its own group where not given.
     seed : int
         Decides which groups are held out.
@@ -98,9 +99,23 @@ def fit_distance(
     array([[0.11],
            [1.  ]], dtype=float32)
     """
-    names, index = np.unique(np.asarray(categories), return_inverse=True)
+    given = arrays_of(
+        features,
+        categories,
+        spec,
+        sigma0_mean=sigma0_mean,
+        incidence=incidence,
+        groups=groups,
+    )
+    names, index = np.unique(given.targets, return_inverse=True)
     sample = complete_rows(
-        features, index, spec, "distance", sigma0_mean, incidence, groups
+        given.features,
+        index,
+        spec,
+        "distance",
+        given.sigma0_mean,
+        given.incidence,
+        given.groups,
     )
     fit, held_out = next(group_folds(sample.groups, _PARTS, seed))
     if len(held_out) < _LEAST:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import HeadSpec
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets
 from xoceansar.train.heads.linear_laws import ALPHAS, STRENGTHS, logistic, ridge
 from xoceansar.train.heads.samples import (
     ClassWeights,
@@ -30,13 +31,13 @@ Array = npt.NDArray[Any]
 
 
 def fit_ridge(
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     alphas: Sequence[float] = ALPHAS,
     folds: int = 5,
     seed: int = 0,
@@ -45,16 +46,17 @@ def fit_ridge(
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
-    targets : ndarray (n,)
-        Target, in ``spec.units``. Rows with a missing target or input are dropped and counted.
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings by the backbone that `spec` names, with the columns of its features after them; or a
+        Dataset of ``embedding_vector``, features and coordinates, as `xoceansar.train.fit` takes.
+    targets : ndarray (n,), str or DataArray
+        Target, or its name in the Dataset, in ``spec.units``. Rows with a missing target or input are dropped and counted.
     spec : HeadSpec
         What is fitted, of kind ``linear``; its metrics are filled in.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group is never on both sides of a split. Each row is its
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, ``orbit_pass`` or a coordinate's name with a Dataset: a group is never on both sides of a split. Each row is its
         own group where not given.
     alphas : sequence of float
         Penalties to try.
@@ -113,13 +115,13 @@ def fit_ridge(
 
 
 def fit_logistic(
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     strengths: Sequence[float] = STRENGTHS,
     class_weight: ClassWeights = None,
     folds: int = 5,
@@ -129,16 +131,17 @@ def fit_logistic(
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
-    targets : ndarray (n,)
-        Index in ``spec.classes``; negative or NaN where unknown, which drops the row.
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings by the backbone that `spec` names, with the columns of its features after them; or a
+        Dataset of ``embedding_vector``, features and coordinates, as `xoceansar.train.fit` takes.
+    targets : ndarray (n,), str or DataArray
+        Name in the Dataset, or index in ``spec.classes``; negative or NaN where unknown, which drops the row.
     spec : HeadSpec
         What is fitted, of kind ``logistic``; its metrics are filled in.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group is never on both sides of a split.
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, ``orbit_pass`` or a coordinate's name with a Dataset: a group is never on both sides of a split.
     strengths : sequence of float
         Inverse penalties to try, scikit-learn's ``C``; from the smallest on, until the loss rises.
     class_weight : "balanced", mapping of str to float, or None
@@ -212,13 +215,13 @@ def fit_logistic(
 
 
 def fit_knn(
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     n_neighbors: int = 20,
     temperature: float = 0.07,
 ) -> Head:
@@ -226,8 +229,9 @@ def fit_knn(
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings by the backbone that `spec` names, with the columns of its features after them; or a
+        Dataset of ``embedding_vector``, features and coordinates, as `xoceansar.train.fit` takes.
     targets : ndarray (n,)
         Target in ``spec.units``, or index in ``spec.classes`` for a classifier (negative where
         unknown). Rows with a missing target or input are dropped and counted.
@@ -235,8 +239,8 @@ def fit_knn(
         What is fitted, of kind ``knn``; its metrics are filled in.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: the reported score uses neighbours of other groups only.
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, or its name with a Dataset: the reported score uses neighbours of other groups only.
     n_neighbors : int
         How many neighbours vote.
     temperature : float

@@ -11,6 +11,7 @@ from xoceansar.errors import TrainingError
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import HeadSpec
 from xoceansar.train.heads import perceptron_loop
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets
 from xoceansar.train.heads.linear_heads import (
     as_float32,
     finished,
@@ -37,13 +38,13 @@ _STRENGTHS: Final = (1e-3, 1e-2, 1e-1)
 
 
 def fit_mlp(
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     spec: HeadSpec,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     held_out: Array | None = None,
     class_weight: ClassWeights = None,
     hidden: tuple[int, int] = (256, 256),
@@ -60,8 +61,9 @@ def fit_mlp(
 
     Parameters
     ----------
-    features : ndarray (n, embedding_dim)
-        Embeddings by the backbone that `spec` names.
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings by the backbone that `spec` names, with the columns of its features after them; or a
+        Dataset of ``embedding_vector``, features and coordinates, as `xoceansar.train.fit` takes.
     targets : ndarray (n,)
         Target in ``spec.units``, or index in ``spec.classes`` for a classifier (negative where
         unknown). Rows with a missing target or input are dropped and counted.
@@ -69,8 +71,8 @@ def fit_mlp(
         What is fitted, of kind ``mlp``; its metrics are filled in.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where ``spec.ancillary`` asks for them.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group is never on both sides of the split.
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, ``orbit_pass`` or a coordinate's name with a Dataset: a group is never on both sides of the split.
     held_out : ndarray (n,) of bool, optional
         The rows that are not learned from, and decide when to stop and at which rate; instead of
         `groups` and `validation_fraction`.

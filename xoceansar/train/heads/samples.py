@@ -12,6 +12,7 @@ from xoceansar._optional import require
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.heads.head import head_inputs
 from xoceansar.models.spec import HeadKind, HeadSpec
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets, arrays_of
 
 __all__ = [
     "ClassWeights",
@@ -68,28 +69,39 @@ class Sample:
 
 
 def complete_rows(
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     spec: HeadSpec,
     kind: HeadKind,
     sigma0_mean: Array | None,
     incidence: Array | None,
-    groups: Array | None,
+    groups: Groups,
     held_out: Array | None = None,
     texture: Array | None = None,
 ) -> Sample:
     """Stack the inputs of a head, drop incomplete rows and standardise what is left.
 
-    Shapes: `features` (n, embedding_dim), `targets` (n,), sigma0_mean, incidence (n,), `groups`
+    Shapes: `features` (n, F) or a Dataset, `targets` (n,), sigma0_mean, incidence (n,), `groups`
     (n,), `held_out` (n,), `texture` (n, 2).
     """
     if spec.kind != kind:
         raise TrainingError(
             f"head {spec.name!r} is of kind {spec.kind!r}; this function fits {kind!r}."
         )
-    inputs = head_inputs(features, sigma0_mean, incidence, spec, texture)
-    y = np.asarray(targets, dtype=np.float64)
-    side = np.arange(len(inputs)) if groups is None else np.asarray(groups)
+    given = arrays_of(
+        features,
+        targets,
+        spec,
+        sigma0_mean=sigma0_mean,
+        incidence=incidence,
+        groups=groups,
+        texture=texture,
+    )
+    inputs = head_inputs(
+        given.features, given.sigma0_mean, given.incidence, spec, given.texture
+    )
+    y = np.asarray(given.targets, dtype=np.float64)
+    side = np.arange(len(inputs)) if given.groups is None else given.groups
     if held_out is not None:
         side = np.asarray(held_out, dtype=bool)
     for name, values in (("targets", y), ("groups", side)):

@@ -14,6 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from xoceansar.errors import DimensionError, TrainingError
 from xoceansar.models.heads.head import Head, head_inputs
+from xoceansar.train.heads.dataset_arrays import Features, Groups, Targets, arrays_of
 from xoceansar.train.heads.samples import group_folds
 
 __all__ = ["fit_temperature"]
@@ -28,12 +29,12 @@ _LEAST: Final = 1e-12
 
 def fit_temperature(
     head: Head,
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     *,
     sigma0_mean: Array | None = None,
     incidence: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     seed: int = 0,
 ) -> Head:
     """Make the probabilities of a classifier as sure as they are right.
@@ -42,14 +43,14 @@ def fit_temperature(
     ----------
     head : Head
         A fitted classifier; not modified. A temperature that it has already is replaced.
-    features : ndarray (n, embedding_dim)
+    features : ndarray (n, embedding_dim), Dataset or DataArray
         Embeddings of vignettes that the head was not fitted on, by group.
-    targets : ndarray (n,)
-        Index in ``head.spec.classes``; negative or NaN where unknown, which drops the row.
+    targets : ndarray (n,), str or DataArray
+        Name in the Dataset, or index in ``head.spec.classes``; negative or NaN where unknown, which drops the row.
     sigma0_mean, incidence : ndarray (n,), optional
         Mean sigma0 (linear) and incidence (degree), where the head takes them.
-    groups : ndarray (n,), optional
-        Product or pass of each row, for the reported scores.
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, or its name with a Dataset, for the reported scores.
     seed : int
         Decides the folds of the reported scores.
 
@@ -100,9 +101,17 @@ def fit_temperature(
             f"head {head.spec.name!r} is a regression: it has no probabilities. Calibrate it "
             "with xoceansar.train.calibrate."
         )
+    given = arrays_of(
+        features,
+        targets,
+        head.spec,
+        sigma0_mean=sigma0_mean,
+        incidence=incidence,
+        groups=groups,
+    )
     raw = Head(replace(head.spec, temperature=1.0), head.arrays)
-    probability = raw(head_inputs(features, sigma0_mean, incidence, head.spec))
-    truth, logits, side = _known(head, probability, targets, groups)
+    inputs = head_inputs(given.features, given.sigma0_mean, given.incidence, head.spec)
+    truth, logits, side = _known(head, raw(inputs), given.targets, given.groups)
     calibrated = np.empty(len(truth))
     for train, test in group_folds(side, 5, seed):
         temperature = _best(logits[train], truth[train])
