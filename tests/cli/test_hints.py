@@ -7,7 +7,7 @@ import typer
 import xarray as xr
 
 from xoceansar.cli import app
-from xoceansar.cli.hints import in_flags
+from xoceansar.cli.shell import in_flags
 
 COMMANDS = typer.main.get_command(app).commands
 

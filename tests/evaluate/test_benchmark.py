@@ -28,12 +28,11 @@ from xoceansar.evaluate import (
     find_models,
     metrics,
 )
-from xoceansar.evaluate.benchmark_result import markdown_table
+from xoceansar.evaluate.benchmark_result import REFERENCES, markdown_table
 from xoceansar.evaluate.competitors import NoImage, OwnHead
 from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.linear_probes import Probe
 from xoceansar.evaluate.parts import divide, with_truth
-from xoceansar.evaluate.published_scores import REFERENCES
 from xoceansar.evaluate.simple_features import HandFeatures, Level
 from xoceansar.evaluate.tasks import STRATA, find_task
 

@@ -6,8 +6,13 @@ import pytest
 from tests.conftest import tolerance
 from xoceansar.errors import BundleError
 from xoceansar.evaluate.feature_store import FeatureStore
-from xoceansar.evaluate.features import Embeddings, RandomTwin, TimmNetwork
-from xoceansar.evaluate.reference_networks import random_twin, timm_network
+from xoceansar.evaluate.features import (
+    Embeddings,
+    RandomTwin,
+    TimmNetwork,
+    random_twin,
+    timm_network,
+)
 
 NAME = "test_vit"
 SIZE = 64

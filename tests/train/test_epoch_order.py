@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xoceansar.errors import DimensionError, TrainingError
-from xoceansar.train.data.epoch_order import epoch_order
+from xoceansar.train.data.sampler import epoch_order
 
 
 def chunk_loads(chunks, cache):

@@ -18,7 +18,7 @@ from xoceansar.errors import (
 )
 from xoceansar.models.networks.preprocessing import network_input
 from xoceansar.models.spec import InputSpec
-from xoceansar.train.data.epoch_order import epoch_order
+from xoceansar.train.data.sampler import epoch_order
 from xoceansar.train.data.vignette_dataset import VignetteDataset
 
 N, SIDE = 20, 24

@@ -1,14 +1,15 @@
 """What all commands share: consoles, errors and warnings in words, step times."""
 
 import os
+import re
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,6 @@ from typer.core import TyperGroup
 
 from xoceansar._paths import local_target
 from xoceansar._progress import only_display
-from xoceansar.cli.hints import in_flags
 from xoceansar.errors import OceansarError, OceansarWarning
 
 #: Icechunk warns, on standard output before its version 2.1, that folders are not safe for
@@ -112,3 +112,61 @@ class Steps:
         for name, seconds in self.seconds.items():
             table.add_row(name, f"{seconds:.1f}")
         return table
+
+
+#: A call, whose arguments stay as they are; or an argument with what to give it.
+_ARGUMENT: Final = re.compile(
+    r"\w\([^()]*\)"
+    r"|(?P<verb>\b(?:pass|with|say|use|give) )?\b(?P<name>[a-z_]+)="
+    r"(?P<value>'[^']*'|True|False|\.\.\.|\[\.\.\.\]|a Dataset)",
+    re.IGNORECASE,
+)
+
+
+class Option(Protocol):
+    """Option of a command, as click has it and as typer does in its place."""
+
+    @property
+    def name(self) -> str | None:
+        """As the function has it."""
+
+    @property
+    def opts(self) -> Sequence[str]:
+        """Flags that give it, or switch it on."""
+
+    @property
+    def secondary_opts(self) -> Sequence[str]:
+        """Flags that switch it off."""
+
+
+def in_flags(words: str, options: Sequence[Option]) -> str:
+    """Say which flags of a command are meant by the arguments that a message names.
+
+    What one is told to pass and no flag does is said to be for Python.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> flag = SimpleNamespace(
+    ...     name="verify", opts=["--verify"], secondary_opts=["--no-verify"]
+    ... )
+    >>> in_flags("Download it again, or say verify=False.", [flag])
+    'Download it again, or say --no-verify.'
+    """
+    flags = {option.name: option for option in options if option.opts[0][:2] == "--"}
+
+    def said(found: re.Match[str]) -> str:
+        name, value = found["name"], found["value"]
+        if name is None:
+            return found[0]
+        verb = found["verb"] or ""
+        option = flags.get(name)
+        if option is None:
+            return f"{found[0]} (in Python)" if verb else found[0]
+        if value in ("True", "False"):
+            names = option.opts if value == "True" else option.secondary_opts
+            return verb + names[0] if names else found[0]
+        shown = value.strip("'") if value.startswith("'") else "..."
+        return f"{verb}{option.opts[0]} {shown}"
+
+    return _ARGUMENT.sub(said, words)

@@ -1,14 +1,14 @@
 """Process products into an archive."""
 
 import time
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from xoceansar._paths import is_url, refuse_lost_slash
-from xoceansar._progress import is_watched
+from xoceansar._progress import is_watched, only_display, progress_bar
 from xoceansar.conventions.beams import Beams, one_beam
 from xoceansar.errors import ProductError, warn
 from xoceansar.io.remote import StorageOptions, encode_options
@@ -21,7 +21,6 @@ from xoceansar.processing.archive_stores import StoreKind
 from xoceansar.processing.archive_writer import Archive
 from xoceansar.processing.cluster import Scheduler, outcomes
 from xoceansar.processing.preference import best_first
-from xoceansar.processing.process_progress import watching
 from xoceansar.processing.product_block import Outcome, Task
 from xoceansar.processing.product_listing import Unit, list_units
 from xoceansar.processing.product_records import Record
@@ -310,3 +309,38 @@ class _Queue:
         self._waiting, self._bytes = [], 0
         self._last = time.monotonic()
         self._cost = self._last - start
+
+
+class Watch(Protocol):
+    """What is told of each product."""
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Take note of what became of a product."""
+
+
+@contextmanager
+def watching(total: int, *, show: bool) -> Iterator[Watch]:
+    """Show a bar on the standard error while products are processed."""
+    bar = progress_bar(
+        "products, {task.fields[rows]} vignettes, {task.fields[rate]:.1f}/s",
+        "[red]{task.fields[failed]} failed",
+        shown=show,
+        transient=False,
+    )
+    rows = failed = 0
+    with only_display(wanted=show), bar:
+        task = bar.add_task("processing", total=total, rate=0.0, rows=0, failed=0)
+
+        def note(outcome: Outcome) -> None:
+            nonlocal rows, failed
+            rows += 0 if outcome.rows is None else outcome.rows.sizes["vignette"]
+            failed += bool(outcome.failure)
+            elapsed = bar.tasks[0].elapsed or 1.0
+            bar.update(task, advance=1, rate=rows / elapsed, rows=rows, failed=failed)
+            if outcome.failure:
+                bar.console.print(
+                    f"failed: {outcome.unit.path}: {outcome.failure}",
+                    style="red", markup=False, highlight=False, soft_wrap=True,
+                )  # fmt: skip
+
+        yield note
