@@ -33,7 +33,7 @@ class PlotMethods:
     """Drawing methods, reached as ``obj.oceansar.plot``; called, it draws a map.
 
     Each is the function of that name in `xoceansar.plot`, on the object: `map`, `grid`, `seasons`, `track`,
-    `class_occurrence`, `iceberg_density` and `vignettes`.
+    `class_occurrence`, `iceberg_density`, `spectrum` and `vignettes`.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ class PlotMethods:
     iceberg_density = _Drawing()
     map = _Drawing()
     seasons = _Drawing()
+    spectrum = _Drawing()
     track = _Drawing()
     vignettes = _Drawing()
 

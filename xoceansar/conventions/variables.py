@@ -100,6 +100,11 @@ VARIABLES: Final = _freeze(
             "units": "m",
         },
         # spectra of the complex image
+        "image_spectrum": {
+            "long_name": "spectrum of the relative modulation of the intensity of an image",
+            "units": "m2 rad-2",
+            "comment": "speckle and noise taken off; it does not tell where waves go",
+        },
         "azimuth_cutoff_standard_error": {
             "long_name": "standard error of the fit of the azimuth cut-off",
             "units": "m",

@@ -216,7 +216,7 @@ def image_statistics(obj: XarrayObject) -> xr.Dataset:
     return _dataset(values, obj, "image_statistics", source)
 
 
-def intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
+def _intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
     """Measure the spectrum of images of intensity, on multiples of 2 pi / 4 km."""
     images, quantity = find_images(obj)
     spacing = spacing_of(images)
@@ -245,7 +245,26 @@ def intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
         name: (_WAVENUMBERS[0] if "azimuth" in name else _WAVENUMBERS[1], values)
         for name, values in zip(_AXES, axes, strict=True)
     }
-    return xr.Dataset({"cross_spectrum_real": density}).assign_coords(coords)
+    kept = {
+        name: coord
+        for name, coord in obj.coords.items()
+        if not {LINE, SAMPLE} & set(coord.dims)
+    }
+    spectrum = annotate(density, "image_spectrum")
+    return xr.Dataset(
+        {"image_spectrum": spectrum}, {**kept, **coords}, getattr(obj, "attrs", {})
+    )
+
+
+def spectra_of(obj: XarrayObject) -> tuple[xr.Dataset, str]:
+    """Spectra that an object holds, or those of its complex images or of its images of intensity."""
+    if isinstance(obj, xr.Dataset) and "cross_spectrum_real" in obj:
+        return obj, "cross-spectra"
+    if isinstance(obj, xr.Dataset) and "image_spectrum" in obj:
+        return obj, "intensity"
+    if isinstance(obj, xr.Dataset) and "slc" in obj:
+        return spectra(obj, grid="esa"), "cross-spectra"
+    return _intensity_spectrum(obj), "intensity"
 
 
 def _apply(
@@ -257,12 +276,7 @@ def _apply(
     **options: Any,
 ) -> tuple[Sequence[xr.DataArray], str]:
     """Apply a kernel to the spectrum of each vignette: given, of its looks, or of its intensity."""
-    if isinstance(obj, xr.Dataset) and "cross_spectrum_real" in obj:
-        measured, source = obj, "cross-spectra"
-    elif isinstance(obj, xr.Dataset) and "slc" in obj:
-        measured, source = spectra(obj, grid="esa"), "cross-spectra"
-    else:
-        measured, source = intensity_spectrum(obj), "intensity"
+    measured, source = spectra_of(obj)
     core = _BINS if _BINS[0] in measured.dims else _WAVENUMBERS
     missing = [
         name
@@ -274,9 +288,10 @@ def _apply(
             f"cross-spectra need their wavenumbers; {missing} are missing. Keep the coordinates that "
             "ds.oceansar.spectra() gives."
         )
-    parts = [measured["cross_spectrum_real"]]
-    if source == "cross-spectra":
-        parts.append(measured["cross_spectrum_imag"])
+    if source == "intensity":
+        parts = [measured["image_spectrum"]]
+    else:
+        parts = [measured["cross_spectrum_real"], measured["cross_spectrum_imag"]]
         if "lag" not in parts[0].dims or lag not in measured["lag"]:
             raise DimensionError(
                 f"cross-spectra at lag {lag} are needed; the dims are {parts[0].dims}. Give all the lags "

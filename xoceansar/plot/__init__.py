@@ -6,6 +6,7 @@ Importing this package loads neither; the functions do.
 from xoceansar.plot.gridded import class_occurrence, grid, iceberg_density, seasons
 from xoceansar.plot.maps import map
 from xoceansar.plot.quicklooks import vignettes
+from xoceansar.plot.spectrum_panels import spectrum
 from xoceansar.plot.style import CLASS_COLOURS
 from xoceansar.plot.tracks import track
 
@@ -16,6 +17,7 @@ __all__ = [
     "iceberg_density",
     "map",
     "seasons",
+    "spectrum",
     "track",
     "vignettes",
 ]

@@ -134,7 +134,7 @@ def vignettes(
     for i, (ax, row, each) in enumerate(zip(axes, rows, lines, strict=True)):
         _draw_image(ax, row[name].transpose(LINE, SAMPLE), percentile)
         ax.set_title(
-            _place(row), fontsize=6.5, color=INK, pad=3, loc="left", linespacing=1.25
+            place(row), fontsize=6.5, color=INK, pad=3, loc="left", linespacing=1.25
         )
         ax.set_xlabel(
             "\n".join(each), fontsize=7, color=INK, loc="left", linespacing=1.3
@@ -294,7 +294,7 @@ def _north(ax: "Axes", heading: float) -> None:
     )  # fmt: skip
 
 
-def _place(one: xr.Dataset) -> str:
+def place(one: xr.Dataset) -> str:
     """Say beam, polarisation, time and position."""
     first = [
         str(one[key].values) for key in ("beam", "polarisation") if key in one.coords

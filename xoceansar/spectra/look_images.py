@@ -17,7 +17,15 @@ from scipy import fft, ndimage
 
 from xoceansar.errors import DomainError
 
-__all__ = ["N_LOOKS", "RANGE_PIXELS", "AzimuthBand", "LookImages", "form_looks"]
+__all__ = [
+    "LONGEST",
+    "N_LOOKS",
+    "RANGE_PIXELS",
+    "AzimuthBand",
+    "LookImages",
+    "form_looks",
+    "local_level",
+]
 
 Complex = npt.NDArray[np.complex64]
 Image = npt.NDArray[np.float32]
@@ -30,7 +38,7 @@ RANGE_PIXELS: Final = 1024
 #: Adjacent looks, as in ESA's Level-2 product.
 N_LOOKS: Final = 3
 #: Standard deviation of the Gaussian by whose local mean the intensity is divided, m.
-_LONGEST: Final = 1000.0
+LONGEST: Final = 1000.0
 #: Side of the cells in which the local mean and bright targets are looked for, m.
 _CELL: Final = 50.0
 #: A cell this many times the local mean is a ship, an iceberg or land, not a wave: at 50 m a sea
@@ -119,7 +127,7 @@ def form_looks(
             f"looks need an image of {_LEAST_CELLS * _CELL:g} m or more in both directions; this one has {lines} "
             f"lines of {azimuth_spacing:.2f} m and {samples} samples of {range_spacing:.2f} m."
         )
-    level, masked = _local_level(_cell_power(slc, *cells), _LONGEST / _CELL)
+    level, masked = local_level(_cell_power(slc, *cells), LONGEST / _CELL)
     length = fft.next_fast_len(2 * width)
     bins, gain = _band_bins(band, size, width)
     looks = np.empty((N_LOOKS, samples, length), np.float32)
@@ -169,7 +177,7 @@ def _band_bins(
     return bins % size, (1 / window).astype(np.float32)
 
 
-def _local_level(power: Image, width: float) -> tuple[Image, npt.NDArray[np.bool_]]:
+def local_level(power: Image, width: float) -> tuple[Image, npt.NDArray[np.bool_]]:
     """Local mean of the power of the cells, and the cells to leave out: bright ones and empty ones."""
     masked = ~(power > 0)
     level = power

@@ -16,7 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from xoceansar.spectra.look_images import N_LOOKS, RANGE_PIXELS, LookImages
+from xoceansar.spectra.look_images import (
+    LONGEST,
+    N_LOOKS,
+    RANGE_PIXELS,
+    LookImages,
+    local_level,
+)
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid
 
 if TYPE_CHECKING:
@@ -144,21 +150,18 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
 
     Notes
     -----
-    Periodograms of 4 km that overlap by half, Hann window, mean removed. The floor of speckle and
+    The image is divided by its local mean (Gaussian of 1 km), and bright targets are masked, as in
+    `form_looks`. Periodograms of 4 km that overlap by half, Hann window, mean removed. The floor of speckle and
     noise, white on pixels that are larger than the resolution, is the mean of the density where both
     wavenumbers are beyond 0.8 of the largest, and is taken off.
     """
     size = min(_TILE_METRES // round(spacing), *image.shape)
     size -= 1 - size % 2
-    weight = np.isfinite(image).astype(np.float32)
-    mean = float(
-        np.sum(np.where(weight > 0, image, 0), dtype=np.float64) / max(weight.sum(), 1)
-    )
-    if not weight.mean() >= _LEAST_VALID or not mean > 0:
+    level, masked = local_level(np.where(image > 0, image, 0), LONGEST / spacing)
+    weight = (~masked).astype(np.float32)
+    if not weight.mean() >= _LEAST_VALID:
         return np.full((grid.ky.size, grid.kx.size), np.nan, np.float32)
-    modulation = np.where(weight > 0, image / np.float32(mean) - 1, 0).astype(
-        np.float32
-    )[None]
+    modulation = np.where(masked, 0, image / level - 1).astype(np.float32)[None]
     window = np.hanning(size + 2)[1:-1]
     taper = np.outer(window, window).astype(np.float32)
     tile = np.empty((1, size, size), np.float32)
