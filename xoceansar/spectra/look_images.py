@@ -81,9 +81,11 @@ class LookImages:
 
     Parameters
     ----------
-    modulation : ndarray of float32 (look, range, azimuth)
-        Intensity over its local mean, less 1, looks by rising Doppler frequency, that is by falling
-        time; 0 where masked.
+    intensity : ndarray of float32 (look, range, azimuth)
+        Over the local mean of the image, looks by rising Doppler frequency, that is by falling time; 0
+        where masked.
+    mean : ndarray of float32 (look,)
+        Of the intensity where it is not masked.
     weight : ndarray of float32 (range, azimuth)
         1, and 0 where masked.
     azimuth_step : float
@@ -97,7 +99,8 @@ class LookImages:
         Share of the vignette that bright targets and missing pixels take.
     """
 
-    modulation: Image
+    intensity: Image
+    mean: Image
     weight: Image
     azimuth_step: float
     azimuth_bins: int
@@ -128,53 +131,51 @@ def form_looks(
             f"lines of {azimuth_spacing:.2f} m and {samples} samples of {range_spacing:.2f} m."
         )
     level, masked = local_level(_cell_power(slc, *cells), LONGEST / _CELL)
+    scale = (1 / np.sqrt(level)).astype(np.float32)
     length = fft.next_fast_len(2 * width)
-    bins, gain = _band_bins(band, size, width)
-    looks = np.empty((N_LOOKS, samples, length), np.float32)
-    power = np.zeros(N_LOOKS * width)
-    flat = np.empty((min(_STRIP, samples), lines), np.complex64)
-    for first in range(0, samples, _STRIP):
-        part = slice(first, min(first + _STRIP, samples))
-        rows = flat[: part.stop - first]
-        _flatten(slc[:, part], level, *cells, first, rows)
-        spectrum = fft.fft(rows, n=size, axis=-1)[:, bins] * gain
-        power += np.sum(spectrum.real**2 + spectrum.imag**2, axis=0, dtype=np.float64)
-        for look in range(N_LOOKS):
-            third = spectrum[:, look * width : (look + 1) * width]
-            detected = fft.ifft(third, n=length, axis=-1)
-            looks[look, part] = detected.real**2 + detected.imag**2
     step = size / length
     inside = int(
         lines / step
-    )  # beyond them lie the zeros that the transform was padded with
-    looks = looks[:, :, :inside]
-    weight = _weight(masked, cells, (samples, inside), step)
-    for look in looks:
-        mean = np.sum(look * weight, dtype=np.float64) / max(float(weight.sum()), 1.0)
-        look *= np.float32(1 / mean if mean > 0 else np.nan)
-        look -= 1
-        look *= weight
+    )  # beyond them lie the zeros that the transform is padded with
+    first_bin, gain = _band_bins(band, size, width)
+    looks = np.empty((N_LOOKS, samples, inside), np.float32)
+    weight = np.empty((samples, inside), np.float32)
+    _spread_mask(masked, *cells, step, weight)
+    power, total = np.zeros(N_LOOKS * width), np.zeros(N_LOOKS)
+    flat = np.zeros((_STRIP, size), np.complex64)
+    thirds = np.empty((N_LOOKS, _STRIP, width), np.complex64)
+    for first in range(0, samples, _STRIP):
+        part = slice(first, min(first + _STRIP, samples))
+        count = part.stop - first
+        _flatten(slc[:, part], scale, *cells, first, flat)
+        spectrum = fft.fft(flat[:count], axis=-1)
+        _split_band(spectrum, first_bin, gain, thirds, power)
+        for look in range(N_LOOKS):
+            detected = fft.ifft(
+                thirds[look, :count], n=length, axis=-1, overwrite_x=True
+            )
+            total[look] += _detect(detected, weight[part], looks[look, part])
+    there = float(weight.sum(dtype=np.float64))
     return LookImages(
-        modulation=looks,
+        intensity=looks,
+        mean=(total / there if there else np.full(N_LOOKS, np.nan)).astype(np.float32),
         weight=weight,
         azimuth_step=step,
         azimuth_bins=length,
         range_power=_range_power(slc),
         azimuth_power=power.reshape(N_LOOKS, width).mean(axis=0),
-        masked_fraction=float(1 - weight.mean()),
+        masked_fraction=1 - there / weight.size,
     )
 
 
-def _band_bins(
-    band: AzimuthBand, size: int, width: int
-) -> tuple[npt.NDArray[np.int64], Image]:
-    """Bins of the looks, lowest Doppler first, and what divides the window out of them."""
+def _band_bins(band: AzimuthBand, size: int, width: int) -> tuple[int, Image]:
+    """First bin of the looks, lowest Doppler first, and what divides the window out of each."""
     step = band.frequency / size
     first = round(band.centroid / step - N_LOOKS * width / 2)
-    bins = first + np.arange(N_LOOKS * width)
-    phase = 2 * math.pi * (bins * step - band.centroid) / band.bandwidth
+    frequency = (first + np.arange(N_LOOKS * width)) * step
+    phase = 2 * math.pi * (frequency - band.centroid) / band.bandwidth
     window = band.window + (1 - band.window) * np.cos(phase)
-    return bins % size, (1 / window).astype(np.float32)
+    return first % size, (1 / window).astype(np.float32)
 
 
 def local_level(power: Image, width: float) -> tuple[Image, npt.NDArray[np.bool_]]:
@@ -200,20 +201,6 @@ def _smoothed(field: Image, width: float) -> Image:
     return out
 
 
-def _weight(
-    masked: npt.NDArray[np.bool_],
-    cells: tuple[int, int],
-    shape: tuple[int, int],
-    step: float,
-) -> Image:
-    samples, inside = shape
-    row = np.minimum(
-        (np.arange(inside) * step / cells[0]).astype(int), masked.shape[0] - 1
-    )
-    column = np.minimum(np.arange(samples) // cells[1], masked.shape[1] - 1)
-    return np.ascontiguousarray((~masked[np.ix_(row, column)]).T.astype(np.float32))
-
-
 def _range_power(slc: Complex) -> Floats:
     """Mean power spectrum of lines along range, with a Hann window."""
     size = min(RANGE_PIXELS, slc.shape[1])
@@ -229,6 +216,13 @@ def _range_power(slc: Complex) -> Floats:
 def _compiled(function: _Function) -> _Function:
     """Compile on first call, keep on disk."""
     return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+
+
+def _compiled_fast(function: _Function) -> _Function:
+    """Compile what meets no NaN, and adds up in any order."""
+    return cast(
+        "_Function", numba.njit(cache=True, nogil=True, fastmath=True)(function)
+    )
 
 
 @_compiled
@@ -256,26 +250,83 @@ def _cell_power(slc: Complex, height: int, width: int) -> Image:
 
 
 @_compiled
-def _flatten(
-    slc: Complex, level: Image, height: int, width: int, first: int, out: Complex
+def _spread_mask(
+    masked: npt.NDArray[np.bool_], height: int, width: int, step: float, out: Image
 ) -> None:
-    """Divide by the root of the local mean, bilinear between cells; samples become rows."""
-    rows, columns = level.shape
-    for i in range(slc.shape[0]):
-        y = min(max((i + 0.5) / height - 0.5, 0.0), rows - 1.0)
-        r = min(int(y), max(rows - 2, 0))
-        upper = min(r + 1, rows - 1)
-        wy = y - r
-        for s in range(slc.shape[1]):
+    """Give each pixel of a look the weight of its cell; `step` lines to a pixel."""
+    rows, columns = masked.shape
+    for s in range(out.shape[0]):
+        column = min(s // width, columns - 1)
+        for j in range(out.shape[1]):
+            row = min(int(j * step / height), rows - 1)
+            out[s, j] = np.float32(0) if masked[row, column] else np.float32(1)
+
+
+@_compiled
+def _flatten(
+    slc: Complex, scale: Image, height: int, width: int, first: int, out: Complex
+) -> None:
+    """Scale by what is bilinear between cells; samples become rows. Missing pixels become 0."""
+    rows, columns = scale.shape
+    lines, samples = slc.shape
+    for start in range(0, lines, 64):  # so that what is written stays in the cache
+        stop = min(start + 64, lines)
+        for s in range(samples):
             x = min(max((first + s + 0.5) / width - 0.5, 0.0), columns - 1.0)
-            c = min(int(x), max(columns - 2, 0))
-            right = min(c + 1, columns - 1)
-            wx = x - c
-            near = level[r, c] + wx * (level[r, right] - level[r, c])
-            far = level[upper, c] + wx * (level[upper, right] - level[upper, c])
-            value = slc[i, s]
-            scale = np.float32(1 / np.sqrt(near + wy * (far - near)))
-            if np.isfinite(value.real) and np.isfinite(value.imag):
-                out[s, i] = value * scale
-            else:
-                out[s, i] = 0
+            left = int(x)
+            right = min(left + 1, columns - 1)
+            wx = np.float32(x - left)
+            for i in range(start, stop):
+                y = min(max((i + 0.5) / height - 0.5, 0.0), rows - 1.0)
+                lower = int(y)
+                upper = min(lower + 1, rows - 1)
+                near = scale[lower, left] + wx * (
+                    scale[lower, right] - scale[lower, left]
+                )
+                far = scale[upper, left] + wx * (
+                    scale[upper, right] - scale[upper, left]
+                )
+                factor = near + np.float32(y - lower) * (far - near)
+                real = slc[i, s].real * factor
+                imag = slc[i, s].imag * factor
+                if np.isfinite(real + imag):
+                    out[s, i] = complex(real, imag)
+                else:
+                    out[s, i] = 0
+
+
+@_compiled_fast
+def _split_band(
+    spectrum: Complex, first: int, gain: Image, thirds: Complex, power: Floats
+) -> None:
+    """Take the looks out of spectra, without the processor's window, and add up their power."""
+    looks, _, width = thirds.shape
+    count, size = spectrum.shape
+    for s in range(count):
+        for look in range(looks):
+            for k in range(width):
+                band = look * width + k
+                at = first + band
+                if at >= size:
+                    at -= size
+                value = spectrum[s, at]
+                real, imag = value.real * gain[band], value.imag * gain[band]
+                thirds[look, s, k] = complex(real, imag)
+                power[band] += real * real + imag * imag
+
+
+@_compiled_fast
+def _detect(detected: Complex, weight: Image, out: Image) -> float:
+    """Write the intensity where it counts; gives its sum."""
+    total = 0.0
+    for s in range(out.shape[0]):
+        row = np.float32(0)
+        for j in range(out.shape[1]):
+            value = detected[s, j]
+            intensity = (value.real * value.real + value.imag * value.imag) * weight[
+                s, j
+            ]
+            out[s, j] = intensity
+            row += intensity
+        total += row
+    return total

@@ -83,7 +83,7 @@ def average_periodograms(
     modulation, the square of the autocorrelation of the amplitude spectra, is divided out down to a
     fourth.
     """
-    _, samples, lines = looks.modulation.shape
+    _, samples, lines = looks.intensity.shape
     across = min(RANGE_PIXELS, samples)
     along = min(round(RANGE_PIXELS / looks.azimuth_step), lines)
     along -= 1 - along % 2  # odd: no wavenumber without its opposite
@@ -113,11 +113,16 @@ def average_periodograms(
             valid = float(inside.mean())
             if valid < _LEAST_VALID:
                 continue
-            weights += _taper_tile(
-                looks.modulation[:, part, start : start + along], inside, taper, tile
+            squares, variance = _taper_tile(
+                looks.intensity[:, part, start : start + along],
+                looks.mean,
+                inside,
+                taper,
+                tile,
             )
+            weights += squares
+            power += variance
             _add_products(fft.rfft2(tile, axes=(2, 1)), sums)
-            power += float(np.sum(np.square(tile), dtype=np.float64)) / N_LOOKS
             count += 1
         if not weights:
             continue
@@ -161,7 +166,8 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
     weight = (~masked).astype(np.float32)
     if not weight.mean() >= _LEAST_VALID:
         return np.full((grid.ky.size, grid.kx.size), np.nan, np.float32)
-    modulation = np.where(masked, 0, image / level - 1).astype(np.float32)[None]
+    intensity = np.where(masked, 0, image / level).astype(np.float32)[None]
+    mean = np.ones(1, np.float32)
     window = np.hanning(size + 2)[1:-1]
     taper = np.outer(window, window).astype(np.float32)
     tile = np.empty((1, size, size), np.float32)
@@ -172,7 +178,10 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
             part = np.s_[i : i + size, j : j + size]
             if weight[part].mean() < _LEAST_VALID:
                 continue
-            weights += _taper_tile(modulation[:, *part], weight[part], taper, tile)
+            squares, _ = _taper_tile(
+                intensity[:, *part], mean, weight[part], taper, tile
+            )
+            weights += squares
             power += np.abs(fft.rfft2(tile[0])) ** 2
     step = 2 * math.pi / (size * spacing)
     density = (
@@ -268,33 +277,48 @@ def _regrid(
 
 
 def _compiled(function: _Function) -> _Function:
-    """Compile on first call, keep on disk."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+    """Compile on first call, keep on disk; sums in any order."""
+    return cast(
+        "_Function", numba.njit(cache=True, nogil=True, fastmath=True)(function)
+    )
 
 
 @_compiled
-def _taper_tile(modulation: Image, weight: Image, taper: Image, out: Image) -> float:
-    """Taper a tile less its mean; gives the sum of the squares of the taper where it counts.
+def _taper_tile(
+    intensity: Image, mean: Image, weight: Image, taper: Image, out: Image
+) -> tuple[float, float]:
+    """Taper the modulation of a tile less its mean; gives the sums of squares of taper and looks.
 
-    Shapes: `modulation`, `out` (look, range, azimuth), `weight`, `taper` (range, azimuth).
+    Shapes: `intensity`, `out` (look, range, azimuth), `weight`, `taper` (range, azimuth).
     """
-    squares = 0.0
-    looks, rows, columns = modulation.shape
+    looks, rows, columns = intensity.shape
+    squares = power = count = 0.0
+    for i in range(rows):
+        row = filled = np.float32(0)
+        for j in range(columns):
+            share = taper[i, j] * weight[i, j]
+            row += share * share
+            filled += weight[i, j]
+        squares += row
+        count += filled
     for look in range(looks):
         total = 0.0
-        count = 0.0
         for i in range(rows):
+            row = np.float32(0)
             for j in range(columns):
-                total += modulation[look, i, j]
-                count += weight[i, j]
-        mean = np.float32(total / count)
+                row += intensity[look, i, j]
+            total += row
+        inverse = np.float32(1) / mean[look]
+        level = np.float32(total / count)  # of this tile
         for i in range(rows):
+            row = np.float32(0)
             for j in range(columns):
-                share = taper[i, j] * weight[i, j]
-                out[look, i, j] = (modulation[look, i, j] - mean) * share
-                if look == 0:
-                    squares += share * share
-    return squares
+                over = intensity[look, i, j] - level * weight[i, j]
+                value = over * (inverse * taper[i, j])
+                out[look, i, j] = value
+                row += value * value
+            power += row
+    return squares, power / looks
 
 
 @_compiled
