@@ -28,6 +28,13 @@ class WaveMethods:
         Dataset
             ``cross_spectrum_real``, ``cross_spectrum_imag`` (vignette, lag, azimuth_wavenumber,
             range_wavenumber), (m/rad)**2. Lazy; see `xoceansar.ops.spectra`.
+
+        Examples
+        --------
+        >>> ds = xoceansar.open_wave_mode(  # doctest: +SKIP
+        ...     "S1A_WV_SLC__1SSV_....SAFE", complex=True
+        ... )
+        >>> ds.oceansar.spectra().oceansar.plot.spectrum()  # doctest: +SKIP
         """
         return ops.spectra(self._obj, grid=grid)
 
@@ -46,6 +53,13 @@ class WaveMethods:
         Dataset
             ``azimuth_cutoff``, ``azimuth_cutoff_standard_error`` (vignette), m, and
             ``azimuth_cutoff_quality``. Lazy; see `xoceansar.ops.cutoff`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1)
+        >>> bool((sea.oceansar.cutoff().azimuth_cutoff > 50).all())
+        True
         """
         return ops.cutoff(self._obj, definition=definition)
 
@@ -69,8 +83,34 @@ class WaveMethods:
         -------
         Dataset
             ``cwave`` (vignette, cwave_parameter), m/rad. Lazy; see `xoceansar.ops.cwave`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1)
+        >>> sea.oceansar.cwave().cwave.shape
+        (1, 20)
         """
         return ops.cwave(self._obj, lineage=lineage, shortest=shortest, longest=longest)
+
+    def swell(self) -> xr.Dataset:
+        """Retrieve the swell systems that each vignette shows; needs no model.
+
+        Returns
+        -------
+        Dataset
+            ``swell_height``, ``swell_height_standard_error``, m, ``swell_wavelength``, m,
+            ``swell_to_direction``, degrees, and ``swell_direction_confidence`` (vignette,
+            swell_system). Lazy; see `xoceansar.ops.swell`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1)
+        >>> sea.oceansar.swell().swell_height.attrs["units"]
+        'm'
+        """
+        return ops.swell(self._obj)
 
     def image_statistics(self) -> xr.Dataset:
         """Measure the statistics of the intensity of each vignette; needs no model.
@@ -80,6 +120,13 @@ class WaveMethods:
         Dataset
             ``normalised_variance``, ``sigma0_skewness``, ``sigma0_kurtosis``,
             ``modulation_variance`` (vignette). Lazy; see `xoceansar.ops.image_statistics`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(1, seed=1)
+        >>> sea.oceansar.image_statistics().normalised_variance.dims
+        ('vignette',)
         """
         return ops.image_statistics(self._obj)
 
@@ -91,5 +138,18 @@ class WaveMethods:
         Dataset
             ``doppler_anomaly`` (vignette), Hz; ``radial_velocity`` (vignette), m/s, positive away from
             the radar. In memory; see `xoceansar.ops.radial_velocity`.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> ds = xr.Dataset(
+        ...     {
+        ...         "doppler_centroid": ("vignette", [-30.0]),
+        ...         "doppler_centroid_geometric": ("vignette", [-5.0]),
+        ...         "radar_wavelength": ("vignette", [0.0554658]),
+        ...     }
+        ... )
+        >>> ds.oceansar.radial_velocity().doppler_anomaly.values.tolist()
+        [-25.0]
         """
         return ops.radial_velocity(self._obj)

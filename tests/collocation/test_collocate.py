@@ -9,7 +9,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xoceansar.collocation.nearby import EARTH_RADIUS
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.evaluate import collocate
 

@@ -153,7 +153,7 @@ def test_texture_needs_no_model_and_appends(products, path):
 
 
 def test_what_the_complex_image_says_needs_no_model_and_appends(products, path):
-    outputs = ["spectra", "cutoff", "cwave", "statistics", "doppler"]
+    outputs = ["spectra", "cutoff", "cwave", "statistics", "swell", "doppler"]
     settings = {**PLAIN, "outputs": outputs}
     xos.process(products[:1], path, **settings)
     xos.process(products, path, **settings)
@@ -168,6 +168,7 @@ def test_what_the_complex_image_says_needs_no_model_and_appends(products, path):
         spectra,
         spectra.oceansar.cutoff(),
         spectra.oceansar.cwave(),
+        spectra.oceansar.swell(),
         accessor.image_statistics(),
         accessor.radial_velocity(),
     ):

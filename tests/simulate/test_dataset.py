@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.conventions import OCEAN_CLASSES, VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate import vignettes
 from xoceansar.simulate.recipe import make_recipe
 from xoceansar.simulate.sea.iceberg_targets import MAX_ICEBERGS
-from xoceansar.simulate.sea.orbit import EARTH_RADIUS, acquisition, destination
+from xoceansar.simulate.sea.orbit import acquisition, destination
 
 SMALL = {"shape": (48, 40), "spacing": 100.0}
 

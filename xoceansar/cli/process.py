@@ -49,7 +49,7 @@ def process(
         str | None,
         typer.Option(
             help="Comma-separated: embedding, swh, wind, class, icebergs, quality, texture, spectra, "
-            "cutoff, cwave, statistics, doppler, sigma0. All that the model gives otherwise.",
+            "cutoff, cwave, statistics, swell, doppler, sigma0. All that the model gives otherwise.",
         ),
     ] = None,
     model: Annotated[

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.collocation.reference import NAT, Reference
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.sar.geometry import unit_vector
 
 Array = npt.NDArray[np.float64]
@@ -19,7 +20,6 @@ Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 #: Mean radius of the Earth in metres (IUGG).
-EARTH_RADIUS: Final = 6_371_008.8
 #: Limits include what is rounding: metres.
 _ROUNDING: Final = 1e-3
 #: Vignettes that are searched for at once.

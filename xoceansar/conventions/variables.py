@@ -100,6 +100,34 @@ VARIABLES: Final = _freeze(
             "units": "m",
         },
         # spectra of the complex image
+        "noise_share": {
+            "long_name": "share of the thermal noise in the mean intensity",
+            "units": "1",
+        },
+        "swell_height": {
+            "standard_name": "sea_surface_swell_wave_significant_height",
+            "long_name": "significant height of each swell system, within the azimuth cut-off",
+            "units": "m",
+        },
+        "swell_height_standard_error": {
+            "standard_name": "sea_surface_swell_wave_significant_height standard_error",
+            "long_name": "standard error of the significant height of each swell system",
+            "units": "m",
+        },
+        "swell_wavelength": {
+            "long_name": "wavelength of the peak of each swell system",
+            "units": "m",
+        },
+        "swell_to_direction": {
+            "standard_name": "sea_surface_swell_wave_to_direction",
+            "long_name": "direction to which each swell system travels, clockwise from north",
+            "units": "degree",
+        },
+        "swell_direction_confidence": {
+            "long_name": "probability that a swell system does not travel to the opposite direction",
+            "units": "1",
+            "comment": "0.5: nothing tells, and the direction is in [0, 180)",
+        },
         "image_spectrum": {
             "long_name": "spectrum of the relative modulation of the intensity of an image",
             "units": "m2 rad-2",

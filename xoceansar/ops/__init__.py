@@ -19,6 +19,7 @@ from xoceansar.ops.quality_flags import quality
 from xoceansar.ops.retrieval import classify, retrieve, swh, wind
 from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
+from xoceansar.ops.swell_systems import swell
 from xoceansar.ops.texture_descriptors import texture
 from xoceansar.ops.vv_equivalent import to_vv
 from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
@@ -50,6 +51,7 @@ __all__ = [
     "select",
     "similar",
     "spectra",
+    "swell",
     "swh",
     "texture",
     "to_efth",

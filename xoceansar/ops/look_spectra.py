@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._typing import Array
-from xoceansar.conventions import annotate, product_attrs
+from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import DimensionError, DomainError, MissingVariableError, warn
 from xoceansar.layout.images import in_one_chunk
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, esa_grid, regular_grid
@@ -57,6 +57,7 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
         imaginary part is positive at wavenumbers towards which waves travel. ``lag`` counts
         ``look_separation_time`` (vignette), s; lag 0 has no imaginary part.
         ``look_variance``: of the intensity of a look over its local mean squared, speckle included;
+        ``noise_share``: of the thermal noise in the mean intensity, where sigma0 and nesz are there;
         ``periodograms``: how many were averaged; ``masked_fraction``: share that bright targets and
         missing pixels take. On ESA's grid the dims are (vignette, lag, azimuth_bin, range_bin) and the
         wavenumbers coordinates of (vignette, bin). Missing rows where there is no image or no band.
@@ -124,6 +125,10 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
     values = {
         name: annotate(array, name) for name, array in zip(names, arrays, strict=True)
     }
+    if "nesz" in obj and "sigma0" in obj:
+        noise = obj["nesz"].mean((LINE, SAMPLE))
+        share = noise / (obj["sigma0"].mean((LINE, SAMPLE)) + noise)
+        values["noise_share"] = annotate(share.astype(np.float32), "noise_share")
     separation = obj["azimuth_bandwidth"] / 3 / abs(obj["azimuth_fm_rate"])
     kept = {
         name: variable

@@ -14,6 +14,7 @@ from xoceansar.errors import DimensionError, DomainError, MissingVariableError
 from xoceansar.layout.images import (
     Quantity,
     XarrayObject,
+    centre_incidence,
     find_images,
     in_one_chunk,
     spacing_of,
@@ -23,7 +24,7 @@ from xoceansar.spectra.wavenumber_grids import WavenumberGrid, regular_grid
 
 _BINS: Final = ("azimuth_bin", "range_bin")
 _WAVENUMBERS: Final = ("azimuth_wavenumber", "range_wavenumber")
-_AXES: Final = (
+AXES: Final = (
     "range_wavenumber",
     "azimuth_wavenumber",
     "range_wavenumber_width",
@@ -96,7 +97,7 @@ def cutoff(
     out = {
         name: annotate(array, name) for name, array in zip(names, values, strict=True)
     }
-    return _dataset(out, obj, "cutoff", source)
+    return described_as(out, obj, "cutoff", source)
 
 
 def cwave(
@@ -152,7 +153,7 @@ def cwave(
     values = annotate(values, "cwave").assign_coords(
         cwave_parameter=annotate(number, "cwave_parameter")
     )
-    return _dataset({"cwave": values}, obj, "cwave", source, lineage=lineage)
+    return described_as({"cwave": values}, obj, "cwave", source, lineage=lineage)
 
 
 def image_statistics(obj: XarrayObject) -> xr.Dataset:
@@ -213,7 +214,7 @@ def image_statistics(obj: XarrayObject) -> xr.Dataset:
         name: annotate(array, name) for name, array in zip(names, arrays, strict=True)
     }
     source = "single-look pixels" if quantity == "complex" else "averaged pixels"
-    return _dataset(values, obj, "image_statistics", source)
+    return described_as(values, obj, "image_statistics", source)
 
 
 def _intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
@@ -243,13 +244,16 @@ def _intensity_spectrum(obj: XarrayObject) -> xr.Dataset:
     axes = (_COARSE.kx, _COARSE.ky, _COARSE.dkx, _COARSE.dky)
     coords = {
         name: (_WAVENUMBERS[0] if "azimuth" in name else _WAVENUMBERS[1], values)
-        for name, values in zip(_AXES, axes, strict=True)
+        for name, values in zip(AXES, axes, strict=True)
     }
     kept = {
         name: coord
         for name, coord in obj.coords.items()
         if not {LINE, SAMPLE} & set(coord.dims)
     }
+    incidence = centre_incidence(images)
+    if incidence is not None:
+        kept["incidence"] = annotate(incidence.reset_coords(drop=True), "incidence")
     spectrum = annotate(density, "image_spectrum")
     return xr.Dataset(
         {"image_spectrum": spectrum}, {**kept, **coords}, getattr(obj, "attrs", {})
@@ -267,6 +271,19 @@ def spectra_of(obj: XarrayObject) -> tuple[xr.Dataset, str]:
     return _intensity_spectrum(obj), "intensity"
 
 
+def cores_of(measured: xr.Dataset) -> tuple[str, str]:
+    """Dims of spectra, azimuth first, whose wavenumbers are there."""
+    core = _BINS if _BINS[0] in measured.dims else _WAVENUMBERS
+    there = {*measured.coords, *measured.dims}
+    missing = [name for name in (*AXES, *core) if name not in there]
+    if missing:
+        raise MissingVariableError(
+            f"cross-spectra need their wavenumbers; {missing} are missing. Keep the coordinates that "
+            "ds.oceansar.spectra() gives."
+        )
+    return core
+
+
 def _apply(
     obj: XarrayObject,
     kernel: Callable[..., Array | tuple[Array, ...]],
@@ -277,17 +294,7 @@ def _apply(
 ) -> tuple[Sequence[xr.DataArray], str]:
     """Apply a kernel to the spectrum of each vignette: given, of its looks, or of its intensity."""
     measured, source = spectra_of(obj)
-    core = _BINS if _BINS[0] in measured.dims else _WAVENUMBERS
-    missing = [
-        name
-        for name in (*_AXES, *core)
-        if name not in {*measured.coords, *measured.dims}
-    ]
-    if missing:
-        raise MissingVariableError(
-            f"cross-spectra need their wavenumbers; {missing} are missing. Keep the coordinates that "
-            "ds.oceansar.spectra() gives."
-        )
+    core = cores_of(measured)
     if source == "intensity":
         parts = [measured["image_spectrum"]]
     else:
@@ -300,12 +307,12 @@ def _apply(
         parts = [part.sel(lag=lag, drop=True) for part in parts]
     arrays = xr.apply_ufunc(
         kernel,
-        *(in_one_chunk(part, core).drop_vars(_AXES, errors="ignore") for part in parts),
-        *(measured[name].drop_vars(_AXES, errors="ignore") for name in _AXES),
+        *(in_one_chunk(part, core).drop_vars(AXES, errors="ignore") for part in parts),
+        *(measured[name].drop_vars(AXES, errors="ignore") for name in AXES),
         kwargs={"parts": len(parts), **options},
         input_core_dims=[
             *[list(core)] * len(parts),
-            *([core[0] if "azimuth" in name else core[1]] for name in _AXES),
+            *([core[0] if "azimuth" in name else core[1]] for name in AXES),
         ],
         output_core_dims=[list(dims)] * len(kinds),
         dask="parallelized",
@@ -316,7 +323,7 @@ def _apply(
     return (arrays if len(kinds) > 1 else (arrays,)), source
 
 
-def _split(
+def split_parts(
     arrays: tuple[Array, ...], parts: int
 ) -> tuple[Array, npt.NDArray[np.bool_], WavenumberGrid]:
     """Complex spectrum with 0 beyond its sampling, whether there is one, and its grid."""
@@ -324,13 +331,13 @@ def _split(
     density = real + 1j * arrays[1] if parts == 2 else real.astype(np.complex128)
     there = np.isfinite(density)
     some = np.asarray(there.any(axis=(-2, -1)))
-    return np.where(there, density, 0), some, WavenumberGrid(*arrays[parts:])
+    return np.where(there, density, 0), some, WavenumberGrid(*arrays[parts : parts + 4])
 
 
 def _fit_cutoff(*arrays: Array, parts: int, definition: str) -> tuple[Array, ...]:
     from xoceansar.spectra.azimuth_cutoffs import fit_azimuth_cutoff
 
-    density, there, grid = _split(arrays, parts)
+    density, there, grid = split_parts(arrays, parts)
     fit = fit_azimuth_cutoff(density, grid, definition=definition)
     return (
         np.where(there, fit.cutoff, np.nan).astype(np.float32),
@@ -342,7 +349,7 @@ def _fit_cutoff(*arrays: Array, parts: int, definition: str) -> tuple[Array, ...
 def _decompose(*arrays: Array, parts: int, **options: Any) -> Array:
     from xoceansar.spectra.cwave import compute_cwave
 
-    density, there, grid = _split(arrays, parts)
+    density, there, grid = split_parts(arrays, parts)
     values = compute_cwave(
         np.where(there[..., None, None], density, np.nan), grid, **options
     )
@@ -384,7 +391,7 @@ def _count_moments(images: Array, *, quantity: str) -> tuple[Array, ...]:
     return tuple(np.moveaxis(table, -1, 0))
 
 
-def _dataset(
+def described_as(
     values: dict[str, xr.DataArray],
     obj: XarrayObject,
     operation: str,
@@ -396,7 +403,7 @@ def _dataset(
     kept = {
         name: variable
         for name, variable in obj.coords.items()
-        if set(variable.dims) <= dims and name not in ("lag", *_AXES)
+        if set(variable.dims) <= dims and name not in ("lag", *AXES)
     }
     out = xr.Dataset(values).assign_coords(kept)
     previous = obj.attrs if isinstance(obj, xr.Dataset) else {}

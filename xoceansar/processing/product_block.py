@@ -43,6 +43,7 @@ _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
         "look_variance",
         "periodograms",
         "masked_fraction",
+        "noise_share",
     ),
     "cutoff": ("azimuth_cutoff",),
     "cwave": ("cwave",),
@@ -52,6 +53,7 @@ _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
         "sigma0_kurtosis",
         "modulation_variance",
     ),
+    "swell": ("swell_",),
     "doppler": ("doppler_anomaly", "radial_velocity"),
     "sigma0": ("sigma0",),
 }
@@ -167,7 +169,7 @@ def _descriptions(ds: xr.Dataset, outputs: Collection[Output]) -> Iterator[xr.Da
         yield ops.image_statistics(ds)
     if "doppler" in outputs:
         yield ops.radial_velocity(ds)
-    if {"spectra", "cutoff", "cwave"}.isdisjoint(outputs):
+    if {"spectra", "cutoff", "cwave", "swell"}.isdisjoint(outputs):
         return
     measured = ops.spectra(ds, grid="esa")
     if "spectra" in outputs:
@@ -176,6 +178,8 @@ def _descriptions(ds: xr.Dataset, outputs: Collection[Output]) -> Iterator[xr.Da
         yield ops.cutoff(measured)
     if "cwave" in outputs:
         yield ops.cwave(measured)
+    if "swell" in outputs:
+        yield ops.swell(measured)
 
 
 def odd_columns(names: Iterable[str], settings: Settings) -> str:

@@ -110,7 +110,7 @@ def process(
     outputs : iterable of str, optional
         Of ``embedding``, ``swh``, ``wind``, ``class``, ``icebergs``, ``quality`` (always there);
         without a model ``texture``, and of the complex image ``spectra`` (on ESA's grid), ``cutoff``,
-        ``cwave``, ``statistics`` and ``doppler``; and ``sigma0``, the images themselves as float16. By
+        ``cwave``, ``statistics``, ``swell`` and ``doppler``; and ``sigma0``, the images themselves as float16. By
         default all that the model gives, and nothing else.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given. Workers on other machines must

@@ -32,6 +32,7 @@ Output = Literal[
     "cutoff",
     "cwave",
     "statistics",
+    "swell",
     "doppler",
     "sigma0",
 ]
@@ -49,12 +50,13 @@ OUTPUTS: Final[dict[Output, str | None]] = {
     "cutoff": None,
     "cwave": None,
     "statistics": None,
+    "swell": None,
     "doppler": None,
     "sigma0": None,
 }
 #: Outputs that need the complex image.
 COMPLEX_OUTPUTS: Final[frozenset[Output]] = frozenset(
-    {"spectra", "cutoff", "cwave", "statistics", "doppler"}
+    {"spectra", "cutoff", "cwave", "statistics", "swell", "doppler"}
 )
 #: Outputs that are only given where they are asked for.
 _ASKED_FOR: Final = COMPLEX_OUTPUTS | {"texture", "sigma0"}

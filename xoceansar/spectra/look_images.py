@@ -328,5 +328,5 @@ def _detect(detected: Complex, weight: Image, out: Image) -> float:
             ]
             out[s, j] = intensity
             row += intensity
-        total += row
+        total += float(row)
     return total

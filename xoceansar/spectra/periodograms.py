@@ -299,15 +299,15 @@ def _taper_tile(
             share = taper[i, j] * weight[i, j]
             row += share * share
             filled += weight[i, j]
-        squares += row
-        count += filled
+        squares += float(row)
+        count += float(filled)
     for look in range(looks):
         total = 0.0
         for i in range(rows):
             row = np.float32(0)
             for j in range(columns):
                 row += intensity[look, i, j]
-            total += row
+            total += float(row)
         inverse = np.float32(1) / mean[look]
         level = np.float32(total / count)  # of this tile
         for i in range(rows):
@@ -317,7 +317,7 @@ def _taper_tile(
                 value = over * (inverse * taper[i, j])
                 out[look, i, j] = value
                 row += value * value
-            power += row
+            power += float(row)
     return squares, power / looks
 
 

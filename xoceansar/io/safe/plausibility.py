@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.errors import ProductError
 from xoceansar.io.safe.annotation import Annotation, Calibration, Noise
 from xoceansar.io.safe.product_names import VignetteName
@@ -22,7 +23,6 @@ __all__ = ["calibration_doubts", "check_annotation", "check_grid", "noise_doubts
 
 Array = npt.NDArray[np.float64]
 
-_EARTH: Final = 6371e3
 #: Of the spacing that the places of the lines have to the stated one. The curvature of the Earth
 #: that is used is right to 0.6 %.
 _AZIMUTH_RATIO: Final = (0.9, 1.1)
@@ -94,15 +94,15 @@ def check_grid(note: Annotation, where: str) -> None:
         )
     span = grid.line[-1] - grid.line[0]
     stated = span * note.azimuth_spacing
-    _check_ratio(where, "lines", length * _EARTH / stated, _AZIMUTH_RATIO)
+    _check_ratio(where, "lines", length * EARTH_RADIUS / stated, _AZIMUTH_RATIO)
     spacing = note.range_spacing / np.sin(np.radians(angles))
     stated = (spacing[1:] + spacing[:-1]) @ np.diff(grid.sample) / 2
-    _check_ratio(where, "samples", width * _EARTH / stated, _RANGE_RATIO)
+    _check_ratio(where, "samples", width * EARTH_RADIUS / stated, _RANGE_RATIO)
     steps = np.diff(lines @ along) / length**2
     shares = np.diff(grid.line) / span
     for ratio in (steps / shares).tolist():
         _check_ratio(where, "lines of the grid", ratio, _STEP_RATIO)
-    _check_neighbours(note, where, _EARTH * max(length, width))
+    _check_neighbours(note, where, EARTH_RADIUS * max(length, width))
 
 
 def _triple_product(a: Array, b: Array, c: Array) -> float:
@@ -121,7 +121,7 @@ def _check_neighbours(note: Annotation, where: str, size: float) -> None:
     s, t = _centred(grid.line)[:, None], _centred(grid.sample)
     h = height / 1000
     basis = _table((1.0, s, t, s * s, s * t, t * t, h, h * t, h * h), height.shape)
-    x, y, z = np.moveaxis(_EARTH * grid.places, -1, 0)
+    x, y, z = np.moveaxis(EARTH_RADIUS * grid.places, -1, 0)
     values = _table((x, y, z, grid.incidence), height.shape)
     rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
     relief = float(height.max() - height.min())

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.errors import DomainError
 
 __all__ = [
@@ -155,8 +156,7 @@ def locate(track: Track, time: npt.ArrayLike, slant_range: npt.ArrayLike) -> Loc
 
 
 def _spherical(satellite: Array, up: Array, right: Array, reach: Array) -> Array:
-    earth = 6_371_000.0
-    cosine = (reach**2 + _RADIUS**2 - earth**2) / (2 * reach * _RADIUS)
+    cosine = (reach**2 + _RADIUS**2 - EARTH_RADIUS**2) / (2 * reach * _RADIUS)
     look = np.arccos(np.clip(cosine, -1, 1))[..., None]
     ray = np.sin(look) * right - np.cos(look) * up
     result: Array = satellite + reach[..., None] * ray

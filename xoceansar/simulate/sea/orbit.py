@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.simulate.sea.environment import BEAMS
 
 __all__ = ["VIGNETTES_PER_PASS", "Acquisition", "acquisition", "destination"]
@@ -19,7 +20,6 @@ __all__ = ["VIGNETTES_PER_PASS", "Acquisition", "acquisition", "destination"]
 #: Vignettes that share a product.
 VIGNETTES_PER_PASS: Final = 20
 
-EARTH_RADIUS: Final = 6371e3  # m
 _INCLINATION: Final = math.radians(98.18)
 _PERIOD: Final = 12 * 86400 / 175  # s: 175 orbits in 12 days
 _EARTH_RATE: Final = 2 * math.pi / 86164.1  # rad/s

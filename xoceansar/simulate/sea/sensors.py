@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.sea.environment import Beam
 
 __all__ = ["SENSORS", "Sensor", "find_sensor"]
 
-_EARTH_RADIUS: Final = 6371e3  # m
 _GRAVITATION: Final = 3.986004418e14  # m3 s-2, of the Earth
 
 
@@ -109,16 +109,16 @@ class Sensor:
         ... )  # slant range over velocity, seconds
         110.0
         """
-        radius = _EARTH_RADIUS + self.altitude
+        radius = EARTH_RADIUS + self.altitude
         theta = math.radians(self.incidence)
-        arc = theta - math.asin(_EARTH_RADIUS / radius * math.sin(theta))
+        arc = theta - math.asin(EARTH_RADIUS / radius * math.sin(theta))
         slant_range = radius * math.sin(arc) / math.sin(theta)
         velocity = math.sqrt(_GRAVITATION / radius)
         return Beam(
             incidence=self.incidence,
             range_to_velocity=slant_range / velocity,
             nesz_db=self.nesz_db,
-            ground_offset=_EARTH_RADIUS * arc,
+            ground_offset=EARTH_RADIUS * arc,
             resolution=self.resolution,
             looks=self.looks,
         )
