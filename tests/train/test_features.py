@@ -1,6 +1,7 @@
 """Heads of physical parameters: fitted, kept in a bundle with their names, and demanded with words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,16 @@ def test_the_law_of_a_block_is_found_and_used_by_name(
     lazy = ds.chunk(vignette=50).oceansar.swh(model=tmp_path)
     assert lazy.chunks == ((50, 50, 20),)
     np.testing.assert_allclose(lazy, ds.oceansar.swh(model=tmp_path), rtol=1e-6)
+
+
+@pytest.mark.parametrize("how", [ALONE, BESIDE])
+def test_rows_of_unknown_source_are_taken_for_what_the_model_is(
+    embedded, exact_model, probe, how
+):
+    ds = embedded if how is BESIDE else embedded.drop_vars("embedding_vector")
+    model = replace(exact_model, simulated=True)
+    assert fit(ds, "swh", model=model, **how).simulated
+    assert not fit(ds, "swh", model=replace(model, simulated=False), **how).simulated
 
 
 def test_a_bundle_says_what_its_heads_are_made_of(

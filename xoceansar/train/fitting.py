@@ -18,6 +18,7 @@ from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import Ancillary, HeadSpec, ModelHandle
 from xoceansar.ops.embedding import Model, as_handle
 from xoceansar.ops.feature_blocks import FEATURE_BLOCKS
+from xoceansar.ops.head_inputs import holds_features_alone
 from xoceansar.splits.groups import ORBIT_PASS
 from xoceansar.train.finetuning.tuning import tune
 from xoceansar.train.heads.fit_result import FitResult, plain
@@ -318,10 +319,11 @@ def _with_provenance(
 
 
 def _is_simulated(ds: XarrayObject, handle: ModelHandle) -> bool:
-    """Whether the data say so; embeddings of unknown source are taken for what the model is."""
+    """Whether the data say so; embeddings and features of unknown source are taken for what the model is."""
     if "simulated" in ds.attrs or "source" in ds.attrs:
         return is_simulated(ds.attrs)
     mute = isinstance(ds, xr.DataArray) or find_embedding(ds) is not None
+    mute = mute or holds_features_alone(ds)
     return mute and handle.simulated
 
 
