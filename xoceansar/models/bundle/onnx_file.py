@@ -46,7 +46,7 @@ def open_onnx(
         list names the columns of one, ``"hs_pdf[hs_bin]"`` the dim of many.
     units : mapping of str to str, optional
         Units of variables: those that an input must have, as its attribute spells them, and those of an
-        output whose name `xoceansar.conventions.VARIABLES` does not know.
+        output whose name ``xoceansar.conventions.VARIABLES`` does not know.
     domain : mapping of str to tuple of float, optional
         Least and greatest value of a feature in the training set: others are flagged.
     scaler : str or Path, optional
