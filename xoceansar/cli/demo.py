@@ -7,6 +7,7 @@ import typer
 
 from xoceansar.cli import printed_tables
 from xoceansar.cli.map import save, use_files
+from xoceansar.cli.readers import Model
 from xoceansar.cli.shell import Steps, local, out
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ def demo(
             help="1 for the real size; less is quicker, and too small to retrieve."
         ),
     ] = 1.0,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
-    ] = None,
+    model: Model = None,
 ) -> None:
     """Simulate a product, read it, retrieve, compare with the truth, draw: everything in one go.
 

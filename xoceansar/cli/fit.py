@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from xoceansar._optional import require
+from xoceansar.cli.readers import Model
 from xoceansar.cli.shell import err, local, out
 from xoceansar.errors import MissingVariableError, ProductError, TrainingError
 
@@ -39,10 +40,7 @@ def fit(
         Literal["linear", "logistic", "knn", "mlp"],
         typer.Option(help="linear for a number, logistic for classes, knn or mlp."),
     ] = "linear",
-    model: Annotated[
-        str | None,
-        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
-    ] = None,
+    model: Model = None,
     truth: Annotated[
         Path | None,
         typer.Option(

@@ -81,20 +81,20 @@ def icebergs(
     asked: dict[str, Any] = {"threshold": threshold, "most": most}
     asked = {name: value for name, value in asked.items() if value is not None}
     if method == "cfar":
-        found = ops.cfar_icebergs(ds, **asked)
+        detections = ops.cfar_icebergs(ds, **asked)
     else:
-        found = ops.icebergs(ds, handle_of(model, device), **asked)
+        detections = ops.icebergs(ds, handle_of(model, device), **asked)
     with computing(f"searching {ds.sizes['vignette']} vignettes"):
         if to.suffix == ".zarr":
-            to_zarr(found, to, overwrite=overwrite)
-            found = found[["iceberg_count"]].load()
+            to_zarr(detections, to, overwrite=overwrite)
+            detections = detections[["iceberg_count"]].load()
         else:
-            found = found.load()
-    count = found["iceberg_count"]
+            detections = detections.load()
+    count = detections["iceberg_count"]
     if to.suffix == ".parquet":
-        to_geoparquet(found, to, overwrite=overwrite)
+        to_geoparquet(detections, to, overwrite=overwrite)
     elif to.suffix == ".geojson":
-        to_geojson(found, to, overwrite=overwrite)
+        to_geojson(detections, to, overwrite=overwrite)
     searched = int(count.notnull().sum())
     out.print(
         f"{int(count.sum())} icebergs in {searched} of "

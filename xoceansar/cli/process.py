@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from xoceansar.cli.readers import Beam
+from xoceansar.cli.readers import Beam, Confidence, Model
 from xoceansar.cli.shell import out
 
 if TYPE_CHECKING:
@@ -52,16 +52,8 @@ def process(
             "cutoff, cwave, statistics, swell, doppler, sigma0. All that the model gives otherwise.",
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Name or folder of a model; the shipped one otherwise."),
-    ] = None,
-    confidence: Annotated[
-        float | None,
-        typer.Option(
-            help="Add intervals that hold the truth with this probability, as 0.9."
-        ),
-    ] = None,
+    model: Model = None,
+    confidence: Confidence = None,
     threshold: Annotated[
         float | None, typer.Option(help="Least score of an iceberg.")
     ] = None,

@@ -47,6 +47,12 @@ Model = Annotated[
     str | None,
     typer.Option(help="Name or folder of a model; the shipped one otherwise."),
 ]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        help="Add intervals that hold the truth with this probability, as 0.9."
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, cuda:N, or auto: a GPU where there is one.")
 ]

@@ -8,6 +8,7 @@ from xoceansar._progress import computing
 from xoceansar.cli import printed_tables
 from xoceansar.cli.readers import (
     Beam,
+    Confidence,
     Device,
     Model,
     Paths,
@@ -38,12 +39,7 @@ def retrieve(
     to: Store,
     model: Model = None,
     beam: Beam = None,
-    confidence: Annotated[
-        float | None,
-        typer.Option(
-            help="Add intervals that hold the truth with this probability, as 0.9."
-        ),
-    ] = None,
+    confidence: Confidence = None,
     reader: Reader = "direct",
     spacing: Spacing = 50.0,
     shape: Shape = (384, 384),

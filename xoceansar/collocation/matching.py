@@ -129,8 +129,8 @@ def collocate(
     ...     {"swh": ("time", [2.5])},
     ...     {"time": time, "longitude": 179.9, "latitude": 0.0},
     ... )
-    >>> found = collocate(ds, buoy)
-    >>> found.swh.values, found.collocation_distance.values.round()
+    >>> matches = collocate(ds, buoy)
+    >>> matches.swh.values, matches.collocation_distance.values.round()
     (array([2.5]), array([22.]))
     """
     reach = kilometres(max_distance, "max_distance")
@@ -141,15 +141,15 @@ def collocate(
         )
     coords = _coords(ds)
     vignettes = _positions(coords)
-    known = understand(as_dataset(reference, variables))
-    names = choose_variables(known, variables)
-    candidates = find(known, vignettes, reach=1000.0 * reach, span=span)
+    understood = understand(as_dataset(reference, variables))
+    names = choose_variables(understood, variables)
+    candidates = find(understood, vignettes, reach=1000.0 * reach, span=span)
     corners = None
     if method == "linear":
         rows = np.unique(candidates.row)
-        corners = around(known, vignettes, rows, span)
-    labels = labels_of(known, names)
-    judged, strict = _judges(known, names, require)
+        corners = around(understood, vignettes, rows, span)
+    labels = labels_of(understood, names)
+    judged, strict = _judges(understood, names, require)
     plan = Plan(
         method=method,
         placed=vignettes.placed,
@@ -157,23 +157,24 @@ def collocate(
         corners=corners,
         judged=judged,
         strict=strict,
-        periods=_periods(known.data, (*names, *labels)),
+        periods=_periods(understood.data, (*names, *labels)),
     )
     place, step = candidates.place, candidates.step
     if corners is not None:
         place = np.concatenate([place, corners.place.ravel()])
         step = np.concatenate([step, corners.step.ravel()])
-    indexers = known.indexers(place, step)
+    indexers = understood.indexers(place, step)
     samples = {
-        str(name): sampled(known.data[name], indexers) for name in (*names, *labels)
+        str(name): sampled(understood.data[name], indexers)
+        for name in (*names, *labels)
     }
-    out = assemble(compute(plan, samples), known, names, labels, coords)
+    out = assemble(compute(plan, samples), understood, names, labels, coords)
     if method != "mean":
         out = out.drop_vars("collocation_count")
     dim = find_dim(ds)
     if dim not in (None, VIGNETTE):
         out = out.swap_dims({VIGNETTE: dim})
-    out.attrs = provenance(ds, known, method, reach, span)
+    out.attrs = provenance(ds, understood, method, reach, span)
     return out
 
 
@@ -209,7 +210,7 @@ def _positions(coords: Mapping[Hashable, xr.DataArray]) -> Vignettes:
 
 
 def _judges(
-    known: Reference, names: list[Hashable], require: str | Iterable[str] | None
+    reference: Reference, names: list[Hashable], require: str | Iterable[str] | None
 ) -> tuple[tuple[str, ...], bool]:
     """Variables that say whether a sample is missing, and whether all of them must be there."""
     if require is not None:
@@ -221,16 +222,18 @@ def _judges(
                 f"{list(map(str, names))}."
             )
         return tuple(asked), True
-    heights = [name for name in names if _is_wave_height(known.data[name])]
+    heights = [name for name in names if _is_wave_height(reference.data[name])]
     if heights:
         return tuple(map(str, heights)), False
-    most = max(len(known.sample_dims & set(known.data[name].dims)) for name in names)
+    most = max(
+        len(reference.sample_dims & set(reference.data[name].dims)) for name in names
+    )
     full = [
         name
         for name in names
-        if len(known.sample_dims & set(known.data[name].dims)) == most
+        if len(reference.sample_dims & set(reference.data[name].dims)) == most
     ]
-    floats = [name for name in full if known.data[name].dtype.kind == "f"]
+    floats = [name for name in full if reference.data[name].dtype.kind == "f"]
     return tuple(map(str, floats or full)), False
 
 
@@ -242,25 +245,27 @@ def _is_wave_height(array: xr.DataArray) -> bool:
 
 def _periods(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, float]:
     """Full turn of each variable that is a direction."""
-    known = {str(name): direction_of(data[name]) for name in names}
-    return {name: one.period for name, one in known.items() if one is not None}
+    directions = {str(name): direction_of(data[name]) for name in names}
+    return {name: one.period for name, one in directions.items() if one is not None}
 
 
-def labels_of(known: Reference, names: list[Hashable]) -> list[Hashable]:
+def labels_of(reference: Reference, names: list[Hashable]) -> list[Hashable]:
     """List the coordinates that say which sample it was, such as the name of a station."""
-    if known.kind in ("grid", "mesh"):
+    if reference.kind in ("grid", "mesh"):
         return []
-    needed = set(known.place_dims) or set(known.time_dims)
+    needed = set(reference.place_dims) or set(reference.time_dims)
     return [
         name
-        for name, coord in known.data.coords.items()
-        if needed <= set(coord.dims) and name not in known.names and name not in names
+        for name, coord in reference.data.coords.items()
+        if needed <= set(coord.dims)
+        and name not in reference.names
+        and name not in names
     ]
 
 
 def assemble(
     arrays: Mapping[str, Any],
-    known: Reference,
+    reference: Reference,
     names: list[Hashable],
     labels: list[Hashable],
     coords: dict[Hashable, xr.DataArray],
@@ -272,8 +277,8 @@ def assemble(
     data: dict[Hashable, xr.DataArray] = {}
     extra = dict(coords)
     for name in (*names, *labels):
-        source = known.data[name]
-        rest = [dim for dim in source.dims if dim not in known.sample_dims]
+        source = reference.data[name]
+        rest = [dim for dim in source.dims if dim not in reference.sample_dims]
         array = xr.DataArray(
             arrays[str(name)], dims=(VIGNETTE, *rest), attrs=source.attrs
         )
@@ -291,14 +296,14 @@ def assemble(
 
 def provenance(
     ds: xr.Dataset | xr.DataArray,
-    known: Reference,
+    reference: Reference,
     method: Method,
     max_distance: float,
     span: int,
 ) -> dict[str, Any]:
     """Say what was matched with what, and how."""
     limit = f"{max_distance:g} km, {pd.Timedelta(span)}"
-    origin = {**known.data.attrs}
+    origin = {**reference.data.attrs}
     kept: dict[str, Any] = {"history": ds.attrs.get("history", "")}
     if any(attribute_flag(attrs, "simulated") for attrs in (ds.attrs, origin)):
         kept["simulated"] = 1
@@ -306,10 +311,10 @@ def provenance(
     if title:
         kept["reference_title"] = title
     return product_attrs(
-        f"collocate with a reference of kind {known.kind}, method {method}, limits {limit}",
+        f"collocate with a reference of kind {reference.kind}, method {method}, limits {limit}",
         previous=kept,
         collocation_method=method,
-        collocation_kind=known.kind,
+        collocation_kind=reference.kind,
         collocation_max_distance_km=float(max_distance),
         collocation_max_time_s=span / 1e9,
     )

@@ -41,8 +41,8 @@ class Vignettes:
     @property
     def placed(self) -> Mask:
         """Whether place and time are known."""
-        known = np.isfinite(self.longitude) & (np.abs(self.latitude) <= 90)
-        return np.asarray(known & (self.time != NAT))
+        placed = np.isfinite(self.longitude) & (np.abs(self.latitude) <= 90)
+        return np.asarray(placed & (self.time != NAT))
 
     @property
     def vectors(self) -> Array:
@@ -165,8 +165,8 @@ def _moving(
     for rows in _windows(np.flatnonzero(placed & ~late), at):
         low, high = int(first[rows].min()), int(last[rows].max())
         own = vignettes.vectors[rows]
-        found, sample, distance = _pairs(_kd(vectors[low:high]), own, reach)
-        row, sample = rows[found], sample + low
+        query, sample, distance = _pairs(_kd(vectors[low:high]), own, reach)
+        row, sample = rows[query], sample + low
         keep = (first[row] <= sample) & (sample < last[row])
         parts.append((row[keep], sample[keep], distance[keep]))
         for k in np.setdiff1d(rows, row[keep]):
@@ -202,8 +202,8 @@ def _joined(
 
 def _by_time(times: Integers) -> Integers:
     """Order in time, of those that are known."""
-    known = np.flatnonzero(times != NAT)
-    return known[np.argsort(times[known], kind="stable")]
+    timed = np.flatnonzero(times != NAT)
+    return timed[np.argsort(times[timed], kind="stable")]
 
 
 def _sorted(
@@ -233,8 +233,8 @@ def _kd(vectors: Array):  # type: ignore[no-untyped-def]  # noqa: ANN202  scipy 
 
 def _tree(longitude: Array, latitude: Array):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Return the indices of the places that are known, and the tree of them."""
-    known = np.flatnonzero(np.isfinite(longitude) & (np.abs(latitude) <= 90))
-    return known, _kd(unit_vector(longitude[known], latitude[known]))
+    placed = np.flatnonzero(np.isfinite(longitude) & (np.abs(latitude) <= 90))
+    return placed, _kd(unit_vector(longitude[placed], latitude[placed]))
 
 
 def _pairs(tree, vectors: Array, reach: float) -> tuple[Integers, Integers, Array]:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -243,8 +243,8 @@ def _pairs(tree, vectors: Array, reach: float) -> tuple[Integers, Integers, Arra
     parts = []
     for start in range(0, len(vectors), _ROWS):
         few = _kd(vectors[start : start + _ROWS])
-        found = few.sparse_distance_matrix(tree, limit, output_type="ndarray")
-        parts.append((found["i"] + start, found["j"], _arc(found["v"])))
+        pairs = few.sparse_distance_matrix(tree, limit, output_type="ndarray")
+        parts.append((pairs["i"] + start, pairs["j"], _arc(pairs["v"])))
     return _joined(parts)
 
 

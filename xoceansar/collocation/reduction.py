@@ -87,8 +87,8 @@ def resolve(plan: Plan, values: Values) -> dict[str, npt.NDArray[Any]]:
         name: _values_of(plan, name, array, own, chosen, complete)
         for name, array in values.items()
     }
-    known = np.where(chosen >= 0, chosen, first)
-    distance, offset = _offsets(plan, known, own)
+    shown = np.where(chosen >= 0, chosen, first)
+    distance, offset = _offsets(plan, shown, own)
     count = np.bincount(plan.candidates.row[own], minlength=plan.size)
     return out | {
         "collocation_distance": distance / 1000.0,
@@ -212,16 +212,24 @@ def _as_numbers(
     return np.where(np.abs(mean) > 1e-6, angle, np.nan)
 
 
-def _offsets(plan: Plan, known: Integers, valid: Mask) -> tuple[Array, Integers]:
+def _offsets(plan: Plan, shown: Integers, valid: Mask) -> tuple[Array, Integers]:
     """Distance and time to what was matched, or to the nearest that was not."""
-    found = plan.candidates
-    distance, offset = found.nearest_distance.copy(), found.nearest_offset.copy()
+    candidates = plan.candidates
+    distance, offset = (
+        candidates.nearest_distance.copy(),
+        candidates.nearest_offset.copy(),
+    )
     offset[~plan.placed] = NAT
-    has = known >= 0
-    distance[has], offset[has] = found.distance[known[has]], found.offset[known[has]]
+    has = shown >= 0
+    distance[has], offset[has] = (
+        candidates.distance[shown[has]],
+        candidates.offset[shown[has]],
+    )
     if plan.method == "mean":
-        rows, mean = _means(found.row[valid], found.distance[valid])
+        rows, mean = _means(candidates.row[valid], candidates.distance[valid])
         distance[rows] = mean
-        rows, mean = _means(found.row[valid], found.offset[valid].astype(float))
+        rows, mean = _means(
+            candidates.row[valid], candidates.offset[valid].astype(float)
+        )
         offset[rows] = np.rint(mean).astype(np.int64)
     return distance, offset

@@ -120,13 +120,13 @@ def benchmark(
     competitors = find_models(chosen.models if models is None else models, chosen)
     scored = with_truth(ds, chosen)
     counts = {"n_without_truth": scored.dropped}
-    known: Part | None = None
+    learned: Part | None = None
     if train is not None:
-        known = with_truth(train, chosen)
+        learned = with_truth(train, chosen)
     elif any(competitor.needs_training for competitor in competitors):
-        known, scored = divide(scored, chosen, split, test=test, seed=seed)
-    notes = _notes(ds, chosen, competitors, known, scored, counts["n_without_truth"])
-    predictions = _predict(competitors, chosen, known, scored, cache)
+        learned, scored = divide(scored, chosen, split, test=test, seed=seed)
+    notes = _notes(ds, chosen, competitors, learned, scored, counts["n_without_truth"])
+    predictions = _predict(competitors, chosen, learned, scored, cache)
     strata = _strata(scored, chosen)
     frame = _scores(
         scored, predictions, strata, chosen, n=draws, confidence=confidence, seed=seed
@@ -135,9 +135,9 @@ def benchmark(
     counts |= {
         "n_scored": len(scored),
         "n_passes": len(np.unique(scored.groups)),
-        "n_learned_from": 0 if known is None else len(known),
+        "n_learned_from": 0 if learned is None else len(learned),
     }
-    how = "none" if known is None else "other data" if train is not None else split
+    how = "none" if learned is None else "other data" if train is not None else split
     return BenchmarkResult(
         task=chosen,
         scores=frame,
@@ -165,33 +165,33 @@ def benchmark(
 def _predict(
     competitors: list[Competitor],
     task: Task,
-    known: Part | None,
+    learned: Part | None,
     scored: Part,
     cache: str | Path | None,
 ) -> dict[str, Array]:
     folder = None if cache is None else Path(cache).expanduser()
-    found: dict[str, Array] = {}
+    predictions: dict[str, Array] = {}
     with (
         FeatureStore(folder) as store,
         tracked(competitors, "comparing models", len(competitors)) as each,
     ):
         for competitor in each:
-            out = competitor.predict(task, known, scored, store)
+            out = competitor.predict(task, learned, scored, store)
             if len(out) != len(scored):
                 raise DimensionError(
                     f"{competitor.name} must give one prediction for each of the "
                     f"{len(scored)} vignettes; it gave {len(out)}."
                 )
-            found[competitor.name] = out
-    return found
+            predictions[competitor.name] = out
+    return predictions
 
 
 def _strata(part: Part, task: Task) -> dict[str, Strings]:
     """Bins of each division of which the Dataset has the variable, and more than one bin."""
-    found = {s.name: s.labels(part.ds) for s in task.strata}
+    divisions = {s.name: s.labels(part.ds) for s in task.strata}
     return {
         name: labels
-        for name, labels in found.items()
+        for name, labels in divisions.items()
         if labels is not None and (labels != "").any()
     }
 
@@ -208,13 +208,13 @@ def _scores(
     rows: list[dict[str, Any]] = []
     for stratum, labels in {OVERALL: everything, **strata}.items():
         present = np.unique(labels[labels != ""])
-        known = order.get(stratum) or tuple(present)
-        for label in (b for b in known if b in present):
+        ordered = order.get(stratum) or tuple(present)
+        for label in (b for b in ordered if b in present):
             index = np.flatnonzero(labels == label)
             for model, predicted in predictions.items():
                 where = {"model": model, "stratum": stratum, "bin": str(label)}
-                for found in _score(part, predicted, index, task, resampling):
-                    rows.append({**where, **found})  # noqa: PERF401
+                for scores in _score(part, predicted, index, task, resampling):
+                    rows.append({**where, **scores})  # noqa: PERF401
     return pd.DataFrame(rows)
 
 
@@ -230,12 +230,12 @@ def _score(
     missing = int(_is_missing(pred).sum())
     passes = len(np.unique(groups))
     for metric in task.metrics:
-        found = intervals[metric.name]
+        interval = intervals[metric.name]
         if passes < _TOO_FEW:
-            found = Interval(found.value, np.nan, np.nan)
+            interval = Interval(interval.value, np.nan, np.nan)
         yield {
             "metric": metric.name,
-            **found._asdict(),
+            **interval._asdict(),
             "n": len(index) - missing,
             "missing": missing,
             "passes": passes,
@@ -272,7 +272,7 @@ def _notes(
     ds: xr.Dataset,
     task: Task,
     competitors: list[Competitor],
-    known: Part | None,
+    learned: Part | None,
     scored: Part,
     dropped: int,
 ) -> list[str]:
@@ -296,8 +296,8 @@ def _notes(
         notes.append(
             "Own heads were fitted before: the split here says nothing of what they have seen."
         )
-    if known is not None:
-        notes += _between(known, scored, task)
+    if learned is not None:
+        notes += _between(learned, scored, task)
     passes = len(np.unique(scored.groups))
     if passes < _TOO_FEW:
         notes.append(
@@ -320,9 +320,9 @@ def _notes(
     return notes
 
 
-def _between(known: Part, scored: Part, task: Task) -> list[str]:
+def _between(learned: Part, scored: Part, task: Task) -> list[str]:
     notes = []
-    both = overlap(known.groups, scored.groups)
+    both = overlap(learned.groups, scored.groups)
     if both:
         text = (
             f"{len(both)} orbit pass(es) are learned from and scored, which flatters: the first "
@@ -331,20 +331,20 @@ def _between(known: Part, scored: Part, task: Task) -> list[str]:
         warn(f"{text} Use the default split, or train= of other passes.")
         notes.append(text)
     if task.kind == "classes":
-        notes += _between_classes(known, scored)
+        notes += _between_classes(learned, scored)
     return notes
 
 
-def _between_classes(known: Part, scored: Part) -> list[str]:
+def _between_classes(learned: Part, scored: Part) -> list[str]:
     names = class_names(scored.ds)
-    if class_names(known.ds) != names:
+    if class_names(learned.ds) != names:
         raise OceansarError(
-            f"both sides must have the same classes; learned from {class_names(known.ds)}, "
+            f"both sides must have the same classes; learned from {class_names(learned.ds)}, "
             f"scored {names}. Bring flag_meanings of ocean_class into agreement."
         )
-    found = [set(part.truth.astype(int).tolist()) for part in (known, scored)]
-    unknown = [names[i] for i in sorted(found[1] - found[0])]
-    unseen = [n for i, n in enumerate(names) if i not in found[1]]
+    classes = [set(part.truth.astype(int).tolist()) for part in (learned, scored)]
+    unknown = [names[i] for i in sorted(classes[1] - classes[0])]
+    unseen = [n for i, n in enumerate(names) if i not in classes[1]]
     notes = []
     if unknown:
         text = f"Scored and not learned from: {', '.join(unknown)}."

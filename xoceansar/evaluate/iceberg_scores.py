@@ -35,10 +35,10 @@ def true_boxes(ds: xr.Dataset, name: str = "iceberg_box") -> list[Array]:
     return [row[np.isfinite(row).all(axis=-1)] for row in boxes]
 
 
-def found_boxes(found: xr.Dataset) -> tuple[list[Array], list[Array]]:
+def found_boxes(detected: xr.Dataset) -> tuple[list[Array], list[Array]]:
     """Boxes and scores of each vignette of `xoceansar.ops.icebergs`."""
-    boxes = found["iceberg_box"].transpose("vignette", "detection", "edge").values
-    scores = found["iceberg_score"].transpose("vignette", "detection").values
+    boxes = detected["iceberg_box"].transpose("vignette", "detection", "edge").values
+    scores = detected["iceberg_score"].transpose("vignette", "detection").values
     real = np.isfinite(scores)
     return (
         [box[keep] for box, keep in zip(boxes, real, strict=True)],
@@ -47,15 +47,15 @@ def found_boxes(found: xr.Dataset) -> tuple[list[Array], list[Array]]:
 
 
 def iceberg_curve(
-    found: xr.Dataset, truth: xr.Dataset, *, iou: float = IOU
+    detected: xr.Dataset, truth: xr.Dataset, *, iou: float = IOU
 ) -> PrecisionRecall:
     """Precision and recall of detected icebergs at every score."""
-    boxes, scores = found_boxes(found)
+    boxes, scores = found_boxes(detected)
     return precision_recall(boxes, scores, true_boxes(truth), iou=iou)
 
 
 def choose_threshold(
-    detector: TrainedDetector, found: xr.Dataset, truth: xr.Dataset
+    detector: TrainedDetector, detected: xr.Dataset, truth: xr.Dataset
 ) -> TrainedDetector:
     """Set the score from which a detection counts: that of the best F1.
 
@@ -63,7 +63,7 @@ def choose_threshold(
     ----------
     detector : TrainedDetector
         What to set.
-    found : Dataset
+    detected : Dataset
         What it finds, with a low threshold, in vignettes that it was not fitted on.
     truth : Dataset
         These vignettes, with ``iceberg_box``.
@@ -92,7 +92,7 @@ def choose_threshold(
     >>> chosen.threshold, chosen.metrics["val_f1"]
     (0.9, 1.0)
     """
-    curve = iceberg_curve(found, truth)
+    curve = iceberg_curve(detected, truth)
     f1, threshold = best_f1(curve)
     at = int(curve.f1.argmax())
     metrics = {

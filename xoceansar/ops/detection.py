@@ -111,11 +111,11 @@ def icebergs(
     _check_request(obj, most)
     handle = as_handle(model)
     search = Search.by(handle, threshold, most)
-    given = NetworkInput.of(obj, handle, on_domain)
-    found = given.apply(
+    inputs = NetworkInput.of(obj, handle, on_domain)
+    outputs = inputs.apply(
         network_call.detect, *search.outputs, handle=handle, **search.arguments
     )
-    return detected(found, given, obj, handle, search)
+    return detected(outputs, inputs, obj, handle, search)
 
 
 def cfar_icebergs(
@@ -157,9 +157,9 @@ def cfar_icebergs(
     """
     _check_request(obj, most)
     images, quantity = find_images(obj)
-    found = _searched_by_cfar(images, quantity, threshold, most)
+    outputs = _searched_by_cfar(images, quantity, threshold, most)
     attrs = {"method": f"CFAR, {threshold:g} standard deviations"}
-    return _described(*found, threshold, images, obj, "cfar", attrs)
+    return _described(*outputs, threshold, images, obj, "cfar", attrs)
 
 
 def _check_request(obj: XarrayObject, most: int | None) -> None:
@@ -219,22 +219,22 @@ class Search:
 
 
 def detected(
-    found: tuple[xr.DataArray, xr.DataArray],
-    given: NetworkInput,
+    outputs: tuple[xr.DataArray, xr.DataArray],
+    inputs: NetworkInput,
     obj: XarrayObject,
     handle: ModelHandle,
     search: Search,
 ) -> xr.Dataset:
     """Give what the detector found its names, places and attributes."""
-    raw, count = map(given.without_refused, found)
-    if given.flags is not None:
-        raw = raw.assign_coords(domain=apart(given.flags))
+    raw, count = map(inputs.without_refused, outputs)
+    if inputs.flags is not None:
+        raw = raw.assign_coords(domain=apart(inputs.flags))
     limit = search.threshold
     attrs = {
         **model_attrs(handle),
         "method": f"detector, score of {limit:g} or more",
     }
-    return _described(raw, count, limit, given.images, obj, "detector", attrs)
+    return _described(raw, count, limit, inputs.images, obj, "detector", attrs)
 
 
 def _described(

@@ -30,8 +30,8 @@ def trained_incidence(handle: ModelHandle) -> tuple[tuple[float, float], ...]:
                 for ends in head.intervals.incidence
             )
     beams = handle.input.beams
-    known = [_BEAMS[beam] for beam in beams if beam in _BEAMS]
-    return tuple(known) if len(known) == len(beams) else ()
+    ranges = [_BEAMS[beam] for beam in beams if beam in _BEAMS]
+    return tuple(ranges) if len(ranges) == len(beams) else ()
 
 
 def domain_flags(data: xr.DataArray, handle: ModelHandle) -> xr.DataArray | None:
@@ -57,24 +57,26 @@ def _tests(
     data: xr.DataArray, handle: ModelHandle
 ) -> list[tuple[Domain, xr.DataArray]]:
     spec = handle.input
-    found = []
-    for bit, name, known in (
+    departures = []
+    for bit, name, trained in (
         (Domain.POLARISATION, "polarisation", spec.polarisations),
         (Domain.POLARISATION, "observed_polarisation", spec.polarisations),
         (Domain.BEAM, "beam", spec.beams),
     ):
-        if name in data.coords and known:
-            found.append((bit, ~plain_texts(_bare(data, name)).isin(list(known))))
+        if name in data.coords and trained:
+            departures.append(
+                (bit, ~plain_texts(_bare(data, name)).isin(list(trained)))
+            )
     incidence, ranges = centre_incidence(data), trained_incidence(handle)
     if incidence is not None and ranges:
         inside = incidence.isnull()  # said by the beam, which is known
         for low, high in ranges:
             inside = inside | ((incidence >= low) & (incidence <= high))
-        found.append((Domain.INCIDENCE, ~inside))
+        departures.append((Domain.INCIDENCE, ~inside))
     if "source_spacing" in data.coords:
         coarse = _bare(data, "source_spacing") > _COARSEST * spec.spacing
-        found.append((Domain.RESOLUTION, coarse))
-    return found
+        departures.append((Domain.RESOLUTION, coarse))
+    return departures
 
 
 def _bare(data: xr.DataArray, name: str) -> xr.DataArray:
@@ -129,21 +131,21 @@ def refused(flags: xr.DataArray | None, data: xr.DataArray) -> xr.DataArray | No
     if "observed_polarisation" in data.coords:
         converted = _bare(data, "observed_polarisation") != _bare(data, "polarisation")
         bad = bad & ~converted
-    known = bad.chunks is None
-    return None if known and not bool(bad.any()) else chunk_like(bad, data)
+    in_memory = bad.chunks is None
+    return None if in_memory and not bool(bad.any()) else chunk_like(bad, data)
 
 
 def check_polarisation(data: xr.DataArray, handle: ModelHandle) -> None:
     """Refuse vignettes none of which has a polarisation of the model."""
-    known = handle.input.polarisations
-    if "polarisation" not in data.coords or not known:
+    trained = handle.input.polarisations
+    if "polarisation" not in data.coords or not trained:
         return
     values = np.atleast_1d(text_values(_bare(data, "polarisation")))
-    if values.size and not np.isin(values, known).any():
-        found = sorted(set(values.tolist()))
+    if values.size and not np.isin(values, trained).any():
+        present = sorted(set(values.tolist()))
         raise DomainError(
-            f"model {handle.name!r} was trained on polarisation {list(known)}; every vignette "
-            f"here has {found}. Choose another model with model=..., see "
+            f"model {handle.name!r} was trained on polarisation {list(trained)}; every vignette "
+            f"here has {present}. Choose another model with model=..., see "
             "xoceansar.load_model; or convert HH with .oceansar.to_vv(), which applies a "
             "published ratio of the sea."
         )
@@ -170,10 +172,10 @@ def _in_words(data: xr.DataArray, handle: ModelHandle, values: Any) -> str:
     )
 
 
-def _named(data: xr.DataArray, name: str, known: tuple[str, ...]) -> str:
+def _named(data: xr.DataArray, name: str, trained: tuple[str, ...]) -> str:
     names = [n for n in (f"observed_{name}", name) if n in data.coords]
-    found = sorted(set(map(str, np.atleast_1d(data[names[0]].values))) - set(known))
-    return f"{name} {', '.join(found)} and not {', '.join(known)}"
+    others = sorted(set(map(str, np.atleast_1d(data[names[0]].values))) - set(trained))
+    return f"{name} {', '.join(others)} and not {', '.join(trained)}"
 
 
 def _angles(data: xr.DataArray, handle: ModelHandle) -> str:

@@ -83,13 +83,13 @@ def select(
     array([2.5, 4. ])
     """
     dim = vignette_dim(obj)
-    given: dict[str, Any] = {
+    named: dict[str, Any] = {
         "time": time,
         "beam": beam,
         OCEAN_CLASS: ocean_class,
         **conditions,
     }
-    wanted: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
+    wanted: dict[str, Any] = {n: v for n, v in named.items() if v is not None}
     names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
     values = _loaded(obj, names, dim)
     keep = np.ones(obj.sizes[dim], bool)
@@ -105,22 +105,22 @@ def _loaded(
 ) -> dict[str, xr.DataArray]:
     """Load variables with one value for each vignette, in one computation."""
     own = {obj.name: obj} if isinstance(obj, xr.DataArray) else dict(obj.data_vars)
-    known = {**own, **obj.coords}
-    alone = sorted(str(n) for n, v in known.items() if v.dims == (dim,))
+    variables = {**own, **obj.coords}
+    alone = sorted(str(n) for n, v in variables.items() if v.dims == (dim,))
     for name in names:
-        if name not in known:
+        if name not in variables:
             raise MissingVariableError(
                 f"there is no {name!r} to select by; along {str(dim)!r} there are {alone}."
             )
-        if known[name].dims != (dim,):
+        if variables[name].dims != (dim,):
             raise DimensionError(
-                f"{name!r} has the dims {known[name].dims}; one value for each vignette is "
+                f"{name!r} has the dims {variables[name].dims}; one value for each vignette is "
                 f"needed, as of {alone}."
             )
     import dask
 
-    found = {name: known[name].reset_coords(drop=True) for name in names}
-    computed: dict[str, xr.DataArray] = dask.base.compute(found)[0]  # type: ignore[no-untyped-call]
+    judged = {name: variables[name].reset_coords(drop=True) for name in names}
+    computed: dict[str, xr.DataArray] = dask.base.compute(judged)[0]  # type: ignore[no-untyped-call]
     return computed
 
 
@@ -148,30 +148,30 @@ def _texts(name: str, wanted: Any) -> list[str]:
     return texts
 
 
-def _refuse_unknown(name: str, texts: list[str], known: list[str]) -> None:
-    unknown = [text for text in texts if text not in known]
+def _refuse_unknown(name: str, texts: list[str], choices: list[str]) -> None:
+    unknown = [text for text in texts if text not in choices]
     if unknown:
-        raise OceansarError(f"{name} {unknown[0]!r} is not one of {known}.")
+        raise OceansarError(f"{name} {unknown[0]!r} is not one of {choices}.")
 
 
 def _is_flag(values: xr.DataArray, name: str, wanted: Any) -> Array:
     texts = _texts(name, wanted)
-    known = str(values.attrs["flag_meanings"]).split()
-    _refuse_unknown(name, texts, known)
+    meanings = str(values.attrs["flag_meanings"]).split()
+    _refuse_unknown(name, texts, meanings)
     codes = np.atleast_1d(values.attrs["flag_values"])
-    return np.isin(values.values, [codes[known.index(text)] for text in texts])
+    return np.isin(values.values, [codes[meanings.index(text)] for text in texts])
 
 
 def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
     data = text_values(values)
-    known = sorted(set(data.tolist()))
+    present = sorted(set(data.tolist()))
     if name == "beam":
         folded = np.char.lower(data)
         return np.isin(
             folded, beams_of(wanted, sorted({*folded.tolist(), *WAVE_BEAMS}))
         )
     texts = _texts(name, wanted)
-    _refuse_unknown(name, texts, known)
+    _refuse_unknown(name, texts, present)
     return np.isin(data, texts)
 
 

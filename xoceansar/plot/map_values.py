@@ -89,25 +89,27 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
     corners = _cell_corners(lon, lat) if gridded else None
     numbers, categories = _numbers(data.compute())
     numbers = np.atleast_1d(numbers).ravel()
-    found = under_ice(obj, data)
+    frozen = under_ice(obj, data)
     ice = np.zeros(numbers.size, bool)
-    if found is not None:
-        ice = np.atleast_1d(found.values).ravel() & np.isfinite(numbers)
+    if frozen is not None:
+        ice = np.atleast_1d(frozen.values).ravel() & np.isfinite(numbers)
         numbers = np.where(ice, np.nan, numbers)
     lon, lat = lon.ravel(), lat.ravel()
-    known = np.isfinite(lon) & np.isfinite(lat)
+    placed = np.isfinite(lon) & np.isfinite(lat)
     name = str(data.name)
     dataset_attrs = obj.attrs if isinstance(obj, xr.Dataset) else {}
     attrs = {**VARIABLES.get(name, {}), **data.attrs}
     return Values(
         name=name,
         label=sentence(quantity_label(name, attrs)),
-        numbers=numbers[known],
-        longitude=lon[known],
-        latitude=lat[known],
-        corners=_corners(obj, data.dims, known) if corners is None else corners[known],
+        numbers=numbers[placed],
+        longitude=lon[placed],
+        latitude=lat[placed],
+        corners=_corners(obj, data.dims, placed)
+        if corners is None
+        else corners[placed],
         categories=categories,
-        period=_period(data, known, "cell" if gridded else "vignette", int(ice.sum())),
+        period=_period(data, placed, "cell" if gridded else "vignette", int(ice.sum())),
         provenance=provenance(dataset_attrs, data.attrs),
         gridded=gridded,
     )
@@ -119,7 +121,7 @@ def _find(obj: XarrayObject, variable: Hashable | None) -> xr.DataArray:
             return obj
         if variable in obj.coords:
             return obj[variable]
-        known = sorted(str(name) for name in (obj.name, *obj.coords))
+        names = sorted(str(name) for name in (obj.name, *obj.coords))
     else:
         candidates = [name for name in _DRAWABLE if name in obj]
         if variable is None and len(candidates) == 1:
@@ -131,9 +133,9 @@ def _find(obj: XarrayObject, variable: Hashable | None) -> xr.DataArray:
             )
         if variable in obj:
             return obj[variable]
-        known = sorted(map(str, obj.variables))
+        names = sorted(map(str, obj.variables))
     raise MissingVariableError(
-        f"there is no variable {variable!r} to map; found {known}."
+        f"there is no variable {variable!r} to map; found {names}."
     )
 
 
@@ -192,16 +194,16 @@ def _flag_masks(
     names = str(data.attrs.get("flag_meanings", "")).split()
     masks = np.atleast_1d(np.asarray(data.attrs["flag_masks"], int))
     raw = np.atleast_1d(data.values)
-    known = np.isfinite(raw)
-    codes = np.where(known, raw, 0).astype(int)
+    finite = np.isfinite(raw)
+    codes = np.where(finite, raw, 0).astype(int)
 
     def words(code: int) -> str:
-        found = [n for n, mask in zip(names, masks, strict=False) if code & mask]
-        return " + ".join(found).replace("_", " ") or "nothing to report"
+        raised = [n for n, mask in zip(names, masks, strict=False) if code & mask]
+        return " + ".join(raised).replace("_", " ") or "nothing to report"
 
     texts = np.array([words(code) for code in codes], dtype=object)
     numbers, categories = _strings(texts, str(data.name), first="nothing to report")
-    return np.where(known, numbers, np.nan), categories
+    return np.where(finite, numbers, np.nan), categories
 
 
 def _strings(
@@ -222,7 +224,7 @@ def _strings(
 
 
 def _corners(
-    obj: XarrayObject, dims: tuple[Hashable, ...], known: npt.NDArray[np.bool_]
+    obj: XarrayObject, dims: tuple[Hashable, ...], placed: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64] | None:
     """Footprints, which only a Dataset can carry: an array of values has no dim for them."""
     names = ("corner_longitude", "corner_latitude")
@@ -235,7 +237,7 @@ def _corners(
         np.atleast_2d(a.values) for a in find_corners(obj.coords.to_dataset()) or ()
     ]
     corners: npt.NDArray[np.float64] = np.stack(both, axis=-1).astype(float)
-    return corners[known]
+    return corners[placed]
 
 
 def _cell_corners(
@@ -262,7 +264,7 @@ def _cell_corners(
 
 
 def _period(
-    data: xr.DataArray, known: npt.NDArray[np.bool_], noun: str, ice: int
+    data: xr.DataArray, placed: npt.NDArray[np.bool_], noun: str, ice: int
 ) -> str:
     parts = []
     if "platform" in data.coords:
@@ -279,9 +281,9 @@ def _period(
     if times.dtype.kind == "M" and (~np.isnat(times)).any():
         times = times[~np.isnat(times)]
         parts.append(span(times.min(), times.max()))
-    parts.append(f"{known.size:,} {noun}{'' if known.size == 1 else 's'}")
-    if not known.all():
-        parts.append(f"{(~known).sum():,} without position")
+    parts.append(f"{placed.size:,} {noun}{'' if placed.size == 1 else 's'}")
+    if not placed.all():
+        parts.append(f"{(~placed).sum():,} without position")
     if ice:
         parts.append(f"{ice:,} of sea ice, without value")
     return " · ".join(parts)

@@ -107,7 +107,7 @@ def vignettes(
             f"one figure holds 1 to {limit} images; got {n}. Select some, for example "
             f"ds.isel({dim}=slice(0, {limit})), or pass limit={n}."
         )
-    known = None if truth is None else _aligned(truth, data, dim)
+    truths = None if truth is None else _aligned(truth, data, dim)
     formats = _LABELS if labels is None else labels
     _check_labels(data, dim, labels)
     wanted = [
@@ -118,12 +118,12 @@ def vignettes(
     loaded = data[list(dict.fromkeys([name, *wanted]))].compute()
     rows = [loaded.isel({dim: i}) for i in range(n)]
     lines = [
-        _label_lines(row, None if known is None else known.isel({dim: i}), formats)
+        _label_lines(row, None if truths is None else truths.isel({dim: i}), formats)
         for i, row in enumerate(rows)
     ]
     boxes = {
         kind: boxes_along(each, dim, n)
-        for kind, each in (("true", known), ("found", icebergs))
+        for kind, each in (("true", truths), ("found", icebergs))
         if icebergs is not None
     }
     drawn = [kind for kind, array in boxes.items() if array is not None]
@@ -153,11 +153,11 @@ def vignettes(
 
 def _check_labels(data: xr.Dataset, dim: str, labels: Mapping[str, str] | None) -> None:
     """Refuse labels that would write nothing."""
-    known = sorted(str(n) for n, v in data.variables.items() if v.dims == (dim,))
+    names = sorted(str(n) for n, v in data.variables.items() if v.dims == (dim,))
     for name in labels or {}:
-        if name not in known:
+        if name not in names:
             raise MissingVariableError(
-                f"labels name {name!r}, which has no value for each image; there are {known}."
+                f"labels name {name!r}, which has no value for each image; there are {names}."
             )
 
 
@@ -312,7 +312,7 @@ def place(one: xr.Dataset) -> str:
 
 
 def _label_lines(
-    one: xr.Dataset, known: xr.Dataset | None, formats: Mapping[str, str]
+    one: xr.Dataset, truth: xr.Dataset | None, formats: Mapping[str, str]
 ) -> list[str]:
     lines = []
     for name, template in formats.items():
@@ -322,14 +322,14 @@ def _label_lines(
         if ice is not None and ice.any():
             lines.append(f"{_words(name, template)}: none under sea ice")
             continue
-        text, found = _say(one[name], template), _value(one[name])
-        if name == OCEAN_CLASS and "class_probability" in one and found is not None:
+        text, value = _say(one[name], template), _value(one[name])
+        if name == OCEAN_CLASS and "class_probability" in one and value is not None:
             text += f" {float(one['class_probability'].max()):.0%}"
-        if known is None or name not in known:
+        if truth is None or name not in truth:
             lines.append(text)
             continue
-        true = _value(known[name])
-        if isinstance(true, str) and true != found:  # too long for one line
+        true = _value(truth[name])
+        if isinstance(true, str) and true != value:  # too long for one line
             lines += [text, f"(true: {true})"]
         else:
             lines.append(f"{text}  (true: {_short(true, template)})")

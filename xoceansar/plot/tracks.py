@@ -151,11 +151,11 @@ def _read(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> _Track:
             f"{sorted(map(str, obj.coords))}. Add it with "
             f"{assign_hint(obj, 'time')}."
         )
-    known = ~np.isnat(time.values)
+    placed = ~np.isnat(time.values)
     for name in ("longitude", "latitude"):
         if name in obj.coords and obj.coords[name].dims == (VIGNETTE,):
-            known &= np.isfinite(obj.coords[name].values)
-    rows = np.flatnonzero(known)
+            placed &= np.isfinite(obj.coords[name].values)
+    rows = np.flatnonzero(placed)
     rows = rows[np.argsort(time.values[rows], kind="stable")]
     if not rows.size:
         raise OceansarError(
@@ -224,13 +224,13 @@ def _layout(whole: _Track, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
 
 def _region(whole: _Track) -> Region:
     """Return a region that is large enough for coasts to be recognised."""
-    found = region_of(whole.values.longitude, whole.values.latitude)
-    if found.world:
-        return found
-    south, north = found.south - _AROUND, found.north + _AROUND
+    region = region_of(whole.values.longitude, whole.values.latitude)
+    if region.world:
+        return region
+    south, north = region.south - _AROUND, region.north + _AROUND
     east = _AROUND / np.cos(np.radians(min(max(abs(south), abs(north)), 75.0)))
     return Region(
-        found.west - east, found.east + east, max(south, -90.0), min(north, 90.0)
+        region.west - east, region.east + east, max(south, -90.0), min(north, 90.0)
     )
 
 
@@ -299,11 +299,11 @@ def _scale(ax: "Axes", whole: _Track) -> None:
         )
         ax.set_ylim(-0.5, len(values.categories) - 0.5)
         return
-    found = np.concatenate(
+    drawn = np.concatenate(
         [values.numbers, *([] if whole.bounds is None else whole.bounds)]
     )
-    found = found[np.isfinite(found)]
-    low, high = (found.min(), found.max()) if found.size else (0.0, 1.0)
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (0.0, 1.0)
     space = 0.06 * (high - low) or 0.5
     # From zero where that costs little room.
     floor = 0.0 if 0 <= low < 0.6 * high else low - space

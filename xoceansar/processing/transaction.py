@@ -179,10 +179,10 @@ class Transaction(WrapperStore["Store"]):
 
     def _read(self, key: str) -> bytes | None:
         try:
-            found = sync(self._store.get(key, default_buffer_prototype()))
+            content = sync(self._store.get(key, default_buffer_prototype()))
         except FileNotFoundError:  # a folder that is not there, and is not to be made
             return None
-        return None if found is None else found.to_bytes()
+        return None if content is None else content.to_bytes()
 
     def commit(self, message: str, metadata: Mapping[str, int]) -> None:
         """Make what was written visible: the root last, in one replacement."""
@@ -288,31 +288,31 @@ async def read_members(store: "Store", group: str = "") -> dict[str, bytes]:
     contents = await asyncio.gather(
         *(store.get(f"{path}/{_METADATA}", prototype) for path in paths)
     )
-    found = {}
+    members = {}
     for path, content in zip(paths, contents, strict=True):
         if content is not None:
-            found[path] = content.to_bytes()
-            if (_parsed(found[path]) or {}).get("node_type") == "group":
-                found |= await read_members(store, path)
-    return found
+            members[path] = content.to_bytes()
+            if (_parsed(members[path]) or {}).get("node_type") == "group":
+                members |= await read_members(store, path)
+    return members
 
 
 def _parsed(content: bytes, kind: str | None = None) -> dict[str, Any] | None:
     """Metadata of an array or a group of Zarr 3; None where it is none."""
     try:
-        found = json.loads(content)
+        parsed = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or found.get("zarr_format") != 3:
+    if not isinstance(parsed, dict) or parsed.get("zarr_format") != 3:
         return None
-    node = found.get("node_type")
-    return found if node == kind or (kind is None and node in _NODES) else None
+    node = parsed.get("node_type")
+    return parsed if node == kind or (kind is None and node in _NODES) else None
 
 
 def _text(metadata: Mapping[str, Any]) -> str:
     """Metadata to be compared: as values, two NaN would differ."""
-    known = {**metadata, "consolidated_metadata": None}
-    return json.dumps(known, sort_keys=True)
+    whole = {**metadata, "consolidated_metadata": None}
+    return json.dumps(whole, sort_keys=True)
 
 
 def _changed_lengths(members: Hierarchy, own: Hierarchy) -> list[Fault]:

@@ -92,20 +92,20 @@ def _column(ds: xr.Dataset | xr.DataArray, name: str) -> Array | None:
 def _keys(name: Any, product: Any) -> list[str]:
     """Everything that ties a vignette to others; the first is a name of its pass."""
     stem = VignetteName(str(name).lower())
-    found = []
+    keys = []
     if stem.is_valid:
-        found.append(f"{stem.platform}-{stem.orbit:06d}")
-        found.append(f"{stem.platform} data take {stem.datatake}")
+        keys.append(f"{stem.platform}-{stem.orbit:06d}")
+        keys.append(f"{stem.platform} data take {stem.datatake}")
     if str(product) not in ("", "nan", "None"):
-        found.append(str(product))
-    return found
+        keys.append(str(product))
+    return keys
 
 
 def _add_times(
     keys: list[list[str]], times: Array | None, platforms: Array | None
 ) -> None:
     """Tie those without a name to their neighbours in time, and those without a time together."""
-    nameless = np.array([i for i, found in enumerate(keys) if not found], dtype=int)
+    nameless = np.array([i for i, own in enumerate(keys) if not own], dtype=int)
     here = np.full(len(keys), "pass") if platforms is None else text_values(platforms)
     for platform in np.unique(here[nameless]):
         rows = nameless[here[nameless] == platform]
@@ -130,13 +130,13 @@ def _label(keys: list[list[str]]) -> npt.NDArray[np.str_]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    flat = [key for found in keys for key in found]
+    flat = [key for own in keys for key in own]
     names, column = np.unique(flat, return_inverse=True)
-    row = np.repeat(np.arange(len(keys)), [len(found) for found in keys])
+    row = np.repeat(np.arange(len(keys)), [len(own) for own in keys])
     n = len(keys) + len(names)
     graph = coo_array((np.ones(len(row)), (row, len(keys) + column)), shape=(n, n))
     _, part = connected_components(graph, directed=False)
     title: dict[int, str] = {}
-    for found, component in zip(keys, part[: len(keys)], strict=True):
-        title[component] = min(title.get(component, found[0]), found[0])
+    for own, component in zip(keys, part[: len(keys)], strict=True):
+        title[component] = min(title.get(component, own[0]), own[0])
     return np.array([title[c] for c in part[: len(keys)]], dtype=np.str_)

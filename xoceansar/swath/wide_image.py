@@ -86,9 +86,11 @@ class WideImage:
         """Short name of the satellite, as ``S1A`` or ``RCM1``; empty where nothing says."""
         name = str(self.ds.attrs.get("platform", ""))
         # xsar gives none for RADARSAT-2 and RCM, whose products begin with it.
-        found = re.match(r"(RS2|RCM\d)_", self.product)
+        mission = re.match(r"(RS2|RCM\d)_", self.product)
         return (
-            found[1] if found and not name else re.sub(r"(?i)^sentinel-1", "S1", name)
+            mission[1]
+            if mission and not name
+            else re.sub(r"(?i)^sentinel-1", "S1", name)
         )
 
     @property
@@ -115,8 +117,8 @@ class WideImage:
         times = self.ds["time"].data
         if not is_dask_collection(times):
             return _times_at(times, line)
-        found = delayed(_times_at, pure=True)(times, line)
-        return da.from_delayed(found, line.shape, "datetime64[ns]")  # type: ignore[no-untyped-call]
+        interpolated = delayed(_times_at, pure=True)(times, line)
+        return da.from_delayed(interpolated, line.shape, "datetime64[ns]")  # type: ignore[no-untyped-call]
 
 
 def _times_at(times: Array, line: npt.NDArray[np.float64]) -> Array:
@@ -192,13 +194,13 @@ def _without_gaps(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
     xsar computes that of RADARSAT-2 from the pixels, so that it is missing where they are zero.
     """
-    known = np.isfinite(angle)
-    columns = np.flatnonzero(known.any(axis=0))
-    if known.all() or columns.size == 0:
+    finite = np.isfinite(angle)
+    columns = np.flatnonzero(finite.any(axis=0))
+    if finite.all() or columns.size == 0:
         return angle
     mean = np.nanmean(angle[:, columns], axis=0)
     profile = np.interp(np.arange(angle.shape[1]), columns, mean)
-    return np.where(known, angle, profile)
+    return np.where(finite, angle, profile)
 
 
 def _check_dims(ds: xr.Dataset) -> None:
@@ -309,8 +311,8 @@ def _chosen(
         there = tuple(str(p) for p in np.atleast_1d(ds[POLARISATION].values))
         chosen = asked or tuple(p for p in there if p in _CO_POLARISED) or there
     else:
-        known = _one_polarisation(ds)
-        there = (known,) if known else (asked or ("",))[:1]
+        own = _one_polarisation(ds)
+        there = (own,) if own else (asked or ("",))[:1]
         chosen = asked or there
     absent = [p for p in chosen if p not in there]
     if absent:

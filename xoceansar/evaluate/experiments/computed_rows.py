@@ -38,9 +38,9 @@ def numbered(ds: xr.Dataset, limit: int | None) -> xr.Dataset:
 
 def known_tasks(ds: xr.Dataset) -> list[Task]:
     """Find the tasks of which the Dataset has the truth."""
-    found = [find_task(name) for name in TASK_NAMES]
-    found = [task for task in found if task.target in ds]
-    if not found:
+    tasks = [find_task(name) for name in TASK_NAMES]
+    tasks = [task for task in tasks if task.target in ds]
+    if not tasks:
         targets = [TASKS[name].target for name in TASK_NAMES]
         raise OceansarError(
             f"the truth of one of {targets} is needed along vignette; found the variables "
@@ -48,7 +48,7 @@ def known_tasks(ds: xr.Dataset) -> list[Task]:
         )
     return [
         replace(task, strata=tuple(s for s in task.strata if s.name == "beam"))
-        for task in found
+        for task in tasks
     ]
 
 
@@ -134,7 +134,7 @@ class Nearest:
         """
         if train is None:
             raise TrainingError("nearest neighbours need vignettes to learn from.")
-        known, new = (self.features.matrix(p.ds, store) for p in (train, test))
+        learned, new = (self.features.matrix(p.ds, store) for p in (train, test))
         classes = class_names(train.ds) if task.kind == "classes" else ()
         spec = HeadSpec(
             name=task.target,
@@ -146,7 +146,9 @@ class Nearest:
             classes=classes,
         )
         votes = max(1, min(20, len(train) // 10))
-        head = fit_knn(known, train.truth, spec, groups=train.groups, n_neighbors=votes)
+        head = fit_knn(
+            learned, train.truth, spec, groups=train.groups, n_neighbors=votes
+        )
         out = np.asarray(head(head_inputs(new, None, None, spec)), dtype=np.float64)
         return out if classes else out[:, 0]
 
@@ -185,11 +187,11 @@ def out_of_pass(
         )
     rows = part.ds.coords[_ROW].values
     out: Array | None = None
-    for known, new in group_folds(part.groups, _FOLDS, seed):
-        found = learner.predict(task, part.rows(known), part.rows(new), store)
+    for learned, new in group_folds(part.groups, _FOLDS, seed):
+        predicted = learner.predict(task, part.rows(learned), part.rows(new), store)
         if out is None:
-            out = np.full((ds.sizes[VIGNETTE], *found.shape[1:]), np.nan)
-        out[rows[new]] = found
+            out = np.full((ds.sizes[VIGNETTE], *predicted.shape[1:]), np.nan)
+        out[rows[new]] = predicted
     assert out is not None
     return out
 
@@ -205,16 +207,16 @@ def own_outputs(
     n = ds.sizes[VIGNETTE]
     whole = Part(ds, np.arange(n), np.zeros(n), orbit_pass(ds))
     heads = {head.target: head for head in model.heads}
-    found = {}
+    outputs = {}
     for task in tasks:
         if task.target not in heads:
             continue
         try:
-            found[task.name] = OwnHead(model).predict(task, None, whole, store)
+            outputs[task.name] = OwnHead(model).predict(task, None, whole, store)
         except (UnitsError, DomainError):
             width = (len(class_names(ds)),) if task.kind == "classes" else ()
-            found[task.name] = np.full((n, *width), np.nan)
-    return found
+            outputs[task.name] = np.full((n, *width), np.nan)
+    return outputs
 
 
 def embedded(ds: xr.Dataset, model: ModelHandle, store: FeatureStore) -> Array:

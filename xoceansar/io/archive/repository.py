@@ -152,16 +152,16 @@ def _s3_arguments(options: dict[str, Any]) -> dict[str, Any]:
             f"Icechunk has no storage option {unknown}; it has {sorted(_OPTIONS)} (the last "
             "two in client_kwargs too). Leave the others out, or use --store zarr."
         )
-    found = {_OPTIONS[name]: value for name, value in {**options, **client}.items()}
+    settings = {_OPTIONS[name]: value for name, value in {**options, **client}.items()}
     endpoint = (
-        found.pop("endpoint_url", None)
+        settings.pop("endpoint_url", None)
         or os.environ.get("AWS_ENDPOINT_URL_S3")
         or os.environ.get("AWS_ENDPOINT_URL")
     )
     if endpoint:
-        found |= {"endpoint_url": endpoint, "force_path_style": True}
-        found["allow_http"] = endpoint.startswith("http://")
-        found.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
-    if not found.get("anonymous") and "access_key_id" not in found:
-        found["from_env"] = True
-    return found
+        settings |= {"endpoint_url": endpoint, "force_path_style": True}
+        settings["allow_http"] = endpoint.startswith("http://")
+        settings.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
+    if not settings.get("anonymous") and "access_key_id" not in settings:
+        settings["from_env"] = True
+    return settings

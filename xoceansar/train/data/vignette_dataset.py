@@ -78,12 +78,16 @@ class VignetteDataset:
             raise TrainingError(
                 f"min_valid_fraction must be between 0 and 1; got {min_valid_fraction}."
             )
-        found = find_candidates(ds, spec, exclude)
-        self._found, self.spec, self._min_valid = found, spec, min_valid_fraction
-        self.skipped = dict(found.skipped)
-        self.chunk_of_row = found.chunk_of_row
-        self.mean, self.scale = found.mean.copy(), found.scale.copy()
-        self._bad = np.zeros(len(found.offered), dtype=bool)
+        candidates = find_candidates(ds, spec, exclude)
+        self._candidates, self.spec, self._min_valid = (
+            candidates,
+            spec,
+            min_valid_fraction,
+        )
+        self.skipped = dict(candidates.skipped)
+        self.chunk_of_row = candidates.chunk_of_row
+        self.mean, self.scale = candidates.mean.copy(), candidates.scale.copy()
+        self._bad = np.zeros(len(candidates.offered), dtype=bool)
         self._refusal = ""
         self._cache_bytes, self._held_bytes = cache_bytes, 0
         self._cache: OrderedDict[int, _Chunk] = OrderedDict()
@@ -93,7 +97,7 @@ class VignetteDataset:
     @property
     def rows(self) -> Rows:
         """Vignettes on offer, as positions in the Dataset: those not known to be unusable."""
-        return np.flatnonzero(self._found.offered & ~self._bad)
+        return np.flatnonzero(self._candidates.offered & ~self._bad)
 
     @property
     def bad(self) -> Rows:
@@ -102,10 +106,10 @@ class VignetteDataset:
 
     @bad.setter
     def bad(self, rows: Rows) -> None:
-        found = np.zeros_like(self._bad)
-        found[np.asarray(rows, dtype=np.int64)] = True
+        dropped = np.zeros_like(self._bad)
+        dropped[np.asarray(rows, dtype=np.int64)] = True
         with self._lock:
-            self._drop(np.flatnonzero(found), _KNOWN_BEFORE)
+            self._drop(np.flatnonzero(dropped), _KNOWN_BEFORE)
 
     @property
     def window_chunks(self) -> int | None:
@@ -114,17 +118,17 @@ class VignetteDataset:
         As metadata tell it, and so the same whatever has been read.
         """
         row_bytes = self.spec.size**2 * _stored_dtype(self.spec).itemsize
-        if row_bytes * int(self._found.offered.sum()) <= self._cache_bytes:
+        if row_bytes * int(self._candidates.offered.sum()) <= self._cache_bytes:
             return None
         largest = int(np.bincount(self.chunk_of_row).max()) * row_bytes
         return max(1, self._cache_bytes // largest)
 
     def require(self, n: int) -> None:
         """Refuse to go on with fewer vignettes than are needed."""
-        found = len(self.rows)
-        if found < n:
+        left = len(self.rows)
+        if left < n:
             raise TrainingError(
-                f"{n} usable vignette(s) are needed and {found} of {len(self._bad)} are left; "
+                f"{n} usable vignette(s) are needed and {left} of {len(self._bad)} are left; "
                 f"skipped: {self.skipped or 'none'}. Give a larger archive, or relax "
                 f"data.exclude and data.min_valid_fraction.{self._refusal}"
             )
@@ -149,8 +153,8 @@ class VignetteDataset:
         return out[usable], rows[usable]
 
     def _refuse_foreign(self, rows: Rows) -> None:
-        inside = (rows >= 0) & (rows < len(self._found.offered))
-        foreign = rows[~inside | ~self._found.offered[np.where(inside, rows, 0)]]
+        inside = (rows >= 0) & (rows < len(self._candidates.offered))
+        foreign = rows[~inside | ~self._candidates.offered[np.where(inside, rows, 0)]]
         if len(foreign):
             raise TrainingError(
                 f"rows must be among VignetteDataset.rows; {len(foreign)} are not, such as {foreign[0]}."
@@ -171,16 +175,16 @@ class VignetteDataset:
 
     def _prepare(self, chunk: int) -> _Chunk:
         """Read a chunk whole, and turn what is on offer in it into network input."""
-        first, last = self._found.bounds[chunk : chunk + 2]
+        first, last = self._candidates.bounds[chunk : chunk + 2]
         here = slice(int(first), int(last))
-        rows = first + np.flatnonzero(self._found.offered[here] & ~self._bad[here])
+        rows = first + np.flatnonzero(self._candidates.offered[here] & ~self._bad[here])
         if not len(rows):
             return _Chunk(rows, self._empty())
-        sigma0 = self._found.pixels.isel({VIGNETTE: here}).values[rows - first]
-        incidence = self._found.incidence_of(rows)
+        sigma0 = self._candidates.pixels.isel({VIGNETTE: here}).values[rows - first]
+        incidence = self._candidates.incidence_of(rows)
         try:
             images, level, fraction = network_input(
-                sigma0, incidence, spec=self.spec, quantity=self._found.quantity
+                sigma0, incidence, spec=self.spec, quantity=self._candidates.quantity
             )
         except UnitsError as error:
             self._refusal = f" Vignettes {first} to {last - 1}: {error}"
@@ -209,7 +213,7 @@ class VignetteDataset:
         """
         plain = replace(self.spec, centre="global", mean=0.0, std=1.0)
         scaled, _, fraction = network_input(
-            sigma0, incidence, spec=plain, quantity=self._found.quantity
+            sigma0, incidence, spec=plain, quantity=self._candidates.quantity
         )
         variance = scaled.var(axis=(1, 2, 3), dtype=np.float64) / fraction
         self.scale[rows] = np.sqrt(variance)

@@ -56,7 +56,7 @@ def spread(
 
     Shapes: `summary` (n, 2, d).
     """
-    found = {}
+    numbers = {}
     n, views = summary.shape[:2]
     if n > 1:
         direction = F.normalize(summary.float(), dim=-1)
@@ -66,16 +66,16 @@ def spread(
         error = float(shared.std(correction=0)) * math.sqrt(n) / (n - 1)
         each = direction.sum(dim=1)
         pairs = (each.sum(dim=0) ** 2).sum() - (each**2).sum()
-        found["feature_std"] = math.sqrt(max(variance, 0.0))
-        found["feature_std_at_most"] = math.sqrt(max(variance, 0.0) + 2 * error)
-        found["cosine"] = float(pairs) / (views**2 * n * (n - 1))
+        numbers["feature_std"] = math.sqrt(max(variance, 0.0))
+        numbers["feature_std_at_most"] = math.sqrt(max(variance, 0.0) + 2 * error)
+        numbers["cosine"] = float(pairs) / (views**2 * n * (n - 1))
     if probabilities is not None:
         p = probabilities.float().flatten(0, -2)
         mean = p.mean(dim=0)
         most = math.log(p.shape[-1])
-        found["entropy"] = float(torch.special.entr(p).sum(dim=-1).mean()) / most
-        found["marginal_entropy"] = float(torch.special.entr(mean).sum()) / most
-    return found
+        numbers["entropy"] = float(torch.special.entr(p).sum(dim=-1).mean()) / most
+        numbers["marginal_entropy"] = float(torch.special.entr(mean).sum()) / most
+    return numbers
 
 
 def alarms(values: Mapping[str, float]) -> dict[str, str]:
@@ -86,14 +86,14 @@ def alarms(values: Mapping[str, float]) -> dict[str, str]:
     >>> list(alarms({"feature_std": 0.9, "cosine": 0.999}))
     ['cosine']
     """
-    found = {}
+    alarms = {}
     for name, alarm in ALARMS.items():
         value = values.get(name)
         if value is None or (value <= alarm.limit) is alarm.above:
             continue
         side = "above" if alarm.above else "below"
-        found[name] = f"{name} is {value:.3f}, {side} {alarm.limit}: {alarm.meaning}"
-    return found
+        alarms[name] = f"{name} is {value:.3f}, {side} {alarm.limit}: {alarm.meaning}"
+    return alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +108,17 @@ class ProbeTarget:
 
 def probe_targets(ds: xr.Dataset) -> dict[str, ProbeTarget]:
     """Return the truths that a labelled Dataset has."""
-    found = {
+    truths = {
         name: _probe_target(ds[name])
         for name in _TARGETS
         if name in ds and ds[name].dims == (VIGNETTE,)
     }
-    if not found:
+    if not truths:
         raise TrainingError(
             f"the probe needs one of {list(_TARGETS)} with the dim {VIGNETTE!r}; the Dataset has "
             f"{sorted(map(str, ds.data_vars))}."
         )
-    return found
+    return truths
 
 
 def _probe_target(truth: xr.DataArray) -> ProbeTarget:
