@@ -110,6 +110,14 @@ def test_a_confidence_is_a_probability(confidence):
         check_confidence(confidence, INTERVALS, "head 'swh'")
 
 
+def test_one_score_in_a_beam_gives_one_half():
+    spec = IntervalSpec(beams=("wv1",), n=(1,), incidence=((23.5, 24.1),))
+    assert spec.highest_confidence == 0.5
+    check_confidence(0.5, spec, "head 'swh'")
+    with pytest.raises(ConfidenceError, match=r"up to 0\.5000"):
+        check_confidence(0.51, spec, "head 'swh'")
+
+
 def test_a_confidence_beyond_the_calibration_is_refused_and_says_the_highest():
     check_confidence(0.8, INTERVALS, "head 'swh'")
     assert INTERVALS.highest_confidence == 0.8

@@ -36,6 +36,13 @@ def test_speckle_alone_gives_no_target():
     assert len(cfar(sea(), spacing=50.0, threshold=5.0)[1]) == 0
 
 
+def test_a_sea_without_speckle_has_the_spread_of_a_hundred_looks():
+    image = np.full((128, 128), 0.05)
+    image[64, 64] *= 10**0.4  # 4 dB above the sea
+    score = cfar(image, spacing=50.0, threshold=5.0)[1]
+    np.testing.assert_allclose(score, [4 / 0.43], rtol=1e-5)
+
+
 def test_the_local_sea_counts_and_not_the_whole_image():
     """A front of +8 dB is no target; the same step on a few pixels is one."""
     image = sea()

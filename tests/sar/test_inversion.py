@@ -174,3 +174,12 @@ def test_the_whole_table_of_known_values_is_inverted():
     rising = (speed < 25) & (inc >= INCIDENCES[0])
     found = invert_cmod5n(sigma0[rising], inc[rising], phi[rising])
     np.testing.assert_allclose(found, speed[rising], rtol=2e-5)
+
+
+def test_the_last_row_of_the_table_is_reached():
+    first, step, count = TABLE_INCIDENCE
+    table = np.load(TABLE_FILE)
+    decibel = -45 + 0.25 * np.array([80, 120, 160])
+    speed = invert_cmod5n(10 ** (decibel / 10), first + step * (count - 1))
+    np.testing.assert_allclose(speed, table[-1, [80, 120, 160]], rtol=1e-6)
+    assert (np.abs(table[-1] - table[-2])[[80, 120, 160]] > 1e-3).all()
