@@ -62,7 +62,7 @@ def swell(obj: XarrayObject) -> xr.Dataset:
     -----
     Lazy. Waves within the azimuth cut-off, from 30 to 800 m, and the height of that part: a high
     wind sea that travels along the track is not among them. The equations are those of
-    `xoceansar.spectra.swell_inversion`:
+    ``xoceansar.spectra.swell_inversion``:
 
     ``Re S = 0.5 exp(-(ky cutoff / 2 pi)**2) cos(omega tau) (|T(k)|**2 F(k) + |T(-k)|**2 F(-k))``.
 
