@@ -23,7 +23,7 @@ ds = xos.open_wave_mode(product, complex=True)
 ds[["sigma0", "slc"]]
 
 # %%
-ds.oceansar.plot.vignettes();
+ds.oceansar.plot.vignettes()
 
 # %% [markdown]
 # ## Spectra of looks
@@ -33,10 +33,10 @@ ds.oceansar.plot.vignettes();
 
 # %%
 spectra = ds.oceansar.spectra().compute()
-spectra.oceansar.plot.spectrum();
+spectra.oceansar.plot.spectrum()
 
 # %%
-spectra.oceansar.plot.spectrum(kind="polar");
+spectra.oceansar.plot.spectrum(kind="polar")
 
 # %% [markdown]
 # ## Swell
@@ -47,7 +47,14 @@ spectra.oceansar.plot.spectrum(kind="polar");
 # %%
 swell = spectra.oceansar.swell()
 table = swell.dropna("swell_system", how="all").to_dataframe()
-table[["swell_height", "swell_wavelength", "swell_to_direction", "swell_direction_confidence"]].round(2)
+table[
+    [
+        "swell_height",
+        "swell_wavelength",
+        "swell_to_direction",
+        "swell_direction_confidence",
+    ]
+].round(2)
 
 # %% [markdown]
 # ## The rest
@@ -55,12 +62,14 @@ table[["swell_height", "swell_wavelength", "swell_to_direction", "swell_directio
 # The cut-off grows with the motion of the sea; the normalised variance is 1 for speckle alone.
 
 # %%
-spectra.oceansar.cutoff()[["azimuth_cutoff", "azimuth_cutoff_standard_error"]].to_dataframe()[
+spectra.oceansar.cutoff()[
     ["azimuth_cutoff", "azimuth_cutoff_standard_error"]
-].round(0)
+].to_dataframe()[["azimuth_cutoff", "azimuth_cutoff_standard_error"]].round(0)
 
 # %%
-ds.oceansar.image_statistics().to_dataframe()[["normalised_variance", "sigma0_skewness"]].round(2)
+ds.oceansar.image_statistics().to_dataframe()[
+    ["normalised_variance", "sigma0_skewness"]
+].round(2)
 
 # %% [markdown]
 # ## What is true
@@ -71,4 +80,6 @@ ds.oceansar.image_statistics().to_dataframe()[["normalised_variance", "sigma0_sk
 import xarray as xr
 
 truth = xr.open_dataset(product.with_suffix(".truth.nc"))
-truth[["swh", "peak_wavelength", "peak_to_direction", "azimuth_cutoff"]].to_dataframe().round(1)
+truth[
+    ["swh", "peak_wavelength", "peak_to_direction", "azimuth_cutoff"]
+].to_dataframe().round(1)

@@ -185,7 +185,7 @@ def _draw_plane(
         for side in (-1, 1):
             ax.axhline(side * 2 * math.pi / cut, color=INK, lw=0.8, ls=":")
         ax.text(
-            rim * 0.98, 2 * math.pi / cut, f"cut-off {cut:.0f} m", fontsize=5.5, color=INK,
+            -rim * 0.98, 2 * math.pi / cut, f"cut-off {cut:.0f} m", fontsize=5.5, color=INK,
             ha="left", va="bottom",
         )  # fmt: skip
     _point_north(ax, heading)
