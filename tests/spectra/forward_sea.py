@@ -70,7 +70,7 @@ def cross_spectra(
         * transfer(sign * x, sign * y, incidence, beta)
         for sign in (1, -1)
     )
-    blur = 0.5 * np.exp(-((y * cutoff / (2 * np.pi)) ** 2))
+    blur = 0.5 * np.exp(-((y * cutoff / np.pi) ** 2))
     phase = np.sqrt(GRAVITY * np.hypot(x, y)) * separation
     spectra = np.stack(
         [blur * (towards * np.exp(1j * n * phase) + against * np.exp(-1j * n * phase)) for n in range(3)]

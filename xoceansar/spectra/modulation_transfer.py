@@ -38,9 +38,9 @@ def modulation_transfer(
     -----
     With ``d`` the angle of the wave from range, ``omega^2 = g k`` and ``mu = 0.5 / s``:
 
-    - tilt, ``i kx 4 cot(theta) / (1 + sin^2(theta))``: Bragg scattering in VV. The slope of CMOD5.N
-      is steeper (12.1 against 8.1 at 23 degrees), needs the wind, and brought the heights in three
-      real files no nearer to ESA's;
+    - tilt, ``i kx 4 cot(theta) / (1 + sin^2(theta))``: Bragg scattering in VV, which needs no wind.
+      The slope of CMOD5.N is steeper (12.1 against 8.1 in a real file at 23 degrees); with it the
+      heights of three real files are 8 to 15 % lower;
     - range bunching, ``i kx cot(theta)``;
     - hydrodynamic, ``4.5 k omega cos^2(d) (omega - i mu) / (omega^2 + mu^2)``;
     - velocity bunching, ``i ky beta omega (sin(theta) cos(d) + i cos(theta))``: facets that recede

@@ -8,7 +8,15 @@ import numpy.typing as npt
 
 from xoceansar.spectra.modulation_transfer import GRAVITY, modulation_transfer
 
-__all__ = ["ImagingScene", "image_response", "is_resolved", "look_phase", "wave_response"]  # fmt: skip
+__all__ = [
+    "ImagingScene",
+    "azimuth_envelope",
+    "blur_exponent",
+    "image_response",
+    "is_resolved",
+    "look_phase",
+    "wave_response",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -17,6 +25,8 @@ _LONGEST: Final = 800.0
 #: The two parts of the transfer function may cancel, and are not known so well that what is left
 #: is: least share of the sum of their squares.
 _LEAST_TRANSFER: Final = 0.25
+#: Largest exponent of the blur that is made up for: beyond, noise would be.
+_LARGEST_BLUR: Final = 2.0
 #: Largest phase between looks that still says which way waves go, rad.
 _LARGEST_PHASE: Final = 1.4
 
@@ -70,15 +80,24 @@ def look_phase(kx: Array, ky: Array, lag: int, scene: ImagingScene) -> Array:
     return np.asarray(omega * lag * scene.look_separation)
 
 
-def image_response(kx: Array, ky: Array, lag: int, scene: ImagingScene) -> Array:
-    """Compute what the real part of a cross-spectrum shows of the waves' modulation.
+def blur_exponent(ky: Array, cutoff: float) -> Array:
+    """Compute by how much the motion of the waves blurs the image of one, as a power of e.
 
-    The loss to the cut-off is not more than at its wavelength, beyond which nothing is reported.
+    The cut-off that is fitted to images is some pi times the standard deviation of the displacements.
     """
-    blur = np.minimum((ky * scene.cutoff / (2 * math.pi)) ** 2, 1.0)
+    return np.asarray(np.minimum((ky * cutoff / math.pi) ** 2, _LARGEST_BLUR))
+
+
+def image_response(kx: Array, ky: Array, lag: int, scene: ImagingScene) -> Array:
+    """Compute what the real part of a cross-spectrum shows of the waves' modulation."""
     phase = np.minimum(look_phase(kx, ky, lag, scene), _LARGEST_PHASE)
-    signal = (1 - scene.noise_share) ** 2
-    return np.asarray(0.5 * np.exp(-blur) * signal * np.cos(phase))
+    signal = 0.5 * (1 - scene.noise_share) ** 2
+    return np.asarray(signal * np.exp(-blur_exponent(ky, scene.cutoff)) * np.cos(phase))
+
+
+def azimuth_envelope(ky: Array, cutoff: float) -> Array:
+    """Compute the Gaussian along azimuth that the cut-off was fitted as; level beyond it."""
+    return np.asarray(np.exp(-np.minimum((ky * cutoff / (2 * math.pi)) ** 2, 1.0)))
 
 
 def is_resolved(

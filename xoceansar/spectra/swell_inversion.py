@@ -16,6 +16,8 @@ from xoceansar.spectra.polar_grids import (
 )
 from xoceansar.spectra.quasi_linear import (
     ImagingScene,
+    azimuth_envelope,
+    blur_exponent,
     image_response,
     is_resolved,
     look_phase,
@@ -129,25 +131,31 @@ def retrieve_swell(
 
     Notes
     -----
-    ``Re S(k, tau) = 0.5 exp(-(ky cutoff / 2 pi)^2) cos(omega tau) (|T(k)|^2 F(k) + |T(-k)|^2
-    F(-k))``, T of `modulation_transfer`, F the density of the height variance. The half plane is
-    divided between the peaks of the modulation over ``k (0.5 + |T|^2 / <|T|^2>)``, the mean over
-    directions: with T alone, which is smallest, and known least, along range and for long waves,
-    the highest peaks would be structures of the wind; so taken, wavelengths of the highest systems
-    of real files are within 5 % and directions within 5 degrees of ESA's. Waves along range show in
-    two lobes beside it, which are taken as one system; their direction may be off by up to 18
-    degrees. In each system all waves travel to one side, which is the sign
-    of Im S, and F follows with the transfer function of that side.
-    Re S is of lag 1 where there is one, which holds no speckle, Im S of the last lag.
+    ``Re S(k, tau) = 0.5 exp(-(ky cutoff / pi)^2) cos(omega tau) (|T(k)|^2 F(k) + |T(-k)|^2
+    F(-k))``, T of `modulation_transfer`, F the density of the height variance. The blur is that of
+    displacements of standard deviation cutoff / pi: to images of waves, whose modulation grows with
+    ky, a cut-off is fitted of about half of the 2 pi that it has with a flat spectrum. At most a
+    factor e^2 is made up for.
+
+    The half plane is divided between the peaks of Re S over the Gaussian along azimuth that is the
+    cut-off's, and over ``k (0.5 + |T|^2 / <|T|^2>)``, the mean over directions: with T alone, which
+    is smallest, and known least, along range and for long waves, the highest peaks would be
+    structures of the wind; so taken, wavelengths of the highest systems of real files are within
+    5 % and directions within 5 degrees of ESA's. Waves along range show in two lobes beside it,
+    which are taken as one system; their direction may be off by up to 18 degrees. In each system
+    all waves travel to one side, which is the sign of Im S, and F follows with the transfer
+    function of that side. Re S is of lag 1 where there is one, which holds no speckle, Im S of the
+    last lag.
 
     Only ``|ky| < 2 pi / cutoff``, wavelengths from `range_cutoff` to 800 m, and systems whose peak
-    lies there: a slope whose top is beyond the resolution is no system. Systems under a tenth
-    of the height of the highest are left out. The height is ``4 sqrt(sum F dkx dky)`` over the
-    system: of its resolved part.
+    lies there: a slope whose top is beyond the resolution is no system. Of waves shorter than the
+    resolution the blur may leave a trace at longer ones. Systems under a tenth of the height of
+    the highest are left out. The height is ``4 sqrt(sum F dkx dky)`` over the system: of its
+    resolved part.
 
     The standard error of the height joins three: of sampling, ``1 / sqrt(periodograms)`` in each
     cell; of the cut-off; and of the real-aperture part of T, taken as known to 25 %. The
-    confidence is the normal probability of ``r / its error``, r the least-squares ratio of Im S to
+    confidence is Student's probability of ``r / its error``, r the least-squares ratio of Im S to
     ``Re S tan(omega tau)`` in the system (1 for waves that all go there), the error from the
     scatter of the cells.
 
@@ -169,14 +177,14 @@ def retrieve_swell(
     >>> waves *= 0.25 / (2 * np.pi * 0.003**2)  # variance (2 m / 4)^2
     >>> transfer = sum(modulation_transfer(x, y, 36.0, 114.0))
     >>> phase = np.sqrt(9.81 * np.hypot(x, y)) * 0.2
-    >>> level = 0.5 * np.exp(-((y * 200 / 6.2832) ** 2)) * np.abs(transfer) ** 2 * waves
+    >>> level = 0.5 * np.exp(-((y * 200 / np.pi) ** 2)) * np.abs(transfer) ** 2 * waves
     >>> spectra = np.stack([level * np.exp(1j * n * phase) for n in range(3)])
     >>> swell = retrieve_swell(
     ...     spectra, grid, cutoff=200.0, incidence=36.0, beta=114.0, ground_heading=0.0,
     ...     look_separation=0.2,
     ... )  # fmt: skip
     >>> [float(value[0].round(1)) for value in swell]
-    [2.0, 0.0, 246.1, 58.9, 1.0]
+    [2.0, 0.0, 249.3, 60.3, 1.0]
     """
     values = np.asarray(spectra)
     if values.ndim < 3:
@@ -220,7 +228,7 @@ def _retrieve(
     around = POLAR_WAVENUMBERS * toward[0], POLAR_WAVENUMBERS * toward[1]
     polar = resample_to_polar(spectra[lag].real, grid)
     known = np.isfinite(polar)
-    polar /= image_response(*around, lag, scene) * POLAR_WAVENUMBERS
+    polar /= azimuth_envelope(around[1], scene.cutoff) * POLAR_WAVENUMBERS
     density = _smooth(polar / _directional_weight(*around, scene))
     peaks = find_peaks(density, _bridge_range(density))
     label = peaks.labels[polar_cells(grid)]
@@ -340,8 +348,11 @@ def _height(
     if total <= 0:
         return 0.0, math.nan
     sampling = math.sqrt(float(np.sum(each**2)) / scene.periodograms)
-    blur = float(np.sum(each * 2 * (y / (2 * math.pi)) ** 2)) * scene.cutoff
+    less, more = (
+        blur_exponent(y, scene.cutoff + s * scene.cutoff_error) for s in (-1, 1)
+    )
+    blur = float(np.sum(each * (more - less))) / 2
     ends = [float(variances(1 + s * _TRANSFER_ERROR).sum()) for s in (-1, 1)]
-    error = math.hypot(sampling, blur * scene.cutoff_error, (ends[0] - ends[1]) / 2)
+    error = math.hypot(sampling, blur, (ends[0] - ends[1]) / 2)
     height = 4 * math.sqrt(total)
     return height, height * error / (2 * total)
