@@ -52,7 +52,8 @@ def main() -> None:
     learned, held_out = rows(args.train, 4100), rows(args.test, 900)
     blocks = list(FEATURE_BLOCKS)
     sea = held_out["ocean_class"].values != OCEAN_CLASSES.index("sea_ice")
-    choices = [["embedding"], *([b] for b in blocks), ["embedding", *blocks]]
+    choices = [["embedding"], *([b] for b in blocks)]
+    choices += [["embedding", b] for b in blocks] + [["embedding", *blocks]]
     for target, head in HEADS.items():
         for features in choices:
             folder = f"{args.to}/{target}-{'-'.join(features)}"
