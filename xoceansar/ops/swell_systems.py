@@ -64,7 +64,7 @@ def swell(obj: XarrayObject) -> xr.Dataset:
     wind sea that travels along the track is not among them. The equations are those of
     ``xoceansar.spectra.swell_inversion``:
 
-    ``Re S = 0.5 exp(-(ky cutoff / 2 pi)**2) cos(omega tau) (|T(k)|**2 F(k) + |T(-k)|**2 F(-k))``.
+    ``Re S = 0.5 exp(-(ky cutoff / pi)**2) cos(omega tau) (|T(k)|**2 F(k) + |T(-k)|**2 F(-k))``.
 
     The slant range and velocity of the annotation are used where they are there, those of the orbit
     of Sentinel-1 otherwise; modulations are raised by the share of the noise (``noise_share``)
