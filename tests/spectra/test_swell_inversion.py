@@ -137,6 +137,26 @@ def test_confidence_is_how_often_the_direction_is_right():
     assert_allclose(right.mean(), found.confidence[:, 0].mean(), atol=0.12)
 
 
+@pytest.mark.parametrize(
+    ("share", "angle", "width"), [(0.5, -15, 0.012), (0.4, 0, 0.014)]
+)
+def test_a_broad_sea_that_runs_against_a_swell_does_not_turn_it(share, angle, width):
+    """Below the swell's peak lies a sea without one of its own, whose phase over all is larger."""
+    x, y = ESA.kx, ESA.ky[:, None]
+
+    def bell(k, degrees, spread):
+        along, across = k * np.cos(np.radians(degrees)), k * np.sin(np.radians(degrees))
+        return np.exp(-((x - along) ** 2 + (y - across) ** 2) / (2 * spread**2))
+
+    swell, sea = bell(0.0226, 10, 0.003), share * bell(0.03, angle, width)
+    phase = np.tan(np.sqrt(9.81 * np.hypot(x, y)) * WV2["look_separation"])
+    spectra = np.stack([swell + sea + 1j * n * phase * (swell - sea) for n in range(3)])
+    assert np.sum(spectra[2].imag) < 0
+    found = retrieve_swell(20 * spectra, ESA, **WV2)
+    assert abs(turn(found.direction[0], WV2["ground_heading"] + 90 - 10)) < 6
+    assert 0.8 < found.confidence[0] < 0.99
+
+
 def test_nothing_is_reported_beyond_the_resolution():
     """Waves along azimuth that are shorter than the cut-off leave a trace at longer waves at most."""
     scene = {**WV2, "cutoff": 300.0}

@@ -44,6 +44,13 @@ _DIP: Final = math.radians(10)
 _SMOOTHING: Final = 1.0
 
 
+#: Around a peak, where the phase is that of its system and not of another that overlaps it: within this
+#: factor in wavenumber and within 30 degrees; and the least number of such cells.
+_NEAR: Final = 1.25
+_NEAR_COSINE: Final = math.cos(math.radians(30))
+_LEAST_CELLS: Final = 6
+
+
 class SwellSystems(NamedTuple):
     """Systems of waves, the highest first; NaN after the last.
 
@@ -143,7 +150,7 @@ def retrieve_swell(
     structures of the wind; so taken, wavelengths of the highest systems of real files are within
     5 % and directions within 5 degrees of ESA's. Waves along range show in two lobes beside it,
     which are taken as one system; their direction may be off by up to 18 degrees. In each system
-    all waves travel to one side, which is the sign of Im S, and F follows with the transfer
+    all waves travel to one side, which is the sign of Im S around its peak, and F follows with the transfer
     function of that side. Re S is of lag 1 where there is one, which holds no speckle, Im S of the
     last lag.
 
@@ -243,7 +250,9 @@ def _retrieve(
         cells = resolved & (label == n)
         # beyond the end of the half plane are the waves of the opposite wavenumber
         ahead = np.where(x * at[0] + y * at[1] >= 0, 1, -1)
-        side, confidence = _side(spectra, grid, cells, ahead, scene)
+        near = _around(x, y, *at) & cells
+        told = near if near.sum() >= _LEAST_CELLS else cells
+        side, confidence = _side(spectra, grid, told, ahead, scene)
         height, error = _height(shown, grid, cells, side * ahead, scene)
         direction = scene.ground_heading + 90 - math.degrees(angle)
         direction = (direction + 180 * (side < 0)) % (360 if side else 180)
@@ -296,6 +305,21 @@ def _bridge_range(density: Array) -> Array:
     first, last = np.flatnonzero(near)[[0, -1]]
     sides = np.minimum(density[first - 1], density[last + 1])
     return np.where(near[:, None], np.maximum(density, sides), density)
+
+
+def _around(
+    kx: Array, ky: Array, peak_x: Array, peak_y: Array
+) -> npt.NDArray[np.bool_]:
+    """Find the cells around a peak and around its opposite.
+
+    Shapes: kx (range), ky (azimuth, 1) -> (azimuth, range).
+    """
+    k, peak = np.hypot(kx, ky), np.hypot(peak_x, peak_y)
+    along = np.abs(kx * peak_x + ky * peak_y)
+    ratio = k / peak
+    return np.asarray(
+        (ratio > 1 / _NEAR) & (ratio < _NEAR) & (along > _NEAR_COSINE * k * peak)
+    )
 
 
 def _side(
