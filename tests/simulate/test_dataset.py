@@ -12,6 +12,7 @@ from xoceansar.conventions import OCEAN_CLASSES, VARIABLES
 from xoceansar.errors import OceansarError
 from xoceansar.simulate import vignettes
 from xoceansar.simulate.recipe import make_recipe
+from xoceansar.simulate.sea.environment import beam_incidence
 from xoceansar.simulate.sea.iceberg_targets import MAX_ICEBERGS
 from xoceansar.simulate.sea.orbit import acquisition, destination
 
@@ -95,7 +96,11 @@ def test_values_are_physical(made):
     beams = made.beam.values
     assert list(beams[:4]) == ["wv1", "wv2", "wv1", "wv2"]
     middle = made.incidence.mean("sample").values
-    assert np.abs(middle - np.where(beams == "wv1", 23.8, 36.8)).max() < 0.45
+    expected = [
+        beam_incidence(beam, latitude)
+        for beam, latitude in zip(beams, made.latitude.values, strict=True)
+    ]
+    np.testing.assert_allclose(middle, expected, atol=1e-3)
     assert (made.incidence.diff("sample") > 0).all()
 
 

@@ -12,6 +12,7 @@ from xoceansar.errors import OceansarError
 from xoceansar.simulate.sea.environment import (
     WIND_RANGES,
     Environment,
+    beam_incidence,
     sample_environment,
     to_compass,
 )
@@ -52,6 +53,19 @@ def test_the_class_changes_nothing_but_the_wind_speed():
         for c in ("pure_ocean_waves", "sea_ice")
     )
     assert one == Environment(**{**vars(other), "ocean_class": "pure_ocean_waves"})
+
+
+@pytest.mark.parametrize(
+    ("latitude", "wv1", "wv2"),
+    [(13.0, 24.3, 37.3), (61.0, 23.8, 36.9), (-64.0, 22.8, 35.8)],
+)
+def test_incidence_follows_the_roll_of_the_satellite(latitude, wv1, wv2):
+    """Mid-swath of real vignettes, from the entries of a catalogue, to a tenth of a degree."""
+    assert beam_incidence("wv1", latitude) == pytest.approx(wv1, abs=0.1)
+    assert beam_incidence("wv2", latitude) == pytest.approx(wv2, abs=0.1)
+    rng = np.random.default_rng(0)
+    drawn = sample_environment(rng, beam="wv1", latitude=latitude)
+    assert drawn.incidence == beam_incidence("wv1", latitude)
 
 
 def test_swells_are_not_steeper_than_swell_can_be():

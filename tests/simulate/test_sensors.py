@@ -15,7 +15,7 @@ LIKE_WV2 = Sensor(
     altitude=693e3,
     incidence=36.8,
     nesz_db=-26.6,
-    resolution=5.0,
+    resolution=6.17,
     looks=1.0,
 )
 
@@ -25,7 +25,9 @@ def test_the_geometry_is_that_of_a_known_product():
     beam = LIKE_WV2.beam()
     assert beam.range_to_velocity == pytest.approx(114.3, rel=0.02)
     assert beam.ground_offset == pytest.approx(475e3, rel=0.06)
-    assert (beam.resolution, beam.looks, beam.nesz_db) == (5.0, 1.0, -26.6)
+    # 35.39 to 36.64 degrees over 20.5 km
+    assert beam.incidence_slope * 20.5e3 == pytest.approx(1.25, rel=0.05)
+    assert (beam.resolution, beam.looks, beam.nesz_db) == (6.17, 1.0, -26.6)
 
 
 def test_a_radar_sees_the_sea_that_the_wave_mode_sees():

@@ -10,6 +10,7 @@ from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.conventions.beams import WAVE_BEAMS, beams_of
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.sea.environment import BEAMS, Environment, sample_environment
+from xoceansar.simulate.sea.orbit import acquisition
 from xoceansar.simulate.sea.scenes import Scene, scene, scene_wind
 from xoceansar.simulate.sea.sensors import Sensor, find_sensor
 
@@ -60,13 +61,16 @@ class Recipe:
             int(np.searchsorted(self.cumulative, rng.random(), "right"))
         ]
         beam = self.beams[row % len(self.beams)]
-        environment = sample_environment(rng, ocean_class=name, beam=beam)
+        latitude = acquisition(self.seed, row, beam).latitude
+        environment = sample_environment(
+            rng, ocean_class=name, beam=beam, latitude=latitude
+        )
         if self.sensor is None:
             return environment
         radar = self.sensor.beam()
-        # The sea is the one that the wave-mode beam would have seen, and so is the jitter.
-        jitter = environment.incidence - BEAMS[beam].incidence
-        return replace(environment, sensor=radar, incidence=radar.incidence + jitter)
+        # The sea is the one that the wave-mode beam would have seen, and so is the roll.
+        roll = environment.incidence - BEAMS[beam].incidence
+        return replace(environment, sensor=radar, incidence=radar.incidence + roll)
 
     def simulate(self, row: int, environment: Environment) -> Scene:
         """Simulate the scene of a row."""

@@ -54,8 +54,10 @@ class Imaging:
 
     Attributes
     ----------
-    lines, line_spread : int
-        Usual number of lines, and how far it varies along an orbit.
+    lines : tuple of float
+        Number of lines as a polynomial of the sine of latitude.
+    line_spread : int
+        How far it varies about that.
     samples : int
         Number of samples.
     sampling_rate : float
@@ -66,7 +68,7 @@ class Imaging:
         In range, Hz.
     """
 
-    lines: int
+    lines: tuple[float, float, float]
     line_spread: int
     samples: int
     sampling_rate: float
@@ -74,13 +76,22 @@ class Imaging:
     bandwidth: float
 
 
-#: Sizes of the 60 vignettes of S1B_WV_SLC__1SSV_20210403T083025; rates that go with them.
+_LINE_RATE: Final = 1650.168  # Hz, of both beams in ESA's level 2
+
+#: Lines fit the 148 vignettes of two products (catalogue entries of S1A_WV_SLC__1SSV_20221101T034802 and
+#: S1B_WV_SLC__1SSH_20170317T183154); samples are those of S1B_WV_SLC__1SSV_20210403T083025.
 IMAGING: Final[Mapping[str, Imaging]] = MappingProxyType(
     {
-        "wv1": Imaging(4924, 9, 5683, 8 / 3 * _REFERENCE_FREQUENCY, 1652.0, 74.5e6),
-        "wv2": Imaging(4770, 19, 4502, 16 / 11 * _REFERENCE_FREQUENCY, 1655.0, 48.2e6),
+        "wv1": Imaging(
+            (4929.4, 8.3, -30.0), 5, 5681,
+            8 / 3 * _REFERENCE_FREQUENCY, _LINE_RATE, 74.5e6,
+        ),
+        "wv2": Imaging(
+            (4782.4, -0.3, -21.9), 7, 4500,
+            16 / 11 * _REFERENCE_FREQUENCY, _LINE_RATE, 48.2e6,
+        ),
     }
-)
+)  # fmt: skip
 
 
 def frame_of(

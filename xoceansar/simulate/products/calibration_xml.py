@@ -59,15 +59,14 @@ def lut_gain(incidence: Array) -> Array:
 
 
 def lut_samples(samples: int) -> npt.NDArray[np.int64]:
-    """List the samples at which tables are given: about every 40th, and the last.
+    """List the samples at which tables are given: every 40th, and the last.
 
     Examples
     --------
     >>> lut_samples(123)
-    array([  0,  40,  80, 122])
+    array([  0,  40,  80, 120, 122])
     """
-    steps = max(1, round((samples - 1) / _STEP))
-    return np.append(_STEP * np.arange(steps), samples - 1)
+    return np.append(np.arange(0, samples - 1, _STEP), samples - 1)
 
 
 def calibration_xml(image: Image) -> bytes:

@@ -100,8 +100,8 @@ def digital_numbers(
     sample = np.minimum(np.arange(width), frame.samples - 1)
     nesz = np.interp(columns, np.arange(len(view.nesz)), view.nesz)
     floor = (nesz - 1 / 6 / gain**2)[sample].astype(np.float32)
-    row = _bracket(np.pad(rows, (0, size - frame.lines), "edge"), sigma0.shape[0])
-    column = _bracket(columns[sample], sigma0.shape[1])
+    row = _cubic(np.pad(rows, (0, size - frame.lines), "edge"), sigma0.shape[0])
+    column = _cubic(columns[sample], sigma0.shape[1])
     looks, times = _looks(sigma0, view)
     rate = fm_rate(frame, sample)
     basis = _time_basis(times, float(rate[frame.samples // 2]))
@@ -183,16 +183,37 @@ def _range_window(n: int, frame: Frame, beam: str) -> _Single:
     return window.astype(np.float32)
 
 
-def _bracket(position: _Array, size: int) -> tuple[npt.NDArray[np.int32], _Single]:
-    """Lower neighbour and weight of the upper one; the edge cells reach to their own edge."""
-    position = np.clip(position, 0, size - 1)
-    lower = np.minimum(position.astype(np.int32), size - 2)
-    return lower, (position - lower).astype(np.float32)
+def _cubic(position: _Array, size: int) -> tuple[npt.NDArray[np.int32], _Single]:
+    """Give the four neighbours and their weights in Keys' cubic convolution; edges are held.
+
+    Shapes: `position` (n) -> (n, 4), (n, 4).
+    """
+    lower = np.floor(position)
+    t = position - lower
+    weights = [
+        -t * (1 - t) ** 2 / 2,
+        1 - t**2 * (5 - 3 * t) / 2,
+        t * (1 + t * (4 - 3 * t)) / 2,
+        -(t**2) * (1 - t) / 2,
+    ]
+    near = np.clip(lower[:, None] + np.arange(-1, 3), 0, size - 1)
+    return near.astype(np.int32), np.stack(weights, axis=-1).astype(np.float32)
 
 
 def _compiled(function: _Function) -> _Function:
     """Compile on first call, keep on disk."""
     return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+
+
+@_compiled
+def _weighted(
+    values: _Single, near: npt.NDArray[np.int32], weights: _Single
+) -> np.float32:
+    """Sum four neighbours with their weights."""
+    total = values[near[0]] * weights[0]
+    for m in range(1, 4):
+        total += values[near[m]] * weights[m]
+    return np.float32(total)
 
 
 @_compiled
@@ -219,25 +240,21 @@ def _modulate(
     amplitude = np.empty(count, dtype=np.float32)
     zero = np.float32(0)
     for c in range(white.shape[0]):
-        k, right = column[c], column_weight[c]
+        k, across = column[c], column_weight[c]
         for r in range(sigma0.shape[0]):
-            left = sigma0[r, k]
-            profile[count, r] = left + right * (sigma0[r, k + 1] - left)
+            profile[count, r] = _weighted(sigma0[r], k, across)
             for n in range(count):
-                left = looks[n, r, k]
-                profile[n, r] = left + right * (looks[n, r, k + 1] - left)
+                profile[n, r] = _weighted(looks[n, r], k, across)
         for i in range(white.shape[1]):
-            r, upper = row[i], row_weight[i]
+            r, along = row[i], row_weight[i]
             square = zero
             for n in range(count):
-                below = profile[n, r]
-                power = below + upper * (profile[n, r + 1] - below) + floor[c]
+                power = _weighted(profile[n], r, along) + floor[c]
                 amplitude[n] = np.sqrt(max(power, zero))
                 for m in range(n):
                     square += 2 * mean[n, m] * amplitude[n] * amplitude[m]
                 square += mean[n, n] * amplitude[n] * amplitude[n]
-            below = profile[count, r]
-            power = below + upper * (profile[count, r + 1] - below) + floor[c]
+            power = _weighted(profile[count], r, along) + floor[c]
             scale = zero
             if square > zero and power > zero:
                 scale = np.sqrt(power / square)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import re
 import shutil
 import tempfile
@@ -47,12 +48,14 @@ from xoceansar.simulate.products.truth_file import (
     vignette_truth,
     write_truth,
 )
+from xoceansar.simulate.sea.orbit import destination
 from xoceansar.simulate.sea.scenes import Scene, scene
 
 __all__ = ["truth_path", "write_safe"]
 
 _FIRST_RANGE_DIALECT: Final = 2.90
 _DEFAULT_COUNT: Final = 8
+_DISTANCE_BETWEEN: Final = 100e3  # m, of vignettes on the ground
 _SCENE_SIZE: Final = 21_600.0  # m; images are up to 21.5 km wide (wv1) and 20.4 km long
 
 
@@ -96,7 +99,7 @@ def write_safe(
         Chance of scenes, speckle and numbers of lines; equal calls write equal files.
     scenes : sequence of Scene, optional
         Scenes to carry, one a vignette, whose beams and incidences are kept;
-        ``simulate.scene(seed + i)`` by default.
+        ``simulate.scene(seed + i, latitude=...)`` by default, at the place of each.
     platform : {"S1A", "S1B", "S1C", "S1D"}, default "S1A"
         Satellite.
     polarisation : {"VV", "HH"}, default "VV"
@@ -137,7 +140,7 @@ def write_safe(
     Notes
     -----
     Vignettes start 14.66 s and 100 km apart on a great circle. The scene is interpolated
-    bilinearly to the slant-range grid, centred on the middle pixel, and
+    cubically to the slant-range grid, centred on the middle pixel, and
     ``|DN|^2 = (sigma0 + nesz) A^2`` on average, in whole numbers. Speckle is complex Gaussian,
     band-limited in range and in azimuth by Hamming windows of coefficient 0.75 about the Doppler
     centroid, as the annotation says. Each Doppler frequency sees the looks of the scene at its own
@@ -186,7 +189,7 @@ def write_safe(
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix=".safe-") as draft,
         tracked(
-            _simulated(count, seed) if scenes is None else scenes,
+            _simulated(count, seed, order.place) if scenes is None else scenes,
             "simulating vignettes",
             count,
         ) as views,
@@ -232,10 +235,24 @@ def _count(scenes: Sequence[Scene] | None, n: int | None) -> int:
     return count
 
 
-def _simulated(count: int, seed: int) -> Iterator[Scene]:
+def _latitude(place: tuple[float, float, float], number: int) -> float:
+    """Latitude of a vignette, on the great circle of the pass."""
+    longitude, latitude, heading = place
+    way = _DISTANCE_BETWEEN * (number - 1)
+    return float(destination(longitude, latitude, heading, way)[1])
+
+
+def _simulated(
+    count: int, seed: int, place: tuple[float, float, float]
+) -> Iterator[Scene]:
     """Scenes one at a time."""
     for i in range(count):
-        yield scene(seed + i, beam=("wv1", "wv2")[i % 2], size=_SCENE_SIZE)
+        yield scene(
+            seed + i,
+            beam=("wv1", "wv2")[i % 2],
+            latitude=_latitude(place, i + 1),
+            size=_SCENE_SIZE,
+        )
 
 
 def _write(folder: Path, draft: Path, order: _Order, views: Iterable[Scene]) -> Path:
@@ -278,8 +295,10 @@ def _frame(order: _Order, view: Scene, number: int, track: Track | None) -> Fram
     beam, incidence = view.environment.beam, view.environment.incidence
     imaging, scale = IMAGING[beam], order.acquisition.scale
     chance = np.random.default_rng([order.seed, number])
+    sine = math.sin(math.radians(_latitude(order.place, number)))
+    usual = imaging.lines[0] + imaging.lines[1] * sine + imaging.lines[2] * sine**2
     spread = int(chance.integers(-imaging.line_spread, imaging.line_spread + 1))
-    lines = round((imaging.lines + spread) * scale)
+    lines = round((usual + spread) * scale)
     start = SECONDS_BETWEEN * (number - 1)
     if track is None:
         middle = start + (lines - 1) / 2 / imaging.line_rate

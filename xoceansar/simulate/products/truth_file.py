@@ -71,7 +71,7 @@ def vignette_truth(
 def _mean_weights(
     cells: npt.NDArray[np.float64], size: int, spacing: float
 ) -> npt.NDArray[np.float64]:
-    """Weights of cell values in the mean of their linear interpolation over the grid."""
+    """Weights of cell values in the mean of their interpolation over the grid, linear at its ends."""
     middle = (size - 1) / 2
     half = min(_GRID / 2 / spacing, middle - cells[0], cells[-1] - middle)
     offset = np.arange(size) - middle

@@ -22,6 +22,7 @@ __all__ = [
     "Beam",
     "Environment",
     "Swell",
+    "beam_incidence",
     "sample_environment",
     "to_compass",
 ]
@@ -43,7 +44,9 @@ class Beam:
         Lowest noise-equivalent sigma zero of the swath, dB.
     ground_offset : float
         Distance on the ground from the satellite track to mid-swath, metres.
-    resolution : float, default 5
+    incidence_slope : float
+        Change of incidence over ground range, degrees per metre.
+    resolution : float
         Side of the resolution cell of the product, metres.
     looks : float, default 1
         Looks that are averaged in such a cell: speckle is independent from one square of
@@ -54,21 +57,27 @@ class Beam:
     range_to_velocity: float
     nesz_db: float
     ground_offset: float
-    resolution: float = 5.0
+    incidence_slope: float
+    resolution: float
     looks: float = 1.0
 
 
-#: wv2: measured on one ESA L2 OCN product (slant range 865.3 km at 7572.8 m/s, NESZ -26.6 dB);
-#: wv1: range and velocity from the orbit height, noise assumed.
+#: From ESA L2 OCN products: wv2 at 865.3 km and 7572.8 m/s, incidence 35.39 to 36.64 degrees over 20.5
+#: km, NESZ -26.6 dB; wv1 with its noise assumed. Speckle: Hamming windows of 0.75 on 1337 Hz in
+#: azimuth and 74.5 (wv1) or 48.2 MHz in range.
 BEAMS: Final[Mapping[str, Beam]] = MappingProxyType(
     {
-        "wv1": Beam(23.8, 100.0, -25.7, 285e3),
-        "wv2": Beam(36.8, 114.3, -26.6, 475e3),
+        "wv1": Beam(23.8, 101.8, -25.7, 285e3, 0.078e-3, 6.05),
+        "wv2": Beam(36.8, 114.3, -26.6, 475e3, 0.061e-3, 6.17),
     }
 )
 
-#: Change of incidence over ground range, degrees per metre (same product: 35.39 to 36.64 degrees).
-INCIDENCE_SLOPE: Final = 1.25 / 20.5e3
+#: Incidence at mid-swath as a polynomial of the sine of latitude, degrees: the satellite rolls with its
+#: height over the ellipsoid. Fits the 148 vignettes of two products, from 61 N to 66 S, to 0.02 degrees.
+_ROLL_LAW: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
+    {"wv1": (24.231, 0.592, -1.182), "wv2": (37.247, 0.580, -1.154)}
+)
+_HIGHEST_LATITUDE: Final = 65.0  # degrees, of scenes whose place is not given
 
 #: Wind speeds, m/s, at which each phenomenon can exist and be seen. One prior, truncated to these.
 WIND_RANGES: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
@@ -202,6 +211,19 @@ def to_compass(direction: float, ground_heading: float) -> float:
     return (ground_heading + 90.0 - direction) % 360.0
 
 
+def beam_incidence(beam: str, latitude: float) -> float:
+    """Return the incidence at mid-swath at a latitude in degrees.
+
+    Examples
+    --------
+    >>> round(beam_incidence("wv1", -64.0), 1), round(beam_incidence("wv2", 13.0), 1)
+    (22.7, 37.3)
+    """
+    sine = math.sin(math.radians(latitude))
+    a, b, c = _ROLL_LAW[beam]
+    return a + b * sine + c * sine**2
+
+
 def _wind_cdf(speed: float) -> float:
     return 1.0 - math.exp(-((speed / _WIND_SCALE) ** _WIND_SHAPE))
 
@@ -228,13 +250,14 @@ def sample_environment(
     *,
     ocean_class: str | None = None,
     beam: str | None = None,
+    latitude: float | None = None,
 ) -> Environment:
-    """Draw an environment from the priors."""
+    """Draw an environment from the priors; without a latitude, one within 65 degrees."""
     any_class = OCEAN_CLASSES[int(rng.integers(len(OCEAN_CLASSES)))]
     any_beam = ("wv1", "wv2")[int(rng.integers(2))]
     name = ocean_class or any_class
     beam = one_beam(beam, error=OceansarError) or any_beam
-    jitter = rng.uniform(-0.4, 0.4)
+    place = rng.uniform(-1.0, 1.0)
     uniform = rng.uniform()
     if name not in WIND_RANGES:
         return Environment(name, beam, 0.0, 0.0, 0.0)  # raises with the list
@@ -248,7 +271,9 @@ def sample_environment(
     return Environment(
         ocean_class=name,
         beam=beam,
-        incidence=BEAMS[beam].incidence + jitter,
+        incidence=beam_incidence(
+            beam, _HIGHEST_LATITUDE * place if latitude is None else latitude
+        ),
         wind_speed=speed,
         wind_direction=direction,
         inverse_wave_age=wave_age,

@@ -20,8 +20,8 @@ from xoceansar.simulate.sea import kernels
 from xoceansar.simulate.sea.waves import Surface
 
 __all__ = [
+    "DEPOSIT_VARIANCE",
     "LOOK_TIMES",
-    "SLC_RESOLUTION",
     "block_mean",
     "blurred",
     "cmod5n_field",
@@ -35,8 +35,10 @@ Image = npt.NDArray[np.float32]
 
 #: Centre times of the sub-looks, s (look separation of an ESA L2 OCN wv2 product).
 LOOK_TIMES: Final = (-0.206, 0.0, 0.206)
-#: Resolution cell of the single-look image, m: speckle is independent from one to the next.
-SLC_RESOLUTION: Final = 5.0
+
+#: Of the blur along azimuth by `sar_looks`, cells^2: an eighth from the facets between two cells, and the
+#: sixth that sharing between two cells makes at a mean position.
+DEPOSIT_VARIANCE: Final = 1 / 8 + 1 / 6
 
 #: Full width at half maximum of a Gaussian of unit standard deviation.
 _WIDTH_OF_SIGMA: Final = 2 * math.sqrt(2 * math.log(2))
@@ -118,16 +120,24 @@ def sar_looks(
     return looks
 
 
-def smear_azimuth(image: Image, width: float) -> Image:
-    """Blur along azimuth by a Gaussian.
+def smear_azimuth(image: Image, variance: float) -> Image:
+    """Blur along azimuth by a Gaussian of a variance in cells^2; sharpen by a negative one.
 
     Shapes: `image` (ny, nx) -> (ny, nx). The blurred image, of the same sum.
+
+    Notes
+    -----
+    Three taps have exactly a variance below a half, where a sampled Gaussian has not.
     """
-    radius = min(max(1, math.ceil(4 * width)), image.shape[0] // 2 - 1)
-    offset = np.arange(-radius, radius + 1)
-    kernel = np.exp(-0.5 * (offset / max(width, 1e-3)) ** 2)
+    if variance < 0.5:
+        kernel = np.array([variance / 2, 1 - variance, variance / 2])
+    else:
+        width = math.sqrt(variance)
+        radius = min(math.ceil(4 * width), image.shape[0] // 2 - 1)
+        kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / width) ** 2)
+        kernel /= kernel.sum()
     out = np.zeros_like(image)
-    kernels.convolve_rows(image, (kernel / kernel.sum()).astype(np.float32), out)
+    kernels.convolve_rows(image, kernel.astype(np.float32), out)
     return out
 
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from xoceansar.errors import OceansarError
 from xoceansar.simulate.sea import imaging
 from xoceansar.simulate.sea.environment import (
-    INCIDENCE_SLOPE,
     Environment,
     sample_environment,
     to_compass,
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 #: Raised whenever the same seed gives other numbers.
-SIMULATOR_VERSION: Final = 1
+SIMULATOR_VERSION: Final = 2
 
 Seed = int | np.random.SeedSequence
 
@@ -253,6 +252,7 @@ def scene(
     *,
     ocean_class: str | None = None,
     beam: str | None = None,
+    latitude: float | None = None,
     environment: Environment | None = None,
     size: float = 19_200.0,
     spacing: float = 25.0,
@@ -267,8 +267,10 @@ def scene(
         One of `conventions.OCEAN_CLASSES`; drawn uniformly by default.
     beam : {"wv1", "wv2"}, optional
         Wave-mode beam; drawn by default.
+    latitude : float, optional
+        Degrees; decides the incidence, with which the satellite's roll varies. Drawn by default.
     environment : Environment, optional
-        The whole environment instead of a drawn one; excludes the two arguments above.
+        The whole environment instead of a drawn one; excludes the three arguments above.
     size : float, default 19200
         Length of a side, m; rounded up to an even number of pixels.
     spacing : float, default 25
@@ -303,10 +305,10 @@ def scene(
     ... )
     ('wv2', (128, 128), True)
     """
-    if environment is not None and (ocean_class, beam) != (None, None):
+    if environment is not None and (ocean_class, beam, latitude) != (None,) * 3:
         raise OceansarError(
-            "environment already states the ocean class and the beam: pass either "
-            "environment=..., or ocean_class=... and beam=..."
+            "environment already states the ocean class, the beam and the incidence: pass either "
+            "environment=..., or ocean_class=..., beam=... and latitude=..."
         )
     if not (spacing > 0 and size >= 4 * spacing):
         raise OceansarError(
@@ -314,7 +316,9 @@ def scene(
             f"got size {size:g} m, spacing {spacing:g} m."
         )
     rng = _streams(seed, 4)
-    env = environment or sample_environment(rng[0], ocean_class=ocean_class, beam=beam)
+    env = environment or sample_environment(
+        rng[0], ocean_class=ocean_class, beam=beam, latitude=latitude
+    )
     n = _cells(size, spacing)
     surface = wave_surface(Grid(n, spacing), env, rng[1])
     painted = paint(env, _canvas(n, spacing, rng[2]))
@@ -362,7 +366,7 @@ def range_profiles(
     env: Environment, x: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Compute incidence and noise along ground range."""
-    incidence = env.incidence + INCIDENCE_SLOPE * x
+    incidence = env.incidence + env.view.incidence_slope * x
     nesz_db = env.view.nesz_db + _NESZ_EDGE * (x / 10e3) ** 2
     return incidence.astype(np.float32), (10 ** (nesz_db / 10)).astype(np.float32)
 
@@ -397,14 +401,14 @@ def _images(
         incidence=incidence,
         range_to_velocity=beam.range_to_velocity,
     )
-    average = sum(looks[1:], start=looks[0]) / np.float32(len(looks))
     # Unresolved waves move incoherently within a pixel: isotropic share of their orbital speed.
     line = 0.5 * math.sin(incidence) ** 2 + math.cos(incidence) ** 2
     speed = float(waviness.mean()) * math.sqrt(line * surface.unresolved_speed)
     width = math.hypot(beam.range_to_velocity * speed, _COHERENCE_SMEAR)
-    cells = width / lattice.spacing
-    smeared = np.stack([imaging.smear_azimuth(look, cells) for look in looks])
-    return imaging.smear_azimuth(average, cells), smeared
+    # The blur that depositing the facets has made is a part of it.
+    variance = (width / lattice.spacing) ** 2 - imaging.DEPOSIT_VARIANCE
+    smeared = np.stack([imaging.smear_azimuth(look, variance) for look in looks])
+    return smeared.mean(axis=0), smeared
 
 
 def _truth(

@@ -119,6 +119,9 @@ class Sensor:
             range_to_velocity=slant_range / velocity,
             nesz_db=self.nesz_db,
             ground_offset=EARTH_RADIUS * arc,
+            incidence_slope=math.degrees(
+                math.cos(theta) / slant_range + 1 / EARTH_RADIUS
+            ),
             resolution=self.resolution,
             looks=self.looks,
         )
