@@ -10,7 +10,7 @@ from tests.conftest import tolerance, write_tiny_model
 from xoceansar import errors
 from xoceansar.conventions import Quality
 from xoceansar.layout.images import find_embedding
-from xoceansar.ops import embed, retrieve, swh
+from xoceansar.ops import embed, gmf_wind, retrieve, swh
 
 
 def test_embedding_is_lazy_labelled_and_keeps_its_chunks(
@@ -290,6 +290,30 @@ def test_quality_that_became_a_float_works_and_comes_back_whole(
         found.swh.values[kept], expected, atol=tolerance(tiny_model)
     )
     assert joined.oceansar.quality().values.tolist() == [0, 4, 1, 0, 8, 0]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_mask_of_pixels_leaves_one_quality_a_vignette(images, tiny_model, lazy):
+    """``Dataset.where`` repeats the flags of a vignette over all of its pixels."""
+    flags = np.array([0, 4, 0, 16, 8, 32], np.uint8)
+    read = images.assign(quality=("vignette", flags))
+    read = read.chunk(vignette=2, line=-1, sample=-1) if lazy else read
+    there = xr.ones_like(read.sigma0, bool)
+    there[:, :2] = False
+    there[2] = False
+    masked = read.where(there)
+    assert masked.quality.dims == ("vignette", "line", "sample")
+    expected = [0, 4, 1, 16, 8, 32]
+    assert masked.oceansar.quality().values.tolist() == expected
+    found = retrieve(masked, model=tiny_model)
+    assert found.quality.dims == found.swh.dims == ("vignette",)
+    assert (found.quality.values & np.array(expected)).tolist() == expected
+    alone = retrieve(masked.drop_vars("quality"), model=tiny_model).swh.values
+    np.testing.assert_array_equal(found.swh.values, alone)
+    wind = gmf_wind(masked).wind_speed
+    assert wind.dims == ("vignette",)
+    plain = gmf_wind(masked.drop_vars("quality")).wind_speed
+    np.testing.assert_array_equal(wind.values, plain.values)
 
 
 @pytest.mark.parametrize("values", [0.5, 256.0, -1.0, np.int16(300)])

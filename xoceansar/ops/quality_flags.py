@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xoceansar.conventions import LINE, SAMPLE, Quality, mask_attrs
+from xoceansar.conventions import EMBEDDING, LINE, SAMPLE, Quality, mask_attrs
 from xoceansar.errors import UnitsError
 from xoceansar.layout.images import (
     XarrayObject,
@@ -22,6 +22,8 @@ _BROKEN = (
     | Quality.CALIBRATION_SUSPECT
     | Quality.UNREADABLE
 )
+#: Dims inside a vignette, along which a mask of its pixels repeats its flags.
+_INSIDE = (LINE, SAMPLE, EMBEDDING)
 
 
 def quality(obj: XarrayObject) -> xr.DataArray:
@@ -74,31 +76,48 @@ def quality(obj: XarrayObject) -> xr.DataArray:
 
 
 def whole_flags(flags: xr.DataArray) -> xr.DataArray:
-    """Give ``quality`` its integers back, which a join or a mask made floats.
+    """Give ``quality`` its integers back, one a vignette, which a join or a mask made floats.
+
+    Notes
+    -----
+    A mask of pixels, as ``ds.where(ds.sigma0 > 0)``, repeats the flags of a vignette over its image: they
+    are those of its pixels that are left, and no_data where none is.
 
     Examples
     --------
     >>> whole_flags(xr.DataArray([4.0, np.nan])).values
     array([4, 1], dtype=uint8)
+    >>> whole_flags(xr.DataArray([[4.0, np.nan]], dims=("vignette", "line"))).values
+    array([4], dtype=uint8)
     """
-    if flags.dtype == np.uint8:
+    inside = [dim for dim in _INSIDE if dim in flags.dims]
+    if flags.dtype == np.uint8 and not inside:
         return flags
     if flags.dtype.kind not in "iufb":
         raise _no_flags(flags.dtype)
     whole: xr.DataArray = xr.apply_ufunc(
-        _whole, flags, dask="parallelized", output_dtypes=[np.uint8], keep_attrs=True
+        _whole,
+        in_one_chunk(flags, inside),
+        kwargs={"inside": len(inside)},
+        input_core_dims=[inside],
+        dask="parallelized",
+        output_dtypes=[np.uint8],
+        keep_attrs=True,
     )
     return _annotated(whole)
 
 
-def _whole(flags: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _whole(flags: npt.NDArray[np.generic], *, inside: int) -> npt.NDArray[np.uint8]:
+    axes = tuple(range(flags.ndim - inside, flags.ndim))
     numbers = flags.astype(np.float64)
-    numbers = np.where(np.isnan(numbers), float(Quality.NO_DATA), numbers)
-    if not ((numbers % 1 == 0) & (numbers >= 0) & (numbers <= 255)).all():
-        raise _no_flags(
-            numbers[(numbers % 1 != 0) | (numbers < 0) | (numbers > 255)][0]
-        )
-    return numbers.astype(np.uint8)
+    missing = np.isnan(numbers)
+    numbers = np.where(missing, 0.0, numbers)
+    wrong = numbers[(numbers % 1 != 0) | (numbers < 0) | (numbers > 255)]
+    if wrong.size:
+        raise _no_flags(wrong[0])
+    masks = np.bitwise_or.reduce(numbers.astype(np.uint8), axis=axes)
+    no_data = np.uint8(Quality.NO_DATA.value)
+    return np.asarray(np.where(np.all(missing, axis=axes), no_data, masks), np.uint8)
 
 
 def _no_flags(found: object) -> UnitsError:

@@ -26,6 +26,7 @@ from xoceansar.layout.images import (
     numbers_of,
 )
 from xoceansar.layout.vignette_dims import assign_hint
+from xoceansar.ops.quality_flags import whole_flags
 from xoceansar.sar.bearings import (
     axis_error,
     compass_direction,
@@ -152,8 +153,8 @@ def _without_suspects(level: xr.DataArray, obj: XarrayObject) -> xr.DataArray:
     """Leave out the implausible means of vignettes whose quality says so already."""
     if not isinstance(obj, xr.Dataset) or "quality" not in obj:
         return level
-    flags = chunk_like(obj["quality"].reset_coords(drop=True), level)
-    suspect = (flags.fillna(0).astype(np.uint8) & Quality.CALIBRATION_SUSPECT.value) > 0
+    flags = chunk_like(whole_flags(obj["quality"].reset_coords(drop=True)), level)
+    suspect = (flags & np.uint8(Quality.CALIBRATION_SUSPECT.value)) > 0
     return level.where(_plausible(level) | ~suspect)
 
 
