@@ -456,15 +456,18 @@ def test_flags_and_names_are_never_averaged():
     ref = track(
         [0.0, 0.1], [0.0, 0.0], [START, START],
         swh=np.array([1.0, 3.0], np.float32), rain=np.array([1, 0], np.int8),
-        mission=np.array(["a", "b"]),
+        mission=np.array(["a", "b"]), quality=np.array([4.0, 1.0], np.float32),
     )  # fmt: skip
     ref.rain.attrs = {
         "flag_values": np.array([0, 1], np.int8),
         "flag_meanings": "dry wet",
     }
+    # xarray makes floats of integers that may be missing
+    ref.quality.attrs = {"flag_masks": [1, 4], "flag_meanings": "land rain"}
     found = collocate(vignettes([0.0, 50.0], 0.0), ref, method="mean")
     np.testing.assert_array_equal(found.swh, [2, np.nan])
     np.testing.assert_array_equal(found.rain, [1, np.nan])
+    np.testing.assert_array_equal(found.quality, [4, np.nan])
     assert found.mission.values.tolist() == ["a", ""]
     assert found.swh.dtype == np.float32
 

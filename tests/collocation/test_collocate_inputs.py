@@ -248,6 +248,17 @@ def test_numbers_in_arrays_of_objects_are_numbers(objects, nearest, mean):
     )
 
 
+@pytest.mark.parametrize("name", ["longitude", "latitude"])
+def test_places_of_vignettes_that_are_no_numbers_are_refused_by_name(name):
+    ds = vignettes([0.0, 1.0], 0.0)
+    odd = ds.assign_coords({name: ("vignette", np.array([0.0, "x"], object))})
+    with pytest.raises(errors.UnitsError, match=f"{name} must be numbers in degrees"):
+        collocate(odd, near())
+    texts = ds.assign_coords({name: ds[name].astype(str)})
+    expected, found = (collocate(one, near()).swh.values for one in (ds, texts))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_texts_in_arrays_of_objects_stay_texts():
     own = vignettes([0.0, 90.0], 0.0)
     for lazy in (False, True):

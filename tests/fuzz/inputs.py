@@ -120,7 +120,7 @@ def _attribute(rng: Random, ds: xr.Dataset) -> tuple[xr.Dataset, str, bool]:
         ds[variable].encoding[name] = value
         return ds, f"{variable}.encoding[{name!r}] = {_say(value)}", True
     ds[variable].attrs[name] = value
-    return ds, f"{variable}.attrs[{name!r}] = {_say(value)}", name not in {"units", "flag_values", "standard_name", "long_name"}  # fmt: skip
+    return ds, f"{variable}.attrs[{name!r}] = {_say(value)}", name not in {"units", "flag_values", "flag_masks", "standard_name", "long_name"}  # fmt: skip
 
 
 def _say(value: Any) -> str:

@@ -28,6 +28,7 @@ from xoceansar.conventions.quantities import (
 )
 from xoceansar.errors import DimensionError, MissingVariableError
 from xoceansar.layout.directions import direction_of
+from xoceansar.layout.images import degrees_of
 from xoceansar.layout.vignette_dims import along_vignettes, find_dim
 
 #: Names of the significant wave height where there is no standard name.
@@ -158,6 +159,7 @@ def collocate(
         judged=judged,
         strict=strict,
         periods=_periods(understood.data, (*names, *labels)),
+        flags=_flags(understood.data, (*names, *labels)),
     )
     place, step = candidates.place, candidates.step
     if corners is not None:
@@ -203,8 +205,8 @@ def _coords(ds: xr.Dataset | xr.DataArray) -> dict[Hashable, xr.DataArray]:
 
 def _positions(coords: Mapping[Hashable, xr.DataArray]) -> Vignettes:
     return Vignettes(
-        np.asarray(coords["longitude"].values, float),
-        np.asarray(coords["latitude"].values, float),
+        degrees_of(coords["longitude"]),
+        degrees_of(coords["latitude"]),
         nanoseconds(coords["time"].values, "vignettes"),
     )
 
@@ -247,6 +249,12 @@ def _periods(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, float]:
     """Full turn of each variable that is a direction."""
     directions = {str(name): direction_of(data[name]) for name in names}
     return {name: one.period for name, one in directions.items() if one is not None}
+
+
+def _flags(data: xr.Dataset, names: Iterable[Hashable]) -> frozenset[str]:
+    """Variables that are flags, whatever their type."""
+    said = {"flag_values", "flag_masks"}
+    return frozenset(str(name) for name in names if said & set(data[name].attrs))
 
 
 def labels_of(reference: Reference, names: list[Hashable]) -> list[Hashable]:

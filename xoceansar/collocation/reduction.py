@@ -54,6 +54,8 @@ class Plan:
     strict: bool
     #: Variables that are directions, with their full turn.
     periods: Mapping[str, float]
+    #: Variables that are flags, of which there is no mean, be they floats for want of some.
+    flags: frozenset[str]
 
     @property
     def size(self) -> int:
@@ -155,7 +157,7 @@ def _values_of(
     complete: Mask,
 ) -> npt.NDArray[Any]:
     out = _picked(array, chosen)
-    if array.dtype.kind != "f" or plan.method == "nearest":
+    if array.dtype.kind != "f" or plan.method == "nearest" or name in plan.flags:
         return out
     period = plan.periods.get(name)
     if plan.corners is not None:

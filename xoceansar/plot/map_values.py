@@ -12,6 +12,7 @@ from xoceansar.conventions import VARIABLES
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.layout.ice_cover import under_ice
+from xoceansar.layout.images import degrees_of
 from xoceansar.layout.vignette_dims import find_corners
 from xoceansar.plot.style import (
     CLASS_COLOURS,
@@ -85,7 +86,7 @@ def read_values(obj: XarrayObject, variable: Hashable | None) -> Values:
             f"{data.dims} and longitude has {place['longitude'].dims}. Select or reduce "
             f"first, for example {_reduction(data)}."
         )
-    lon, lat = (np.atleast_1d(place[n].values).astype(float) for n in place)
+    lon, lat = (np.atleast_1d(degrees_of(place[n])) for n in place)
     corners = _cell_corners(lon, lat) if gridded else None
     numbers, categories = _numbers(data.compute())
     numbers = np.atleast_1d(numbers).ravel()
