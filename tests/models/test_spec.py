@@ -112,6 +112,9 @@ def test_an_axis_has_two_outputs_and_says_what_its_inputs_are_made_from():
         (SWH, {"target": ""}, "target"),
         (SWH, {"ancillary": ("incidence", "sigma0_mean_db")}, "ancillary"),
         (SWH, {"classes": ("a", "b")}, "kind"),
+        (SWH, {"target": "ocean_class"}, "target"),
+        (CLASSES, {"target": "swh"}, "target"),
+        (CLASSES, {"kind": "linear"}, "kind"),
         (CLASSES, {"classes": ("sea_ice",)}, "classes"),
         (CLASSES, {"classes": ()}, "classes"),
         (CLASSES, {"lower_bound": 0.0}, "lower_bound"),
@@ -135,6 +138,17 @@ def test_handle_refuses_two_heads_of_one_name_and_unknown_devices():
         replace(HANDLE, device="gpu")
     with pytest.raises(BundleError, match="precision"):
         replace(HANDLE, precision="fp16")
+
+
+def test_no_head_has_the_name_of_what_another_gives():
+    """A head is found by its name first: the wave height would be that of another target."""
+    crossed = replace(SWH, name="ocean_class"), replace(CLASSES, name="swh")
+    with pytest.raises(
+        BundleError, match=r"heads must be not named.*'ocean_class': 'swh'"
+    ):
+        replace(HANDLE, heads=crossed)
+    with pytest.raises(BundleError, match=r"\{'swh': 'wind_speed'\}"):
+        replace(HANDLE, heads=(SWH, replace(SWH, name="swh", target="wind_speed")))
 
 
 def test_handle_is_small_hashable_and_survives_pickling():
@@ -164,8 +178,8 @@ def test_token_is_of_the_results_and_not_of_the_place():
 def test_heads_are_found_by_name_then_by_target():
     assert HANDLE.head("waves") is SWH
     assert HANDLE.head("swh") is SWH
-    shadow = replace(CLASSES, name="swh")
-    assert replace(HANDLE, heads=(SWH, shadow)).head("swh") is shadow
+    second = replace(SWH, name="swh")
+    assert replace(HANDLE, heads=(SWH, second)).head("swh") is second
     with pytest.raises(BundleError, match=r"no head for 'wind_speed'.*swh"):
         HANDLE.head("wind_speed")
 

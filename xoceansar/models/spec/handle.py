@@ -94,6 +94,13 @@ class ModelHandle:
         names += [detector.name for detector in self.detectors]
         twice = sorted({name for name in names if names.count(name) > 1})
         require(not twice, "heads and detectors", "of different names", twice)
+        targets = {head.target for head in self.heads}
+        crossed = {
+            h.name: h.target
+            for h in self.heads
+            if h.name != h.target and h.name in targets
+        }
+        require(not crossed, "heads", "not named as what another head gives", crossed)
 
     @property
     def weights_sha256(self) -> str:

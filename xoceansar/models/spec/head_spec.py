@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from xoceansar.conventions import VARIABLES
+from xoceansar.conventions import OCEAN_CLASS, VARIABLES
 from xoceansar.models.spec.choices import (
     ANCILLARY,
     POOLINGS,
@@ -40,6 +40,7 @@ class HeadSpec:
         Weights of the backbone that it was fitted on.
     classes : tuple of str
         Flag meanings of a classifier, in the order of its probabilities; empty for a regression.
+        The target of a classifier is ``ocean_class``, and no other head has it.
     ancillary : tuple of {"sigma0_mean_db", "incidence", "gmf_wind", "texture_cos2", "texture_sin2"}
         Inputs beside the embedding and after the features, in this order.
     features : tuple of FeatureBlock
@@ -144,6 +145,12 @@ class HeadSpec:
             )
         self._check_calibration(where)
         self._check_encoding(where)
+        require(
+            bool(self.classes) == (self.target == OCEAN_CLASS),
+            f"{where}.target",
+            f"{OCEAN_CLASS!r} where there are classes, and nowhere else",
+            self.target,
+        )
 
     def _check_calibration(self, where: str) -> None:
         require_positive(self.temperature, f"{where}.temperature")
