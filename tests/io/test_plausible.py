@@ -208,6 +208,7 @@ SUSPECT = {
     "noise with zeros inside": ("noise", vector(at(slice(3, 5), lambda x: 0 * x), "noiseRangeLut", 1), "zeros inside"),
     "noise with zeros first": ("noise", vector(at(0, lambda x: 0 * x), "noiseRangeLut", 0), "zeros inside"),
     "a noise vector x 3": ("noise", vector(lambda v: v * 3, "noiseRangeLut", 1), "noise vectors that differ by a factor 3"),
+    "the last noise vector x 1.45": ("noise", vector(lambda v: v * 1.45, "noiseRangeLut", 2), "noise vectors that differ by a factor 1.45"),
     "a noise value x 1.3": ("noise", vector(at(5, lambda x: x * 1.3), "noiseRangeLut", 1), "noise values that are off their neighbours by a factor 1.3"),
     "the first noise value x 1.45": ("noise", vector(at(0, lambda x: x * 1.45), "noiseRangeLut", 0), "noise values that are off their neighbours by a factor 1.2"),
     "a noise value x 3": ("noise", vector(at(5, lambda x: x * 3), "noiseRangeLut", 1), "noise values that differ by a factor 3"),

@@ -43,8 +43,8 @@ _OFF_INCIDENCE: Final = (0.01, 1e-5)
 _IDENTITY: Final = 0.05
 #: Factor between neighbouring calibration amplitudes: up to 1.003 in real files.
 _AMPLITUDE_STEP: Final = 1.05
-#: Factor between neighbouring noise values: up to 1.2 in real files of one swath.
-_NOISE_STEP: Final = 1.5
+#: Factor between neighbouring noise values, or vectors: up to 1.02 and 1.08 in real files of one swath.
+_NOISE_STEP: Final = 1.3
 #: Factor between a noise value and the mean of its two neighbours: up to 1.01 in the same files.
 _NOISE_SPIKE: Final = 1.1
 #: Share of the image by which the ends of noise vectors may differ.
