@@ -442,6 +442,21 @@ def test_arrays_that_are_not_listed_are_told(path):
         assert xos.open_archive(path).swh.values.tolist() == BEFORE
 
 
+def test_an_array_that_is_lost_with_the_list_of_arrays_is_not_lost_without_a_word(path):
+    """Without the list nobody can say that it was there."""
+    changed(path).attrs["note"] = "mine"
+    (path / "swh").rename(path.parent / "swh")
+    with pytest.warns(OceansarWarning, match=r"no list of its arrays.*--mend"):
+        assert "swh" not in xos.open_archive(path)
+    with pytest.raises(ArchiveError, match=r"no variable of the outputs \['swh'\]"):
+        appended(path)
+    (path.parent / "swh").rename(path / "swh")
+    xos.check_archive(path, mend=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert xos.open_archive(path).swh.values.tolist() == BEFORE
+
+
 def test_an_opened_archive_travels_to_another_process(path):
     there = pickle.loads(pickle.dumps(xos.open_archive(path)))
     assert there.swh.values.tolist() == BEFORE

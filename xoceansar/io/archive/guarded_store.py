@@ -92,6 +92,16 @@ def tell_unlisted(folder: Path, ds: xr.Dataset) -> None:
         )
 
 
+def tell_without_list(store: "Store", where: str) -> None:
+    """Warn where the list of all arrays is gone, so that nothing would tell of a lost one."""
+    root = zarr.open_group(store, mode="r")
+    if root.metadata.consolidated_metadata is None:
+        warn(
+            f"{where} has no list of its arrays any more: another program took it away. It opens with the arrays "
+            f"that are there, and one that was lost is not missed. List them again: xoceansar check {where} --mend"
+        )
+
+
 def _is_array(folder: Path) -> bool:
     try:
         node = json.loads((folder / _METADATA).read_bytes())

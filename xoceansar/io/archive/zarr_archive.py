@@ -24,6 +24,7 @@ from xoceansar.io.archive.guarded_store import (
     guarded,
     no_file_of_its_own,
     tell_unlisted,
+    tell_without_list,
 )
 from xoceansar.io.archive.repository import (
     icechunk_errors,
@@ -217,9 +218,12 @@ def _opened(
     whole = WholeStore(_base(target, access), target)
     with bounded_texts():
         plain: xr.Dataset = xr.open_zarr(whole, **how)
+    rows = plain.attrs.get(COUNTS[""])
     # a root that counts no row has what is left of a first commit that was cut short
-    if not is_url(target) and plain.attrs.get(COUNTS[""]) != 0:
+    if not is_url(target) and rows != 0:
         tell_unlisted(Path(target, group or ""), plain)
+    if rows:
+        tell_without_list(whole, target)
     return plain
 
 
