@@ -751,9 +751,10 @@ def test_a_file_without_end_is_one_bad_row(tmp_path, kind):
 def reader(monkeypatch):
     """Put a program in the place of the one that reads files on trial."""
 
-    def put(program):
+    def put(program, wait=trial_reading._WAIT):
         monkeypatch.setattr(trial_reading, "_reader", None)
         monkeypatch.setattr(trial_reading, "_LIMIT", 0.5)
+        monkeypatch.setattr(trial_reading, "_WAIT", wait)
         monkeypatch.setattr(trial_reading, "_READER", program)
 
     yield put
@@ -768,13 +769,28 @@ _BEGINS = "import sys; sys.stdout.write('.'); sys.stdout.flush(); n = sys.stdin.
 def test_a_file_that_hdf5_does_not_return_from_costs_its_row(tmp_path, reader, way):
     """The process that reads it first never answers, or dies."""
     files = [write(tmp_path, number) for number in (1, 3)]
-    reader(f"{_BEGINS}; exec({way!r})")
+    reader(f"{_BEGINS}; exec({way!r})", wait=0.5)
     with pytest.warns(OceansarWarning, match="HDF5 came to no end"):
         ds = xos.open_ocn(files[0], verify=False)
     assert np.isnan(ds.swh).all()
     assert ds.quality.values.tolist() == [Quality.UNREADABLE]
     with pytest.raises(VignetteError, match=r"HDF5 came to no end.*Download"):
         xos.open_ocn(files[1], verify=False, on_error="raise")
+
+
+@pytest.mark.parametrize(
+    ("way", "flags"), [("while True: pass", [Quality.UNREADABLE]), ("time.sleep(0.03)", [0])]
+)  # fmt: skip
+def test_the_time_of_the_processor_decides_whether_a_file_has_an_end(
+    tmp_path, reader, way, flags
+):
+    """A reader that waits for its turn on a busy machine is not taken for one that never ends."""
+    reader("import time\n" + trial_reading._READER.replace("variable[...]", way))
+    file = write(tmp_path, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds = xos.open_ocn(file, verify=False)
+    assert (ds.quality.values & Quality.UNREADABLE).tolist() == flags
 
 
 def test_files_on_trial_are_read_by_one_process_and_checked_ones_by_none(

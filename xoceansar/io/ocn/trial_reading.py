@@ -16,10 +16,11 @@ from xoceansar.errors import ProductError
 
 __all__ = ["try_reading"]
 
-#: Seconds that a file of less than a megabyte may take, on a busy machine too.
+#: Seconds of the processor that a file of less than a megabyte may take.
 _LIMIT: Final = 5.0
-#: Seconds that the process may take to start.
-_START: Final = 120.0
+#: Seconds by the clock in which the process starts, or reads a file, on a machine however busy; the only limit
+#: where an operating system limits no processor time.
+_WAIT: Final = 120.0
 #: Sizes go ahead of files in as many bytes.
 _SIZE: Final = 8
 
@@ -27,18 +28,29 @@ _SIZE: Final = 8
 _LARGEST: Final = 10_000_000
 
 _READER: Final = f"""
+import math
 import sys
 import netCDF4
 try:
     import resource
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-except (ImportError, ValueError, OSError):
-    pass
+except ImportError:
+    resource = None
+def limit(name, soft):
+    try:
+        kind = getattr(resource, name)
+        resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
+    except (AttributeError, ValueError, OSError):
+        pass
+def processor_time():
+    return sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) if resource else 0
+limit("RLIMIT_AS", 8 << 30)
+limit("RLIMIT_CORE", 0)
 answers = sys.stdout.buffer
 answers.write(b".")
 answers.flush()
 while size := sys.stdin.buffer.read({_SIZE}):
     content = sys.stdin.buffer.read(int.from_bytes(size, "little"))
+    limit("RLIMIT_CPU", math.ceil(processor_time() + float(sys.argv[1])))
     try:
         with netCDF4.Dataset("trial", memory=content) as file:
             file.set_auto_maskandscale(False)
@@ -59,7 +71,7 @@ class _Reader:
     def __init__(self) -> None:
         self.owner = os.getpid()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _READER],
+            [sys.executable, "-c", _READER, str(_LIMIT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -71,7 +83,7 @@ class _Reader:
             target=_listen, args=(self._process.stdout, self._answers), daemon=True
         )
         listener.start()
-        self.started = self._answered(_START)
+        self.started = self._answered(_WAIT)
 
     def read(self, content: bytes) -> bool:
         """Say whether a file can be read to its end, rightly or not."""
@@ -81,7 +93,7 @@ class _Reader:
             self._process.stdin.flush()
         except OSError:
             return False
-        return self._answered(_LIMIT)
+        return self._answered(_WAIT)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -118,6 +130,7 @@ def try_reading(content: bytes, where: str) -> None:
         _reader.stop()
         _reader = None
     raise ProductError(
-        f"{where} cannot be read as netCDF: HDF5 came to no end with it in {_LIMIT:g} s, or broke down. "
+        f"{where} cannot be read as netCDF: HDF5 came to no end with it in {_LIMIT:g} s of the "
+        "processor, or broke down. "
         "Download the product again."
     )
