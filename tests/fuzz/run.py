@@ -74,6 +74,15 @@ def _peak() -> int:
     return 0
 
 
+def _family(pid: int | None) -> list[int]:
+    """Give a process and those that it started."""
+    started = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            started += [int(child) for child in file.read_text().split()]
+    return [pid or 0, *started]
+
+
 class _Worker:
     """A process that tries mutants, one at a time."""
 
@@ -87,12 +96,15 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.task: tuple[str, int] | None = None
-        self.begun = (time.monotonic(), 0.0)
+        self.begun = (0.0, 0.0)
+        self.seen, self.waited = 0.0, 0.0
         self.ready = False
 
     def give(self, task: tuple[str, int]) -> None:
         """Try a mutant."""
-        self.task, self.begun = task, (time.monotonic(), self.seconds())
+        self.task = task
+        self.begun = (self.seconds(), self.busy())
+        self.seen, self.waited = time.monotonic(), 0.0
         self.pipe.send(task)
 
     def seconds(self) -> float:
@@ -102,6 +114,15 @@ class _Worker:
         except OSError:
             return 0.0
         return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def busy(self) -> float:
+        """Seconds in which it, or a process that it started, had a processor or waited for one."""
+        total = 0
+        for process in _family(self.process.pid):
+            for task in Path(f"/proc/{process}/task").glob("*/schedstat"):
+                with contextlib.suppress(OSError):
+                    total += sum(map(int, task.read_text().split()[:2]))
+        return total / 1e9
 
     def memory(self) -> int:
         """Bytes in memory now."""
@@ -114,12 +135,15 @@ class _Worker:
         """Say what is wrong with the trial that is under way, if anything is."""
         if self.task is None:
             return None
-        clock, processor = self.begun
+        processor, busy = self.begun
+        now = time.monotonic()
+        self.waited += min(now - self.seen, 1.0)  # not while the run was stopped
+        self.seen = now
         if self.memory() > MEMORY:
             return Outcome.MEMORY, f"more than {MEMORY >> 20} MiB"
         if self.seconds() - processor > LIMIT + 2:
             return Outcome.HANG, f"more than {LIMIT} s"
-        if time.monotonic() - clock > _STILL and self.seconds() - processor < LIMIT / 4:
+        if self.waited > _STILL and self.busy() - busy < LIMIT / 4:
             return Outcome.HANG, "it waits, and computes nothing"
         return None
 
