@@ -430,6 +430,15 @@ def test_a_length_far_beyond_the_chunks_is_told_when_an_archive_is_opened(
         xos.open_archive(path)
 
 
+def test_chunks_of_a_size_beyond_all_measure_are_told_in_words(path):
+    node = json.loads((path / "swh" / "zarr.json").read_text())
+    node["chunk_grid"]["configuration"]["chunk_shape"] = [int("9" * 60)]
+    (path / "swh" / "zarr.json").write_text(json.dumps(node))
+    zarr.consolidate_metadata(path)
+    with pytest.raises(ProductError, match="is damaged, or was changed"):
+        xos.open_archive(path).swh.load()
+
+
 def test_arrays_that_are_not_listed_are_told(path):
     root = root_of(path)
     del root["consolidated_metadata"]["metadata"]["swh"]

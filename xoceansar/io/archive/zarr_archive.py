@@ -187,6 +187,7 @@ def open_archive(
         _refuse_links(target)
         with icechunk_errors(), storage_errors():
             lazy = _opened(target, options, group, storage_options)
+        checked = guarded(lazy, target)
     except OceansarError:
         raise
     except OSError as error:
@@ -202,7 +203,7 @@ def open_archive(
             f"{path} lists no variable, and {rows} rows were written to it: another program "
             f"changed it. Try: xoceansar check {path} --mend"
         )
-    return guarded(lazy, target)
+    return checked
 
 
 def _opened(
