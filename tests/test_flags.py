@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import xoceansar as xos
 from xoceansar.conventions.flags import class_indices, class_table
 from xoceansar.errors import TrainingError, UnitsError
 
@@ -48,3 +49,29 @@ def test_what_does_not_fit_is_refused(attrs, message):
         class_indices(wrong)
     with pytest.raises(TrainingError, match="'kind'"):
         class_indices(wrong, error=TrainingError)
+
+
+@pytest.mark.parametrize("odd", [[0, [1]], ["a", "b"], {"a": 1}])
+def test_flags_of_no_numbers_are_refused_where_they_are_needed_and_no_trouble_elsewhere(
+    tmp_path, odd
+):
+    place = {
+        "longitude": ("vignette", [1.0, 2.0]),
+        "latitude": ("vignette", [3.0, 4.0]),
+    }
+    ds = xr.Dataset(
+        {
+            "ocean_class": classes([1, 0], flag_values=odd, flag_meanings="ice sea"),
+            "quality": classes(np.uint8([4, 1]), flag_masks=odd, flag_meanings="a b"),
+        },
+        place,
+    )
+    table = ds.oceansar.to_geodataframe()
+    assert table[["ocean_class", "quality"]].values.tolist() == [[1, 4], [0, 1]]
+    assert "quality" not in table.attrs["flag_masks"]
+    stored = xr.open_zarr(xos.to_zarr(ds, tmp_path / "a.zarr"))
+    assert stored.ocean_class.values.tolist() == [1, 0]
+    with pytest.raises(UnitsError, match="'ocean_class' has no flag_values"):
+        ds.oceansar.select(ocean_class="ice").load()
+    with pytest.raises(UnitsError, match="flag_values and flag_meanings are needed"):
+        ds.oceansar.class_occurrence()

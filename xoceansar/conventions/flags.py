@@ -19,12 +19,13 @@ def class_table(
 ) -> dict[str, float]:
     """Read which code each class of a variable has."""
     names = str(classes.attrs.get("flag_meanings", " ".join(default))).split()
-    codes = _numbers(classes.attrs.get("flag_values", range(len(names))))
-    if codes is None or len(codes) != len(names):
+    numbers = flag_numbers(classes.attrs.get("flag_values", range(len(names))))
+    if numbers is None or len(numbers) != len(names):
         raise error(
-            f"{classes.name!r} has {'no' if codes is None else len(codes)} flag_values for "
+            f"{classes.name!r} has {'no' if numbers is None else len(numbers)} flag_values for "
             f"{len(names)} flag_meanings. Give it one number for each name."
         )
+    codes = numbers.astype(np.float64).tolist()
     if len(set(names)) < len(names) or len(set(codes)) < len(codes):
         raise error(
             f"{classes.name!r} has a name or a code twice among its flags: "
@@ -33,13 +34,26 @@ def class_table(
     return dict(zip(names, codes, strict=True))
 
 
-def _numbers(values: Any) -> list[float] | None:
-    """Numbers of an attribute, which some writers keep as text: ``0b, 1b``."""
+def flag_numbers(values: Any) -> Array | None:
+    """Give the numbers of ``flag_values`` or ``flag_masks``, None where they are none.
+
+    Notes
+    -----
+    Some writers keep them as text: ``0b, 1b``.
+
+    Examples
+    --------
+    >>> flag_numbers("0b, 1b"), flag_numbers([1, 2, [4]])
+    (array([0., 1.]), None)
+    """
     if isinstance(values, str):
         values = [part.strip(" bBsSuUlL") for part in values.replace(",", " ").split()]
     try:
-        return [float(v) for v in np.atleast_1d(np.asarray(values)).ravel()]
-    except (TypeError, ValueError):
+        numbers = np.atleast_1d(np.asarray(values)).ravel()
+        if numbers.dtype.kind in "biuf":
+            return numbers
+        return np.array([float(v) for v in numbers])
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS, annotate
+from xoceansar.conventions.flags import flag_numbers
 from xoceansar.errors import MissingVariableError, UnitsError
 from xoceansar.gridding.cell_statistics import COUNT, By, binned, coverage
 from xoceansar.sar.cells import count, total
@@ -177,8 +178,8 @@ def class_occurrence(
             f"{sorted(map(str, obj))}. Use ds.oceansar.classify(), or ds.oceansar.retrieve()."
         )
     names = str(classes.attrs.get("flag_meanings", "")).split()
-    flags = np.atleast_1d(classes.attrs.get("flag_values", []))
-    if not names or len(names) != len(flags):
+    flags = flag_numbers(classes.attrs.get("flag_values", []))
+    if flags is None or not names or len(names) != len(flags):
         raise UnitsError(
             f"classes with the attributes flag_values and flag_meanings are needed; "
             f"{classes.name!r} has {sorted(classes.attrs)}. Copy the attributes from "

@@ -13,6 +13,7 @@ import xarray as xr
 from xoceansar._typing import Array
 from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.conventions.beams import WAVE_BEAMS, Beams, beams_of
+from xoceansar.conventions.flags import class_table
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.layout.images import degrees_of
@@ -156,10 +157,9 @@ def _refuse_unknown(name: str, texts: list[str], choices: list[str]) -> None:
 
 def _is_flag(values: xr.DataArray, name: str, wanted: Any) -> Array:
     texts = _texts(name, wanted)
-    meanings = str(values.attrs["flag_meanings"]).split()
-    _refuse_unknown(name, texts, meanings)
-    codes = np.atleast_1d(values.attrs["flag_values"])
-    return np.isin(values.values, [codes[meanings.index(text)] for text in texts])
+    table = class_table(values)
+    _refuse_unknown(name, texts, list(table))
+    return np.isin(values.values, [table[text] for text in texts])
 
 
 def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xoceansar.conventions import VARIABLES
+from xoceansar.conventions.flags import flag_numbers
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
 from xoceansar.layout.ice_cover import under_ice
@@ -154,10 +155,14 @@ def _numbers(
     data: xr.DataArray,
 ) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
     kind = data.dtype.kind
-    if "flag_values" in data.attrs and kind in "iuf":
-        return _flag_values(data)
-    if "flag_masks" in data.attrs and kind in "iuf":
-        return _flag_masks(data)
+    values, masks = (
+        flag_numbers(data.attrs[n]) if n in data.attrs and kind in "iuf" else None
+        for n in ("flag_values", "flag_masks")
+    )
+    if values is not None:
+        return _flag_values(data, values)
+    if masks is not None:
+        return _flag_masks(data, masks.astype(int))
     if has_texts(data):
         return _strings(text_values(data), str(data.name))
     if kind == "b":
@@ -171,10 +176,9 @@ def _numbers(
 
 
 def _flag_values(
-    data: xr.DataArray,
+    data: xr.DataArray, flags: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
     names = str(data.attrs.get("flag_meanings", "")).split()
-    flags = np.atleast_1d(np.asarray(data.attrs["flag_values"], float))
     values = np.atleast_1d(data.values.astype(float))
     numbers = np.full(values.shape, np.nan)
     for position, value in enumerate(flags):
@@ -190,10 +194,9 @@ def _flag_values(
 
 
 def _flag_masks(
-    data: xr.DataArray,
+    data: xr.DataArray, masks: npt.NDArray[np.int_]
 ) -> tuple[npt.NDArray[np.float64], tuple[Category, ...]]:
     names = str(data.attrs.get("flag_meanings", "")).split()
-    masks = np.atleast_1d(np.asarray(data.attrs["flag_masks"], int))
     raw = np.atleast_1d(data.values)
     finite = np.isfinite(raw)
     codes = np.where(finite, raw, 0).astype(int)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
+from xoceansar.conventions.flags import flag_numbers
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.layout.ice_cover import under_ice
 from xoceansar.layout.images import find_images
@@ -362,9 +363,10 @@ def _value(array: xr.DataArray) -> Any:
     number = array.item()
     if isinstance(number, float) and not np.isfinite(number):
         return None
-    if "flag_values" not in array.attrs:
+    codes = flag_numbers(array.attrs.get("flag_values"))
+    if codes is None:
         return number
-    flags = np.atleast_1d(array.attrs["flag_values"]).tolist()
+    flags = codes.tolist()
     names = str(array.attrs.get("flag_meanings", "")).split()
     return names[flags.index(number)].replace("_", " ") if number in flags else None
 

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar.conventions import CLASS_FILL, missing_flag
+from xoceansar.conventions.flags import flag_numbers
 from xoceansar.errors import OceansarError, warn
 from xoceansar.ops.quality_flags import whole_flags
 
@@ -68,9 +69,11 @@ def stored_flags(
         return variable, None
     if "flag_values" not in attrs and kind != "f":
         return variable, None
-    codes = [np.ravel(attrs[n]) for n in _FLAGS if n in attrs and np.size(attrs[n])]
-    if any(part.dtype.kind not in "biuf" for part in codes):  # texts name no flag
+    said = {n: flag_numbers(attrs[n]) for n in _FLAGS if n in attrs}
+    numbers = {n: part for n, part in said.items() if part is not None}
+    if len(numbers) < len(said):  # texts name no flag
         return variable, None
+    codes = [part for part in numbers.values() if part.size]
     values = np.concatenate(codes).astype(np.int64) if codes else np.zeros(1, np.int64)
     if "flag_values" in attrs:
         fill = int(missing_flag({"flag_values": values}, np.dtype(np.int64))[0])
@@ -87,7 +90,7 @@ def stored_flags(
         _as_integers, variable, kwargs={"dtype": dtype, "fill": fill, "name": str(name)},
         dask="parallelized", output_dtypes=[dtype],
     )  # fmt: skip
-    named = {n: np.atleast_1d(attrs[n]).astype(dtype) for n in _FLAGS if n in attrs}
+    named = {n: part.astype(dtype) for n, part in numbers.items()}
     flags.attrs = {**attrs, **named}
     stored: Any = dtype.type(fill)
     return flags, stored

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
+from xoceansar.conventions.flags import flag_numbers
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import DimensionError, UnitsError, warn
 from xoceansar.io.archive.storable import with_plain_attributes
@@ -112,12 +113,12 @@ def _provenance(
         name: dict(
             zip(
                 str(a.get("flag_meanings", "")).split(),
-                plain(np.atleast_1d(a["flag_masks"])),
+                plain(masks),
                 strict=False,
             )
         )
         for name, a in columns.items()
-        if "flag_masks" in a
+        if "flag_masks" in a and (masks := flag_numbers(a["flag_masks"])) is not None
     }
     return made
 
@@ -149,15 +150,16 @@ def plain(value: Any) -> Any:
 def with_names_of_flags(ds: xr.Dataset) -> xr.Dataset:
     """Replace flag values of vignettes by their meanings."""
     named = {
-        name: _names(variable)
+        name: _names(variable, codes.tolist())
         for name, variable in ds.variables.items()
-        if "flag_values" in variable.attrs and variable.dims == (VIGNETTE,)
+        if variable.dims == (VIGNETTE,)
+        and "flag_values" in variable.attrs
+        and (codes := flag_numbers(variable.attrs["flag_values"])) is not None
     }
     return ds.assign(named)
 
 
-def _names(flags: xr.Variable) -> xr.Variable:
-    codes = np.atleast_1d(flags.attrs["flag_values"]).tolist()
+def _names(flags: xr.Variable, codes: list[float]) -> xr.Variable:
     meanings = str(flags.attrs.get("flag_meanings", "")).split()
     names = dict(zip(codes, meanings, strict=False))
     missing = names.get(CLASS_FILL)
