@@ -241,7 +241,9 @@ class Archive(Kind):
             if operation == "select":
                 ds = ds.oceansar.select(region=(-180, -90, 180, 90), time=("2000", "2100"))  # fmt: skip
             elif operation == "similar":
-                ds.oceansar.similar(ds.vignette_id.values[0], n_neighbors=1).load()
+                ds.oceansar.similar(
+                    self.good.vignette_id.values[0], n_neighbors=1
+                ).load()
                 return Outcome.UNCHANGED, ""
             elif operation == "export":
                 return self._export(ds, rng)
