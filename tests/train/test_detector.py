@@ -191,6 +191,18 @@ def test_heat_is_one_where_a_centre_is_and_little_beside():
     assert 0 < float(beside) < 20
 
 
+@pytest.mark.parametrize(
+    ("centre", "cell"), [((1.0, 2.0), (0, 0)), ((31.9, -0.5), (7, 0))]
+)
+def test_heat_of_a_target_at_the_edge_is_in_the_outermost_cell(centre, cell):
+    perfect = torch.full((1, 8, 8), -20.0)
+    perfect[0, cell[0], cell[1]] = 20.0
+    target = torch.tensor([[*centre, np.log(4.0), np.log(4.0)]]).float()
+    boxes, logits = torch.zeros(1, 1, 4), torch.zeros(1, 1)
+    loss = detection_loss(detections(logits, boxes, perfect), [target], 4)
+    assert float(loss.heat) < 1e-6
+
+
 def test_matching_is_the_cheapest_of_all():
     """Against every permutation."""
     import itertools
