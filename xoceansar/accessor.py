@@ -659,7 +659,7 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
       time         2017-08-12 18:31:13 to 2017-08-12 18:31:28
       longitude    130.49 to 132.61
       latitude     -53.49 to -52.05
-      incidence    23.78 to 37.09
+      incidence    22.87 to 36.17
       also has     swh, wind_speed, wind_to_direction, ocean_class, quality
     """
 
@@ -724,7 +724,7 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         ...     polarisation=("vignette", ["HH", "VV"])
         ... ).oceansar.to_vv()
         >>> (converted.sigma0 / sea.sigma0).mean(("line", "sample")).values.round(2)
-        array([1.14, 1.  ], dtype=float32)
+        array([1.13, 1.  ], dtype=float32)
         """
         return ops.to_vv(self._obj)
 
@@ -979,7 +979,7 @@ class OceansarDataArray(_Measurements[xr.DataArray]):
       time         2017-08-12 18:31:13 to 2017-08-12 18:31:28
       longitude    130.49 to 132.61
       latitude     -53.49 to -52.05
-      incidence    23.78 to 37.09
+      incidence    22.87 to 36.17
     """
 
     def to_map_grid(

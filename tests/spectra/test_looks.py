@@ -60,7 +60,7 @@ def test_the_imaginary_part_is_positive_towards_which_the_wave_travels(towards):
 
 
 def test_the_integral_is_the_variance_of_the_modulation():
-    spectra = measure(moving_sea(shape=(3000, 2600), wavelength=250.0, amplitude=0.4))
+    spectra = measure(moving_sea(shape=(2000, 1800), wavelength=250.0, amplitude=0.4))
     variance = np.nansum(spectra.density.real * plane_weights(GRID), axis=(1, 2))
     near = np.hypot(GRID.kx, GRID.ky[:, None]) < 2 * np.pi / 100
     wave = np.nansum(
@@ -71,7 +71,7 @@ def test_the_integral_is_the_variance_of_the_modulation():
 
 
 def test_a_sea_without_waves_leaves_nothing_of_the_speckle():
-    spectra = measure(moving_sea(shape=(3000, 2600), amplitude=0.0))
+    spectra = measure(moving_sea(shape=(2000, 1800), amplitude=0.0))
     assert spectra.variance == pytest.approx(1.0, abs=0.01)
     level = 1 / np.nansum(
         plane_weights(GRID)
@@ -91,21 +91,21 @@ def test_the_window_and_the_centroid_of_the_processor_are_taken_out():
 
 
 def test_bright_targets_are_masked_and_change_nothing_elsewhere():
-    sea = moving_sea(shape=(2200, 2000))
+    sea = moving_sea(shape=(1700, 1500))
     ship = sea.copy()
-    ship[1000:1020, 900:915] *= 40
+    ship[800:820, 700:715] *= 40
     clean, masked = measure(sea), measure(ship)
     i, j = peak_of(clean.density[1])
     assert masked.density[1, i, j] == pytest.approx(clean.density[1, i, j], rel=0.1)
     band = AzimuthBand(PRF, BANDWIDTH, WINDOW, 30.0)
     looks = form_looks(ship, band, *SPACING)
     assert (
-        0.001 < looks.masked_fraction < 0.003
-    )  # 16 cells and those around them of 33,000
+        0.002 < looks.masked_fraction < 0.005
+    )  # 16 cells and those around them of 19,000
 
 
 def test_missing_lines_are_masked():
-    sea = moving_sea(shape=(2200, 2000))
+    sea = moving_sea(shape=(1700, 1500))
     holes = sea.copy()
     holes[400:500] = np.nan
     clean, masked = measure(sea), measure(holes)

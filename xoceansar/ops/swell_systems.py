@@ -18,7 +18,7 @@ from xoceansar.ops.wave_measures import (
     spectra_of,
     split_parts,
 )
-from xoceansar.spectra.swell_inversion import SYSTEMS
+from xoceansar.spectra.quasi_linear import SYSTEMS
 
 _SYSTEM: Final = "swell_system"
 _NAMES: Final = (

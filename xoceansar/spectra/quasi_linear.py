@@ -9,6 +9,7 @@ import numpy.typing as npt
 from xoceansar.spectra.modulation_transfer import GRAVITY, modulation_transfer
 
 __all__ = [
+    "SYSTEMS",
     "ImagingScene",
     "azimuth_envelope",
     "blur_exponent",
@@ -20,6 +21,8 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
+#: Most systems that are reported.
+SYSTEMS: Final = 5
 #: Wavelengths, m, over which structures of the wind are stronger than waves.
 _LONGEST: Final = 800.0
 #: The two parts of the transfer function may cancel, and are not known so well that what is left

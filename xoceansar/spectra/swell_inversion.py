@@ -15,6 +15,7 @@ from xoceansar.spectra.polar_grids import (
     resample_to_polar,
 )
 from xoceansar.spectra.quasi_linear import (
+    SYSTEMS,
     ImagingScene,
     azimuth_envelope,
     blur_exponent,
@@ -26,12 +27,10 @@ from xoceansar.spectra.quasi_linear import (
 from xoceansar.spectra.spectral_peaks import find_peaks, interpolate_peak, is_inner
 from xoceansar.spectra.wavenumber_grids import WavenumberGrid, plane_weights
 
-__all__ = ["SYSTEMS", "SwellSystems", "retrieve_swell"]
+__all__ = ["SwellSystems", "retrieve_swell"]
 
 Array = npt.NDArray[np.float64]
 
-#: Most systems that are reported.
-SYSTEMS: Final = 5
 #: Share of the height of the highest system under which a system is noise.
 _FAINTEST: Final = 0.1
 #: How well the real-aperture part is known, relative.
