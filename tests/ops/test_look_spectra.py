@@ -142,6 +142,22 @@ def test_the_grid_of_esa_has_the_same_variance(sea, spectra):
     )
 
 
+def test_land_is_masked_and_its_share_is_said(sea):
+    pytest.importorskip("roaring_landmask")
+    # The radar looks west over the coast of Portugal, that runs from north to south here.
+    coast = sea.isel(vignette=[0]).assign_coords(
+        longitude=("vignette", [-8.905]), latitude=("vignette", [40.0])
+    )
+    offshore = coast.assign_coords(longitude=("vignette", [-12.0]))
+    inland = coast.assign_coords(longitude=("vignette", [-8.0]))
+    masked = ops.spectra(coast).masked_fraction.values[0]
+    assert 0.3 < masked < 0.7
+    assert ops.spectra(offshore).masked_fraction.values[0] == 0
+    assert np.isnan(ops.spectra(inland).cross_spectrum_real).all()
+    flat = coast.assign_coords(ground_heading=("vignette", [10.0]))
+    assert ops.spectra(flat).masked_fraction.values[0] == pytest.approx(masked, abs=0.1)
+
+
 def test_the_focusing_that_is_missing_leaves_its_row_missing(sea, spectra):
     values = np.array([FM_RATE, np.nan, FM_RATE])
     frequency = np.array([PRF, np.nan, PRF])

@@ -1,12 +1,14 @@
 """Spectra of the complex image, without a model."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
 import xarray as xr
 
 from xoceansar._typing import Array
+from xoceansar.constants import EARTH_RADIUS
 from xoceansar.conventions import LINE, SAMPLE, annotate, product_attrs
 from xoceansar.errors import DimensionError, DomainError, MissingVariableError, warn
 from xoceansar.layout.images import in_one_chunk
@@ -33,6 +35,8 @@ _DIMS: Final = {
 }
 #: Of the two parts of the spectra, the variance of a look, the masked fraction, the periodograms.
 _DTYPES: Final = (np.float32, np.float32, np.float32, np.float32, np.int16)
+#: Half of a vignette, m, in which land is looked for before each of its cells is.
+_REACH: Final = 11_000.0
 _LAGS: Final = (0, 1, 2)
 
 
@@ -58,7 +62,7 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
         ``look_separation_time`` (vignette), s; lag 0 has no imaginary part.
         ``look_variance``: of the intensity of a look over its local mean squared, speckle included;
         ``noise_share``: of the thermal noise in the mean intensity, where sigma0 and nesz are there;
-        ``periodograms``: how many were averaged; ``masked_fraction``: share that bright targets and
+        ``periodograms``: how many were averaged; ``masked_fraction``: share that bright targets, land and
         missing pixels take. On ESA's grid the dims are (vignette, lag, azimuth_bin, range_bin) and the
         wavenumbers coordinates of (vignette, bin). Missing rows where there is no image or no band.
 
@@ -74,7 +78,8 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
     Lazy: does not load data; each task reads one vignette, needs some 0.7 GB of memory and gives
     a chunk of one vignette. Looks are adjacent thirds of the processed band, with the processor's window divided
     out; each is detected, divided by its local mean (Gaussian of 1 km) and less 1. Cells of 50 m that
-    are eight times brighter than that mean are masked, with what is around them. Periodograms have
+    are eight times brighter than that mean are masked, with what is around them, and so is land where
+    roaring-landmask is installed. Periodograms have
     1024 x 1024 pixels of the complex image and overlap by half (Hann window, mean removed). Speckle is taken
     out of lag 0, and the resolution of a look divided out. With the spectra X_n of look n by rising
     Doppler frequency, that is by falling time,
@@ -97,6 +102,10 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
         raise DimensionError(f"grid={grid!r} is not one of {list(_DIMS)}.")
     slc = _complex_images(obj)
     middle, slope = _incidence_profile(obj)
+    nowhere = xr.full_like(middle, math.nan, float)
+    place = [
+        obj.get(name, nowhere) for name in ("longitude", "latitude", "ground_heading")
+    ]
     dims = ["lag", *_DIMS[grid]]
     arrays = xr.apply_ufunc(
         _measure,
@@ -104,8 +113,9 @@ def spectra(obj: xr.Dataset, *, grid: Grid = "regular") -> xr.Dataset:
         *(obj[name] for name in _NEEDED[:-1]),
         middle,
         slope,
+        *(values.reset_coords(drop=True) for values in place),
         kwargs={"grid": grid},
-        input_core_dims=[list(SLC_DIMS), *[[]] * (len(_NEEDED) + 1)],
+        input_core_dims=[list(SLC_DIMS), *[[]] * (len(_NEEDED) + 4)],
         output_core_dims=[dims, dims, [], [], []],
         dask="parallelized",
         dask_gufunc_kwargs={
@@ -235,6 +245,9 @@ def _measure_one(
     centroid: float,
     incidence: float,
     slope: float,
+    longitude: float,
+    latitude: float,
+    heading: float,
     *,
     grid: Grid,
 ) -> tuple[Any, ...]:
@@ -261,7 +274,13 @@ def _measure_one(
     metres = (np.arange(image.shape[1]) - middle) * range_spacing
     along = range_spacing * math.sin(incidence) / np.sin(incidence + slope * metres)
     try:
-        looks = form_looks(image, band, azimuth_spacing, range_spacing)
+        looks = form_looks(
+            image,
+            band,
+            azimuth_spacing,
+            range_spacing,
+            _land_around(longitude, latitude, heading),
+        )
     except DomainError as error:
         warn(f"{error} The spectra of that vignette are missing.")
         return nothing
@@ -284,6 +303,30 @@ def _grid_of(
     grid: Grid, range_spacing: float, azimuth_spacing: float
 ) -> WavenumberGrid:
     return _REGULAR if grid == "regular" else esa_grid(range_spacing, azimuth_spacing)
+
+
+def _land_around(
+    longitude: float, latitude: float, heading: float
+) -> Callable[[Array, Array], Array] | None:
+    """Give what tells land by metres from the middle; None where there is none, or nothing knows."""
+    from xoceansar.sar.land import available, is_land
+
+    if not available() or not np.isfinite([longitude, latitude, heading]).all():
+        return None
+    turn = math.radians(heading)
+
+    def tell(along: Array, across: Array) -> Array:
+        north = along * math.cos(turn) - across * math.sin(turn)
+        east = along * math.sin(turn) + across * math.cos(turn)
+        wide = (
+            EARTH_RADIUS * math.radians(1) * max(math.cos(math.radians(latitude)), 1e-3)
+        )
+        return is_land(
+            longitude + east / wide, latitude + north / (EARTH_RADIUS * math.radians(1))
+        )
+
+    ends = np.linspace(-_REACH, _REACH, 24)
+    return tell if tell(*np.meshgrid(ends, ends)).any() else None
 
 
 def _cropped(image: Array) -> Array:

@@ -110,11 +110,16 @@ class LookImages:
 
 
 def form_looks(
-    slc: Complex, band: AzimuthBand, azimuth_spacing: float, range_spacing: float
+    slc: Complex,
+    band: AzimuthBand,
+    azimuth_spacing: float,
+    range_spacing: float,
+    is_land: Callable[[Floats, Floats], npt.NDArray[np.bool_]] | None = None,
 ) -> LookImages:
     """Split the azimuth band of a complex image into three adjacent looks.
 
-    Shapes: `slc` (line, sample), NaN where missing.
+    Shapes: `slc` (line, sample), NaN where missing. `is_land` is asked for places along azimuth and
+    range, metres from the middle.
 
     Notes
     -----
@@ -130,7 +135,20 @@ def form_looks(
             f"looks need an image of {_LEAST_CELLS * _CELL:g} m or more in both directions; this one has {lines} "
             f"lines of {azimuth_spacing:.2f} m and {samples} samples of {range_spacing:.2f} m."
         )
-    level, masked = local_level(_cell_power(slc, *cells), LONGEST / _CELL)
+    power = _cell_power(slc, *cells)
+    if is_land is not None:
+        middles = (
+            ((np.arange(n) + 0.5) * cell - whole / 2) * spacing
+            for n, cell, whole, spacing in zip(
+                power.shape,
+                cells,
+                slc.shape,
+                (azimuth_spacing, range_spacing),
+                strict=True,
+            )
+        )
+        power[is_land(*np.meshgrid(*middles, indexing="ij"))] = 0
+    level, masked = local_level(power, LONGEST / _CELL)
     scale = (1 / np.sqrt(level)).astype(np.float32)
     length = fft.next_fast_len(2 * width)
     step = size / length
@@ -141,7 +159,7 @@ def form_looks(
     looks = np.empty((N_LOOKS, samples, inside), np.float32)
     weight = np.empty((samples, inside), np.float32)
     _spread_mask(masked, *cells, step, weight)
-    power, total = np.zeros(N_LOOKS * width), np.zeros(N_LOOKS)
+    band_power, total = np.zeros(N_LOOKS * width), np.zeros(N_LOOKS)
     flat = np.zeros((_STRIP, size), np.complex64)
     thirds = np.empty((N_LOOKS, _STRIP, width), np.complex64)
     for first in range(0, samples, _STRIP):
@@ -149,7 +167,7 @@ def form_looks(
         count = part.stop - first
         _flatten(slc[:, part], scale, *cells, first, flat)
         spectrum = fft.fft(flat[:count], axis=-1)
-        _split_band(spectrum, first_bin, gain, thirds, power)
+        _split_band(spectrum, first_bin, gain, thirds, band_power)
         for look in range(N_LOOKS):
             detected = fft.ifft(
                 thirds[look, :count], n=length, axis=-1, overwrite_x=True
@@ -163,7 +181,7 @@ def form_looks(
         azimuth_step=step,
         azimuth_bins=length,
         range_power=_range_power(slc),
-        azimuth_power=power.reshape(N_LOOKS, width).mean(axis=0),
+        azimuth_power=band_power.reshape(N_LOOKS, width).mean(axis=0),
         masked_fraction=1 - there / weight.size,
     )
 

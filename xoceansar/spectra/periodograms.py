@@ -90,9 +90,10 @@ def average_periodograms(
     taper = np.outer(np.hanning(across + 2)[1:-1], np.hanning(along + 2)[1:-1]).astype(
         np.float32
     )
+    missing = np.full((N_LOOKS, grid.ky.size, grid.kx.size), np.nan, np.complex64)
+    nothing = CrossSpectra(missing, 0, math.nan)
     if not looks.weight.any():
-        nothing = np.full((N_LOOKS, grid.ky.size, grid.kx.size), np.nan, np.complex64)
-        return CrossSpectra(nothing, 0, math.nan)
+        return nothing
     speckle = _speckle_shape(looks, across, along)
     gain = (1 / _transfer(looks, across, along)).astype(np.float32)
     step_y = 2 * math.pi / (along * looks.azimuth_step * azimuth_spacing)
@@ -141,10 +142,10 @@ def average_periodograms(
         )
         weight_sum += weights
         variance_sum += weights * variance
-    whole = weight_sum if weight_sum else math.nan
-    return CrossSpectra(
-        (total / whole).astype(np.complex64), count, variance_sum / whole
-    )
+    if not weight_sum:
+        return nothing
+    density = (total / weight_sum).astype(np.complex64)
+    return CrossSpectra(density, count, variance_sum / weight_sum)
 
 
 def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
