@@ -73,9 +73,6 @@ def test_the_integral_is_the_variance_of_the_modulation():
 def test_a_sea_without_waves_leaves_nothing_of_the_speckle():
     spectra = measure(moving_sea(shape=(2000, 1800), amplitude=0.0))
     assert spectra.variance == pytest.approx(1.0, abs=0.01)
-    level = 1 / np.nansum(
-        plane_weights(GRID)
-    )  # of speckle, were it spread over the grid
     near = np.hypot(GRID.kx, GRID.ky[:, None]) < 2 * np.pi / 60
     mean = np.nanmean(np.where(near, spectra.density.real, np.nan), axis=(1, 2))
     pedestal = SPACING[1] * SPACING[0] / (4 * np.pi**2)
