@@ -19,8 +19,8 @@ from xoceansar.errors import (
 from xoceansar.layout.images import XarrayObject, in_one_chunk
 from xoceansar.layout.positions import positions_of
 from xoceansar.layout.vignette_dims import along_vignettes, find_dim
+from xoceansar.neighbours.nearest import Metric, nearest
 from xoceansar.ops.embedding import Model, as_handle, check_embedding, embed
-from xoceansar.search.nearest import Metric, nearest
 
 #: Vignettes of the archive, by id or by position; or embeddings; or images.
 Query: TypeAlias = str | int | Sequence[str] | Sequence[int] | XarrayObject

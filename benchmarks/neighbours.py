@@ -1,6 +1,6 @@
 """Exact search beside faiss' `IndexFlatIP`: same data, same threads, taking turns.
 
-`python search.py [ROWS] [QUERIES]`: 1,000,000 and 10,000 where not given.
+`python neighbours.py [ROWS] [QUERIES]`: 1,000,000 and 10,000 where not given.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 import numpy as np
 from _report import report
 
-from xoceansar.search.nearest import nearest
+from xoceansar.neighbours.nearest import nearest
 
 DIMS, K, TURNS = 384, 10, 3
 

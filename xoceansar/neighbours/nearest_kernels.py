@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from xoceansar._typing import Array
-from xoceansar.search.integer_tile import (
+from xoceansar.neighbours.integer_tile import (
     SEGMENT,
     TILE_QUERIES,
     TILE_ROWS,

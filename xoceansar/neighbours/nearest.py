@@ -15,7 +15,7 @@ import numpy.typing as npt
 from xoceansar._typing import Array
 
 if TYPE_CHECKING:
-    from xoceansar.search.screens import Rows, Screen, Search
+    from xoceansar.neighbours.screens import Rows, Screen, Search
 
 
 Metric = Literal["cosine", "inner"]
@@ -53,7 +53,7 @@ def nearest(
 
     The n x m products are never held at once. See docs/adr/0016-exact-search.md.
     """
-    from xoceansar.search.screens import Search
+    from xoceansar.neighbours.screens import Search
 
     vectors = np.ascontiguousarray(queries, np.float32)
     score = np.full((len(vectors), k), -np.inf)
@@ -77,7 +77,7 @@ def nearest(
 def _run(
     search: "Search", blocks: Iterable[Array], metric: Metric, device: str, threads: int
 ) -> None:
-    from xoceansar.search.screens import FloatScreen
+    from xoceansar.neighbours.screens import FloatScreen
 
     with ThreadPoolExecutor(threads) as pool:
         screen = _screen(search, device, pool, threads)
@@ -93,8 +93,8 @@ def _run(
 def _screen(
     search: "Search", device: str, pool: ThreadPoolExecutor, threads: int
 ) -> "Screen":
-    from xoceansar.search.integer_tile import has_avx2
-    from xoceansar.search.screens import DeviceScreen, FloatScreen, IntegerScreen
+    from xoceansar.neighbours.integer_tile import has_avx2
+    from xoceansar.neighbours.screens import DeviceScreen, FloatScreen, IntegerScreen
 
     if device != "cpu":
         from xoceansar.models.inference.runtime import resolve_device
@@ -121,8 +121,8 @@ def _batches(blocks: Iterable[Array], metric: Metric) -> "Iterator[Rows]":
 
 def _measured(vectors: Array, index: Array, metric: Metric) -> "Rows":
     """Measure vectors, and leave out those that have no score."""
-    from xoceansar.search import nearest_kernels as kernels
-    from xoceansar.search.screens import Rows
+    from xoceansar.neighbours import nearest_kernels as kernels
+    from xoceansar.neighbours.screens import Rows
 
     length = np.empty(len(vectors))
     kernels.lengths(vectors, length)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xoceansar.search.integer_tile import has_avx2
-from xoceansar.search.nearest import nearest
-from xoceansar.search.screens import DeviceScreen, FloatScreen, IntegerScreen
+from xoceansar.neighbours.integer_tile import has_avx2
+from xoceansar.neighbours.nearest import nearest
+from xoceansar.neighbours.screens import DeviceScreen, FloatScreen, IntegerScreen
 
 SCREENS = ["float", "device", "integer"]
 
@@ -49,8 +49,8 @@ def force(monkeypatch, name):
             search, pool, threads
         ),
     }[name]
-    monkeypatch.setattr("xoceansar.search.nearest._screen", chosen)
-    monkeypatch.setattr("xoceansar.search.nearest._TOO_MANY", 2.0)
+    monkeypatch.setattr("xoceansar.neighbours.nearest._screen", chosen)
+    monkeypatch.setattr("xoceansar.neighbours.nearest._TOO_MANY", 2.0)
 
 
 def made(kind, n, dims, seed):
@@ -202,8 +202,8 @@ def test_vectors_beyond_the_range_of_integers_and_floats_are_compared_too(screen
 @pytest.mark.skipif(not has_avx2(), reason="no AVX2")
 def test_the_integer_screen_rules_out_all_but_a_few_percent():
     """If its bound were loose, the result would be right and slow."""
-    from xoceansar.search.nearest import _measured
-    from xoceansar.search.screens import Search
+    from xoceansar.neighbours.nearest import _measured
+    from xoceansar.neighbours.screens import Search
 
     for kind in ("plain", "alike"):
         both = made(kind, 9000, 384, 9)
@@ -221,7 +221,7 @@ def test_the_integer_screen_rules_out_all_but_a_few_percent():
 
 def test_what_rounding_loses_is_measured():
     """The bound of the integer screen rests on these numbers."""
-    from xoceansar.search import nearest_kernels as kernels
+    from xoceansar.neighbours import nearest_kernels as kernels
 
     turned = made("plain", 40, 192, 11)
     scale = 63 / np.abs(turned).max()

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from xoceansar._optional import require
 from xoceansar._typing import Array
 from xoceansar.models.inference.torch_state import plain_torch
-from xoceansar.search import nearest_kernels as kernels
-from xoceansar.search.integer_tile import SEGMENT, TILE_QUERIES, TILE_ROWS
+from xoceansar.neighbours import nearest_kernels as kernels
+from xoceansar.neighbours.integer_tile import SEGMENT, TILE_QUERIES, TILE_ROWS
 
 #: Relative error of a float32 operation.
 _EPS: Final = 2.0**-24
