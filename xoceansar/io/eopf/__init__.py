@@ -1,0 +1,1 @@
+"""Sentinel-1 Wave Mode products in the EOPF Zarr format."""
