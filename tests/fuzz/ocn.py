@@ -12,7 +12,7 @@ import xarray as xr
 
 from tests.fuzz.mutate import EXTREMES, damage_bytes
 from tests.fuzz.outcomes import Kind, Mutant, Outcome
-from tests.io.ocn_spectra import add_spectra
+from tests.io.made_ocn_spectra import add_spectra
 from tests.io.test_ocn import PRODUCT, stem, write
 from xoceansar import open_ocn
 

@@ -315,7 +315,8 @@ OLD = ["oswTotalHs", "oswTotalHsStdev", "oswNrcsNeszCorr", "oswQualityFlagPartit
 
 def test_an_older_layout_has_missing_values_and_one_note(tmp_path):
     for number in (1, 2):
-        write(tmp_path, number, drop=OLD, attrs={"firstMeasurementTime": "unknown"})
+        unknown = {"firstMeasurementTime": "unknown"}
+        write(tmp_path, number, f"wv{number}", drop=OLD, attrs=unknown)
     with pytest.warns(
         OceansarWarning, match="2 of 2 vignettes have no total wave"
     ) as notes:
@@ -400,6 +401,43 @@ def test_the_same_vignette_given_twice_is_one(safe, tmp_path):
     shutil.copytree(safe, copy)
     with pytest.warns(OceansarWarning, match="3 files are given more than once"):
         assert xos.open_ocn([safe, copy]).sizes["vignette"] == 3
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "soon"),
+    [
+        ({"IPFversion": "003.71"}, {"IPFversion": "004.02"}, ("", "")),
+        ({"processingStartTime": "2026-01-12T06:00:00Z"},
+         {"processingStartTime": "2026-02-01T06:00:00Z"}, ("", "")),
+        ({}, {}, ("NRT-3h", "Fast-24h")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_processings_the_better_is_taken(
+    tmp_path, worse, better, soon, order
+):
+    kinds = [("a", worse, 1.0, soon[0]), ("b", better, 2.0, soon[1])]
+    for folder, attrs, swh, timeliness in kinds:
+        path = tmp_path / folder / PRODUCT
+        # slices are cut differently: another number, and another second of the start
+        number, start = (1, 17) if folder == "a" else (3, 18)
+        write(path / "measurement", number, "wv1", start, attrs=attrs, oswTotalHs=swh)
+        sign(path)
+        manifest = path / "manifest.safe"
+        category = (
+            f"<productTimelinessCategory>{timeliness}</productTimelinessCategory>"
+        )
+        manifest.write_text(manifest.read_text().replace("<XFDU>", f"<XFDU>{category}"))
+    folders = [tmp_path / folder / PRODUCT for folder in ("a", "b")][::order]
+    with pytest.warns(OceansarWarning, match="1 files are given more than once"):
+        ds = xos.open_ocn(folders)
+    assert ds.swh.values.tolist() == [2.0]
+
+
+def test_a_folder_of_products_holds_their_vignettes(safe, tmp_path):
+    assert xos.open_ocn(tmp_path).vignette_id.values.tolist() == (
+        xos.open_ocn(safe).vignette_id.values.tolist()
+    )
 
 
 def test_other_products_are_refused_with_what_opens_them(tmp_path, product):

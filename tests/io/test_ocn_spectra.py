@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 import xoceansar as xos
-from tests.io.ocn_spectra import (
+from tests.io.made_ocn_spectra import (
     AREA,
     OLD,
     STEPS,
@@ -115,9 +115,9 @@ def test_variables_of_spectra_carry_attributes_and_survive_an_archive(both, tmp_
 
 def test_a_layout_without_spectra_is_missing_rows_and_said_in_one_warning(tmp_path):
     write_with_spectra(tmp_path, 1)
-    write(tmp_path, 3, start=46)
+    write(tmp_path, 3, start=50)
     kx = "oswKx"
-    write_with_spectra(tmp_path, 5, start=48, drop=[kx, "oswKy", "oswJx", "oswJy"])
+    write_with_spectra(tmp_path, 5, start=56, drop=[kx, "oswKy", "oswJx", "oswJy"])
     with pytest.warns(OceansarWarning, match=r"1 of 3 vignettes have no usable wave spectrum: there is no oswK \(.*-003\)") as notes:  # fmt: skip
         ds = xos.open_ocn(tmp_path, spectra=True)
     assert len(notes) == 1
@@ -136,8 +136,8 @@ def test_a_layout_without_spectra_is_missing_rows_and_said_in_one_warning(tmp_pa
 def test_rows_of_another_grid_are_not_lost_silently(tmp_path):
     """The grid of most is kept; the others are whole where they are opened by themselves."""
     old = write_with_spectra(tmp_path, 1, grid=OLD, cartesian=(64, 91))
-    write_with_spectra(tmp_path, 3, start=46)
-    write_with_spectra(tmp_path, 5, start=48)
+    write_with_spectra(tmp_path, 3, start=50)
+    write_with_spectra(tmp_path, 5, start=56)
     with pytest.warns(OceansarWarning, match=r"another grid \(36 x 30\) than most \(72 x 60\); open such files by themselves \(.*-001\)") as notes:  # fmt: skip
         ds = xos.open_ocn(tmp_path, spectra=True)
     assert len(notes) == 1

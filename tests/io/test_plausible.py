@@ -413,7 +413,7 @@ def test_mountains_are_no_fault_of_the_grid(copy):
 
 
 ROLES = {"annotation": "vignette_source.parse_annotation", "calibration": "vignette_source.parse_calibration",
-         "noise": "vignette_source.parse_noise", "measurement": "direct_reader.read_numbers"}  # fmt: skip
+         "noise": "vignette_source.parse_noise", "measurement": "vignette_source.read_numbers"}  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ROLES)

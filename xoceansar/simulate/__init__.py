@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xoceansar.simulate.dataset import vignettes
+    from xoceansar.simulate.products.eopf_product import write_eopf
+    from xoceansar.simulate.products.ocn_product import write_ocn
     from xoceansar.simulate.products.safe_product import write_safe
     from xoceansar.simulate.products.wide_product import fill_safe
     from xoceansar.simulate.sea.environment import Environment
@@ -22,6 +24,8 @@ __all__ = [
     "fill_safe",
     "scene",
     "vignettes",
+    "write_eopf",
+    "write_ocn",
     "write_safe",
 ]
 
@@ -33,6 +37,8 @@ _HOMES = {
     "scene": "sea.scenes",
     "fill_safe": "products.wide_product",
     "vignettes": "dataset",
+    "write_eopf": "products.eopf_product",
+    "write_ocn": "products.ocn_product",
     "write_safe": "products.safe_product",
 }
 

@@ -14,9 +14,11 @@ from xoceansar.errors import ProductError, VignetteError, warn
 from xoceansar.io.guard import guard
 from xoceansar.io.ocn.ocn_file import Vignette, read_file
 from xoceansar.io.ocn.ocn_listing import OcnFile, list_files
+from xoceansar.io.ocn.ocn_processings import each_once
 from xoceansar.io.ocn.ocn_variables import FLAGS, N_PARTITIONS, PARTITIONS, SCALARS
 from xoceansar.io.ocn.spectra_rows import with_spectra
 from xoceansar.io.ocn.trial_reading import try_reading
+from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.product_names import OcnName
 
@@ -107,6 +109,7 @@ def open_ocn(
     spectra: bool = False,
     on_error: Literal["flag", "raise"] = "flag",
     verify: bool = True,
+    storage_options: StorageOptions | None = None,
 ) -> xr.Dataset:
     """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
 
@@ -114,8 +117,9 @@ def open_ocn(
     ----------
     paths : str, path-like or iterable of them
         A ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
-        measurement file (``s1x-wvN-ocn-...nc``), a folder of such files, several of these, or
-        a glob pattern.
+        measurement file (``s1x-wvN-ocn-...nc``), a folder of such files or products, several of
+        these, or a glob pattern; or a product in the EOPF format (``S01SWVOCN_....zarr`` or ``.zarr.zip``; of
+        the former also the URL on object storage).
     spectra : bool, optional
         Whether to read the spectra too, 0.6 MB in memory for each vignette.
     on_error : {"flag", "raise"}, optional
@@ -125,7 +129,9 @@ def open_ocn(
         Whether files of a product are held to the MD5 that its manifest has of each, as members of a
         zip archive always are to their CRC. Without it a damaged file that is not in a zip
         archive may be a wrong value that nothing shows.
-        Files that no checksum vouches for are read by another process first.
+        Files that no checksum vouches for are read by another process first. The EOPF format has none.
+    storage_options : mapping, optional
+        For URLs: keyword arguments of the file system, such as ``{"anon": True}``.
 
     Returns
     -------
@@ -169,11 +175,15 @@ def open_ocn(
     (-999, and negative ones of what cannot be negative) are missing values, and so is what an
     older layout lacks: ``swh`` (oswTotalHs) is written since mid-2022. A value that no sea has (a
     wind of 300 m/s, a latitude of 95) is missing too, and its vignette is flagged
-    ``calibration_suspect``; both are counted in warnings. Directions are towards which the wind
+    ``calibration_suspect``; both are counted in warnings. So is flagged what was acquired while its satellite was not
+    calibrated (`xoceansar.sar.CALIBRATION_EVENTS`). Directions are towards which the wind
     blows and the waves travel: those of the wind are turned, those of the waves are so in the
     product. ``time`` is the middle of the first and last second that the file states.
     ``wind_quality`` is the quality that nine in ten cells of the wind grid reach; it is bad where
     ``owiHeading``, with which their wind was computed, is not the direction of the image lines.
+
+    Of two processings of one vignette the one by the higher IPF version is taken, then the one processed later,
+    then Fast-24h over NRT, then the first given; a warning says so.
 
     A spectrum is read whole or is missing, with a warning that says why: where an older layout has none,
     where it holds fill values, where its grid has other sizes than most of what is opened. Cross-spectra are
@@ -194,12 +204,13 @@ def open_ocn(
     if on_error not in ("flag", "raise"):
         raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
     raises = on_error == "raise"
-    files = list_files(paths, raises=raises, verify=verify)
+    options = encode_options(storage_options)
+    files = each_once(list_files(paths, raises=raises, verify=verify, options=options))
     read = [_read(file, spectra=spectra, raises=raises) for file in files]
     read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
     _note_absent(read)
     _note_doubts(read)
-    ds = _dataset([one.values for one in read])
+    ds = _dataset([one.values for one in read], any(one.simulated for one in read))
     return with_spectra(ds, read) if spectra else ds
 
 
@@ -248,7 +259,7 @@ def _missing(name: OcnName) -> dict[str, Any]:
     }
 
 
-def _dataset(rows: list[dict[str, Any]]) -> xr.Dataset:
+def _dataset(rows: list[dict[str, Any]], simulated: bool) -> xr.Dataset:
     variables = {name: _variable(name, rows) for name in rows[0]}
     coords = {name: variables.pop(name) for name in _COORDS}
     return xr.Dataset(
@@ -257,9 +268,17 @@ def _dataset(rows: list[dict[str, Any]]) -> xr.Dataset:
         attrs=product_attrs(
             "open_ocn",
             title="Sentinel-1 Wave Mode Level-2 ocean products",
-            source="Sentinel-1 Wave Mode OCN (Copernicus Sentinel data)",
+            **_origin(simulated),
         ),
     )
+
+
+def _origin(simulated: bool) -> dict[str, Any]:
+    """Say where the values come from; one simulated file makes the whole simulated."""
+    if simulated:
+        source = "simulated Sentinel-1 Wave Mode OCN; not a measurement of the sea"
+        return {"source": source, "simulated": 1}
+    return {"source": "Sentinel-1 Wave Mode OCN (Copernicus Sentinel data)"}
 
 
 def _variable(name: str, rows: list[dict[str, Any]]) -> xr.DataArray:

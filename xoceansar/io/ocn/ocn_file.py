@@ -24,12 +24,13 @@ from xoceansar.io.ocn.ocn_variables import (
 )
 from xoceansar.io.safe.product_names import OcnName
 from xoceansar.io.safe.times import TIME_TOLERANCE, parse_utc
+from xoceansar.sar.calibration_events import is_uncalibrated
 from xoceansar.sar.geometry import GeolocationGrid
 
 if TYPE_CHECKING:
     import netCDF4
 
-__all__ = ["Vignette", "read_file"]
+__all__ = ["Vignette", "read_attributes", "read_file"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -57,12 +58,15 @@ class Vignette:
         What is in the file and cannot be.
     spectra : Spectra or None
         Where they are asked for.
+    simulated : bool
+        Whether the file says that it is simulated.
     """
 
     values: dict[str, Any]
     absent: tuple[str, ...]
     doubts: tuple[str, ...]
     spectra: Spectra | None = None
+    simulated: bool = False
 
 
 def read_file(where: str, name: OcnName, content: bytes, *, spectra: bool) -> Vignette:
@@ -79,10 +83,17 @@ def read_file(where: str, name: OcnName, content: bytes, *, spectra: bool) -> Vi
         ) from error
 
 
+def read_attributes(where: str, content: bytes, *names: str) -> list[str]:
+    """Read global attributes of a file as text; empty where there is none."""
+    with _opened(where, content) as file:
+        values = OcnValues(file, where)
+        return [values.attribute(name) for name in names]
+
+
 def _opened(where: str, content: bytes) -> "netCDF4.Dataset":
     import netCDF4
 
-    return netCDF4.Dataset(where, memory=content)
+    return netCDF4.Dataset(where.replace(":", "_"), memory=content)  # no URL
 
 
 def _check_waves(file: "netCDF4.Dataset", where: str) -> None:
@@ -127,11 +138,16 @@ class _Reader(OcnValues):
             "ipf_version": self.attribute("IPFversion"),
             "source_product": self.attribute("sourceProduct").removesuffix(".SAFE"),
         }
+        simulated = self.attribute("simulated") == "1"
+        if not simulated and is_uncalibrated(
+            self.name.platform, self.name.beam, self.name.start
+        ):
+            self.flags |= Quality.CALIBRATION_SUSPECT
         out["quality"] = self._quality(out["azimuth_cutoff"])
         sources = [one.source for one in SCALARS.values()]
         sources += [one.source for one in PARTITIONS.values()]
-        absent = tuple(s for s in sources if s not in self.file.variables)
-        return Vignette(out, absent, tuple(self.doubts))
+        absent = tuple(s for s in sources if not self.has(s))
+        return Vignette(out, absent, tuple(self.doubts), simulated=simulated)
 
     def _scalar(self, field: ScalarField, cells: dict[str, Mask]) -> float:
         values = self.possible(field.source, field.limits)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
-from xoceansar._paths import check_regular
+from xoceansar._paths import check_regular, is_url
 from xoceansar.errors import ProductError, UnsupportedProductError, warn
 from xoceansar.io.containers import (
     MANIFEST,
@@ -19,11 +19,13 @@ from xoceansar.io.containers import (
     check_md5,
     zip_members,
 )
+from xoceansar.io.eopf.eopf_stems import eopf_kind
+from xoceansar.io.eopf.slc_listing import eopf_stores
 from xoceansar.io.safe.acquisitions import report_unsigned
 from xoceansar.io.safe.product import Paths, checksums, expand
 from xoceansar.io.safe.product_names import OcnName, parse_ocn_file, parse_product
 
-__all__ = ["OcnFile", "list_files"]
+__all__ = ["OcnFile", "every_file", "is_ocn_name", "list_files"]
 
 AnyPath = TypeVar("AnyPath", Path, PurePosixPath)
 
@@ -84,21 +86,45 @@ class OcnFile:
         return content
 
 
-def list_files(paths: Paths, *, raises: bool, verify: bool) -> list[OcnFile]:
-    """List the measurement files of products, each vignette once."""
-    files = _unique(_files(expand(paths)))
+def is_ocn_name(path: str) -> bool:
+    """Say whether a path is named as a Level-2 product of either format, or a file of one, is."""
+    name = Path(path).name
+    product = parse_product(name)
+    named = product is not None and product.kind == "OCN"
+    return named or parse_ocn_file(path) is not None or eopf_kind(name) == "OCN"
+
+
+def list_files(
+    paths: Paths, *, raises: bool, verify: bool, options: str = "{}"
+) -> list[OcnFile]:
+    """List the measurement files of products, in the order that they are given."""
+    files = [
+        file for path in expand(paths, options) for file in every_file(path, options)
+    ]
     return _signed(files, raises=raises) if verify else files
 
 
-def _files(paths: list[str]) -> Iterator[OcnFile]:
-    for path in paths:
-        name = Path(path).name
-        if name.lower() == "manifest.safe":
-            path, name = str(Path(path).parent), Path(path).parent.name
-        found = list(_files_of(path))
-        if not found:
-            _refuse(path, name)
-        yield from found
+def every_file(path: str, options: str = "{}") -> list[OcnFile]:
+    """List the measurement files at a path, which are some at least."""
+    from xoceansar.io.eopf.ocn_products import ocn_files  # whose files are such files
+
+    inside: list[OcnFile] = [
+        file for store in eopf_stores(path, options) for file in ocn_files(store)
+    ]
+    if inside:
+        return inside
+    if is_url(path):
+        raise ProductError(
+            f"{path} is a URL, and of Level-2 products those in the EOPF format (.zarr) are read from "
+            "there. Download the product."
+        )
+    name = Path(path).name
+    if name.lower() == "manifest.safe":
+        path, name = str(Path(path).parent), Path(path).parent.name
+    found = list(_files_of(path))
+    if not found:
+        _refuse(path, name)
+    return found
 
 
 def _files_of(path: str) -> Iterator[OcnFile]:
@@ -108,8 +134,13 @@ def _files_of(path: str) -> Iterator[OcnFile]:
     if os.path.isdir(target):
         inner = target / _MEASUREMENT
         folder = inner if inner.is_dir() else target
-        for member, name in _named(path, os.listdir(folder)):
+        members = os.listdir(folder)
+        for member, name in _named(path, members):
             yield _local(folder / member, name)
+        for member in sorted(members):
+            product = parse_product(member)
+            if product is not None and (product.mode, product.kind) == ("WV", "OCN"):
+                yield from _files_of(str(folder / member))
     elif zipfile.is_zipfile(target):
         for member, name in _named(path, list(zip_members(path))):
             root, inside = _divided(PurePosixPath(member))
@@ -195,16 +226,3 @@ def _refuse(path: str, name: str) -> None:
         f"{path} holds no measurement file of a Wave Mode OCN product (s1x-wvN-ocn-...nc). "
         "Give the .SAFE folder, the archive, or the netCDF files."
     )
-
-
-def _unique(files: Iterator[OcnFile]) -> list[OcnFile]:
-    kept: dict[str, OcnFile] = {}
-    repeated = 0
-    for file in files:
-        repeated += kept.setdefault(file.name.stem, file) is not file
-    if repeated:
-        warn(
-            f"{repeated} files are given more than once; each vignette is taken once, from the "
-            "first."
-        )
-    return list(kept.values())

@@ -13,10 +13,12 @@ from xoceansar.io.ocn.ocn_variables import FLAGS, OLD_WORDS
 if TYPE_CHECKING:
     import netCDF4
 
-__all__ = ["OcnValues"]
+__all__ = ["NOT_STORED", "OcnValues"]
 
 Array = npt.NDArray[np.float64]
 
+#: Attribute of variables of which an EOPF product has no values, as of those that are all missing.
+NOT_STORED: Final = "not_stored"
 #: Values at or below are fill values, which not every variable declares.
 _FILL: Final = -998.0
 #: Values that a variable may have: the cross-spectra of a vignette have some 71,000.
@@ -43,6 +45,11 @@ class OcnValues:
         """Text of a global attribute; empty where there is none."""
         known = name in self.file.ncattrs()
         return str(self.file.getncattr(name)).strip() if known else ""
+
+    def has(self, source: str) -> bool:
+        """Say whether there are values of a variable."""
+        known = source in self.file.variables
+        return known and NOT_STORED not in self.file[source].ncattrs()
 
     def stored(self, source: str) -> Array:
         """Values of a variable as floats, NaN where they are masked; empty where there is no such one."""

@@ -8,15 +8,14 @@ A^2`` on average.
 """
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from xoceansar._compilation import compiled
 from xoceansar.errors import DomainError
 from xoceansar.sar.polarisation import polarisation_ratio
 from xoceansar.simulate.products.acquisition import IMAGING
@@ -39,7 +38,6 @@ __all__ = [
 _Array = npt.NDArray[np.float64]
 _Single = npt.NDArray[np.float32]
 _Complex = npt.NDArray[np.complex64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _SAMPLES: Final = 64  # per random stream; part of what a seed means
 _LINES: Final = 128  # filtered at once
@@ -200,12 +198,7 @@ def _cubic(position: _Array, size: int) -> tuple[npt.NDArray[np.int32], _Single]
     return near.astype(np.int32), np.stack(weights, axis=-1).astype(np.float32)
 
 
-def _compiled(function: _Function) -> _Function:
-    """Compile on first call, keep on disk."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled()
 def _weighted(
     values: _Single, near: npt.NDArray[np.int32], weights: _Single
 ) -> np.float32:
@@ -216,7 +209,7 @@ def _weighted(
     return np.float32(total)
 
 
-@_compiled
+@compiled()
 def _modulate(
     sigma0: _Single,
     looks: _Single,
@@ -265,7 +258,7 @@ def _modulate(
                 out[m, c, i] = scale * coefficient * white[c, i]
 
 
-@_compiled
+@compiled()
 def _shape(
     spectra: _Complex,
     frequency: _Array,
@@ -298,7 +291,7 @@ def _shape(
             out[c, i] *= scale
 
 
-@_compiled
+@compiled()
 def _round(field: _Complex, scale: _Single, out: npt.NDArray[np.int16]) -> None:
     """Scale, round and clip."""
     largest = np.float32(_LARGEST)

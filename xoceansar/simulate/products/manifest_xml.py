@@ -17,12 +17,27 @@ from xoceansar.simulate.products.acquisition import PLATFORMS, Image, compact
 from xoceansar.simulate.products.product_geometry import Frame
 from xoceansar.simulate.products.xml_writer import Content, Node, render, single
 
-__all__ = ["SOFTWARE", "DataFile", "manifest_xml", "product_name"]
+__all__ = [
+    "FACILITY",
+    "NAMESPACES",
+    "SOFTWARE",
+    "DataFile",
+    "manifest_xml",
+    "product_name",
+    "wrapped",
+]
 
+#: Who made a product, as its manifest says.
+FACILITY: Final = {
+    "country": "none",
+    "name": "Simulated, not a measurement",
+    "organisation": "xoceansar",
+    "site": "none",
+}
 #: Name of the processor in manifests and images.
 SOFTWARE: Final = f"xoceansar {__version__} simulation of the Sentinel-1 IPF"
 
-_NAMESPACES: Final = {
+NAMESPACES: Final = {
     "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
     "xmlns:gml": "http://www.opengis.net/gml",
     "xmlns:xfdu": "urn:ccsds:schema:xfdu:1",
@@ -114,16 +129,16 @@ def manifest_xml(images: Sequence[Image], files: Sequence[DataFile]) -> bytes:
     )
     metadata = [
         *[_pointer(f) for f in annotations],
-        _wrapped("processing", "Processing", _processing(images)),
-        _wrapped("platform", "Platform Description", _platform(images[0])),
-        _wrapped("measurementOrbitReference", "Orbit Reference", _orbit(images[0])),
-        _wrapped(
+        wrapped("processing", "Processing", _processing(images)),
+        wrapped("platform", "Platform Description", _platform(images[0])),
+        wrapped("measurementOrbitReference", "Orbit Reference", _orbit(images[0])),
+        wrapped(
             "generalProductInformation",
             "General Product Information",
             _general(images[0]),
         ),
-        _wrapped("acquisitionPeriod", "Acquisition Period", _period(images)),
-        _wrapped("measurementFrameSet", "Frame Set", _frames(images)),
+        wrapped("acquisitionPeriod", "Acquisition Period", _period(images)),
+        wrapped("measurementFrameSet", "Frame Set", _frames(images)),
         *[_schema(name, path) for name, path in _SCHEMAS.items()],
     ]
     content: dict[str, Content] = {
@@ -131,7 +146,7 @@ def manifest_xml(images: Sequence[Image], files: Sequence[DataFile]) -> bytes:
         "metadataSection": [("metadataObject", item) for item in metadata],
         "dataObjectSection": [("dataObject", _data_object(f)) for f in files],
     }
-    return render("xfdu:XFDU", Node(_NAMESPACES, content))
+    return render("xfdu:XFDU", Node(NAMESPACES, content))
 
 
 def _pointer(file: DataFile) -> Node:
@@ -161,7 +176,8 @@ def _schema(name: str, path: str) -> Node:
     )
 
 
-def _wrapped(name: str, title: str, content: Content) -> Node:
+def wrapped(name: str, title: str, content: Content) -> Node:
+    """Write a metadata object around its content."""
     processing = name == "processing"
     wrap = Node(
         {"mimeType": "text/xml", "vocabularyName": "SAFE", "textInfo": title},
@@ -193,12 +209,7 @@ def _processing(images: Sequence[Image]) -> Content:
     """Say who made it. Times are those of the acquisition: equal calls give equal products."""
     first, last = images[0], images[-1]
     facility = Node(
-        {
-            "country": "none",
-            "name": "Simulated, not a measurement",
-            "organisation": "xoceansar",
-            "site": "none",
-        },
+        FACILITY,
         {
             "safe:software": Node(
                 {"name": SOFTWARE, "version": f"{first.acquisition.ipf:06.2f}"}

@@ -51,7 +51,7 @@ from xoceansar.simulate.products.truth_file import (
 from xoceansar.simulate.sea.orbit import destination
 from xoceansar.simulate.sea.scenes import Scene, scene
 
-__all__ = ["truth_path", "write_safe"]
+__all__ = ["processor_version", "truth_path", "write_safe"]
 
 _FIRST_RANGE_DIALECT: Final = 2.90
 _DEFAULT_COUNT: Final = 8
@@ -165,7 +165,7 @@ def write_safe(
     >>> xos.open_wave_mode(product, shape=(4, 4)).beam.values
     array(['wv1'], dtype='<U3')
     """
-    version = _version(ipf)
+    version = processor_version(ipf)
     dialect = noise or ("range" if version >= _FIRST_RANGE_DIALECT else "legacy")
     if not 0.02 <= scale <= 1:
         raise OceansarError(f"scale must be between 0.02 and 1; got {scale}.")
@@ -205,7 +205,8 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _version(ipf: str | float) -> float:
+def processor_version(ipf: str | float) -> float:
+    """Read a processor version."""
     if not re.fullmatch(r"\d{1,3}(\.\d{1,2})?", str(ipf)):
         raise OceansarError(
             f"ipf must be a processor version such as '003.71' or 3.71; got {ipf!r}."

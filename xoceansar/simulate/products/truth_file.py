@@ -56,6 +56,7 @@ def vignette_truth(
         "longitude": float(centre.longitude),
         "latitude": float(centre.latitude),
         "ground_heading": heading,
+        "incidence": float(centre.incidence),
         "sigma0_mean": float(weights[0] @ sigma0.astype(np.float64) @ weights[1]),
         "swh": truth["swh"],
         "wind_speed": truth["wind_speed"],
@@ -97,7 +98,7 @@ def write_truth(
     columns["ocean_class"] = columns["ocean_class"].astype(np.int8)
     dataset = xr.Dataset({k: annotate(v, k) for k, v in columns.items()})
     dataset["ocean_class"].attrs = class_attrs()
-    places = ["vignette_id", "longitude", "latitude", "ground_heading"]
+    places = ["vignette_id", "longitude", "latitude", "ground_heading", "incidence"]
     dataset = dataset.set_coords(places)
     dataset.attrs = {
         "Conventions": CF_VERSION,

@@ -5,12 +5,12 @@ last bit of their results.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from xoceansar._compilation import compiled
 
 __all__ = [
     "add_density",
@@ -23,7 +23,6 @@ __all__ = [
     "two_nearest",
 ]
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 _Real = npt.NDArray[np.floating[Any]]
 _Single = npt.NDArray[np.float32]
 _Complex = npt.NDArray[np.complex64]
@@ -34,13 +33,7 @@ _RELAXATION: Final = 0.5  # 1/s, of the hydrodynamic modulation
 _HYDRODYNAMIC: Final = 4.5
 
 
-def _compiled(*, reassociating: bool = False) -> Callable[[_Function], _Function]:
-    """Compile on first call, keep on disk."""
-    compiler = numba.njit(cache=True, nogil=True, fastmath=reassociating)
-    return cast("Callable[[_Function], _Function]", compiler)
-
-
-@_compiled()
+@compiled()
 def add_density(
     plus: _Single,
     minus: _Single,
@@ -87,7 +80,7 @@ def add_density(
     return total
 
 
-@_compiled()
+@compiled()
 def _transfers(
     kx: float, k: float, incidence: float
 ) -> tuple[complex, complex, complex, complex]:
@@ -109,7 +102,7 @@ def _transfers(
     )
 
 
-@_compiled()
+@compiled()
 def radar_covariance(
     plus: _Single, minus: _Single, kx: _Single, ky: _Single, incidence: float
 ) -> float:
@@ -127,7 +120,7 @@ def radar_covariance(
     return total
 
 
-@_compiled()
+@compiled()
 def radar_spectra(
     plus: _Complex,
     minus: _Complex,
@@ -164,7 +157,7 @@ def radar_spectra(
     return velocity, modulation
 
 
-@_compiled()
+@compiled()
 def interpolate_harmonics(
     table: _Single,
     nodes: tuple[float, float, float, float],
@@ -203,7 +196,7 @@ def interpolate_harmonics(
             out[i, j] = root**exponent
 
 
-@_compiled()
+@compiled()
 def interpolate_square(field: _Single, out: _Single) -> None:
     """Interpolate to another number of cells over the same area; bilinear, edges held."""
     rows, columns = field.shape
@@ -223,7 +216,7 @@ def interpolate_square(field: _Single, out: _Single) -> None:
             out[i, j] = top + v * (low - top)
 
 
-@_compiled(reassociating=True)
+@compiled(reassociating=True)
 def _deposit(out: _Single, column: int, y: float, power: float) -> None:
     """Share power between the two cells around y, periodic."""
     n = out.shape[0]
@@ -235,7 +228,7 @@ def _deposit(out: _Single, column: int, y: float, power: float) -> None:
     out[i, column] += weight * power
 
 
-@_compiled(reassociating=True)
+@compiled(reassociating=True)
 def splat(
     mean: _Single,
     modulation: _Single,
@@ -270,7 +263,7 @@ def splat(
     return float(total / (n * m))
 
 
-@_compiled(reassociating=True)
+@compiled(reassociating=True)
 def convolve_rows(image: _Single, kernel: _Single, out: _Single) -> None:
     """Add to `out` the image convolved along axis 0, periodic."""
     n, m = image.shape
@@ -283,7 +276,7 @@ def convolve_rows(image: _Single, kernel: _Single, out: _Single) -> None:
                 out[i, j] += weight * image[source, j]
 
 
-@_compiled()
+@compiled()
 def two_nearest(
     x: _Single, y: _Single, seeds: _Single, side: float
 ) -> tuple[_Index, _Index, _Single]:
@@ -315,7 +308,7 @@ def two_nearest(
     return nearest, second, edge
 
 
-@_compiled()
+@compiled()
 def _search(
     at: tuple[float, float],
     home: tuple[int, int],
