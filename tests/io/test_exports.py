@@ -13,6 +13,7 @@ from xoceansar.errors import (
     ProductError,
     UnitsError,
 )
+from xoceansar.io.export.tables import to_table
 
 
 def make(name, dims, values, **attrs):
@@ -439,3 +440,17 @@ def test_columns_of_objects_are_of_one_type(results, tmp_path, values, column):
     assert table.note.astype(object).where(table.note.notna(), None).tolist() == [
         None if value is np.nan else value for value in column
     ]
+
+
+@pytest.mark.parametrize("scalar", [False, True])
+def test_vignettes_without_a_number_of_their_own_are_rows_all_the_same(
+    scalar: bool,
+) -> None:
+    ds = xr.Dataset(
+        {"embedding_vector": (("vignette", "embedding"), np.zeros((3, 80)))}
+    )
+    if scalar:
+        ds = ds.assign_coords(platform="s1a")
+    table = to_table(ds)
+    assert table.vignette.tolist() == [0, 1, 2]
+    assert scalar is ("platform" in table)

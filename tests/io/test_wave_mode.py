@@ -109,7 +109,7 @@ def test_opening_reads_no_pixel(product, no_compute, monkeypatch):
     def refuse(*args):
         raise AssertionError("pixels were read")
 
-    monkeypatch.setattr("xoceansar.io.safe.direct_reader.read_numbers", refuse)
+    monkeypatch.setattr("xoceansar.io.safe.vignette_source.read_numbers", refuse)
     monkeypatch.setattr("xoceansar.io.containers.DirectoryStore.buffer", refuse)
     ds = open_wave_mode(product.path, shape=SHAPE)
     assert all(ds[name].chunks for name in ds.data_vars)
@@ -125,16 +125,16 @@ def test_pixels_are_read_when_computed_and_not_before(copy):
 
 
 def test_all_variables_come_of_one_reading(product, monkeypatch):
-    import xoceansar.io.safe.direct_reader as direct
+    from xoceansar.io.safe import vignette_source
 
     read = []
-    plain = direct.read_numbers
+    plain = vignette_source.read_numbers
 
     def counted(store, path, *size):
         read.append(path)
         return plain(store, path, *size)
 
-    monkeypatch.setattr(direct, "read_numbers", counted)
+    monkeypatch.setattr(vignette_source, "read_numbers", counted)
     open_wave_mode(product.path, shape=SHAPE, chunks=2).load()
     assert len(read) == len(set(read)) == 4
 

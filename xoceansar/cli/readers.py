@@ -17,7 +17,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH...",
-        help="A .SAFE folder, its manifest.safe, a .zip of it, several, or a quoted glob.",
+        help="A .SAFE folder, its manifest.safe, a .zip of it, an EOPF .zarr, several, a quoted glob, or what 'search' wrote.",
     ),
 ]
 Beam = Annotated[

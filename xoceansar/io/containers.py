@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,14 @@ Bytes = npt.NDArray[np.uint8]
 
 class Store(ABC):
     """The files of a product, by their paths relative to the manifest."""
+
+    #: Whether something in a product says what its files should be.
+    has_checksums: ClassVar[bool] = True
+
+    @property
+    def listing(self) -> str:
+        """What lists the files of the product, and tells it from every other."""
+        return MANIFEST
 
     @property
     @abstractmethod
@@ -56,6 +64,11 @@ class Store(ABC):
     @abstractmethod
     def gdal_path(self, path: str) -> str:
         """Name a file as GDAL does."""
+
+    def part(self, paths: Iterable[str]) -> "Store":
+        """Keep what reading some files needs, for a task to carry."""
+        del paths
+        return self
 
 
 @dataclass(frozen=True)

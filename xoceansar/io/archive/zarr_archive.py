@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._paths import is_url, local_target, refuse_lost_slash, strange_entries
+from xoceansar._progress import computing
 from xoceansar.conventions import VIGNETTE
 from xoceansar.conventions.texts import has_texts, stored_texts
 from xoceansar.errors import OceansarError, ProductError
@@ -33,6 +34,7 @@ from xoceansar.io.archive.repository import (
 )
 from xoceansar.io.archive.storable import stored_flags, with_plain_attributes
 from xoceansar.io.archive.zarr_url import is_zarr_at, write_at_url
+from xoceansar.io.eopf.slc_listing import is_eopf_name
 from xoceansar.io.remote import (
     StorageOptions,
     encode_options,
@@ -131,7 +133,8 @@ def to_zarr(
         dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
     ) as temporary:
         draft = Path(temporary, "store")
-        ready.to_zarr(draft, consolidated=False, encoding=encoding, **WRITING)
+        with computing("writing Zarr"):
+            ready.to_zarr(draft, consolidated=False, encoding=encoding, **WRITING)
         _consolidate(draft)
         if target.exists():
             target.rename(Path(temporary, "replaced"))
@@ -249,6 +252,8 @@ def _refuse_links(target: str) -> None:
 def is_archive(path: str | Path) -> bool:
     """Say whether there is a store that `open_archive` opens."""
     refuse_lost_slash(path)
+    if is_eopf_name(str(path)):
+        return False
     if is_url(str(path)):
         return is_zarr_at(str(path)) or is_repository(str(path))
     return _is_zarr(Path(path)) or is_repository(str(path))

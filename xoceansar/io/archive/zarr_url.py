@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import xarray as xr
 
+from xoceansar._progress import computing
 from xoceansar.errors import ProductError
 from xoceansar.io.remote import (
     StorageOptions,
@@ -42,10 +43,11 @@ def write_at_url(
                 overwrite,
             )
             try:
-                ready.to_zarr(
-                    draft, zarr_format=3, consolidated=False, encoding=encoding,
-                    storage_options=access, write_empty_chunks=True,
-                )  # fmt: skip
+                with computing("writing Zarr"):
+                    ready.to_zarr(
+                        draft, zarr_format=3, consolidated=False, encoding=encoding,
+                        storage_options=access, write_empty_chunks=True,
+                    )  # fmt: skip
                 _consolidate(draft, access)
                 if there:
                     filesystem.rm(path, recursive=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from xoceansar._progress import computing
 from xoceansar._version import __version__
 from xoceansar.conventions import CF_VERSION, CLASS_FILL, history_line
 from xoceansar.conventions.texts import has_texts, text_values
@@ -94,7 +95,7 @@ def to_netcdf(
         _global_attrs(ds.attrs),
     )
     encoding = {name: how for name, (_, how) in prepared.items()}
-    with draft_of(path, overwrite=overwrite) as draft:
+    with draft_of(path, overwrite=overwrite) as draft, computing("writing NetCDF"):
         out.to_netcdf(draft, engine="netcdf4", format="NETCDF4", encoding=encoding)
     return Path(path).expanduser()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xoceansar._progress import computing
 from xoceansar._version import __version__
 from xoceansar.conventions import CLASS_FILL, EMBEDDING, LINE, SAMPLE, VIGNETTE
 from xoceansar.conventions.flags import flag_numbers
@@ -83,8 +84,12 @@ def rows_of(ds: xr.Dataset) -> pd.DataFrame:
     if not icebergs:
         apart = _apart(ds)
         flat, columns = ds.assign(apart), columns | apart
-    bare = flat[list(columns)].reset_coords().load()
-    frame = bare.map(_native).to_dataframe().reset_index().apply(_of_one_type)
+    with computing("computing a table"):
+        bare = flat[list(columns)].reset_coords().load().map(_native)
+    # A dim of which no variable of the table is has its rows all the same.
+    absent = rows - set(bare.dims)
+    bare = bare.assign_coords({dim: flat.get_index(dim) for dim in absent})
+    frame = bare.to_dataframe().reset_index().apply(_of_one_type)
     origins = {str(name): variable.attrs for name, variable in columns.items()}
     if icebergs:
         frame, origins = _of_icebergs(frame, origins)

@@ -144,7 +144,7 @@ def to_geojson(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
         if corners is not None:
             rings = np.stack([_rows(array, CORNER) for array in corners], axis=-1)
             table = table.set_geometry(
-                [_outline(ring) for ring in rings[_placed(ds)]], crs=table.crs
+                [outline(ring) for ring in rings[_placed(ds)]], crs=table.crs
             )
         properties = table.drop(columns="geometry").to_dict("records")
         features = [
@@ -259,7 +259,7 @@ def _rows(array: xr.DataArray, dim: str) -> npt.NDArray[np.float64]:
         ) from error
 
 
-def _outline(corners: Any) -> Any:
+def outline(corners: Any) -> Any:
     """Make a polygon of the corners of a vignette; two where 180 degrees runs through it."""
     shapely = require("shapely", extra="geo")
     if not np.isfinite(corners).all():

@@ -1,25 +1,26 @@
 """What is taken of products: each acquisition once, and a word on the rest."""
 
+from collections.abc import Callable
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from xoceansar.errors import ProductError, warn
-from xoceansar.io.containers import MANIFEST
 from xoceansar.io.safe.product import Product, VignetteFiles
 
-__all__ = ["each_once", "report", "report_unsigned"]
+__all__ = ["SAME_START", "each_once", "report", "report_unsigned", "together"]
 
 Listed = tuple[Product, VignetteFiles]
+AnyImage = TypeVar("AnyImage")
 
 #: Processings differ by less in when an image begins; its neighbours in the same beam are 29 s away.
-_SAME: Final = np.timedelta64(2, "s")
+SAME_START: Final = np.timedelta64(2, "s")
 
 
 def each_once(products: list[Product]) -> list[Listed]:
     """List the vignettes of products, each acquisition once, in order of time."""
-    ranked = sorted(products, key=lambda product: product.version, reverse=True)
+    ranked = sorted(products, key=lambda product: product.rank, reverse=True)
     rank = {id(product): place for place, product in enumerate(ranked)}
     everything = sorted(
         ((product, files) for product in products for files in product.vignettes),
@@ -28,7 +29,7 @@ def each_once(products: list[Product]) -> list[Listed]:
     kept: list[Listed] = []
     repeated: dict[tuple[int, int], int] = {}
     for _, images in groupby(everything, _radar):
-        for group in _together(list(images)):
+        for group in together(list(images), lambda one: one[1].name.start):
             best = min(rank[id(product)] for product, _ in group)
             for product, files in group:
                 place = rank[id(product)]
@@ -44,7 +45,7 @@ def each_once(products: list[Product]) -> list[Listed]:
 def report(products: list[Product], *, raises: bool, verify: bool) -> None:
     """Say what of products is left out, and what of them nothing can verify."""
     for product in products:
-        where = product.store.where(MANIFEST)
+        where = product.store.where(product.store.listing)
         if product.unknown:
             problem = (
                 f"{where} lists {len(product.unknown)} files of vignettes under names that are "
@@ -72,11 +73,13 @@ def _radar(one: Listed) -> tuple[str, ...]:
     return name.platform, name.datatake, name.polarisation, name.beam
 
 
-def _together(images: list[Listed]) -> list[list[Listed]]:
+def together(
+    images: list[AnyImage], start: Callable[[AnyImage], np.datetime64]
+) -> list[list[AnyImage]]:
     """Divide images of one beam, in order of time, into acquisitions."""
-    groups: list[list[Listed]] = []
+    groups: list[list[AnyImage]] = []
     for one in images:
-        if groups and one[1].name.start - groups[-1][0][1].name.start <= _SAME:
+        if groups and start(one) - start(groups[-1][-1]) <= SAME_START:
             groups[-1].append(one)
         else:
             groups.append([one])
@@ -90,6 +93,6 @@ def _say(best: Product, other: Product, count: int) -> None:
     )
     warn(
         f"{count} vignettes of {second} are in {first} too; each is taken once, from the latter: the "
-        "higher IPF version counts, then the later processing, then the order. Give each product "
+        "higher IPF version counts, then the later processing, then Fast-24h over NRT, then the order. Give each product "
         "once, and of several processings the one that is wanted."
     )

@@ -5,7 +5,7 @@ References
 Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -25,12 +25,19 @@ __all__ = [
     "Annotation",
     "Calibration",
     "Noise",
+    "amplitudes_of",
+    "explained",
+    "grid_of",
+    "noise_of",
     "parse_annotation",
     "parse_calibration",
     "parse_noise",
+    "positive",
+    "vectors_of",
 ]
 
 _GRID = "geolocationGrid/geolocationGridPointList/geolocationGridPoint"
+_GRID_FIELDS = ("line", "pixel", "longitude", "latitude", "incidenceAngle", "height")
 _IMAGE = "imageAnnotation/imageInformation"
 #: Lines or samples that an image may have, of any mode.
 _LARGEST = 100_000
@@ -121,19 +128,19 @@ class Noise:
 def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
     """Read the product annotation of a vignette."""
     root = parse_xml(data, where)
-    with _explained(where):
+    with explained(where):
         _check_header(root, name)
         done = root.findtext(".//thermalNoiseCorrectionPerformed") or "false"
-        grid, height = _grid(root)
+        grid, height = grid_of(table(root, _GRID, _GRID_FIELDS))
         return Annotation(
             first_line=parse_utc(text(root, f"{_IMAGE}/productFirstLineUtcTime")),
             last_line=parse_utc(text(root, f"{_IMAGE}/productLastLineUtcTime")),
             lines=_size(root, "numberOfLines"),
             samples=_size(root, "numberOfSamples"),
-            azimuth_spacing=_positive(
+            azimuth_spacing=positive(
                 float(text(root, f"{_IMAGE}/azimuthPixelSpacing"))
             ),
-            range_spacing=_positive(float(text(root, f"{_IMAGE}/rangePixelSpacing"))),
+            range_spacing=positive(float(text(root, f"{_IMAGE}/rangePixelSpacing"))),
             denoised=done.strip().lower() == "true",
             grid=grid,
             height=height,
@@ -143,37 +150,33 @@ def parse_annotation(data: bytes, name: VignetteName, where: str) -> Annotation:
 def parse_calibration(data: bytes, name: VignetteName, where: str) -> Calibration:
     """Read the ``sigmaNought`` and ``betaNought`` vectors of a calibration file."""
     root = parse_xml(data, where)
-    with _explained(where):
+    with explained(where):
         _check_header(root, name)
         vectors = root.findall("calibrationVectorList/calibrationVector")
-        amplitude = _amplitudes(vectors, "sigmaNought")
+        amplitude = amplitudes_of(_vectors(vectors, "sigmaNought"), "sigmaNought")
         told = bool(vectors) and vectors[0].find("betaNought") is not None
+        beta = _vectors(vectors, "betaNought") if told else None
         return Calibration(
-            amplitude, _amplitudes(vectors, "betaNought") if told else None
+            amplitude, None if beta is None else amplitudes_of(beta, "betaNought")
         )
 
 
 def parse_noise(data: bytes, name: VignetteName, where: str) -> Noise:
     """Read the noise vectors of either dialect."""
     root = parse_xml(data, where)
-    with _explained(where):
+    with explained(where):
         _check_header(root, name)
         vectors = root.findall("noiseRangeVectorList/noiseRangeVector")
         if vectors:
             table = _vectors(vectors, "noiseRangeLut")
         else:
             table = _vectors(root.findall("noiseVectorList/noiseVector"), "noiseLut")
-        _check_range(table.value, (0.0, _MOST_NOISE), "noise")
         blocks = root.findall("noiseAzimuthVectorList/noiseAzimuthVector")
-        return Noise(
-            _without_last_zeros(table),
-            tuple(map(_azimuth_noise, blocks)),
-            unequal=len({value.size for value in table.value}) > 1,
-        )
+        return noise_of(table, tuple(map(_azimuth_noise, blocks)))
 
 
 @contextmanager
-def _explained(where: str) -> Iterator[None]:
+def explained(where: str) -> Iterator[None]:
     """Turn what is wrong in a document into an error that names it."""
     try:
         yield
@@ -200,7 +203,8 @@ def _check_header(root: etree._Element, name: VignetteName) -> None:
 _Number = TypeVar("_Number", int, float)
 
 
-def _positive(value: _Number) -> _Number:
+def positive(value: _Number) -> _Number:
+    """Return a size or spacing, refusing one that is none."""
     if not 0 < value < np.inf:
         raise ValueError(f"a size or spacing is {value}, which must be positive")
     return value
@@ -213,11 +217,13 @@ def _size(root: etree._Element, tag: str) -> int:
     return value
 
 
-def _grid(
-    root: etree._Element,
+def grid_of(
+    values: npt.NDArray[np.float64],
 ) -> tuple[GeolocationGrid, npt.NDArray[np.float64]]:
-    fields = ("line", "pixel", "longitude", "latitude", "incidenceAngle", "height")
-    values = table(root, _GRID, fields)
+    """Make a grid, and its heights, of points that may be in any order.
+
+    Shapes: `values` (point, 6): line, sample, longitude, latitude, incidence, height.
+    """
     if not np.isfinite(values).all():
         raise ValueError("the geolocation grid has values that are not numbers")
     if (np.abs(values[:, 2:4]) > (360.0, 90.0)).any():
@@ -242,9 +248,21 @@ def _grid(
 def _vectors(elements: list[etree._Element], tag: str) -> Vectors:
     if not elements:
         raise ValueError(f"there is no vector with <{tag}>")
-    lines = np.array([float(text(element, "line")) for element in elements])
-    samples = [integers(element, "pixel").astype(float) for element in elements]
-    values = [floats(element, tag) for element in elements]
+    return vectors_of(
+        np.array([float(text(element, "line")) for element in elements]),
+        [integers(element, "pixel").astype(float) for element in elements],
+        [floats(element, tag) for element in elements],
+        tag,
+    )
+
+
+def vectors_of(
+    lines: npt.NDArray[np.float64],
+    samples: Sequence[npt.NDArray[np.float64]],
+    values: Sequence[npt.NDArray[np.float64]],
+    tag: str,
+) -> Vectors:
+    """Make vectors of their lines, samples and values, which have to be whole and in order."""
     for x, y in zip(samples, values, strict=True):
         if x.size != y.size:
             raise ValueError(f"a vector has {x.size} pixels and {y.size} <{tag}>")
@@ -260,10 +278,26 @@ def _vectors(elements: list[etree._Element], tag: str) -> Vectors:
     )
 
 
-def _amplitudes(elements: list[etree._Element], tag: str) -> Vectors:
-    table = _vectors(elements, tag)
-    _check_range(table.value, _AMPLITUDES, tag)
-    return table
+def amplitudes_of(vectors: Vectors, tag: str) -> Vectors:
+    """Return calibration vectors, refusing values that none have."""
+    _check_range(vectors.value, _AMPLITUDES, tag)
+    return vectors
+
+
+def noise_of(vectors: Vectors, along_azimuth: tuple[AzimuthNoise, ...]) -> Noise:
+    """Make the noise of its vectors, refusing values that none have."""
+    _check_range(vectors.value, (0.0, _MOST_NOISE), "noise")
+    for block in along_azimuth:
+        if block.line.size != block.value.size or (np.diff(block.line) <= 0).any():
+            raise ValueError(
+                "a vector of <noiseAzimuthLut> is not in order or not whole"
+            )
+        _check_range([block.value], _AZIMUTH_FACTORS, "noiseAzimuthLut")
+    return Noise(
+        _without_last_zeros(vectors),
+        along_azimuth,
+        unequal=len({value.size for value in vectors.value}) > 1,
+    )
 
 
 def _check_range(
@@ -290,14 +324,9 @@ def _without_last_zeros(table: Vectors) -> Vectors:
 
 
 def _azimuth_noise(element: etree._Element) -> AzimuthNoise:
-    line = integers(element, "line").astype(float)
-    value = floats(element, "noiseAzimuthLut")
-    if line.size != value.size or (np.diff(line) <= 0).any():
-        raise ValueError("a vector of <noiseAzimuthLut> is not in order or not whole")
-    _check_range([value], _AZIMUTH_FACTORS, "noiseAzimuthLut")
     return AzimuthNoise(
         first=int(text(element, "firstAzimuthLine")),
         last=int(text(element, "lastAzimuthLine")),
-        line=line,
-        value=value,
+        line=integers(element, "line").astype(float),
+        value=floats(element, "noiseAzimuthLut"),
     )

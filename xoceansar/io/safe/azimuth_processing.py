@@ -6,6 +6,7 @@ Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -16,9 +17,15 @@ from xoceansar.errors import ProductError
 from xoceansar.io.safe.times import parse_utc
 from xoceansar.io.safe.xml_parsing import floats, parse_xml, text
 
-__all__ = ["AzimuthProcessing", "parse_processing"]
+__all__ = [
+    "LIGHT",
+    "AzimuthProcessing",
+    "checked_processing",
+    "parse_processing",
+    "window_of",
+]
 
-_LIGHT: Final = 299_792_458.0
+LIGHT: Final = 299_792_458.0
 _GENERAL: Final = "generalAnnotation"
 _INFORMATION: Final = "imageAnnotation/imageInformation"
 _SWATH: Final = (
@@ -76,8 +83,15 @@ class AzimuthProcessing:
 def parse_processing(data: bytes, where: str) -> AzimuthProcessing:
     """Read the azimuth processing of a product annotation."""
     root = parse_xml(data, where)
+    return checked_processing(lambda: _processing(root), where)
+
+
+def checked_processing(
+    read: Callable[[], AzimuthProcessing], where: str
+) -> AzimuthProcessing:
+    """Read an azimuth processing, and refuse one that no radar in orbit has."""
     try:
-        processing = _processing(root)
+        processing = read()
         for name, value in asdict(processing).items():
             least, most = _BOUNDS[name]
             if not least <= value <= most:
@@ -103,27 +117,30 @@ def _processing(root: etree._Element) -> AzimuthProcessing:
     rate = float(text(root, f"{_GENERAL}/productInformation/rangeSamplingRate"))
     delay = near + (samples - 1) / 2 / rate
     band = f"{_SWATH}/azimuthProcessing"
-    kind = text(root, f"{band}/windowType")
-    if kind.lower() not in ("hamming", "none"):
-        raise ValueError(f"the azimuth window is {kind!r}, and Hamming is known")
     estimate = _nearest(root, "dopplerCentroid/dcEstimateList/dcEstimate", middle)
     fm_rate = _nearest(root, f"{_GENERAL}/azimuthFmRateList/azimuthFmRate", middle)
     frequency = float(text(root, f"{_GENERAL}/productInformation/radarFrequency"))
     return AzimuthProcessing(
         azimuth_frequency=float(text(root, f"{_INFORMATION}/azimuthFrequency")),
         azimuth_bandwidth=float(text(root, f"{band}/processingBandwidth")),
-        azimuth_window=(
-            float(text(root, f"{band}/windowCoefficient"))
-            if kind.lower() == "hamming"
-            else 1.0
+        azimuth_window=window_of(
+            text(root, f"{band}/windowType"),
+            lambda: float(text(root, f"{band}/windowCoefficient")),
         ),
         doppler_centroid=_polynomial(estimate, "dataDcPolynomial", delay),
         doppler_centroid_geometric=_polynomial(estimate, "geometryDcPolynomial", delay),
         azimuth_fm_rate=_fm_rate(fm_rate, delay),
-        slant_range=_LIGHT * delay / 2,
+        slant_range=LIGHT * delay / 2,
         platform_velocity=_speed(root, middle),
-        radar_wavelength=_LIGHT / frequency,
+        radar_wavelength=LIGHT / frequency,
     )
+
+
+def window_of(kind: str, coefficient: Callable[[], float]) -> float:
+    """Coefficient of a Hamming window; 1 for none."""
+    if kind.lower() not in ("hamming", "none"):
+        raise ValueError(f"the azimuth window is {kind!r}, and Hamming is known")
+    return coefficient() if kind.lower() == "hamming" else 1.0
 
 
 def _nearest(

@@ -8,6 +8,8 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xoceansar.conventions.beams import Beams
+from xoceansar.io.eopf.eopf_stems import eopf_kind
+from xoceansar.io.eopf.slc_listing import is_eopf_name
 from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.product_names import parse_product
 from xoceansar.io.safe.wave_mode import Chunks, Selection, open_wave_mode
@@ -39,6 +41,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         "complex",
         "verify",
         "storage_options",
+        "root",
     )
 
     def open_dataset(
@@ -57,13 +60,14 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         complex: bool = False,
         verify: bool = True,
         storage_options: StorageOptions | None = None,
+        root: str | os.PathLike[str] | None = None,
     ) -> xr.Dataset:
         """Open a product; every argument as for `xoceansar.open_wave_mode`.
 
         Parameters
         ----------
         filename_or_obj : str or path-like
-            A ``.SAFE`` folder, its manifest or a zip archive of it.
+            A ``.SAFE`` folder, its manifest or a zip archive of it; or a product in the EOPF format.
         drop_variables : str or iterable of str, optional
             Variables to leave out.
         reader : {"direct", "xsar"}, optional
@@ -88,6 +92,8 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             Whether the pixels are held to their checksums.
         storage_options : mapping, optional
             For URLs: keyword arguments of the fsspec file system.
+        root : str or path-like, optional
+            For what a catalogue lists: a folder in which files are looked for first.
 
         Returns
         -------
@@ -114,6 +120,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
             complex=complex,
             verify=verify,
             storage_options=storage_options,
+            root=root,
         )
         # What chunks={} keeps; without it xarray would join all vignettes in one chunk.
         for variable in ds.data_vars.values():
@@ -134,7 +141,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         Returns
         -------
         bool
-            True for a folder, archive or manifest of ``S1x_WV_SLC__...``.
+            True for a folder, archive or manifest of ``S1x_WV_SLC__...``, and for ``S01SWVSLC_....zarr``.
 
         Examples
         --------
@@ -148,5 +155,7 @@ class OceansarBackendEntrypoint(BackendEntrypoint):
         path = os.fspath(filename_or_obj).rstrip("/")
         if os.path.basename(path).lower() == "manifest.safe":
             path = os.path.dirname(path)
+        if is_eopf_name(path):
+            return eopf_kind(os.path.basename(path)) == "SLC"
         name = parse_product(os.path.basename(path))
         return name is not None and (name.mode, name.kind) == ("WV", "SLC")

@@ -4,10 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xoceansar.io.guard import guard
 from xoceansar.io.safe.ground_grid import VignetteGrid
-from xoceansar.io.safe.pixels import read_numbers
-from xoceansar.io.safe.vignette_source import Source, Tables, require_file
+from xoceansar.io.safe.vignette_source import Source, Tables, load_numbers
 from xoceansar.sar.calibration import amplitude_table, noise_table
 
 if TYPE_CHECKING:
@@ -20,16 +18,8 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
     """Read, calibrate and resample the pixels of a vignette."""
     from xoceansar.sar.resample import area_weights, average_power
 
-    path = require_file(source, "measurement")
     note = grid.annotation
-    with guard(source.vignette, source.store.where(path)):
-        numbers = read_numbers(
-            source.store,
-            path,
-            note.lines,
-            note.samples,
-            source.files.md5.get("measurement"),
-        )
+    numbers = load_numbers(source, note)
     rows = area_weights(grid.line_edges_in, grid.edges_out(0))
     columns = area_weights(grid.sample_edges_in, grid.edges_out(1))
     if tables.calibration is None:

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -13,7 +12,10 @@ from lxml import etree
 from xoceansar._paths import is_url, local_path, path_text, refuse_lost_slash, walk
 from xoceansar.errors import ProductError, UnsupportedProductError, warn
 from xoceansar.io.containers import MANIFEST, Store, open_stores
+from xoceansar.io.eopf.slc_listing import eopf_stores, read_contents
+from xoceansar.io.eopf.zarr_groups import EopfStore
 from xoceansar.io.remote import glob_url, open_remote_stores
+from xoceansar.io.safe.processings import ProcessingRank, rank_processing
 from xoceansar.io.safe.product_names import (
     ROLES,
     ProductName,
@@ -26,12 +28,14 @@ from xoceansar.io.safe.xml_parsing import parse_xml
 
 __all__ = [
     "MANIFEST_BYTES",
+    "SIMULATED",
     "Paths",
     "Product",
     "VignetteFiles",
     "checksums",
     "discover",
     "expand",
+    "timeliness",
 ]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -39,8 +43,8 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 #: Bytes that a manifest may have: a real one has 2 kB for each vignette, of which there are 999 at most.
 MANIFEST_BYTES: Final = 16 << 20
 #: How `xoceansar.simulate.write_safe` begins the name of its facility.
-_SIMULATED: Final = "Simulated"
-_NUMBERS: Final = re.compile("[0-9]+")
+SIMULATED: Final = "Simulated"
+_TIMELINESS: Final = "productTimelinessCategory"
 #: Files about radio-frequency interference, which have the stem of a vignette too.
 _NOT_READ: Final = "rfi-"
 #: How a manifest says that a file is part of a vignette: its schema, and its folder.
@@ -118,6 +122,8 @@ class Product:
         When the processor ended, as written in the manifest; empty where it does not say.
     unknown : tuple of str
         Files that the manifest lists as parts of vignettes, under names that are none.
+    timeliness : str
+        How soon it was made, as written in the manifest: ``NRT-3h``, ``Fast-24h``.
     """
 
     store: Store
@@ -126,6 +132,7 @@ class Product:
     simulated: bool = False
     processed: str = ""
     unknown: tuple[str, ...] = ()
+    timeliness: str = ""
 
     @property
     def name(self) -> str:
@@ -133,13 +140,15 @@ class Product:
         return self.store.name
 
     @property
-    def version(self) -> tuple[tuple[int, ...], str]:
-        """What is larger for the better of two processings: IPF version, time of processing."""
-        return tuple(map(int, _NUMBERS.findall(self.ipf_version))), self.processed
+    def rank(self) -> ProcessingRank:
+        """What is larger for the better of two processings."""
+        return rank_processing(self.ipf_version, self.processed, self.timeliness)
 
     @property
     def unsigned(self) -> int:
-        """Number of listed files of which the manifest has no checksum."""
+        """Number of listed files of which the manifest has no checksum, as it might."""
+        if not self.store.has_checksums:
+            return 0
         listed = [
             role for one in self.vignettes for role in ROLES if getattr(one, role)
         ]
@@ -188,6 +197,23 @@ def _glob(pattern: str) -> set[str]:
 
 def discover(path: str, options: str = "{}") -> list[Product]:
     """Find the products at a path, and pair the files of each vignette by their stem."""
+    zarrs = eopf_stores(path, options)
+    found = [_eopf_product(store) for store in zarrs]
+    if zarrs and not _holds_safe(path):
+        return found
+    return found + _safe_products(path, options)
+
+
+def _holds_safe(path: str) -> bool:
+    """Say whether a folder of EOPF products has some in the SAFE format too."""
+    if is_url(path) or not os.path.isdir(path):
+        return False
+    return any(
+        os.path.isfile(os.path.join(path, name, MANIFEST)) for name in os.listdir(path)
+    )
+
+
+def _safe_products(path: str, options: str) -> list[Product]:
     _refuse_by_name(path)
     stores = open_remote_stores(path, options) if is_url(path) else open_stores(path)
     products: list[Product] = []
@@ -207,6 +233,29 @@ def discover(path: str, options: str = "{}") -> list[Product]:
             f"left out: {', '.join(names)}."
         )
     return products
+
+
+def _eopf_product(store: EopfStore) -> Product:
+    contents = read_contents(store)
+    files = (
+        VignetteFiles(
+            name,
+            annotation=group,
+            calibration=f"{group}/quality/calibration".lstrip("/"),
+            noise=f"{group}/quality/noise_range".lstrip("/"),
+            measurement=f"{group}/measurements/slc".lstrip("/"),
+        )
+        for name, group in contents.groups.items()
+    )
+    return Product(
+        store,
+        contents.ipf_version,
+        tuple(sorted(files, key=lambda f: (f.name.start, f.name.number))),
+        simulated=contents.simulated,
+        processed=contents.processed,
+        unknown=contents.unknown,
+        timeliness=contents.timeliness,
+    )
 
 
 def _product(store: Store) -> Product:
@@ -235,11 +284,12 @@ def _product(store: Store) -> Product:
         store,
         versions[0].strip(),
         _pair(listed, where),
-        simulated=any(one.get("name", "").startswith(_SIMULATED) for one in facilities),
+        simulated=any(one.get("name", "").startswith(SIMULATED) for one in facilities),
         processed=next(
             (one.get("stop", "") for one in processings if "stop" in one.attrib), ""
         ).strip(),
         unknown=tuple(one.href for one in listed if one.is_unknown),
+        timeliness=_first_text(_elements(root, _TIMELINESS)),
     )
 
 
@@ -292,6 +342,12 @@ def checksums(store: Store) -> dict[str, str]:
     """Read the MD5 that a manifest has of each file."""
     root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), store.where(MANIFEST))
     return {str(PurePosixPath(one.href)): one.md5 for one in _listed(root) if one.md5}
+
+
+def timeliness(store: Store) -> str:
+    """Read how soon a product was made; empty where its manifest does not say."""
+    root = parse_xml(store.read(MANIFEST, MANIFEST_BYTES), store.where(MANIFEST))
+    return _first_text(_elements(root, _TIMELINESS))
 
 
 def _refuse_by_name(path: str) -> None:

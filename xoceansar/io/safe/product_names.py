@@ -10,18 +10,22 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 
 from xoceansar.io.safe.times import parse_utc
 
 __all__ = [
+    "MOST_IMAGES",
+    "OCN_STEM",
     "ROLES",
+    "STEM",
     "OcnName",
     "ProductName",
     "Role",
     "VignetteName",
+    "find_name",
     "parse_file",
     "parse_ocn_file",
     "parse_product",
@@ -47,10 +51,10 @@ def _stem(kind: str) -> re.Pattern[str]:
     )
 
 
-_STEM: Final = _stem("slc")
-_OCN_STEM: Final = _stem("ocn")
+STEM: Final = _stem("slc")
+OCN_STEM: Final = _stem("ocn")
 #: Images that fit into one orbit, every 14.66 seconds of 98.6 minutes: more are in no product.
-_MOST_IMAGES: Final = 403
+MOST_IMAGES: Final = 403
 #: Between the first and the last line of an image lie 2.9 seconds.
 _LONGEST: Final = np.timedelta64(60, "s")
 _ROLES: Final[dict[tuple[str, str], Role]] = {
@@ -107,7 +111,7 @@ class VignetteName:
         return self._pattern().fullmatch(self.stem)
 
     def _pattern(self) -> re.Pattern[str]:
-        return _STEM
+        return STEM
 
     @property
     def is_valid(self) -> bool:
@@ -122,7 +126,7 @@ class VignetteName:
     @property
     def is_of_product(self) -> bool:
         """Whether it is valid, and a product can hold such an image."""
-        if not self.is_valid or not 1 <= self.number <= _MOST_IMAGES:
+        if not self.is_valid or not 1 <= self.number <= MOST_IMAGES:
             return False
         return bool(self.orbit > 0 and self.stop - self.start <= _LONGEST)
 
@@ -177,7 +181,10 @@ class OcnName(VignetteName):
     """
 
     def _pattern(self) -> re.Pattern[str]:
-        return _OCN_STEM
+        return OCN_STEM
+
+
+AnyName = TypeVar("AnyName", VignetteName, OcnName)
 
 
 def parse_product(name: str) -> ProductName | None:
@@ -207,7 +214,7 @@ def parse_file(path: str) -> tuple[Role, VignetteName] | None:
     >>> parse_file(f"./annotation/rfi/rfi-{stem}.xml")
     """
     stem, suffix = posixpath.splitext(posixpath.basename(path.rstrip("/")).lower())
-    found = _STEM.search(stem)
+    found = STEM.search(stem)
     if found is None or found.end() != len(stem):
         return None
     role = _ROLES.get((stem[: found.start()], suffix))
@@ -235,3 +242,19 @@ def parse_ocn_file(path: str) -> OcnName | None:
     file = PurePosixPath(path)
     name = OcnName(file.stem.lower())
     return name if file.suffix.lower() == ".nc" and name.is_of_product else None
+
+
+def find_name(text: str, kind: type[AnyName]) -> AnyName | None:
+    """Find the image that a path, a URL or an identifier names last; None where it names none.
+
+    Examples
+    --------
+    >>> stem = "s1a-wv2-ocn-vv-20260112t045817-20260112t045820-062729-07ddb1-036"
+    >>> find_name(f"https://host/Nodes({stem}.nc)/$value", OcnName).number
+    36
+    >>> find_name(stem, VignetteName)
+    """
+    pattern = OCN_STEM if issubclass(kind, OcnName) else STEM
+    stems = [found.group() for found in pattern.finditer(text)]
+    name = kind(stems[-1].lower()) if stems else None
+    return name if name is not None and name.is_of_product else None

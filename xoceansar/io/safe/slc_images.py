@@ -14,16 +14,15 @@ import xarray as xr
 from xoceansar.conventions import VIGNETTE, annotate
 from xoceansar.errors import VignetteError, warn
 from xoceansar.io.guard import guard
-from xoceansar.io.safe.azimuth_processing import AzimuthProcessing, parse_processing
+from xoceansar.io.safe.azimuth_processing import AzimuthProcessing
 from xoceansar.io.safe.ground_grid import VignetteGrid
-from xoceansar.io.safe.pixels import read_numbers
 from xoceansar.io.safe.vignette_source import (
     Options,
     Source,
     load_annotation,
+    load_numbers,
+    load_processing,
     load_tables,
-    read_file,
-    require_file,
 )
 from xoceansar.sar.calibration import amplitude_table
 
@@ -81,7 +80,7 @@ def _describe(source: Source, options: Options) -> dict[str, Any]:
         where = source.store.where(source.files.path("annotation"))
         with guard(source.vignette, where):
             edges = VignetteGrid(note, options.grid).sample_edges_in
-            processing = parse_processing(read_file(source, "annotation"), where)
+        processing = load_processing(source)
     except VignetteError as error:
         if options.raises:
             raise
@@ -139,15 +138,7 @@ def _read_image(
 ) -> None:
     note = source.annotation or load_annotation(source)
     tables = load_tables(source, uncalibrated=options.uncalibrated)
-    path = require_file(source, "measurement")
-    with guard(source.vignette, source.store.where(path)):
-        numbers = read_numbers(
-            source.store,
-            path,
-            note.lines,
-            note.samples,
-            source.files.md5.get("measurement"),
-        )
+    numbers = load_numbers(source, note)
     at, amplitude = np.zeros(1), np.ones((1, note.samples))
     if tables.calibration is not None:
         at, amplitude = amplitude_table(tables.calibration.amplitude, note.samples)

@@ -20,6 +20,7 @@ from xoceansar.io.safe.vignette_source import (
     load_annotation,
     load_tables,
 )
+from xoceansar.sar.calibration_events import is_uncalibrated
 from xoceansar.sar.land import land_fraction
 from xoceansar.sar.pixel_quality import (
     MISSING_LIMIT,
@@ -93,6 +94,9 @@ def _read_good(source: Source, options: Options) -> _Row:
     nesz[empty] = np.nan
     flags, no_data, below = pixel_flags(sigma0, averages.saturated)
     doubts = _doubts(note, tables, nesz, sigma0)
+    name = source.files.name
+    if not source.simulated and is_uncalibrated(name.platform, name.beam, name.start):
+        doubts.append(f"is of a time when {name.platform} was not calibrated")
     if doubts:
         warn(
             f"vignette {source.vignette} {', and '.join(doubts)}. Its "

@@ -4,8 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from xoceansar.errors import VignetteError
 from xoceansar.io.containers import Store, check_md5
+from xoceansar.io.eopf.slc_parts import read_annotation, read_calibration, read_noise
+from xoceansar.io.eopf.slc_parts import read_numbers as read_complex
+from xoceansar.io.eopf.slc_processing import read_processing
+from xoceansar.io.eopf.zarr_groups import EopfStore
 from xoceansar.io.guard import guard
 from xoceansar.io.safe.annotation import (
     Annotation,
@@ -15,7 +22,9 @@ from xoceansar.io.safe.annotation import (
     parse_calibration,
     parse_noise,
 )
+from xoceansar.io.safe.azimuth_processing import AzimuthProcessing, parse_processing
 from xoceansar.io.safe.ground_grid import GridSpec
+from xoceansar.io.safe.pixels import read_numbers
 from xoceansar.io.safe.plausibility import check_annotation
 from xoceansar.io.safe.product import VignetteFiles
 from xoceansar.io.safe.product_names import Role, VignetteName
@@ -26,6 +35,8 @@ __all__ = [
     "Source",
     "Tables",
     "load_annotation",
+    "load_numbers",
+    "load_processing",
     "load_tables",
     "read_file",
     "require_file",
@@ -79,6 +90,8 @@ class Source:
         False where opening already found, and reported, that it cannot be read.
     annotation : Annotation or None
         What opening read.
+    simulated : bool
+        Whether its product is.
     """
 
     store: Store
@@ -86,6 +99,7 @@ class Source:
     noise_scaling: float
     readable: bool = True
     annotation: Annotation | None = field(default=None, compare=False)
+    simulated: bool = False
 
     @property
     def vignette(self) -> str:
@@ -111,32 +125,68 @@ class Tables:
 
 def load_annotation(source: Source) -> Annotation:
     """Read the product annotation of a vignette."""
-    data = read_file(source, "annotation")
-    where = source.store.where(source.files.path("annotation"))
+    store, path = source.store, require_file(source, "annotation")
+    where = store.where(path)
     with guard(source.vignette, where):
-        note = parse_annotation(data, source.files.name, where)
+        if isinstance(store, EopfStore):
+            note = read_annotation(store, path)
+        else:
+            data = read_file(source, "annotation")
+            note = parse_annotation(data, source.files.name, where)
         check_annotation(note, source.files.name, where)
         return note
 
 
 def load_tables(source: Source, *, uncalibrated: bool) -> Tables:
     """Read the calibration and noise files of a vignette."""
-    calibration = _load(source, "calibration", parse_calibration, uncalibrated)
-    return Tables(calibration, _load(source, "noise", parse_noise, uncalibrated))
+    calibration = _load(
+        source, "calibration", parse_calibration, read_calibration, uncalibrated
+    )
+    return Tables(
+        calibration, _load(source, "noise", parse_noise, read_noise, uncalibrated)
+    )
+
+
+def load_processing(source: Source) -> AzimuthProcessing:
+    """Read how a vignette was focused."""
+    store, path = source.store, require_file(source, "annotation")
+    with guard(source.vignette, store.where(path)):
+        if isinstance(store, EopfStore):
+            return read_processing(store, path)
+        return parse_processing(read_file(source, "annotation"), store.where(path))
+
+
+def load_numbers(
+    source: Source, note: Annotation
+) -> npt.NDArray[np.int16] | npt.NDArray[np.float32]:
+    """Read or map the complex digital numbers of a vignette.
+
+    Shapes: gives (line, 2 * sample).
+    """
+    store, path = source.store, require_file(source, "measurement")
+    with guard(source.vignette, store.where(path)):
+        if isinstance(store, EopfStore):
+            return read_complex(store, path, note.lines, note.samples)
+        md5 = source.files.md5.get("measurement")
+        return read_numbers(store, path, note.lines, note.samples, md5)
 
 
 def _load(
     source: Source,
     role: Role,
     parse: Callable[[bytes, VignetteName, str], _Table],
+    read: Callable[[EopfStore, str, str], _Table],
     optional: bool,
 ) -> _Table | None:
     if optional and not _is_there(source, role):
         return None
-    where = source.store.where(source.files.path(role))
-    data = read_file(source, role)
+    store, path = source.store, require_file(source, role)
+    where = store.where(path)
     with guard(source.vignette, where):
-        return parse(data, source.files.name, where)
+        if isinstance(store, EopfStore):
+            image = source.files.path("measurement").rpartition("/")[0]
+            return read(store, path, image)
+        return parse(read_file(source, role), source.files.name, where)
 
 
 def require_file(source: Source, role: Role) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import operator
+import os
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
+from xoceansar._paths import local_path
+from xoceansar._progress import tracked
 from xoceansar.conventions import (
     LINE,
     SAMPLE,
@@ -33,11 +36,11 @@ from xoceansar.errors import (
     warn,
 )
 from xoceansar.io.guard import guard
-from xoceansar.io.remote import StorageOptions, encode_options
+from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.acquisitions import each_once, report
 from xoceansar.io.safe.ground_grid import GridSpec, VignetteGrid
-from xoceansar.io.safe.product import Paths, Product, VignetteFiles, discover, expand
-from xoceansar.io.safe.product_names import VignetteName
+from xoceansar.io.safe.product import Product, VignetteFiles
+from xoceansar.io.safe.product_names import ROLES, VignetteName
 from xoceansar.io.safe.slc_images import complex_variables
 from xoceansar.io.safe.vignette_block import FIELDS, read_block
 from xoceansar.io.safe.vignette_source import (
@@ -47,6 +50,7 @@ from xoceansar.io.safe.vignette_source import (
     load_annotation,
     require_file,
 )
+from xoceansar.io.stac.listed_products import ProductInputs, find_products
 from xoceansar.layout.positions import positions_of
 from xoceansar.sar.calibration import noise_scaling
 from xoceansar.sar.land import available as land_available
@@ -85,7 +89,7 @@ class _Opened:
 
 
 def open_wave_mode(
-    paths: Paths,
+    paths: ProductInputs,
     *,
     reader: Reader = "direct",
     spacing: float = 50.0,
@@ -98,16 +102,18 @@ def open_wave_mode(
     complex: bool = False,
     verify: bool = True,
     storage_options: StorageOptions | None = None,
+    root: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Open Wave Mode SLC products, calibrated and on a common ground grid.
 
     Parameters
     ----------
-    paths : str, path-like or iterable of them
+    paths : str, path-like, GeoDataFrame, STAC item, dict, or iterable of them
         A ``.SAFE`` folder, its ``manifest.safe``, a zip archive of it (stored or deflated;
         read in place), a zip archive or a folder of several, several of these, or a glob
         pattern; or the URL of one on object storage (``s3://bucket/S1A_WV_SLC__....SAFE``), which
-        fsspec opens.
+        fsspec opens; or products in the EOPF format (``S01SWVSLC_....zarr``, at URLs too, or ``.zarr.zip``). Or what a catalogue lists: rows of `xoceansar.search` or the file they were written to, items or collections of
+        items of pystac, dicts of them, JSON files or their URLs; then the files of the vignettes that are listed, and of no other, are read.
     reader : {"direct", "xsar"}, optional
         Who calibrates. ``direct`` parses the XML that it needs and maps the pixels into one
         pass; ``xsar`` runs xsar's own calibration, some 50 times slower, to the same numbers.
@@ -134,12 +140,18 @@ def open_wave_mode(
         annotation says of its focusing, for `spectra` and the other measurements of waves.
     verify : bool, optional
         Whether the pixels too are held to the MD5 that the manifest has of each file, as the XML
-        files always are and members of a zip archive to their CRC. It takes some 0.16 s of the
+        files always are and members of a zip archive to their CRC; the EOPF format has none. It takes some 0.16 s of the
         processor for each vignette of 100 MB; without it a damaged file that is not in a zip
         archive is a wrong value that nothing shows.
     storage_options : mapping, optional
         For URLs: keyword arguments of the file system, such as ``{"anon": True}``. They travel to
-        the workers with the tasks; credentials in the environment do not need to.
+        the workers with the tasks; credentials in the environment do not need to. For what a catalogue
+        lists: ``key``, ``secret``, ``token``, ``anon``, ``profile``, ``endpoint_url``, ``region_name`` of object storage; ``username``
+        and ``password``, ``access_token``, ``refresh_token``, ``token_url`` of web addresses; ``verify``, a file of
+        certificates. Those of them that are credentials stay in this process, and never travel.
+    root : str or path-like, optional
+        For what a catalogue lists: a folder in which files are looked for first, as `xoceansar.download` writes
+        them, or as the archive is mounted (``/eodata``).
 
     Returns
     -------
@@ -165,6 +177,8 @@ def open_wave_mode(
         If a product is not Wave Mode SLC (OCN, RAW, IW, ...).
     VignetteError
         With ``on_error="raise"``, if a vignette cannot be read.
+    CredentialsError
+        If what a catalogue lists needs keys or a token, and there are none or they are refused.
     ChunkingError, DimensionError
         If `chunks`, `shape` or `spacing` makes no sense.
 
@@ -180,7 +194,7 @@ def open_wave_mode(
     rescaled (``noise_scaling``); a product that the processor denoised is not denoised again.
 
     Of two processings of one acquisition, the one by the higher IPF version is taken, then the one
-    processed later, then the first given; a warning says so.
+    processed later, then Fast-24h over NRT, then the first given; a warning says so.
 
     References
     ----------
@@ -201,10 +215,12 @@ def open_wave_mode(
     )
     kept = one_beam(beam, error=ProductError)
     size = _chunk_size(chunks)
-    access = encode_options(storage_options)
-    products = [
-        product for path in expand(paths, access) for product in discover(path, access)
-    ]
+    products = find_products(
+        paths,
+        storage_options=storage_options,
+        root="" if root is None else str(local_path(root)),
+        verify=bool(verify),
+    )
     report(products, raises=options.raises, verify=verify)
     listed = each_once(products)
     if kept is not None:
@@ -316,6 +332,7 @@ def _open_all(
     chosen: list[tuple[Product, VignetteFiles]], options: Options
 ) -> list[_Opened]:
     """Open vignettes; threads read and parse, for neither holds Python's lock all the time."""
+    opened = []
     size = 1 + len(chosen) // (_TURNS * _THREADS)
     blocks = [chosen[k : k + size] for k in range(0, len(chosen), size)]
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -325,13 +342,16 @@ def _open_all(
             )
             for block in blocks
         ]
-    opened = []
-    for one, error in (row for task in tasks for row in task.result()):
-        if error is not None:
-            if options.raises:
-                raise error
-            warn(f"{error} Its rows are missing and its quality says 'unreadable'.")
-        opened.append(one)
+        rows = (row for task in tasks for row in task.result())
+        with tracked(rows, "opening vignettes", len(chosen)) as each:
+            for one, error in each:
+                if error is not None:
+                    if options.raises:
+                        raise error
+                    warn(
+                        f"{error} Its rows are missing and its quality says 'unreadable'."
+                    )
+                opened.append(one)
     return opened
 
 
@@ -341,9 +361,10 @@ def _try_open(
     """Read the annotation of a vignette, and see that its other files are there."""
     name = files.name
     source = Source(
-        product.store,
+        product.store.part(files.path(role) for role in ROLES),
         files,
         noise_scaling(product.ipf_version, name.platform, name.beam),
+        simulated=product.simulated,
     )
     known = {
         "vignette_id": name.stem,

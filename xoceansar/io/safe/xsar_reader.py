@@ -18,6 +18,7 @@ import numpy as np
 from xoceansar._optional import require
 from xoceansar.errors import ProductError, VignetteError
 from xoceansar.io.containers import DirectoryStore
+from xoceansar.io.eopf.zarr_groups import EopfStore
 from xoceansar.io.safe.ground_grid import VignetteGrid
 from xoceansar.io.safe.pixels import map_pixels
 from xoceansar.io.safe.product_names import parse_file
@@ -47,6 +48,10 @@ def read_averages(source: Source, grid: VignetteGrid, tables: Tables) -> "Averag
     """Calibrate a vignette with xsar and average it onto the output grid."""
     from xoceansar.sar.resample import SATURATED, Averages, area_weights
 
+    if isinstance(source.store, EopfStore):
+        raise VignetteError(
+            f"vignette {source.vignette}: xsar reads no products in the EOPF format. {_DIRECT}"
+        )
     if tables.calibration is None or tables.noise is None:
         raise VignetteError(
             f"vignette {source.vignette}: xsar needs its calibration and noise files. "

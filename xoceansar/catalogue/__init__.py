@@ -1,0 +1,1 @@
+"""What catalogues and archives hold: searches, downloads, and which files belong together."""
