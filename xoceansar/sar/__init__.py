@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xoceansar.sar.bearings import look_angle
+    from xoceansar.sar.calibration_events import CALIBRATION_EVENTS, CalibrationEvent
     from xoceansar.sar.geometry import footprint, offset_position
     from xoceansar.sar.gmf import cmod5n
     from xoceansar.sar.inversion import invert_cmod5n
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from xoceansar.sar.texture import texture_axis
 
 __all__ = [
+    "CALIBRATION_EVENTS",
+    "CalibrationEvent",
     "cmod5n",
     "footprint",
     "invert_cmod5n",
@@ -22,6 +25,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "CALIBRATION_EVENTS": "xoceansar.sar.calibration_events",
+    "CalibrationEvent": "xoceansar.sar.calibration_events",
     "cmod5n": "xoceansar.sar.gmf",
     "footprint": "xoceansar.sar.geometry",
     "invert_cmod5n": "xoceansar.sar.inversion",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
+#: Digital numbers, which are whole, or were once.
+Numbers = npt.NDArray[np.int16] | npt.NDArray[np.float32]
 
 #: Magnitude of the in-phase or quadrature part from which a sample is saturated (int16).
 SATURATED: Final = 32767
@@ -112,7 +114,7 @@ def _ragged(first: npt.NDArray[Any], count: npt.NDArray[Any]) -> Index:
 
 
 def average_power(
-    numbers: npt.NDArray[np.int16],
+    numbers: Numbers,
     rows: AxisWeights,
     columns: AxisWeights,
     amplitude: tuple[Array, Array],
@@ -190,7 +192,7 @@ _inlined = numba.njit(forceinline=True, nogil=True, fastmath={"contract", "nsz"}
 
 @_inlined
 def _add_line(
-    line: npt.NDArray[np.int16],
+    line: Numbers,
     weight: np.float32,
     lever: np.float32,
     power: Image,
@@ -254,7 +256,7 @@ def _reduce(row: Image, first: Index, offset: Index, weight: Image, out: Image) 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
 def _accumulate(
-    numbers: npt.NDArray[np.int16],
+    numbers: Numbers,
     begin: int,
     end: int,
     row_first: Index,
@@ -311,7 +313,7 @@ def _accumulate(
 
 @numba.njit(cache=True, nogil=True)
 def _count_saturated(
-    numbers: npt.NDArray[np.int16], first: int, last: int, begin: int, end: int
+    numbers: Numbers, first: int, last: int, begin: int, end: int
 ) -> int:
     """Count the samples of a window with a saturated part."""
     count = 0
