@@ -34,7 +34,8 @@ from xoceansar.evaluate.feature_store import FeatureStore
 from xoceansar.evaluate.linear_probes import Probe
 from xoceansar.evaluate.parts import divide, with_truth
 from xoceansar.evaluate.simple_features import HandFeatures, Level
-from xoceansar.evaluate.tasks import STRATA, find_task
+from xoceansar.evaluate.strata import STRATA
+from xoceansar.evaluate.tasks import find_task
 
 PASSES, EACH = 12, 10
 N = PASSES * EACH
@@ -190,7 +191,7 @@ def test_bins_are_closed_below():
 
 def test_division_that_the_data_lack_is_left_out(ds, quick):
     result = quick("classification", data=ds.drop_vars(["swh", "wind_speed"]))
-    assert list(result.strata) == ["beam"]
+    assert list(result.strata) == ["beam", "class"]
 
 
 def test_few_passes_have_no_limits(quick):

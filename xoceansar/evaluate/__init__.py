@@ -9,9 +9,13 @@ from xoceansar.evaluate.experiments import EXPERIMENTS, experiment
 from xoceansar.evaluate.hand_made import HAND_FEATURES, hand_features
 from xoceansar.evaluate.iceberg_scores import choose_threshold
 from xoceansar.evaluate.lineup import find_models
+from xoceansar.evaluate.metrics.round_robin import CciScore, cci_score, combine_cci
+from xoceansar.evaluate.metrics.triplets import triple_collocation
 from xoceansar.evaluate.report.benchmark_report import write_report
 from xoceansar.evaluate.report.experiment_report import write_experiment
-from xoceansar.evaluate.tasks import TASKS, Metric, Strata, Task
+from xoceansar.evaluate.strata import Strata
+from xoceansar.evaluate.tasks import TASKS, Metric, Task
+from xoceansar.splits.calibration_breaks import calibration_period
 from xoceansar.splits.orbit_passes import orbit_pass
 from xoceansar.splits.partition import group_split
 
@@ -20,18 +24,23 @@ __all__ = [
     "HAND_FEATURES",
     "TASKS",
     "BenchmarkResult",
+    "CciScore",
     "Competitor",
     "Metric",
     "Strata",
     "Task",
     "benchmark",
+    "calibration_period",
+    "cci_score",
     "choose_threshold",
     "collocate",
+    "combine_cci",
     "experiment",
     "find_models",
     "group_split",
     "hand_features",
     "orbit_pass",
+    "triple_collocation",
     "wind_vector",
     "write_experiment",
     "write_report",

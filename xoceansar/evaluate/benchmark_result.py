@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from xoceansar._html import card
 from xoceansar._typing import Array
 from xoceansar.evaluate.tasks import Metric, Task
 
 _OCEANSAR2: Final = "https://arxiv.org/abs/2601.07392"
 _CARDS: Final = "https://huggingface.co/galeio-research"
+_MPC: Final = "https://sar-mpc.eu/about/news"
+_CCI: Final = "https://climate.esa.int/en/projects/sea-state"
+_ESA: Final = "as reported; truth and period not seen"
 _PROTOCOL: Final = "from a summary; protocol not seen"
 _LINEAR: Final = "linear probe, frozen backbone"
 
@@ -42,6 +46,14 @@ REFERENCES: Final = (
     Reference("classification", "OceanSAR-1 ViT-S/16", "accuracy", 0.786, _CARDS, _LINEAR),
     Reference("classification", "OceanSAR-1 ResNet50", "accuracy", 0.755, _CARDS, _LINEAR),
     Reference("swh", "Quach et al. (2021)", "rmse", 0.3, "https://doi.org/10.1109/TGRS.2020.3003839", "cross-spectra and metadata, against altimeters, 2018"),
+    Reference("swh", "ESA's network (oswTotalHs)", "rmse", 0.36, _MPC, _ESA),
+    Reference("swh", "ESA's network, below 1 m", "rmse", 0.51, _MPC, _ESA),
+    Reference("swh", "ESA's network, 1 to 3 m", "rmse", 0.28, _MPC, _ESA),
+    Reference("swh", "ESA's network, 3 to 8 m", "rmse", 0.46, _MPC, _ESA),
+    Reference("swh", "ESA's network, above 8 m", "rmse", 1.15, _MPC, _ESA),
+    Reference("swh", "Quach et al., as scored since", "rmse", 0.38, _MPC, _ESA),
+    Reference("swh", "Sea State CCI, best latitudes", "rmse", 0.25, _CCI, "by latitude; protocol not seen"),
+    Reference("swh", "Sea State CCI, worst latitudes", "rmse", 0.40, _CCI, "by latitude; protocol not seen"),
     Reference("swh", "WV-Net ResNet50", "rmse", 0.50, "https://arxiv.org/abs/2406.18765", _LINEAR),
     Reference("swh", "OceanSAR-2 ViT-S/16", "rmse", 0.52, _OCEANSAR2, _PROTOCOL),
     Reference("swh", "OceanSAR-1 ViT-B/8", "rmse", 0.54, _CARDS, _LINEAR),
@@ -94,6 +106,8 @@ class BenchmarkResult:
         Data, split, counts, models, draws: JSON values.
     notes : tuple of str
         What to know before using the numbers.
+    tables : mapping of str to pandas.DataFrame
+        Scores that the field uses, by their names: the CCI Sea State score of wave heights, triple collocation.
 
     Examples
     --------
@@ -114,6 +128,7 @@ class BenchmarkResult:
     classes: tuple[str, ...]
     metadata: Mapping[str, Any]
     notes: tuple[str, ...]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def simulated(self) -> bool:
@@ -249,6 +264,9 @@ class BenchmarkResult:
                     f"## {metric.label} by {stratum}",
                     markdown_table(self.table(stratum, metric.name)),
                 ]
+        for name, table in self.tables.items():
+            shown = table.map(lambda v: f"{v:.3g}" if isinstance(v, float) else str(v))
+            parts += [f"## {name}", markdown_table(shown)]
         rest = self.notes[1:] if self.simulated else self.notes
         parts += ["## What to know", "\n".join(f"- {note}" for note in rest)]
         return "\n\n".join([*parts, *self._published()]) + "\n"
@@ -294,7 +312,7 @@ class BenchmarkResult:
         >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
         >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
         >>> list(result.to_dict())
-        ['task', 'target', 'simulated', 'notes', 'metadata', 'scores', 'published']
+        ['task', 'target', 'simulated', 'notes', 'metadata', 'scores', 'tables', 'published']
         """
         scores = self.scores.astype(object).where(self.scores.notna(), None)
         return {
@@ -304,6 +322,7 @@ class BenchmarkResult:
             "notes": list(self.notes),
             "metadata": dict(self.metadata),
             "scores": scores.to_dict(orient="records"),
+            "tables": {name: _records(table) for name, table in self.tables.items()},
             "published": [asdict(r) for r in references(self.task.name)],
         }
 
@@ -328,9 +347,21 @@ class BenchmarkResult:
 
     def __repr__(self) -> str:
         """Show what was scored, and the table."""
+        return f"{self._head()}\n{self.table().to_string()}"
+
+    def _repr_html_(self) -> str:
+        return card(self._head(), warnings=self.notes, tables=[self.table()])
+
+    def _head(self) -> str:
         kind = ", simulated" if self.simulated else ""
-        head = f"<BenchmarkResult {self.task.name}: {self.metadata['n_scored']} vignettes{kind}>"
-        return f"{head}\n{self.table().to_string()}"
+        return f"<BenchmarkResult {self.task.name}: {self.metadata['n_scored']} vignettes{kind}>"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as JSON values; what is not a number is null."""
+    rows = table.reset_index()
+    known = rows.astype(object).where(rows.notna(), None)
+    return [{str(k): v for k, v in row.items()} for row in known.to_dict("records")]
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

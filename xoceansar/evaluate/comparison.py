@@ -20,6 +20,7 @@ from xoceansar.evaluate.benchmark_result import OVERALL, BenchmarkResult
 from xoceansar.evaluate.benchmark_truth import class_names
 from xoceansar.evaluate.competitors import Competitor
 from xoceansar.evaluate.feature_store import FeatureStore
+from xoceansar.evaluate.field_tables import field_tables
 from xoceansar.evaluate.lineup import find_models
 from xoceansar.evaluate.metrics import Interval, bootstrap_scores
 from xoceansar.evaluate.parts import Part, SplitBy, divide, with_truth
@@ -47,6 +48,7 @@ def benchmark(
     confidence: float = 0.95,
     seed: int = 0,
     cache: str | Path | None = None,
+    third: str | None = None,
 ) -> BenchmarkResult:
     """Score models on a task, side by side, on the same vignettes.
 
@@ -63,9 +65,10 @@ def benchmark(
         probes, the same network at random, hand features, the mean level, no image.
     train : Dataset, optional
         Other vignettes to fit probes on. All of `ds` is then scored; otherwise it is split.
-    split : {"orbit_pass", "time", "random"}
+    split : {"orbit_pass", "time", "calibration", "random"}
         How `ds` is split: whole orbit passes at random (classes in proportion); whole passes,
-        the latest scored; or single vignettes, which flatters, with a warning.
+        the latest scored; whole passes, those scored that are after a known step of the calibration
+        (`xoceansar.evaluate.calibration_period`); or single vignettes, which flatters, with a warning.
     test : float
         Fraction that is scored when `ds` is split. All is, where nothing has to be fitted.
     draws : int
@@ -76,12 +79,16 @@ def benchmark(
         Of the split and of the draws.
     cache : str or Path, optional
         Folder in which embeddings are kept for the next run.
+    third : str, optional
+        Variable of `ds` with another, independent source of the same number, such as ``wind_speed_model``: then the errors
+        of truth, prediction and that source are told apart (`xoceansar.evaluate.triple_collocation`).
 
     Returns
     -------
     BenchmarkResult
-        Scores overall, for each beam, sea state and wind, with their limits; ``to_markdown()``,
-        ``to_json()``, and `xoceansar.evaluate.write_report` with figures.
+        Scores overall, and for each beam, sea state, wind, latitude band, class, satellite and period of calibration,
+        with their limits; of wave heights also the CCI Sea State score, and by the bins that ESA uses;
+        ``to_markdown()``, ``to_json()``, and `xoceansar.evaluate.write_report` with figures.
 
     Raises
     ------
@@ -159,6 +166,15 @@ def benchmark(
             "models": {c.name: _identity(c) for c in competitors},
         },
         notes=tuple(notes),
+        tables=field_tables(
+            scored,
+            predictions,
+            chosen,
+            third,
+            draws=draws,
+            confidence=confidence,
+            seed=seed,
+        ),
     )
 
 
@@ -187,12 +203,13 @@ def _predict(
 
 
 def _strata(part: Part, task: Task) -> dict[str, Strings]:
-    """Bins of each division of which the Dataset has the variable, and more than one bin."""
-    divisions = {s.name: s.labels(part.ds) for s in task.strata}
+    """Bins of each division of which the Dataset has the variable."""
+    divisions = {s.name: (s, s.labels(part.ds)) for s in task.strata}
     return {
         name: labels
-        for name, labels in divisions.items()
-        if labels is not None and (labels != "").any()
+        for name, (strata, labels) in divisions.items()
+        if labels is not None
+        and len(np.unique(labels[labels != ""])) > int(strata.divided)
     }
 
 
@@ -282,11 +299,10 @@ def _notes(
         notes.append(
             "Simulated vignettes: these scores say nothing of skill on the real sea."
         )
-    trained = sorted(
-        {c.bundle.name for c in competitors if c.bundle and c.bundle.simulated}
-    )
-    if trained:
-        notes.append(f"Trained on simulated vignettes only: {', '.join(trained)}.")
+    bundles = [c.bundle for c in competitors if c.bundle and c.bundle.simulated]
+    for origin in sorted({bundle.origin for bundle in bundles}, reverse=True):
+        names = sorted({bundle.name for bundle in bundles if bundle.origin == origin})
+        notes.append(f"Trained on {origin}: {', '.join(names)}.")
     if dropped:
         notes.append(
             f"{dropped} of {ds.sizes[VIGNETTE]} vignettes are left out: without "

@@ -15,6 +15,7 @@ from xoceansar.evaluate.features import Embeddings, RandomTwin, TimmNetwork
 from xoceansar.evaluate.iceberg_scores import found_boxes
 from xoceansar.evaluate.iceberg_task import rows_of
 from xoceansar.evaluate.linear_probes import Probe
+from xoceansar.evaluate.model_function import ModelFunction
 from xoceansar.evaluate.parts import Part
 from xoceansar.evaluate.simple_features import HandFeatures, Level, Texture
 from xoceansar.evaluate.tasks import Task
@@ -97,9 +98,10 @@ FORMS: Final = (
     "own:MODEL, linear:MODEL, knn:MODEL, random:MODEL (the network at random)",
     "timm:NAME or timm:NAME@SIZE (pretrained on photographs, linear probe)",
     "texture, hand, level, constant (no network, twice; no texture; no image)",
+    "cmod5n, cmod5n:VARIABLE (the wind of CMOD5.N, without a direction or with that of a variable)",
     "detector or detector:MODEL, cfar (of icebergs)",
 )
-_NO_NETWORK: Final = ("texture", "hand", "level", "constant")
+_NO_NETWORK: Final = ("texture", "hand", "level", "constant", "cmod5n")
 
 
 def find_models(
@@ -115,7 +117,8 @@ def find_models(
         ``random:MODEL``: the same network with random weights, and a linear probe. Without
         ``:MODEL`` the default bundle. ``timm:NAME`` or ``timm:NAME@SIZE``: a network of timm,
         pretrained on photographs. ``texture``, ``hand``, ``level``, ``constant``: texture descriptors, hand-made features, the mean
-        level and the beam, no image. ``detector:MODEL`` and ``cfar`` search for icebergs. Or any object that is a `Competitor`.
+        level and the beam, no image. ``cmod5n``: the wind of the geophysical model function, without a direction;
+        ``cmod5n:VARIABLE`` with that of a variable. ``detector:MODEL`` and ``cfar`` search for icebergs. Or any object that is a `Competitor`.
     task : Task
         What is predicted.
 
@@ -168,8 +171,8 @@ def _find(model: str | ModelHandle | Competitor, task: Task) -> list[Competitor]
     if model in alone:
         return [alone[model]]
     form, colon, rest = model.partition(":")
-    if form == "timm" and rest:
-        return [_timm(rest)]
+    if form == "cmod5n" or (form == "timm" and rest):
+        return [ModelFunction(rest) if form == "cmod5n" else _timm(rest)]
     if form not in ("own", "linear", "knn", "random"):
         return [_own_or_linear(load_model(model), task)]
     handle = load_model(rest or None)

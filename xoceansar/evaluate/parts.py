@@ -11,11 +11,15 @@ from xoceansar._typing import Array
 from xoceansar.conventions import VIGNETTE
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.evaluate.tasks import Task
+from xoceansar.splits.calibration_breaks import (
+    calibration_period,
+    calibration_split,
+)
 from xoceansar.splits.orbit_passes import orbit_pass
 from xoceansar.splits.partition import Split, group_split, random_split, time_split
 
 Rows = npt.NDArray[np.intp]
-SplitBy = Literal["orbit_pass", "time", "random"]
+SplitBy = Literal["orbit_pass", "time", "calibration", "random"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,10 +86,12 @@ def divide(
                 "split='orbit_pass'."
             )
         split = time_split(part.groups, part.ds["time"].values, test=test)
+    elif by == "calibration":
+        split = calibration_split(part.groups, calibration_period(part.ds))
     elif by == "random":
         split = random_split(len(part), test=test, seed=seed)
     else:
         raise OceansarError(
-            f"split must be 'orbit_pass', 'time' or 'random'; got {by!r}."
+            f"split must be 'orbit_pass', 'time', 'calibration' or 'random'; got {by!r}."
         )
     return part.rows(split.train), part.rows(split.test)

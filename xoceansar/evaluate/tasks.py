@@ -2,11 +2,6 @@
 
 A task is a few names and one function of truth and prediction. `TASKS` holds those that come with
 the package; any other `Task` can be given to `xoceansar.evaluate.benchmark` in the same way.
-
-References
-----------
-Sea-state classes of the ESA Climate Change Initiative, as used to score Wave Mode algorithms:
-low (to 1.5 m), medium (to 3 m), high (to 6 m), very high.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,18 +11,21 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from xoceansar._typing import Array
-from xoceansar.conventions import OCEAN_CLASS, VIGNETTE
-from xoceansar.conventions.texts import text_values
+from xoceansar.conventions import OCEAN_CLASS
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate import metrics
 from xoceansar.evaluate.benchmark_truth import read_classes, read_open_sea
 from xoceansar.evaluate.iceberg_task import read_boxes, score_boxes
+from xoceansar.evaluate.strata import ESA_SEA_STATE, STRATA, Strata
 
 Kind = Literal["classes", "number", "direction", "objects"]
+#: Compared where no model is named.
+_MODELS: Final = (
+    "own", "linear", "knn", "random", "texture", "hand", "level", "constant",
+)  # fmt: skip
 #: Truth and prediction of some vignettes, one row each, to scores by name.
 Score: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
 
@@ -57,74 +55,6 @@ class Metric:
     label: str
     better: Literal["low", "high", "zero"]
     units: str = "1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strata:
-    """A division of the vignettes, within which scores are given too.
-
-    Parameters
-    ----------
-    name : str
-        What divides them: ``beam``, ``sea state``.
-    variable : str
-        Of the Dataset, along vignette.
-    edges : tuple of float
-        Bounds of the bins of a number, the last bin open above; empty for names.
-    units : str
-        Of the edges.
-
-    Examples
-    --------
-    >>> sea_state = Strata(name="sea state", variable="swh", edges=(0, 2, 4), units="m")
-    >>> sea_state.edges
-    (0, 2, 4)
-    """
-
-    name: str
-    variable: str
-    edges: tuple[float, ...] = ()
-    units: str = ""
-
-    @property
-    def bins(self) -> tuple[str, ...]:
-        """Names of the bins of a number, from low to high."""
-        pairs = zip(self.edges[:-1], self.edges[1:], strict=True)
-        inner = [f"{low:g}-{high:g} {self.units}" for low, high in pairs]
-        return (*inner, f">{self.edges[-1]:g} {self.units}") if self.edges else ()
-
-    def labels(self, ds: xr.Dataset) -> npt.NDArray[np.str_] | None:
-        """Say in which bin each vignette is.
-
-        Parameters
-        ----------
-        ds : Dataset
-            In the library's layout.
-
-        Returns
-        -------
-        ndarray (vignette,) of str or None
-            Empty where the variable is missing, or below the first edge; None where the Dataset
-            has no such variable. A value on an edge is in the bin above.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray as xr
-        >>> sea_state = Strata(
-        ...     name="sea state", variable="swh", edges=(0, 2, 4), units="m"
-        ... )
-        >>> ds = xr.Dataset({"swh": ("vignette", [1.0, 2.0, 7.0, np.nan])})
-        >>> sea_state.labels(ds).tolist()
-        ['0-2 m', '2-4 m', '>4 m', '']
-        """
-        if self.variable not in ds or ds[self.variable].dims != (VIGNETTE,):
-            return None
-        values = ds[self.variable].values
-        if not self.edges:
-            return text_values(values)
-        number = np.searchsorted(self.edges, values, side="right")
-        known = np.isfinite(values)
-        return np.array(["", *self.bins])[np.where(known, number, 0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,16 +103,7 @@ class Task:
     score: Score
     metrics: tuple[Metric, ...]
     strata: tuple[Strata, ...]
-    models: tuple[str, ...] = (
-        "own",
-        "linear",
-        "knn",
-        "random",
-        "texture",
-        "hand",
-        "level",
-        "constant",
-    )
+    models: tuple[str, ...] = _MODELS
 
 
 # Scores
@@ -221,12 +142,6 @@ def _score_directions(true: Array, pred: Array) -> dict[str, float]:
 
 
 # The tasks
-
-STRATA: Final = (
-    Strata(name="beam", variable="beam"),
-    Strata(name="sea state", variable="swh", edges=(0, 1.5, 3, 6), units="m"),
-    Strata(name="wind", variable="wind_speed", edges=(0, 5, 10, 15), units="m/s"),
-)
 
 _CLASS_METRICS: Final = (
     Metric(name="accuracy", label="accuracy", better="high"),
@@ -287,7 +202,7 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
                 read=partial(read_open_sea, target="swh", units="m"),
                 score=_score_numbers,
                 metrics=_number_metrics("m"),
-                strata=STRATA,
+                strata=(*STRATA, ESA_SEA_STATE),
             ),
             Task(
                 name="wind_speed",
@@ -299,6 +214,7 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
                 score=_score_numbers,
                 metrics=_number_metrics("m s-1"),
                 strata=STRATA,
+                models=(*_MODELS, "cmod5n"),
             ),
             Task(
                 name="wind_direction",

@@ -97,7 +97,7 @@ def first_notes(ds: xr.Dataset, model: ModelHandle | None) -> list[str]:
             "Simulated vignettes: these numbers say nothing of skill on the real sea."
         )
     if model is not None and model.simulated:
-        notes.append(f"{model.name} was trained on simulated vignettes only.")
+        notes.append(f"{model.name} was trained on {model.origin}.")
     return notes
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from xoceansar._html import card
 from xoceansar.evaluate.benchmark_result import BenchmarkResult, markdown_table
 from xoceansar.evaluate.diagnosis import Sign
 from xoceansar.evaluate.metrics import Interval, bootstrap
@@ -131,10 +132,18 @@ class ExperimentResult:
 
     def __repr__(self) -> str:
         """Show the table, the answer and the signs."""
-        kind = ", simulated" if self.simulated else ""
-        lines = [f"<ExperimentResult {self.name}{kind}>", self.table.to_string()]
+        lines = [self._head(), self.table.to_string()]
         lines += [*self.answer, *(f"{_mark(sign)} {sign}" for sign in self.signs)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        found = [f"{_mark(sign)} {sign}" for sign in self.failures]
+        said = "\n".join([self._head(), *self.answer])
+        return card(said, warnings=[*found, *self.notes], tables=[self.table])
+
+    def _head(self) -> str:
+        kind = ", simulated" if self.simulated else ""
+        return f"<ExperimentResult {self.name}{kind}>"
 
 
 def _mark(sign: Sign) -> str:

@@ -33,8 +33,11 @@ from xoceansar.evaluate.metrics.resampling import (
     bootstrap,
     bootstrap_scores,
 )
+from xoceansar.evaluate.metrics.round_robin import CciScore, cci_score, combine_cci
+from xoceansar.evaluate.metrics.triplets import triple_collocation
 
 __all__ = [
+    "CciScore",
     "Interval",
     "Reliability",
     "accuracy",
@@ -43,6 +46,8 @@ __all__ = [
     "bootstrap",
     "bootstrap_scores",
     "brier",
+    "cci_score",
+    "combine_cci",
     "confusion_matrix",
     "correlation",
     "direction_bias",
@@ -56,4 +61,5 @@ __all__ = [
     "reliability_curve",
     "rmse",
     "scatter_index",
+    "triple_collocation",
 ]

@@ -57,8 +57,11 @@ def write_report(
     >>> sea = xos.simulate.vignettes(60, seed=1, shape=(64, 64))
     >>> result = xos.evaluate.benchmark(sea, "swh", models=["constant"])
     >>> report = write_report(result, "report")
-    >>> sorted(path.name for path in report.parent.iterdir())
-    ['bias-by-beam.png', 'bias-by-sea-state.png', 'bias-by-wind.png', 'overview.png', 'report.md', 'rmse-by-beam.png', 'rmse-by-sea-state.png', 'rmse-by-wind.png', 'scatter.png', 'scores.json']
+    >>> files = {path.name for path in report.parent.iterdir()}
+    >>> files > {"report.md", "scores.json", "overview.png", "scatter.png"}
+    True
+    >>> sorted(name for name in files if name.startswith("rmse-by-s"))
+    ['rmse-by-sea-state.png']
     """
     return write_folder(result, _figures(result), folder, "scores.json", dpi=dpi)
 

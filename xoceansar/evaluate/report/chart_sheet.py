@@ -9,6 +9,7 @@ import numpy.typing as npt
 from xoceansar.errors import OceansarError
 from xoceansar.evaluate.benchmark_result import BenchmarkResult
 from xoceansar.evaluate.tasks import Kind, Metric
+from xoceansar.models.spec.choices import origin_in_words
 from xoceansar.plot.figures import new_figure
 from xoceansar.plot.style import CAUTION, INK, OTHER_COLOURS, quantity_label
 
@@ -53,15 +54,13 @@ def _caution(result: BenchmarkResult) -> list[str]:
     parts = []
     if result.simulated:
         parts.append("Simulated sea: no measure of skill on the real one.")
-    trained = [
-        m["model"]
-        for m in result.metadata["models"].values()
-        if m.get("simulated_training")
+    trained: dict[str, dict[str, None]] = {}
+    for model in result.metadata["models"].values():
+        if origin := origin_in_words(model.get("simulated_training")):
+            trained.setdefault(origin, {})[model["model"]] = None
+    return parts + [
+        f"Trained on {o}: {', '.join(names)}." for o, names in trained.items()
     ]
-    if trained:
-        names = ", ".join(dict.fromkeys(trained))
-        parts.append(f"Trained on simulated vignettes only: {names}.")
-    return parts
 
 
 def plain(ax: "Axes") -> None:

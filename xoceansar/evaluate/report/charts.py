@@ -158,7 +158,7 @@ def scatter(
         VARIABLES.get(result.task.target, {"units": result.task.units}),
     )
     for ax, model in zip(axes, drawn, strict=True):
-        _cloud(ax, result.truth, result.predictions[model])
+        cloud(ax, result.truth, result.predictions[model])
         ax.plot(ends, ends, color=INK, lw=0.8)
         ax.set(xlim=ends, ylim=ends, aspect="equal")
         plain(ax)
@@ -177,7 +177,7 @@ def scatter(
     return figure
 
 
-def _cloud(ax: "Axes", true: Array, pred: Array) -> None:
+def cloud(ax: "Axes", true: Array, pred: Array) -> None:
     """Draw points, the crowded ones dark and on top."""
     known = np.isfinite(true) & np.isfinite(pred)
     x, y = true[known], pred[known]
