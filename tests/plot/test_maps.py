@@ -11,10 +11,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_rgba
+from matplotlib.quiver import Quiver
 
 from tests.plot.conftest import footprint, result
 from xoceansar import plot
@@ -433,3 +435,45 @@ def test_sea_state_under_ice_is_no_value(ds):
     assert any("2 of sea ice" in w for w in texts(ax))
     whole = draw(ds.assign(sigma0_mean=ds.swh), "sigma0_mean", footprints=False)
     assert len(marks(whole)[0].get_offsets()) == 8
+
+
+def directions(values, **attrs):
+    """Directions at two places on the equator, along one further dim."""
+    return xr.Dataset(
+        {
+            "swh": ("vignette", [1.0, 2.0]),
+            "angle": (("system", "vignette"), values, {"units": "degree"} | attrs),
+        },
+        {
+            "longitude": ("vignette", [179.0, -170.0]),
+            "latitude": ("vignette", [0.0, 0.0]),
+        },
+    )
+
+
+@pytest.mark.parametrize(("sense", "sign"), [("to", 1), ("from", -1)])
+def test_arrows_point_to_where_waves_travel(sense, sign):
+    name = f"sea_surface_swell_wave_{sense}_direction"
+    ds = directions([[90.0, 0.0], [225.0, np.nan]], standard_name=name)
+    ax = draw(ds, "swh", arrows="angle")
+    (quiver,) = (c for c in ax.collections if isinstance(c, Quiver))
+    half = np.sqrt(0.5)
+    expected = sign * np.array([[1, 0], [0, 1], [-half, -half]])
+    np.testing.assert_allclose(np.c_[quiver.U, quiver.V], expected, atol=5e-3)
+    at = ax.projection.transform_points(PLATE, ds.longitude, ds.latitude)[:, :2]
+    np.testing.assert_allclose(quiver.XY, at[[0, 1, 0]])
+
+
+def test_arrows_need_a_direction_that_says_which_way():
+    ds = directions(np.zeros((2, 2)), long_name="direction")
+    with pytest.raises(UnitsError, match="comes from or goes to"):
+        draw(ds, "swh", arrows="angle")
+    with pytest.raises(UnitsError, match="'swh' does not"):
+        draw(ds, "swh", arrows="swh")
+    with pytest.raises(MissingVariableError, match="no variable 'swell'"):
+        draw(ds, "swh", arrows="swell")
+    ds["angle"] = ds.angle.expand_dims(time=3).assign_attrs(
+        standard_name="wind_to_direction"
+    )
+    with pytest.raises(DimensionError, match="one or a few"):
+        draw(ds, "swh", arrows="angle")

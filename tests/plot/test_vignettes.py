@@ -9,13 +9,13 @@ from matplotlib.colors import to_rgba
 
 from tests.plot.conftest import images
 from xoceansar import plot
+from xoceansar._pictures import NO_DATA
 from xoceansar.conventions import OCEAN_CLASSES, Quality
 from xoceansar.errors import (
     DimensionError,
     MissingVariableError,
     OceansarError,
 )
-from xoceansar.plot.style import NO_DATA
 
 
 def panels(figure):

@@ -3,6 +3,7 @@
 Importing this package loads neither; the functions do.
 """
 
+from xoceansar.plot.calibration_curves import calibration_bias
 from xoceansar.plot.gridded import class_occurrence, grid, iceberg_density, seasons
 from xoceansar.plot.maps import map
 from xoceansar.plot.quicklooks import vignettes
@@ -12,6 +13,7 @@ from xoceansar.plot.tracks import track
 
 __all__ = [
     "CLASS_COLOURS",
+    "calibration_bias",
     "class_occurrence",
     "grid",
     "iceberg_density",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from xoceansar.plot.arrows import draw_arrows
 from xoceansar.plot.map_sheet import MapRegion, choose_region, draw_map
 from xoceansar.plot.map_values import read_values
 from xoceansar.plot.marks import colouring, draw_marks
@@ -31,6 +32,7 @@ def map(
     land: bool = True,
     footprints: bool | None = None,
     locator: bool | None = None,
+    arrows: Hashable | None = None,
 ) -> "Figure":
     """Draw one value for each vignette, or a field over a swath, on a map.
 
@@ -64,6 +66,10 @@ def map(
         cells.
     locator : bool, optional
         Draw a small globe that says where the region lies; where it is small otherwise.
+    arrows : hashable, optional
+        Variable of `obj` that says where something travels or comes from, as ``swell_to_direction`` or
+        ``wind_to_direction_ambiguities``: an arrow from each position along each of its directions there,
+        of one length, towards which it goes.
 
     Returns
     -------
@@ -74,7 +80,8 @@ def map(
     Raises
     ------
     MissingVariableError, DimensionError, UnitsError
-        If the variable or its positions are absent, or cannot be drawn as one value each.
+        If the variable or its positions are absent, or cannot be drawn as one value each; or `arrows`
+        is no direction towards or from.
     OceansarError
         If `ax` is not a cartopy GeoAxes, or `region` no region.
     MissingDependencyError
@@ -98,7 +105,10 @@ def map(
     colours = colouring(values, cmap, vmin, vmax)
 
     def paint(axes: "GeoAxes") -> "ScalarMappable":
-        return draw_marks(axes, values, colours, footprints)
+        marks = draw_marks(axes, values, colours, footprints)
+        if arrows is not None:
+            draw_arrows(axes, obj, arrows)
+        return marks
 
     return draw_map(
         values, colours, paint, choose_region(region, values), ax=ax, projection=projection,

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xoceansar._optional import require
+from xoceansar._pictures import NO_DATA
 from xoceansar.conventions import LINE, OCEAN_CLASS, SAMPLE, VIGNETTE, Quality
 from xoceansar.conventions.flags import flag_numbers
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
@@ -16,7 +17,7 @@ from xoceansar.layout.images import find_images
 from xoceansar.ops.quality_flags import whole_flags
 from xoceansar.plot.box_marks import boxes_along, draw_boxes
 from xoceansar.plot.figures import new_figure
-from xoceansar.plot.style import CAUTION, INK, NO_DATA, provenance
+from xoceansar.plot.style import CAUTION, INK, provenance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,8 +24,6 @@ LAND: Final = "#d9d5cd"
 COAST: Final = "#8b867c"
 #: Edge of the markers of vignettes without a value.
 MISSING: Final = "#9a9a9a"
-#: Pixels without data in the images, which are grey.
-NO_DATA: Final = "#e8a87c"
 
 #: Colour of each ocean class: blues for the wind sea, warm for slicks, ice and fronts.
 CLASS_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
@@ -137,7 +135,8 @@ def provenance(*sources: Mapping[str, Any]) -> str:
         parts.append(said)
     elif is_simulated(merged):
         parts.append("simulated sea, not a measurement")
-    if "simulated" in str(merged.get("model_training", "")):
+    trained, _, _ = str(merged.get("model_training", "")).partition(";")
+    if "simulated" in trained:
         name = merged.get("model", "of unknown name")
-        parts.append(f"model {name} trained on simulated vignettes only")
+        parts.append(f"model {name} trained on {trained}")
     return sentence("; ".join(parts))
