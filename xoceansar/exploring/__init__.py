@@ -1,0 +1,1 @@
+"""A page in the browser on an archive: map, filters, pictures, neighbours, labels."""

@@ -1,0 +1,1 @@
+"""Labels that people give vignettes, and which vignette to label next."""
