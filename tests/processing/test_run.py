@@ -529,3 +529,23 @@ def test_manifests_that_are_known_are_not_read_again(products, path, monkeypatch
 
     monkeypatch.setattr("xoceansar.processing.product_listing.open_stores", refuse)
     assert xos.process(products, path, **PLAIN).skipped == 3
+
+
+def test_the_level_is_that_of_an_embedding_and_no_network_runs(
+    products, tiny_model, path, monkeypatch
+):
+    from xoceansar.models.inference import runtime
+
+    embedded = path.with_name("embedded.zarr")
+    how = {"shape": SHAPE, "scheduler": "synchronous", "model": tiny_model}
+    xos.process(products[:2], embedded, outputs=["embedding"], **how)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was built")
+
+    monkeypatch.setattr(runtime, "get_network", refuse)
+    xos.process(products[:2], path, outputs=["level"], **how)
+    found, wanted = plain(path), plain(embedded)
+    assert "embedding_vector" not in found
+    for name in ("sigma0_mean", "valid_fraction", "incidence"):
+        np.testing.assert_array_equal(found[name], wanted[name])

@@ -62,6 +62,21 @@ def test_a_product_reads_as_it_does_from_the_disk(bucket, access, products):
     assert ds.attrs["simulated"] == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["2", "3"])
+def test_the_eopf_format_reads_from_there(access, products, tmp_path, layout):
+    path = xos.simulate.write_eopf(products[0], tmp_path, layout=layout)
+    s3 = s3fs.S3FileSystem(**access, skip_instance_cache=True)
+    s3.mkdir(f"eopf-{layout}")
+    s3.put(str(path), f"eopf-{layout}/{path.name}", recursive=True)
+    url = f"s3://eopf-{layout}/{path.name}"
+    ds = xos.open_wave_mode(url, shape=SHAPE, storage_options=access).load()
+    xr.testing.assert_equal(ds, xos.open_wave_mode(path, shape=SHAPE).load())
+    (unit,), _ = list_units(f"s3://eopf-{layout}", encode_options(access))
+    assert unit.path == url
+    assert unit.digest
+
+
 def test_a_zip_archive_reads_in_place(bucket, access, products):
     url = f"{bucket}/2021/{products[2].stem}.zip"
     ds = xos.open_wave_mode(url, shape=SHAPE, storage_options=access).load()

@@ -9,8 +9,10 @@ import zarr
 from zarr.core.sync import sync
 
 from xoceansar._paths import is_url
+from xoceansar._progress import tracked
 from xoceansar.errors import ArchiveError
 from xoceansar.io.archive.zarr_archive import SETTINGS
+from xoceansar.io.eopf.slc_listing import eopf_stores, is_eopf_name
 from xoceansar.io.remote import StorageOptions, encode_options
 from xoceansar.processing.archive_faults import (
     Fault,
@@ -22,6 +24,7 @@ from xoceansar.processing.archive_faults import (
     growing,
 )
 from xoceansar.processing.archive_stores import ArchiveStore, choose_kind, open_store
+from xoceansar.processing.product_check import check_products
 from xoceansar.processing.product_records import UNITS, read_table
 from xoceansar.processing.store_reading import collected, in_words, read_texts
 from xoceansar.processing.writer_lock import ArchiveLock
@@ -62,7 +65,7 @@ def check_archive(
     ----------
     path : str or Path
         A Zarr store, as of `xoceansar.to_zarr` and `xoceansar.process`, or an Icechunk repository;
-        or an ``s3://`` URL of either.
+        or an ``s3://`` URL of either. Or a product in the EOPF format, of which every vignette is read.
     mend : bool, default False
         Whether to write anew what follows from the rest: the consolidated metadata of the root, and
         metadata files of arrays. Values are never changed, and nothing is removed.
@@ -110,6 +113,10 @@ def check_archive(
 
 
 def _report(target: str, options: str) -> ArchiveReport:
+    if is_eopf_name(target):
+        stores = eopf_stores(target, options)
+        count, wrong = check_products(stores)
+        return ArchiveReport(target, count, len(stores), tuple(wrong))
     strange = find_strange(target)
     if strange:
         return ArchiveReport(target, 0, 0, tuple(strange))
@@ -124,9 +131,11 @@ def _report(target: str, options: str) -> ArchiveReport:
                 "is no archive to check. Check the path, and the credentials."
             )
         keys = set(sync(collected(store.store.list_prefix(""))))
-        values = [
-            fault for path in store.members for fault in _of_values(store, path, keys)
-        ]
+        members = store.members
+        with tracked(members, "checking arrays", len(members)) as paths:
+            values = [
+                fault for path in paths for fault in _of_values(store, path, keys)
+            ]
     faults += find_lost_chunks(store.members, keys)
     vignettes = max(growing("", store.members).values(), default=0)
     products = max(growing(UNITS, store.members).values(), default=0)

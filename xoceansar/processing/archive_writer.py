@@ -107,6 +107,11 @@ class Archive:
         """What became last of each product."""
         return Ledger(self.records)
 
+    @property
+    def vignettes(self) -> frozenset[str]:
+        """Names of the vignettes that it has."""
+        return frozenset(self._known)
+
     def _check(self) -> None:
         refuse(self.target, [*self._store.faults, *find_lengths(self._store.members)])
         attributes = self._store.attributes

@@ -13,10 +13,12 @@ from xoceansar._optional import require
 from xoceansar.errors import (
     ArchiveError,
     BundleError,
+    CredentialsError,
     MissingDependencyError,
     OceansarError,
     WeightsMismatchError,
 )
+from xoceansar.io.stac.access import children_environment
 from xoceansar.processing.product_block import Outcome, Task, process_unit
 from xoceansar.processing.product_listing import Unit
 
@@ -32,7 +34,13 @@ _IN_FLIGHT: Final = 3
 #: Bytes of memory that a local worker is given at least.
 _WORKER_BYTES: Final = 3 << 30
 #: What would go wrong with every product ends the run; all else is recorded.
-_FATAL: Final = (ImportError, BundleError, WeightsMismatchError, MissingDependencyError)
+_FATAL: Final = (
+    ImportError,
+    BundleError,
+    CredentialsError,
+    WeightsMismatchError,
+    MissingDependencyError,
+)
 
 
 @contextmanager
@@ -146,7 +154,12 @@ def _local_cluster(
     specs = {}
     for i in range(count):
         pinned = {"CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else {}
-        specs[i] = {"cls": distributed.Nanny, "options": {**options, "env": pinned}}
+        # what reads catalogues is not among what the tasks carry
+        environment = pinned | children_environment()
+        specs[i] = {
+            "cls": distributed.Nanny,
+            "options": {**options, "env": environment},
+        }
     return distributed.SpecCluster(
         workers=specs,
         scheduler={

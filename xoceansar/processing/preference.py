@@ -5,15 +5,16 @@ from collections import defaultdict
 from typing import Final
 
 from xoceansar.errors import OceansarError, warn
+from xoceansar.io.eopf.eopf_stems import eopf_span
+from xoceansar.io.safe.processings import ProcessingRank, rank_processing
 from xoceansar.io.safe.product import discover
 from xoceansar.processing.product_listing import Unit
 
 _NAME: Final = re.compile(
-    r"(?P<radar>S1[A-Z]_WV_SLC__[0-9A-Z]{4})_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
+    r"(?P<platform>S1[A-Z])_WV_SLC__[0-9A-Z]{4}_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
     r"\d{6}_(?P<datatake>[0-9A-F]{6})",
     re.IGNORECASE,
 )
-_Version = tuple[tuple[int, ...], str]
 
 
 def best_first(units: list[Unit], options: str) -> list[Unit]:
@@ -27,8 +28,8 @@ def best_first(units: list[Unit], options: str) -> list[Unit]:
     repeated = []
     for places in _overlapping(units):
         group = [units[place] for place in places]
-        versions = {unit: _version(unit, options) for unit in group}
-        best = sorted(group, key=versions.__getitem__, reverse=True)
+        ranks = {unit: _rank(unit, options) for unit in group}
+        best = sorted(group, key=ranks.__getitem__, reverse=True)
         for place, unit in zip(places, best, strict=True):
             ordered[place] = unit
         repeated.append((best[0], best[1]))
@@ -36,7 +37,8 @@ def best_first(units: list[Unit], options: str) -> list[Unit]:
         first, second = repeated[0]
         warn(
             f"{len(repeated)} products have others as processings of the same acquisitions; each "
-            "vignette is taken once, from the higher IPF version, then from the later processing. "
+            "vignette is taken once, from the higher IPF version, then from the later processing, "
+            "then from Fast-24h before NRT. "
             f"The first: {first.name} is taken before {second.name}."
         )
     return ordered
@@ -47,9 +49,12 @@ def _overlapping(units: list[Unit]) -> list[list[int]]:
     takes: dict[tuple[str, str], list[tuple[str, str, int]]] = defaultdict(list)
     for place, unit in enumerate(units):
         name = _NAME.match(unit.name.upper())
+        span = eopf_span(unit.name)
         if name is not None:
             times = name["start"], name["stop"], place
-            takes[name["radar"], name["datatake"]].append(times)
+            takes[name["platform"], name["datatake"]].append(times)
+        elif span is not None:
+            takes[span.platform, span.datatake].append((span.start, span.stop, place))
     groups: list[list[int]] = []
     for times_of_take in takes.values():
         last = ""
@@ -62,8 +67,10 @@ def _overlapping(units: list[Unit]) -> list[list[int]]:
     return [sorted(group) for group in groups if len(group) > 1]
 
 
-def _version(unit: Unit, options: str) -> _Version:
+def _rank(unit: Unit, options: str) -> ProcessingRank:
+    if unit.product is not None:
+        return unit.product.rank
     try:
-        return max(product.version for product in discover(unit.path, options))
+        return max(product.rank for product in discover(unit.path, options))
     except OceansarError:  # said, and recorded, when it is its turn
-        return (), ""
+        return rank_processing("")

@@ -11,12 +11,13 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import ops
-from xoceansar.conventions import VARIABLES, VIGNETTE, annotate
+from xoceansar.conventions import VARIABLES, VIGNETTE, Quality, annotate
 from xoceansar.errors import OceansarWarning
 from xoceansar.io.safe.wave_mode import open_wave_mode
 from xoceansar.layout.images import centre_incidence
 from xoceansar.models.bundle.library import warn_if_simulated
 from xoceansar.models.spec import ModelHandle
+from xoceansar.ops.embedding import observe
 from xoceansar.ops.head_inputs import block_variables
 from xoceansar.ops.joint_outputs import embed_and_icebergs
 from xoceansar.processing.product_listing import Unit
@@ -55,8 +56,13 @@ _BEGINS: Final[dict[Output, tuple[str, ...]]] = {
     ),
     "swell": ("swell_",),
     "doppler": ("doppler_anomaly", "radial_velocity"),
+    "level": ("sigma0_mean", "valid_fraction"),
     "sigma0": ("sigma0",),
 }
+#: Outputs for which the network runs.
+_OF_BACKBONE: Final = frozenset({"embedding", "swh", "wind", "class", "icebergs"})
+#: How warnings end whose vignettes are rows in a Dataset.
+_SAID: Final = " Its rows are missing and its quality says 'unreadable'."
 #: Vignettes that are in memory at once.
 _CHUNK: Final = 8
 
@@ -105,20 +111,38 @@ def process_unit(unit: Unit, task: Task) -> Outcome:
         lazy = results(_opened(unit, task), task)
         # the worker is one of many: its own thread is all that it takes
         rows = lazy.compute(scheduler="synchronous") if lazy is not None else None
+    failure = ""
+    if unit.product is not None and rows is not None:
+        rows, failure = _readable(rows, [str(w.message) for w in caught])
     notes = [str(w.message) for w in caught if issubclass(w.category, OceansarWarning)]
     return Outcome(
         unit,
         rows,
+        failure=failure,
         notes=tuple(dict.fromkeys(notes)),
         seconds=time.perf_counter() - start,
         cpu_seconds=time.process_time() - cpu,
     )
 
 
+def _readable(rows: xr.Dataset, said: list[str]) -> tuple[xr.Dataset | None, str]:
+    """Leave out vignettes that did not come: an archive that has them would not ask for them again."""
+    lost = (rows["quality"].values.astype(int) & Quality.UNREADABLE) > 0
+    if not lost.any():
+        return rows, ""
+    first = next((text for text in said if "'unreadable'" in text), "")
+    reason = (
+        f"{int(lost.sum())} of {lost.size} vignettes could not be read and are left out: "
+        f"{first.removesuffix(_SAID)}"
+    )
+    kept = np.flatnonzero(~lost)
+    return (rows.isel({VIGNETTE: kept}) if kept.size else None), reason
+
+
 def _opened(unit: Unit, task: Task) -> xr.Dataset:
     settings = task.settings
     return open_wave_mode(
-        unit.path,
+        unit.path if unit.product is None else unit.product,
         reader=settings.reader,
         spacing=settings.spacing,
         shape=settings.shape,
@@ -202,7 +226,9 @@ def odd_columns(names: Iterable[str], settings: Settings) -> str:
 def _model_outputs(
     ds: xr.Dataset, handle: ModelHandle, settings: Settings
 ) -> dict[str, xr.DataArray]:
-    """Embedding, heads on it and icebergs: the backbone runs once."""
+    """Embedding, heads on it and icebergs: the backbone runs once, or not at all for the level."""
+    if _OF_BACKBONE.isdisjoint(settings.outputs):
+        return {"observed": observe(ds, handle, "flag")}
     found = xr.Dataset()
     if "icebergs" in settings.outputs:
         vector, found = embed_and_icebergs(

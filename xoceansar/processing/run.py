@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from xoceansar._paths import is_url, refuse_lost_slash
+from xoceansar._html import card
+from xoceansar._paths import is_url, local_path, refuse_lost_slash
 from xoceansar._progress import is_watched, only_display, progress_bar
 from xoceansar.conventions.beams import Beams, one_beam
 from xoceansar.errors import ProductError, warn
 from xoceansar.io.remote import StorageOptions, encode_options
-from xoceansar.io.safe.product import Paths
 from xoceansar.io.safe.vignette_source import Reader
+from xoceansar.io.stac.listed_products import ProductInputs
 from xoceansar.models.bundle.library import load_model, warn_if_simulated
 from xoceansar.ops.embedding import Model
 from xoceansar.ops.head_values import check_calibrated
@@ -22,7 +23,7 @@ from xoceansar.processing.archive_writer import Archive
 from xoceansar.processing.cluster import Scheduler, outcomes
 from xoceansar.processing.preference import best_first
 from xoceansar.processing.product_block import Outcome, Task
-from xoceansar.processing.product_listing import Unit, list_units
+from xoceansar.processing.product_listing import Listing, Unit, list_units
 from xoceansar.processing.product_records import Record
 from xoceansar.processing.settings import (
     Settings,
@@ -32,6 +33,10 @@ from xoceansar.processing.settings import (
 )
 from xoceansar.processing.writer_lock import ArchiveLock
 
+#: Products that failed, of which a notebook tells.
+_SHOWN_FAILURES: Final = 10
+#: Where files of catalogues are kept.
+_CACHE: Final = Path("~/.cache/xoceansar/files")
 #: Bytes of results that wait for a commit.
 _WAITING_BYTES: Final = 64 << 20
 #: Part of the time that commits may take.
@@ -70,9 +75,23 @@ class ProcessReport:
     duplicates: int = 0
     repeated: int = 0
 
+    def _repr_html_(self) -> str:
+        lines = [
+            f"<ProcessReport of {self.archive}>",
+            f"  products   {self.processed:,} processed, {self.skipped:,} skipped, "
+            f"{len(self.failed):,} failed",
+            f"  vignettes  {self.vignettes:,} added",
+            f"  work       {self.work_seconds:,.0f} s of processor time",
+        ]
+        told = self.failed[:_SHOWN_FAILURES]
+        cautions = [f"failed: {record.path}: {record.failure}" for record in told]
+        more = len(self.failed) - len(told)
+        cautions += [f"and {more:,} more, in .failed"] if more else []
+        return card("\n".join(lines), warnings=cautions)
+
 
 def process(
-    inputs: Paths,
+    inputs: ProductInputs,
     to: str | Path,
     *,
     store: StoreKind | None = None,
@@ -93,14 +112,17 @@ def process(
     target_options: StorageOptions | None = None,
     commit_seconds: float = 10.0,
     progress: bool | None = None,
+    root: str | Path | None = None,
+    cache: str | Path | None = None,
+    cache_bytes: float = 20e9,
 ) -> ProcessReport:
     """Process Wave Mode products into an archive, or add to one.
 
     Parameters
     ----------
-    inputs : str, path-like or iterable of them
+    inputs : str, path-like, GeoDataFrame, STAC item, dict, or iterable of them
         Products, glob patterns, directories (searched at any depth), text files that list
-        products, or ``s3://`` URLs of these.
+        products, or ``s3://`` URLs of these; or what a catalogue lists, as in `xoceansar.open_wave_mode`.
     to : str or Path
         The archive: a folder that is made, or added to; or an ``s3://`` URL.
     store : {"zarr", "icechunk"}, optional
@@ -110,7 +132,8 @@ def process(
     outputs : iterable of str, optional
         Of ``embedding``, ``swh``, ``wind``, ``class``, ``icebergs``, ``quality`` (always there);
         without a model ``texture``, and of the complex image ``spectra`` (on ESA's grid), ``cutoff``,
-        ``cwave``, ``statistics``, ``swell`` and ``doppler``; and ``sigma0``, the images themselves as float16. By
+        ``cwave``, ``statistics``, ``swell`` and ``doppler``; and ``sigma0``, the images themselves as float16.
+        ``level``, the mean of sigma0 that heads take, over what a model sees, without running its network. By
         default all that the model gives, and nothing else.
     model : str or ModelHandle, optional
         Name, path or handle; the default bundle where not given. Workers on other machines must
@@ -132,12 +155,19 @@ def process(
     verify : bool, optional
         Whether pixels are held to their checksums, as in `xoceansar.open_wave_mode`.
     storage_options, target_options : mapping, optional
-        For URLs of products, and of the archive: keyword arguments of the fsspec file system.
+        For URLs of products, and of the archive: keyword arguments of the fsspec file system. For what a
+        catalogue lists: as in `xoceansar.open_wave_mode`; workers on other machines need the credentials in their environment.
     commit_seconds : float, optional
         Least time between commits: what an interruption loses at most, beside the products at
         work. Commits take at most a hundredth of the time, so they are rarer where they are slow.
     progress : bool, optional
         Whether to show a bar; where not given, if the standard error is a terminal, or a notebook.
+    root : str or Path, optional
+        For what a catalogue lists: a folder in which files are looked for first.
+    cache : str or Path, optional
+        For what a catalogue lists: a folder that keeps what was fetched, ``~/.cache/xoceansar/files`` where not given.
+    cache_bytes : float, optional
+        What it may hold: what was used longest ago makes room.
 
     Returns
     -------
@@ -166,6 +196,9 @@ def process(
     has is not read again, wherever it lies and whatever it is called there; a vignette whose
     ``vignette_id`` it has, from another product, is left out. Of two processings of one acquisition
     among the inputs, the one by the higher IPF version comes first, then the one processed later.
+
+    Of what a catalogue lists, vignettes that the archive has are not fetched, wherever it has them from. Those that cannot be fetched are
+    left out, their product is in ``failed`` with the reason, and ``retry_failed`` tries them alone again.
 
     The archive opens with ``xr.open_zarr(to)``, and its table of products with
     ``xr.open_zarr(to, group="units")``; either kind with `xoceansar.open_archive`.
@@ -198,12 +231,22 @@ def process(
         check_calibrated(confidence, handle, [head.target for head in handle.heads])
         warn_if_simulated(handle)
     access = encode_options(storage_options)
+    catalogue = Listing(
+        storage_options,
+        "" if root is None else str(local_path(root)),
+        str(_CACHE.expanduser() if cache is None else local_path(cache).absolute()),
+        int(cache_bytes),
+        bool(verify),
+        settings.beam,
+    )
     target = str(to) if is_url(str(to)) else str(Path(to).expanduser().absolute())
     run = _Run(target, encode_options(target_options), settings, retry_failed, store)
     known = {r.path: r.digest for r in run.archive.latest if r.digest}
-    listed, duplicates = list_units(inputs, access, known)
+    listed, duplicates = list_units(inputs, access, known, catalogue)
     units = best_first(listed, access)
     todo = run.pending(units)
+    # credentials of what a catalogue lists do not travel with tasks
+    travelling = access if any(one.product is None for one in units) else "{}"
     added: list[Record] = []
     seconds = 0.0
     if todo:
@@ -212,7 +255,7 @@ def process(
             todo = run.pending(units)  # another writer may have ended in between
             with (
                 outcomes(
-                    todo, Task(settings, handle, access, verify), scheduler, workers
+                    todo, Task(settings, handle, travelling, verify), scheduler, workers
                 ) as results,
                 watching(
                     len(todo), show=is_watched() if progress is None else progress
@@ -255,12 +298,12 @@ class _Run:
         return nullcontext()
 
     def pending(self, units: list[Unit]) -> list[Unit]:
-        ledger = self.archive.latest
-        latest = [(unit, ledger.of(unit)) for unit in units]
+        ledger, there = self.archive.latest, self.archive.vignettes
+        latest = [(unit.without(there), ledger.of(unit)) for unit in units]
         return [
             unit
             for unit, record in latest
-            if record is None or (self._retry and record.failure)
+            if unit is not None and (record is None or (self._retry and record.failure))
         ]
 
     def report(
@@ -322,7 +365,7 @@ class Watch(Protocol):
 def watching(total: int, *, show: bool) -> Iterator[Watch]:
     """Show a bar on the standard error while products are processed."""
     bar = progress_bar(
-        "products, {task.fields[rows]} vignettes, {task.fields[rate]:.1f}/s",
+        "products, {task.fields[rows]} vignettes ({task.fields[rate]:.1f}/s),",
         "[red]{task.fields[failed]} failed",
         shown=show,
         transient=False,

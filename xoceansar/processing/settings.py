@@ -1,7 +1,7 @@
 """What is computed of every product of an archive; the same for all of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -34,6 +34,7 @@ Output = Literal[
     "statistics",
     "swell",
     "doppler",
+    "level",
     "sigma0",
 ]
 
@@ -52,6 +53,7 @@ OUTPUTS: Final[dict[Output, str | None]] = {
     "statistics": None,
     "swell": None,
     "doppler": None,
+    "level": None,
     "sigma0": None,
 }
 #: Outputs that need the complex image.
@@ -59,9 +61,9 @@ COMPLEX_OUTPUTS: Final[frozenset[Output]] = frozenset(
     {"spectra", "cutoff", "cwave", "statistics", "swell", "doppler"}
 )
 #: Outputs that are only given where they are asked for.
-_ASKED_FOR: Final = COMPLEX_OUTPUTS | {"texture", "sigma0"}
+_ASKED_FOR: Final = COMPLEX_OUTPUTS | {"texture", "level", "sigma0"}
 #: Outputs that come without a model.
-_PLAIN: Final = _ASKED_FOR | {"quality"}
+_PLAIN: Final = (_ASKED_FOR | {"quality"}) - {"level"}
 _HOW_TO_GO_ON: Final = "Give the settings that the archive was made with, or another path for a new archive."
 
 
@@ -111,18 +113,21 @@ class Settings:
 
     def check(self, written: str, where: str) -> None:
         """Refuse to add to an archive that was made with other settings."""
-        theirs: dict[str, Any] = json.loads(written)
-        mine: dict[str, Any] = json.loads(self.to_json())
-        differences = [
-            f"{name} {theirs.get(name)!r}, now {mine.get(name)!r}"
-            for name in sorted({*theirs, *mine})
-            if theirs.get(name) != mine.get(name)
-        ]
+        differences = differences_of(json.loads(written), json.loads(self.to_json()))
         if differences:
             raise ArchiveError(
-                f"{where} was made with other settings: {'; '.join(differences)}. Rows of "
+                f"{where} was made with other settings: {differences}. Rows of "
                 f"both would not belong together. {_HOW_TO_GO_ON}"
             )
+
+
+def differences_of(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> str:
+    """Say by name how settings that were kept differ from those of today; empty where they do not."""
+    return "; ".join(
+        f"{name} {theirs.get(name)!r}, now {mine.get(name)!r}"
+        for name in sorted({*theirs, *mine})
+        if theirs.get(name) != mine.get(name)
+    )
 
 
 def choose_outputs(
