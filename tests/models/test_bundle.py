@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,19 @@ def config(tmp_path):
     write(tmp_path, heads=[linear_head(sha256)])
     path = tmp_path / "config.json"
     return path, json.loads(path.read_text())
+
+
+def test_a_bundle_of_partly_simulated_data_says_so(tmp_path, tiny_model):
+    from xoceansar.models.bundle.schema import read_config, write_config
+
+    shutil.copytree(tiny_model.path, tmp_path / "b")
+    mixed = replace(tiny_model, path=str(tmp_path / "b"), simulated="partly")
+    write_config(mixed, {})
+    found = read_config(tmp_path / "b")
+    assert (found.simulated, found.origin) == ("partly", "partly simulated data")
+    assert "trained on partly simulated data" in repr(found)
+    content = json.loads((tmp_path / "b" / "config.json").read_text())
+    assert (content["schema_version"], content["simulated"]) == (3, "partly")
 
 
 def test_written_and_loaded_handles_are_equal(tmp_path):
@@ -204,9 +218,9 @@ def set_in(content, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["schema_version"], 3, "schema_version must be 2 or less; got 3"),
-        (["schema_version"], True, "schema_version must be 2 or less; got True"),
-        (["schema_version"], None, "schema_version must be 2 or less; got None"),
+        (["schema_version"], 4, "schema_version must be 3 or less; got 4"),
+        (["schema_version"], True, "schema_version must be 3 or less; got True"),
+        (["schema_version"], None, "schema_version must be 3 or less; got None"),
         (["name"], None, "name"),
         (["name"], 3, "name must be text; got 3"),
         (["nme"], "x", "'nme'.*'name'"),

@@ -13,7 +13,7 @@ from xoceansar.models.inference.detection_blocks import detect_block
 from xoceansar.models.inference.torch_state import plain_torch
 from xoceansar.models.networks.vit import network_weights
 from xoceansar.models.spec.detector_spec import DetectorSpec, TrainedDetector
-from xoceansar.search.nearest import nearest
+from xoceansar.neighbours.nearest import nearest
 
 torch = pytest.importorskip("torch")
 
@@ -173,8 +173,8 @@ def test_what_is_fitted_does_not_depend_on_the_caller(tiny_state, setting):
 
 
 def test_a_search_on_a_device_finds_the_same_under_autocast(monkeypatch):
-    from xoceansar.search import nearest as module
-    from xoceansar.search.screens import DeviceScreen
+    from xoceansar.neighbours import nearest as module
+    from xoceansar.neighbours.screens import DeviceScreen
 
     monkeypatch.setattr(
         module, "_screen", lambda search, *_: DeviceScreen(search, "cpu"), raising=True

@@ -63,6 +63,7 @@ def found_by(fitted, examples):
     return (y - h / 2, x - w / 2, y + h / 2, x + w / 2), found
 
 
+@pytest.mark.slow
 def test_one_image_is_learned_by_heart():
     from xoceansar.evaluate.metrics.box_scores import box_iou
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xoceansar import load_model
+from xoceansar import load_model, open_labels
 from xoceansar.conventions import OCEAN_CLASSES, Quality, class_attrs
 from xoceansar.errors import (
     BundleError,
@@ -289,6 +289,22 @@ def test_ice_is_a_class_like_others(embeddings, tiny_model):
         result = fit(ds, "ocean_class", head="logistic", model=tiny_model)
     assert result.dropped == {}
     assert (result.validation.predicted == "sea_ice").any()
+
+
+def test_labels_of_people_are_a_truth(embeddings, tiny_model, tmp_path):
+    labels = open_labels(tmp_path / "archive.zarr")
+    texts = np.where(embeddings.swh > 3, "high", "low")
+    for name, text in zip(embeddings.vignette_id.values, texts, strict=True):
+        labels.add(str(name), "low")
+        labels.add(str(name), str(text))
+    for name in embeddings.vignette_id.values[:3]:
+        labels.remove(str(name))
+    result = fit(embeddings, labels, head="logistic", model=tiny_model)
+    assert result.head.spec.classes == ("high", "low")
+    assert result.dropped == {"no truth": 3}
+    truth = dict(zip(embeddings.vignette_id.values, texts, strict=True))
+    kept = result.validation.vignette_id.values
+    assert result.validation.truth.values.tolist() == [truth[name] for name in kept]
 
 
 @pytest.mark.parametrize("classes", [None, ["low", "high"]])

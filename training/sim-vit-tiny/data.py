@@ -1,5 +1,6 @@
 """The vignettes of the recipe: an unlabelled pool with the imbalance of an archive, labelled sets."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,94 +9,76 @@ import numpy as np
 import xarray as xr
 
 from xoceansar import simulate, to_zarr
+from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.evaluate import hand_features
 from xoceansar.models import ModelHandle
 from xoceansar.models.inference.runtime import embed_block
 
 CACHE = Path(__file__).parent / "cache"
 LABELLED = ("train", "validation", "test")
-#: Labelled sets without hand features: for the detector, for the intervals and for their check.
+#: Labelled sets of other uses: for the detector, for the intervals and for their check.
 FURTHER = (
+    "calibration",
+    "held_out",
     "bergs_train",
     "bergs_validation",
     "bergs_test",
-    "calibration",
-    "calibration_2",
-    "held_out",
 )
-#: Vignettes of one seed in the labelled sets.
-BLOCK = 100
-_TRUTH = ["swh", "wind_speed", "wind_to_direction", "ocean_class"]
+#: Vignettes of one archive: a set that was interrupted goes on with its next one.
+PART = 500
 
 
-def simulate_pool(data: dict[str, Any]) -> None:
-    """Write the pool as a Zarr archive, unless it is there."""
-    simulate_set("pool", data, data["pool_classes"])
-
-
-def simulate_further(name: str, data: dict[str, Any]) -> None:
-    """Write one of the `FURTHER` sets, unless it is there."""
-    simulate_set(name, data, data.get(f"{name}_classes"))
-
-
-def simulate_set(
-    name: str, data: dict[str, Any], classes: dict[str, float] | None
-) -> None:
-    """Write vignettes with their truth as a Zarr archive, unless it is there."""
-    path = CACHE / f"{name}.zarr"
-    if path.exists():
-        return
-    ds = simulate.vignettes(
-        data[f"n_{name}"],
-        seed=data[f"seed_{name}"],
-        classes=classes,
-        oversample=data["oversample"],
-        chunks=8,
-    ).drop_vars("nesz")
-    with dask.config.set(scheduler="processes"):
-        to_zarr(ds, path)
-
-
-def simulate_labelled(name: str, data: dict[str, Any]) -> None:
-    """Write a labelled set, classes equally often, with its hand features."""
-    path = CACHE / f"{name}.zarr"
-    if path.exists():
-        return
-    parts = [
-        simulate.vignettes(
-            min(BLOCK, data[f"n_{name}"] - first),
+def simulate_set(name: str, data: dict[str, Any]) -> None:
+    """Write the vignettes of a set with their truth, those parts that are not there yet."""
+    count = data[f"n_{name}"]
+    for first in range(0, count, PART):
+        path = CACHE / f"{name}-{first}.zarr"
+        if path.exists():
+            continue
+        ds = simulate.vignettes(
+            min(PART, count - first),
             seed=data[f"seed_{name}"] + first,
+            classes=data.get(f"{name}_classes"),
             oversample=data["oversample"],
-        )[["sigma0", *_TRUTH]]
-        for first in range(0, data[f"n_{name}"], BLOCK)
-    ]
-    ds = xr.concat(parts, "vignette", combine_attrs="drop_conflicts")
-    to_zarr(with_hand_features(ds), path)
+            chunks=10,
+        ).drop_vars("nesz")
+        with dask.config.set(scheduler="processes"):
+            to_zarr(ds, path)
 
 
-def with_hand_features(ds: xr.Dataset) -> xr.Dataset:
-    """Add the 68 hand features of each vignette."""
-    rows = [
-        hand_features(image, spacing=50.0, wv1=beam == "wv1")
-        for image, beam in zip(ds["sigma0"].values, ds["beam"].values, strict=True)
-    ]
-    return ds.assign(hand=(("vignette", "feature"), np.stack(rows)))
+def part_paths(name: str) -> list[Path]:
+    """List the archives of a set, in order."""
+    return sorted(
+        CACHE.glob(f"{name}-*.zarr"), key=lambda path: int(path.stem.split("-")[1])
+    )
+
+
+def open_set(name: str, count: int | None = None) -> xr.Dataset:
+    """Open the first vignettes of a set; lazy."""
+    parts = [xr.open_zarr(path) for path in part_paths(name)]
+    ds = xr.concat(
+        parts,
+        "vignette",
+        coords="minimal",
+        compat="override",
+        combine_attrs="drop_conflicts",
+    )
+    return ds.isel(vignette=slice(count))
 
 
 class Labelled:
-    """A labelled set: images lazily, the rest in memory.
+    """Vignettes with their truth: images lazily, the rest in memory.
 
     Wave height and wind are NaN where they are not asked for: under sea ice.
     """
 
-    def __init__(self, name: str, rows: slice = slice(None)) -> None:
-        self.ds = xr.open_zarr(CACHE / f"{name}.zarr").isel(vignette=rows)
+    def __init__(self, name: str, count: int) -> None:
+        self.name = name
+        self.ds = open_set(name, count)
         self.classes = self.ds["ocean_class"].values.astype(np.int64)
-        self.hand = self.ds["hand"].values
         self.incidence = self.ds["incidence"].mean("sample").values
-        self.wv1 = self.ds["beam"].values == "wv1"
-        self.mean_db = self.hand[:, 0] * (10 / np.log(10))
-        sea = self.classes != 5
+        self.beam = self.ds["beam"].values.astype(str)
+        sea = self.classes != OCEAN_CLASSES.index("sea_ice")
         self.truth = {
             "swh": np.where(sea, self.ds["swh"].values, np.nan),
             "wind_speed": np.where(sea, self.ds["wind_speed"].values, np.nan),
@@ -105,21 +88,42 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.classes)
 
+    @property
+    def hand(self) -> Any:
+        """The 68 hand features of each vignette, the logarithm of the level first."""
+        return kept(f"{self.name}_hand", len(self), self._hand)
 
-def embedding(name: str, ds: xr.Dataset, handle: ModelHandle, pooling: str) -> Any:
-    """Embed a set through the function that Dask calls; keep the result in the cache."""
-    path = CACHE / f"{name}_{handle.weights_sha256[:12]}_{pooling}.npy"
-    if not path.exists():
-        incidence = ds["incidence"].mean("sample").values
+    def _hand(self) -> Any:
+        images = zip(self.ds["sigma0"], self.beam, strict=True)
+        return np.stack(
+            [
+                hand_features(image.values, spacing=50.0, wv1=beam == "wv1")
+                for image, beam in images
+            ]
+        )
+
+    def embedding(self, handle: ModelHandle) -> Any:
+        """Embeddings, the level, and the share of pixels that are there, by the function that Dask calls."""
+        name = f"{self.name}_{handle.weights_sha256[:12]}_{handle.backbone.pooling}"
+        return kept(name, len(self), lambda: self._embedding(handle))
+
+    def _embedding(self, handle: ModelHandle) -> Any:
         parts = [
             np.column_stack(
                 embed_block(
-                    ds["sigma0"][i : i + 64].values,
-                    incidence[i : i + 64],
+                    self.ds["sigma0"][i : i + 64].values,
+                    self.incidence[i : i + 64],
                     handle=handle,
                 )
             )
-            for i in range(0, ds.sizes["vignette"], 64)
+            for i in range(0, len(self), 64)
         ]
-        np.save(path, np.concatenate(parts))
+        return np.concatenate(parts)
+
+
+def kept(name: str, count: int, make: Callable[[], Any]) -> Any:
+    """Read an array of so many rows from the cache, or make and keep it."""
+    path = CACHE / f"{name}_{count}.npy"
+    if not path.exists():
+        np.save(path, make())
     return np.load(path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from data import CACHE
+from data import CACHE, open_set
 
 from xoceansar import models, ops
 from xoceansar.evaluate.iceberg_scores import choose_threshold
@@ -22,8 +22,8 @@ _LOW = 0.02
 
 def training_set(handle: ModelHandle, n_without: int) -> TrainingSet:
     """Prepare the vignettes with icebergs, and some of every other class."""
-    bergs = xr.open_zarr(CACHE / "bergs_train.zarr")[["sigma0", "iceberg_box"]]
-    other = xr.open_zarr(CACHE / "train.zarr")
+    bergs = open_set("bergs_train")[["sigma0", "iceberg_box"]]
+    other = open_set("train")
     rows = np.flatnonzero(other["ocean_class"].values != 6)[:n_without]
     other = other[["sigma0"]].isel(vignette=rows)
     none = np.full((len(rows), *bergs["iceberg_box"].shape[1:]), np.nan, np.float32)
@@ -50,7 +50,7 @@ def fitted(
     stored = load_model(folder)
     (spec,) = stored.detectors
     weights = read_arrays(Path(stored.path) / spec.file, spec.sha256)
-    truth = xr.open_zarr(CACHE / "bergs_validation.zarr")
+    truth = open_set("bergs_validation")
     found = ops.icebergs(truth, model=stored, threshold=_LOW).compute()
     detector = TrainedDetector(replace(spec, file="", sha256=""), weights)
     return choose_threshold(detector, found, truth[["iceberg_box"]])

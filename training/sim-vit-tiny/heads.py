@@ -1,4 +1,4 @@
-"""Fit the heads on the frozen backbone, score them beside the baselines, write the bundle."""
+"""Fit the heads, score them beside the baselines, write the bundle."""
 
 import json
 from dataclasses import replace
@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration import Embedded, calibrated, distance_head
-from data import CACHE, LABELLED, Labelled, embedding
+from data import CACHE, Labelled
 from detector import fitted
 from direction import fit_wind_direction
+from distance import fit_distance_score
+from values import fit_values
 
 from xoceansar import models
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import Head, HeadSpec, ModelHandle, load_model
 from xoceansar.models.bundle.library import BUNDLES
+from xoceansar.models.bundle.schema import read_provenance, write_config
 from xoceansar.models.bundle.weight_files import read_arrays
-from xoceansar.models.heads.head import head_inputs
+from xoceansar.models.heads.head import head_inputs, save_head
 from xoceansar.models.networks.vit import network_weights
 from xoceansar.models.spec import POOLINGS
-from xoceansar.train import fit_logistic, fit_mlp, fit_ridge
+from xoceansar.train import fit_logistic, fit_ridge
 from xoceansar.train.pretraining.config import load_config, parse_config
 from xoceansar.train.pretraining.learner import backbone_spec, build_student
 
@@ -36,7 +38,9 @@ TARGETS = {"swh": ("m", 0.0), "wind_speed": ("m s-1", 0.0)}
 
 def fit_heads(config: dict[str, Any]) -> None:
     """Write the bundle, the baselines and the scores."""
-    data = {name: Labelled(name) for name in LABELLED}
+    sizes = config["data"]
+    train = Labelled("train", sizes["n_embedded"])
+    test = Labelled("test", sizes["n_test"])
     pretrained = load_model(CACHE / "run/bundle")
     width = pretrained.backbone.width
     backbone = replace(
@@ -58,31 +62,57 @@ def fit_heads(config: dict[str, Any]) -> None:
         },
     }
     handle = models.write_bundle(BUNDLES / NAME, **arguments)
-    embedded = {name: embed(data[name], name, handle) for name in LABELLED}
-    heads, scores = choose_heads(data, embedded, handle, config["heads"])
-    further = Embedded(("calibration", "calibration_2"), handle, POOLING)
-    heads = [calibrated(head, further) for head in heads]
-    direction = fit_wind_direction(data, embedded, handle, config["data"])
-    heads += [direction, distance_head(handle, further)]
+    heads, shipped = fit_values(handle, sizes)
+    direction = fit_wind_direction(train, test, handle)
+    further = Labelled("calibration", sizes["n_calibration"])
+    heads += [direction, fit_distance_score(further, handle)]
     detector = fitted(handle, config["detector"], arguments)
-    scores |= before_training(data)
-    scores |= baselines(data)
-    card = (HERE / "card.md").read_text().replace("{scores}", table(scores))
-    for name, value in direction.spec.metrics.items():
-        card = card.replace(f"{{{name}}}", f"{value:.0f}")
+    scores = {"shipped heads": shipped}
+    scores["linear heads on the embedding"] = linear_scores(train, test, handle)
+    scores["the same, before pretraining"] = linear_scores(train, test, untrained())
+    scores |= baselines(Labelled("train", sizes["n_train"]), test)
     models.write_bundle(
-        BUNDLES / NAME, heads=heads, detectors=[detector], card=card, **arguments
+        BUNDLES / NAME,
+        heads=heads,
+        detectors=[detector],
+        card=card(scores, direction),
+        **arguments,
     )
-    (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    keep(scores)
+
+
+def refit_values(config: dict[str, Any]) -> None:
+    """Fit anew the heads that take no embedding, in the bundle that there is."""
+    handle = load_model(BUNDLES / NAME)
+    folder = Path(handle.path)
+    heads, shipped = fit_values(handle, config["data"])
+    saved = {head.spec.name: save_head(head, folder) for head in heads}
+    kept = tuple(saved.get(spec.name, spec) for spec in handle.heads)
+    write_config(replace(handle, heads=kept), read_provenance(folder))
+    keep({"shipped heads": shipped})
+
+
+def card(scores: dict[str, Any], direction: Head) -> str:
+    """Return the card of the bundle."""
+    text = (HERE / "card.md").read_text().replace("{scores}", table(scores))
+    for name, value in direction.spec.metrics.items():
+        text = text.replace(f"{{{name}}}", f"{value:.0f}")
+    return text
+
+
+def keep(scores: dict[str, Any]) -> None:
+    """Write scores beside those that are there, and print them."""
+    path = HERE / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | scores, indent=1) + "\n")
     print(table(scores))
 
 
-def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
-    """Score linear heads on the same network before its first step."""
+def untrained() -> ModelHandle:
+    """Write the same network before its first step."""
     recipe = load_config(HERE / "pretrain.toml").to_dict()
     recipe["backbone"] |= {"pooling": POOLING}
     config = parse_config(recipe)
-    handle = models.write_bundle(
+    return models.write_bundle(
         CACHE / "untrained",
         name="untrained",
         backbone=backbone_spec(config),
@@ -90,21 +120,6 @@ def before_training(data: dict[str, Labelled]) -> dict[str, Any]:
         input=config.input.spec(),
         simulated=True,
     )
-    sets = {name: embed(data[name], name, handle) for name in ("train", "test")}
-    scores = {
-        target: score(
-            fit_linear(target, data["train"], sets["train"], handle),
-            data["test"],
-            sets["test"],
-        )
-        for target in (*TARGETS, "ocean_class")
-    }
-    return {"linear heads, before pretraining": scores}
-
-
-def embed(data: Labelled, name: str, handle: ModelHandle) -> np.ndarray:
-    """Embed a set through the function that Dask calls; keep the result in the cache."""
-    return embedding(name, data.ds, handle, POOLING)
 
 
 def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
@@ -124,73 +139,25 @@ def spec_of(target: str, kind: str, handle: ModelHandle | None) -> HeadSpec:
     )
 
 
-def fit_linear(
-    target: str, data: Labelled, embedded: np.ndarray, handle: ModelHandle
-) -> Head:
-    """Fit a ridge or logistic head."""
-    sample = {
-        "features": embedded[:, :-2],
-        "targets": data.truth[target],
-        "sigma0_mean": embedded[:, -2],
-        "incidence": data.incidence,
-    }
-    if target != "ocean_class":
-        return fit_ridge(spec=spec_of(target, "linear", handle), **sample)
-    spec = spec_of(target, "logistic", handle)
-    return fit_logistic(spec=spec, strengths=(1e-3, 1e-2, 1e-1), **sample)
-
-
-def fit_perceptron(
-    target: str,
-    data: Labelled,
-    embedded: np.ndarray,
-    handle: ModelHandle,
-    config: dict[str, Any],
-) -> Head:
-    """Fit a perceptron of three layers."""
-    return fit_mlp(
-        embedded[:, :-2],
-        data.truth[target],
-        spec_of(target, "mlp", handle),
-        sigma0_mean=embedded[:, -2],
-        incidence=data.incidence,
-        hidden=(config["mlp_hidden"],) * 2,
-        seed=config["mlp_seed"],
-        dropout=config["mlp_dropout"],
-        weight_decay=config["mlp_weight_decay"],
-    )
-
-
-def choose_heads(
-    data: dict[str, Labelled],
-    embedded: dict[str, np.ndarray],
-    handle: ModelHandle,
-    config: dict[str, Any],
-) -> tuple[list[Head], dict[str, Any]]:
-    """Fit a linear head and a perceptron for each target; keep the better on validation."""
-    chosen: list[Head] = []
-    scores: dict[str, dict[str, float]] = {"linear heads": {}, "shipped heads": {}}
+def linear_scores(
+    train: Labelled, test: Labelled, handle: ModelHandle
+) -> dict[str, float]:
+    """Fit ridge and logistic heads on the embedding; score them."""
+    learned, seen = train.embedding(handle), test.embedding(handle)
+    scores: dict[str, float] = {}
     for target in (*TARGETS, "ocean_class"):
-        sample = target, data["train"], embedded["train"], handle
-        candidates = [fit_linear(*sample), fit_perceptron(*sample, config)]
-        by_validation = [
-            score(head, data["validation"], embedded["validation"])
-            for head in candidates
-        ]
-        print(target, [c.spec.kind for c in candidates], by_validation)
-        pick = np.argmax if target == "ocean_class" else np.argmin
-        best = candidates[int(pick(by_validation))]
-        chosen.append(best)
-        test = data["test"], embedded["test"]
-        scores["linear heads"][target] = score(candidates[0], *test)
-        scores["shipped heads"][target] = score(best, *test)
-    return chosen, scores
-
-
-def score(head: Head, data: Labelled, embedded: np.ndarray) -> float:
-    """RMSE, or accuracy, of a head on a set."""
-    inputs = head_inputs(embedded[:, :-2], embedded[:, -2], data.incidence, head.spec)
-    return measure(head(inputs), data, head.spec.target)
+        kind = "logistic" if target == "ocean_class" else "linear"
+        fit = fit_logistic if kind == "logistic" else fit_ridge
+        head = fit(
+            learned[:, :-2],
+            train.truth[target],
+            spec_of(target, kind, handle),
+            sigma0_mean=learned[:, -2],
+            incidence=train.incidence,
+        )
+        inputs = head_inputs(seen[:, :-2], seen[:, -2], test.incidence, head.spec)
+        scores[target] = measure(head(inputs), test, target)
+    return scores
 
 
 def measure(out: np.ndarray, data: Labelled, target: str) -> float:
@@ -201,11 +168,11 @@ def measure(out: np.ndarray, data: Labelled, target: str) -> float:
     return float(np.sqrt(np.nanmean(error**2)))
 
 
-def baselines(data: dict[str, Labelled]) -> dict[str, Any]:
+def baselines(train: Labelled, test: Labelled) -> dict[str, Any]:
     """Fit ridge and logistic on the level alone and on the hand features; keep the numbers."""
 
     def level(d: Labelled) -> np.ndarray:
-        return np.c_[d.mean_db, d.wv1]
+        return np.c_[d.hand[:, 0] * (10 / np.log(10)), d.beam == "wv1"]
 
     def hand(d: Labelled) -> np.ndarray:
         return d.hand
@@ -217,14 +184,14 @@ def baselines(data: dict[str, Labelled]) -> dict[str, Any]:
         for target in (*TARGETS, "ocean_class"):
             kind = "logistic" if target == "ocean_class" else "linear"
             fit = fit_logistic if kind == "logistic" else fit_ridge
-            x = inputs(data["train"]).astype(np.float32)
-            head = fit(x, data["train"].truth[target], spec_of(target, kind, None))
-            out = head(inputs(data["test"]).astype(np.float32))
-            scores[name][target] = measure(out, data["test"], target)
+            x = inputs(train).astype(np.float32)
+            head = fit(x, train.truth[target], spec_of(target, kind, None))
+            out = head(inputs(test).astype(np.float32))
+            scores[name][target] = measure(out, test, target)
             key = f"{'level' if inputs is level else 'hand'}/{target}"
             kept |= {f"{key}/{k}": v for k, v in head.arrays.items()}
-    spread = {t: float(np.nanstd(data["test"].truth[t])) for t in TARGETS}
-    largest = np.bincount(data["test"].classes).max() / len(data["test"])
+    spread = {t: float(np.nanstd(test.truth[t])) for t in TARGETS}
+    largest = np.bincount(test.classes).max() / len(test)
     scores["no image (mean of the set, largest class)"] = {
         **spread,
         "ocean_class": float(largest),

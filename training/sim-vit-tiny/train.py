@@ -3,6 +3,7 @@
     python training/sim-vit-tiny/train.py simulate    # the pool and the labelled sets, into cache/
     python training/sim-vit-tiny/train.py pretrain    # the backbone, into cache/run; goes on where it was
     python training/sim-vit-tiny/train.py heads       # heads, baselines, scores, the bundle
+    python training/sim-vit-tiny/train.py values      # only the heads that take no embedding, anew
 
 The backbone sees the pool alone, whose classes are as uneven as those of an archive, and no label of it.
 The heads are then fitted on the frozen backbone with labelled vignettes of other seeds. Everything
@@ -15,15 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-from data import (
-    CACHE,
-    FURTHER,
-    LABELLED,
-    simulate_further,
-    simulate_labelled,
-    simulate_pool,
-)
+from data import CACHE, FURTHER, LABELLED, open_set, simulate_set
 
 from xoceansar.train.pretraining.config import load_config
 from xoceansar.train.pretraining.entry import pretrain
@@ -40,20 +33,17 @@ def simulate_all() -> None:
     """Write the vignettes that are not there yet."""
     data = read_config()["data"]
     CACHE.mkdir(exist_ok=True)
-    simulate_pool(data)
-    for name in LABELLED:
-        simulate_labelled(name, data)
-    for name in FURTHER:
-        simulate_further(name, data)
+    for name in ("pool", *LABELLED, *FURTHER):
+        simulate_set(name, data)
 
 
 def train_backbone() -> None:
     """Pretrain, and keep the log beside the recipe."""
     run = pretrain(
-        xr.open_zarr(CACHE / "pool.zarr"),
+        open_set("pool"),
         load_config(HERE / "pretrain.toml"),
         CACHE / "run",
-        probe=xr.open_zarr(CACHE / "validation.zarr"),
+        probe=open_set("validation"),
         resume=True,
     )
     run.log().to_csv(HERE / "log.csv", index=False, float_format="%.6g")
@@ -63,16 +53,16 @@ def train_backbone() -> None:
 def main() -> None:
     """Run one step of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("simulate", "pretrain", "heads"))
+    parser.add_argument("step", choices=("simulate", "pretrain", "heads", "values"))
     step = parser.parse_args().step
     if step == "simulate":
         simulate_all()
     elif step == "pretrain":
         train_backbone()
     else:
-        from heads import fit_heads
+        from heads import fit_heads, refit_values
 
-        fit_heads(read_config())
+        (fit_heads if step == "heads" else refit_values)(read_config())
 
 
 if __name__ == "__main__":

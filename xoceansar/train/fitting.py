@@ -13,6 +13,7 @@ from xoceansar._version import __version__
 from xoceansar.conventions import EMBEDDING, VIGNETTE
 from xoceansar.conventions.attributes import is_simulated
 from xoceansar.errors import TrainingError
+from xoceansar.labelling.label_file import Labels
 from xoceansar.layout.images import XarrayObject, find_embedding
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import Ancillary, HeadSpec, ModelHandle
@@ -40,7 +41,7 @@ _BESIDE_FOR: Final[dict[str, tuple[Ancillary, ...]]] = {"wind_speed": ("gmf_wind
 
 def fit(
     ds: XarrayObject,
-    target: str | xr.DataArray,
+    target: str | xr.DataArray | Labels,
     *,
     head: Literal["linear", "logistic", "knn", "mlp"] = "linear",
     model: Model = None,
@@ -63,11 +64,11 @@ def fit(
     ds : Dataset or DataArray
         Images (vignette, line, sample) or embeddings (vignette, embedding), in memory or lazy, as
         ``.oceansar.embed()`` takes them. Images are read chunk by chunk.
-    target : str or DataArray (vignette,)
+    target : str, DataArray (vignette,) or Labels
         The truth: a variable of `ds`, or values for its vignettes, matched by ``vignette_id``
         where both have it. Its name is that of the variable that the head gives (``swh``,
         ``wind_speed``, ``ocean_class``, ...), its units those of the library (m, m s-1). NaN,
-        empty or negative codes where unknown.
+        empty or negative codes where unknown. Labels of `xoceansar.open_labels` are classes.
     head : {"linear", "logistic", "knn", "mlp"}
         ``linear``: ridge regression of a number. ``logistic``: linear, of classes. ``knn``: the
         nearest neighbours vote. ``mlp``: a perceptron of three layers on top of a linear law.
@@ -152,6 +153,7 @@ def fit(
     """
     if head not in KINDS:
         raise TrainingError(f"head must be one of {list(KINDS)}; got {head!r}.")
+    target = target.truth() if isinstance(target, Labels) else target
     features = _blocks(features)
     _check_finetune(ds, head, finetune, features)
     handle = as_handle(model)
@@ -324,7 +326,7 @@ def _is_simulated(ds: XarrayObject, handle: ModelHandle) -> bool:
         return is_simulated(ds.attrs)
     mute = isinstance(ds, xr.DataArray) or find_embedding(ds) is not None
     mute = mute or holds_features_alone(ds)
-    return mute and handle.simulated
+    return mute and bool(handle.simulated)
 
 
 def _row_by_row(predicted: Array, rows: Rows) -> xr.Dataset:

@@ -10,7 +10,7 @@ from xoceansar.models.bundle.library import BUNDLES
 from xoceansar.models.bundle.schema import write_config
 from xoceansar.models.bundle.weight_files import read_checked, write_file
 from xoceansar.models.heads.head import Head, check_backbone, save_head
-from xoceansar.models.spec import ModelHandle
+from xoceansar.models.spec import ModelHandle, Simulated
 
 __all__ = ["extend_bundle"]
 
@@ -22,7 +22,7 @@ def extend_bundle(
     *,
     name: str,
     keep: Collection[str],
-    simulated: bool,
+    simulated: Simulated,
     provenance: Mapping[str, Any],
     card: str,
 ) -> ModelHandle:

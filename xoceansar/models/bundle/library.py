@@ -20,7 +20,13 @@ from xoceansar.models.bundle.weight_files import (
     write_file,
 )
 from xoceansar.models.heads.head import Head, check_backbone, save_head
-from xoceansar.models.spec import BackboneSpec, InputSpec, ModelHandle, Precision
+from xoceansar.models.spec import (
+    BackboneSpec,
+    InputSpec,
+    ModelHandle,
+    Precision,
+    Simulated,
+)
 from xoceansar.models.spec.detector_spec import (
     DetectorSpec,
     TrainedDetector,
@@ -153,7 +159,7 @@ def write_bundle(
     input: InputSpec,
     heads: Sequence[Head] = (),
     detectors: Sequence[TrainedDetector] = (),
-    simulated: bool = False,
+    simulated: Simulated = False,
     provenance: Mapping[str, Any] | None = None,
     card: str = "",
     dtype: StorageDtype = "float32",
@@ -178,8 +184,8 @@ def write_bundle(
         file).
     detectors : sequence of TrainedDetector
         Fitted on this backbone's patch tokens.
-    simulated : bool
-        Whether it was trained on simulated vignettes only: users are warned once.
+    simulated : bool or "partly"
+        Whether it was trained on simulated vignettes only, or in part: users are warned once.
     provenance : mapping, optional
         How it was made, as JSON values.
     card : str
@@ -251,13 +257,13 @@ def _save_detector(
 
 
 def warn_if_simulated(handle: ModelHandle) -> None:
-    """Say once in a process that a model has seen simulated vignettes only."""
+    """Say once in a process that a model has seen simulated vignettes."""
     global _warned
     with _warned_lock:
         if _warned or not handle.simulated:
             return
         _warned = True
     warn(
-        f"model {handle.name!r} was trained on simulated vignettes only: its numbers are not "
+        f"model {handle.name!r} was trained on {handle.origin}: its numbers are not "
         "measurements of the real sea."
     )

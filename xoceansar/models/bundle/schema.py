@@ -21,7 +21,13 @@ from typing import (
 from xoceansar._paths import read_regular
 from xoceansar.errors import BundleError, WeightsMismatchError
 from xoceansar.models.bundle.weight_files import sha256_of, write_file
-from xoceansar.models.spec import BackboneSpec, HeadSpec, InputSpec, ModelHandle
+from xoceansar.models.spec import (
+    BackboneSpec,
+    HeadSpec,
+    InputSpec,
+    ModelHandle,
+    Simulated,
+)
 from xoceansar.models.spec.detector_spec import DetectorSpec
 
 __all__ = [
@@ -37,8 +43,9 @@ CONFIG: Final = "config.json"
 #: Checksum of the config, as ``sha256sum`` writes it; bundles of before have none.
 CHECKSUM: Final = "config.sha256"
 #: Raised when a bundle may say more than before; later versions are refused. 2: heads that take
-#: features. A bundle is written in the first version that can say what it holds.
-SCHEMA_VERSION: Final = 2
+#: features. 3: a part of what it was trained on is simulated. A bundle is written in the first
+#: version that can say what it holds.
+SCHEMA_VERSION: Final = 3
 #: Fields of a head that came with version 2.
 _SINCE_2: Final = ("features", "embedding")
 
@@ -265,7 +272,7 @@ def _parse(data: dict[str, Any], folder: Path) -> ModelHandle:
         input=_read_object(InputSpec, data["input"], "input"),
         heads=heads,
         detectors=detectors,
-        simulated=_convert(data.get("simulated", False), bool, "simulated"),
+        simulated=_convert(data.get("simulated", False), Simulated, "simulated"),
     )
 
 
@@ -278,12 +285,13 @@ def write_config(handle: ModelHandle, provenance: Mapping[str, Any]) -> Path:
     """Write ``config.json`` in the folder of a bundle, replacing it in one step, and its checksum."""
     folder = Path(handle.path)
     later = any(head.features or not head.embedding for head in handle.heads)
+    version = SCHEMA_VERSION if handle.simulated == "partly" else 2 if later else 1
     heads = [asdict(head) for head in handle.heads]
-    for head in heads if not later else ():
+    for head in heads if version == 1 else ():
         for name in _SINCE_2:
             del head[name]
     content = {
-        "schema_version": SCHEMA_VERSION if later else 1,
+        "schema_version": version,
         "name": handle.name,
         "simulated": handle.simulated,
         "backbone": asdict(handle.backbone),

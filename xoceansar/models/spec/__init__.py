@@ -14,6 +14,7 @@ from xoceansar.models.spec.choices import (
     HeadKind,
     Pooling,
     Precision,
+    Simulated,
 )
 from xoceansar.models.spec.feature_block import FeatureBlock
 from xoceansar.models.spec.handle import ModelHandle
@@ -34,4 +35,5 @@ __all__ = [
     "ModelHandle",
     "Pooling",
     "Precision",
+    "Simulated",
 ]

@@ -1,7 +1,7 @@
 """The words that a bundle may use, and how what is none of them is refused."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from xoceansar.errors import BundleError
 
@@ -14,6 +14,8 @@ Ancillary = Literal[
 ]
 Encoding = Literal["direct", "axis"]
 Precision = Literal["auto", "bf16", "fp32"]
+#: Whether all, a part or nothing of what a model learned from is simulated.
+Simulated: TypeAlias = bool | Literal["partly"]
 
 #: How far two calls of a network, with other images beside it or on another machine, may put the
 #: numbers of one image apart: embeddings, wave heights and probabilities, which are of order 1.
@@ -36,6 +38,19 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "texture_cos2": ("texture",),
     "texture_sin2": ("texture",),
 }
+
+
+def origin_in_words(simulated: object) -> str:
+    """Say what a model was trained on where that is simulated; empty where it is not.
+
+    Examples
+    --------
+    >>> origin_in_words("partly"), origin_in_words(False)
+    ('partly simulated data', '')
+    """
+    if simulated == "partly":
+        return "partly simulated data"
+    return "simulated vignettes only" if simulated else ""
 
 
 def require(condition: bool, where: str, needed: str, found: object) -> None:

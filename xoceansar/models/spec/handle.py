@@ -4,11 +4,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
+from xoceansar._html import card
 from xoceansar._paths import read_regular
 from xoceansar.errors import BundleError
 from xoceansar.models.spec.architecture import check_patches
 from xoceansar.models.spec.backbone_spec import BackboneSpec
-from xoceansar.models.spec.choices import Precision, require, require_choice
+from xoceansar.models.spec.choices import (
+    Precision,
+    Simulated,
+    origin_in_words,
+    require,
+    require_choice,
+)
 from xoceansar.models.spec.detector_spec import DetectorSpec
 from xoceansar.models.spec.head_spec import HeadSpec
 from xoceansar.models.spec.input_spec import InputSpec
@@ -57,8 +64,8 @@ class ModelHandle:
         What can be retrieved; ``handle.heads["swh"]`` finds one by its name.
     detectors : tuple of DetectorSpec
         What can be found in the images; by name too.
-    simulated : bool
-        Whether it was trained on simulated vignettes only.
+    simulated : bool or "partly"
+        Whether it was trained on simulated vignettes only, or on data of which a part is simulated.
     device : str
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``; resolved where the
         weights are loaded.
@@ -79,7 +86,7 @@ class ModelHandle:
     input: InputSpec
     heads: tuple[HeadSpec, ...] = ByName()
     detectors: tuple[DetectorSpec, ...] = ByName()
-    simulated: bool = False
+    simulated: Simulated = False
     device: str = "auto"
     precision: Precision = "auto"
 
@@ -87,6 +94,7 @@ class ModelHandle:
         object.__setattr__(self, "heads", ByName(self.heads))
         object.__setattr__(self, "detectors", ByName(self.detectors))
         require_choice(self.precision, "precision", get_args(Precision))
+        require_choice(self.simulated, "simulated", (True, False, "partly"))
         known = self.device.split(":")[0] in ("auto", "cpu", "cuda")
         require(known, "device", "'auto', 'cpu', 'cuda' or 'cuda:N'", self.device)
         check_patches(self.input.size, self.backbone.patch_size)
@@ -106,6 +114,11 @@ class ModelHandle:
     def weights_sha256(self) -> str:
         """SHA-256 of the backbone's weights: the identity of every embedding made with it."""
         return self.backbone.sha256
+
+    @property
+    def origin(self) -> str:
+        """What it was trained on, where that is simulated; empty where it is not."""
+        return origin_in_words(self.simulated)
 
     @property
     def embedding_dim(self) -> int:
@@ -195,5 +208,14 @@ class ModelHandle:
         ]
         lines.append(f"  runs on    {self.device}, {self.precision}")
         if self.simulated:
-            lines.append("  trained on simulated vignettes only")
+            lines.append(f"  trained on {self.origin}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cautions = []
+        if self.simulated:
+            cautions.append(
+                "Trained on simulated vignettes only: its numbers show how the tools work, and "
+                "are no measurements."
+            )
+        return card(repr(self), warnings=cautions)

@@ -13,6 +13,7 @@ import xarray as xr
 from torch.optim.swa_utils import AveragedModel
 
 from xoceansar._paths import local_target
+from xoceansar._progress import tracked
 from xoceansar._typing import Array
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle.library import load_model
@@ -154,28 +155,34 @@ def train_detector(
     share = (recipe.crop / examples.images.shape[1]) ** 2
     n_queries = max(8, math.ceil(2 * spec.n_queries * share))
     broken = 0
-    for step in range(1, recipe.steps + 1):
-        images, tokens, boxes = crops.draw(recipe.batch)
-        queries = max(n_queries, _QUERIES * max(map(len, boxes)))
-        found = detector(torch.from_numpy(images), torch.from_numpy(tokens), queries)
-        try:
-            loss = detection_loss(found, [_target(b) for b in boxes], spec.strides[0])
-        except TrainingError:
-            broken += 1
-            if broken >= _MOST_BROKEN:
-                raise
-            continue
-        optimiser.zero_grad()
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(detector.parameters(), _CLIP)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(detector)
-        if report is not None and step % _EVERY == 0:
-            parts = {
-                name: float(getattr(loss, name).detach()) for name in loss.__slots__
-            }
-            report({"step": step, **parts})
+    steps = range(1, recipe.steps + 1)
+    with tracked(steps, "training the detector", recipe.steps) as each:
+        for step in each:
+            images, tokens, boxes = crops.draw(recipe.batch)
+            queries = max(n_queries, _QUERIES * max(map(len, boxes)))
+            found = detector(
+                torch.from_numpy(images), torch.from_numpy(tokens), queries
+            )
+            try:
+                loss = detection_loss(
+                    found, [_target(b) for b in boxes], spec.strides[0]
+                )
+            except TrainingError:
+                broken += 1
+                if broken >= _MOST_BROKEN:
+                    raise
+                continue
+            optimiser.zero_grad()
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(detector.parameters(), _CLIP)
+            optimiser.step()
+            schedule.step()
+            average.update_parameters(detector)
+            if report is not None and step % _EVERY == 0:
+                parts = {
+                    name: float(getattr(loss, name).detach()) for name in loss.__slots__
+                }
+                report({"step": step, **parts})
     if broken:
         warn(f"{broken} of {recipe.steps} steps had no finite loss and were left out.")
     metrics = {

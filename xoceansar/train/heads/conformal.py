@@ -13,11 +13,19 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from xoceansar.conventions.texts import text_values
-from xoceansar.errors import DimensionError, TrainingError
+from xoceansar.errors import DimensionError, MissingVariableError, TrainingError
 from xoceansar.models.heads.head import Head, head_inputs
 from xoceansar.models.spec.intervals import IntervalSpec
+from xoceansar.train.heads.dataset_arrays import (
+    Arrays,
+    Features,
+    Groups,
+    Targets,
+    arrays_of,
+)
 from xoceansar.train.heads.samples import group_folds
 
 __all__ = ["calibrate", "error_scale"]
@@ -48,13 +56,13 @@ class _Errors:
 
 def calibrate(
     head: Head,
-    features: Array,
-    targets: Array,
+    features: Features,
+    targets: Targets,
     *,
-    incidence: Array,
-    beam: Array,
+    incidence: Array | None = None,
+    beam: Array | None = None,
     sigma0_mean: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups = None,
     seed: int = 0,
 ) -> Head:
     """Give a regression head prediction intervals that hold the truth as often as they say.
@@ -63,20 +71,20 @@ def calibrate(
     ----------
     head : Head
         A fitted regression head; not modified.
-    features : ndarray (n, embedding_dim)
-        Embeddings of vignettes on which neither the head nor its kind was chosen: disjoint from
+    features : ndarray (n, embedding_dim), Dataset or DataArray
+        Embeddings, features or both of vignettes on which neither the head nor its kind was chosen: disjoint from
         the fit by group, and from the same sea as what the head will be applied to.
-    targets : ndarray (n,)
-        Truth, in ``head.spec.units``. Rows with a missing target or input are dropped and
+    targets : ndarray (n,), str or DataArray
+        Truth, in ``head.spec.units``, or its name in the Dataset. Rows with a missing target or input are dropped and
         counted.
-    incidence : ndarray (n,)
-        Incidence angle, in degrees.
-    beam : ndarray (n,) of str
-        Beam of each vignette: each has a calibration of its own.
+    incidence : ndarray (n,), optional
+        Incidence angle, in degrees; needed with arrays, a coordinate of a Dataset.
+    beam : ndarray (n,) of str, optional
+        Beam of each vignette: each has a calibration of its own. Needed with arrays, a coordinate of a Dataset.
     sigma0_mean : ndarray (n,), optional
         Mean sigma0 (linear), where the head takes it.
-    groups : ndarray (n,), optional
-        Product or pass of each row: a group serves the scale or the scores, never both. Each row
+    groups : ndarray (n,), str or DataArray, optional
+        Product or pass of each row, or its name with a Dataset: a group serves the scale or the scores, never both. Each row
         is its own group where not given.
     seed : int
         Decides which groups serve the scale.
@@ -95,6 +103,8 @@ def calibrate(
         by their incidence.
     DimensionError
         If the lengths differ.
+    MissingVariableError
+        If the beam, the incidence or an input of the head is missing.
 
     Notes
     -----
@@ -135,7 +145,18 @@ def calibrate(
             f"head {head.spec.name!r} is a classifier: it has probabilities and no intervals. "
             "Calibrate it with xoceansar.train.fit_temperature."
         )
-    rows = _complete(head, features, targets, sigma0_mean, incidence, beam, groups)
+    given = arrays_of(
+        features,
+        targets,
+        head.spec,
+        sigma0_mean=sigma0_mean,
+        incidence=incidence,
+        groups=groups,
+    )
+    if beam is None and isinstance(features, xr.Dataset | xr.DataArray):
+        known = features.coords.get("beam")
+        beam = None if known is None else np.broadcast_to(known.values, len(given.targets))  # fmt: skip
+    rows = _complete(head, given, beam)
     _check_beams(rows.beam, head, rows.dropped)
     scores, scale = next(group_folds(rows.groups, _PARTS, seed))
     _check_beams(rows.beam[scores], head, rows.dropped, least=_LEAST)
@@ -175,22 +196,19 @@ def _uncalibrated(head: Head) -> dict[str, Array]:
     }
 
 
-def _complete(
-    head: Head,
-    features: Array,
-    targets: Array,
-    sigma0_mean: Array | None,
-    incidence: Array,
-    beam: Array,
-    groups: Array | None,
-) -> _Errors:
-    inputs = head_inputs(features, sigma0_mean, incidence, head.spec)
+def _complete(head: Head, given: Arrays, beam: Array | None) -> _Errors:
+    if beam is None or given.incidence is None:
+        raise MissingVariableError(
+            f"calibrating head {head.spec.name!r} needs the beam and the incidence of each vignette. Give "
+            "beam= and incidence=, or a Dataset with the coordinates 'beam' and 'incidence'."
+        )
+    inputs = head_inputs(given.features, given.sigma0_mean, given.incidence, head.spec)
     n = len(inputs)
     columns: dict[str, Array] = {
-        "targets": np.asarray(targets, np.float64),
-        "incidence": np.asarray(incidence, np.float64),
+        "targets": np.asarray(given.targets, np.float64),
+        "incidence": np.asarray(given.incidence, np.float64),
         "beam": text_values(beam),
-        "groups": np.arange(n) if groups is None else np.asarray(groups),
+        "groups": np.arange(n) if given.groups is None else given.groups,
     }
     for name, column in columns.items():
         if column.shape != (n,):

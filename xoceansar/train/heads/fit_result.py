@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xoceansar._html import card
 from xoceansar._paths import local_target
 from xoceansar.errors import TrainingError, warn
 from xoceansar.models.bundle.extension import extend_bundle
@@ -188,6 +189,16 @@ class FitResult:
         )
 
     def __repr__(self) -> str:
+        table = self.scores.to_string(float_format=lambda value: f"{value:.4g}")
+        lines = [*self._facts(), *(f"  {line}" for line in table.splitlines())]
+        return "\n".join([*lines, self._where()])
+
+    def _repr_html_(self) -> str:
+        cautions = ["The truth is simulated."] if self.simulated else []
+        said = "\n".join([*self._facts(), self._where()])
+        return card(said, warnings=cautions, tables=[self.scores])
+
+    def _facts(self) -> list[str]:
         spec, about = self.head.spec, self.provenance
         groups = about["groups"]
         lines = [
@@ -205,10 +216,11 @@ class FitResult:
                 f"  rate       {spec.metrics['learning_rate']:g} of "
                 f"{[float(f'{rate:g}') for rate in self.sweep.index]}, chosen on the validation"
             )
-        table = self.scores.to_string(float_format=lambda value: f"{value:.4g}")
-        lines += [f"  {line}" for line in table.splitlines()]
+        return lines
+
+    def _where(self) -> str:
         where = self.bundle.path if self.bundle else "nowhere yet: .write(folder)"
-        return "\n".join([*lines, f"  written    {where}"])
+        return f"  written    {where}"
 
 
 def plain(value: Any) -> Any:

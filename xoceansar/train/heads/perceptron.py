@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._progress import tracked
 from xoceansar.errors import TrainingError
 from xoceansar.models.heads.head import Head
 from xoceansar.models.spec import HeadSpec
@@ -241,10 +243,13 @@ def _sweep(
 ) -> dict[tuple[str, float], tuple[dict[str, Array], int, float]]:
     """Train from each start at each rate."""
     tried = {}
-    for start, (weight, bias) in laws.items():
-        origin = x @ weight + bias
-        learned, stopping = (perceptron_loop.Rows(x[i], origin[i], y[i]) for i in sides)
-        for rate in rates:
+    pairs = list(product(laws.items(), rates))
+    with tracked(pairs, "training perceptrons", len(pairs)) as each:
+        for (start, (weight, bias)), rate in each:
+            origin = x @ weight + bias
+            learned, stopping = (
+                perceptron_loop.Rows(x[i], origin[i], y[i]) for i in sides
+            )
             at_rate = replace(recipe, learning_rate=rate)
             tried[start, rate] = perceptron_loop.train(learned, stopping, at_rate)
     return tried
