@@ -8,13 +8,15 @@ import numpy as np
 from _report import report
 from scipy import fft
 
-from xoceansar.spectra.look_images import N_LOOKS, AzimuthBand, form_looks
+from xoceansar.spectra.look_images import N_LOOKS, RANGE_PIXELS, AzimuthBand, form_looks
 from xoceansar.spectra.periodograms import average_periodograms
 from xoceansar.spectra.wavenumber_grids import esa_grid
 
 #: A WV1 vignette: lines, samples, and their spacing on the ground, m.
 LINES, SAMPLES, AZIMUTH, RANGE = 4933, 5681, 4.12, 3.75
 BAND = AzimuthBand(frequency=1650.168, bandwidth=1337.0, window=0.75, centroid=20.0)
+#: Pixels of a look along azimuth in a periodogram.
+ALONG = 675
 TURNS = 3
 
 
@@ -29,7 +31,7 @@ def transforms(slc: np.ndarray, periodograms: int) -> None:
         fft.fft(rows, n=size, axis=-1)
         for _ in range(N_LOOKS):
             fft.ifft(third, n=length, axis=-1)
-    tile = np.ones((N_LOOKS, 1024, round(1024 * length / size)), np.float32)
+    tile = np.ones((N_LOOKS, RANGE_PIXELS, ALONG), np.float32)
     for _ in range(periodograms):
         fft.rfft2(tile, axes=(2, 1))
 

@@ -160,7 +160,7 @@ def speed(handle: ModelHandle, n: int, turns: int) -> None:
 
 def overlap(n: int) -> None:
     """Neighbours that two precisions have in common, on trained weights."""
-    from xoceansar.search.nearest import nearest
+    from xoceansar.neighbours.nearest import nearest
     from xoceansar.simulate import vignettes as simulated
 
     ds = simulated(n, seed=77).load()

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 import xoceansar as xos
-from tests.io.ocn_spectra import polar, swell, write_with_spectra
+from tests.io.made_ocn_spectra import polar, swell, write_with_spectra
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarWarning
 
 REAL = Path(__file__).parents[2] / "../shared/data/ocn_wv"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xoceansar.gridding.cell_statistics import grid
 from xoceansar.gridding.occurrence import class_occurrence, iceberg_density
 from xoceansar.layout.sigma0 import calibrate
+from xoceansar.ops.backscatter_bias import calibration_bias
 from xoceansar.ops.detection import cfar_icebergs, icebergs
 from xoceansar.ops.doppler import radial_velocity
 from xoceansar.ops.embedding import embed
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "calibrate",
+    "calibration_bias",
     "cfar_icebergs",
     "class_occurrence",
     "classify",

@@ -86,7 +86,7 @@ def _results_lines(ds: xr.Dataset) -> list[str]:
     for name in ("beam", "platform", "time", "longitude", "latitude"):
         if name not in ds.coords:
             continue
-        data = _read(ds[name])
+        data = read_stored(ds[name])
         say = _values_line if name in ("beam", "platform") else _range_line
         lines.append(say(data, name))
     width = max(len(str(name)) for name in ds.data_vars)
@@ -111,7 +111,7 @@ def _results_lines(ds: xr.Dataset) -> list[str]:
     ]
 
 
-def _read(data: xr.DataArray) -> xr.DataArray:
+def read_stored(data: xr.DataArray) -> xr.DataArray:
     """Read what lies in a store, and nothing that would have to be computed."""
     layers = getattr(data.variable.__dask_graph__(), "layers", None)
     if layers is None or len(layers) > _STORED:

@@ -106,9 +106,7 @@ def model_attrs(handle: ModelHandle) -> dict[str, Any]:
         "weights_sha256": handle.weights_sha256,
     }
     if handle.simulated:
-        attrs["model_training"] = (
-            "simulated vignettes only; not a measurement of the real sea"
-        )
+        attrs["model_training"] = f"{handle.origin}; not a measurement of the real sea"
     return attrs
 
 

@@ -264,7 +264,7 @@ def retrieve(
     Examples
     --------
     >>> import xoceansar as xos
-    >>> sea = xos.simulate.vignettes(1, seed=1)
+    >>> sea = xos.simulate.vignettes(1, seed=2)
     >>> result = xos.ops.retrieve(sea.chunk(), confidence=0.9)
     >>> [str(name) for name in result if "swh" in name]
     ['swh', 'swh_lower', 'swh_upper']

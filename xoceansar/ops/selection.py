@@ -130,7 +130,7 @@ def _meets(values: xr.DataArray, name: str, wanted: Any) -> Array:
         return _is_flag(values, name, wanted)
     if has_texts(values):
         return _is_text(values, name, wanted)
-    low, high = _ends(name, wanted, is_time=values.dtype.kind == "M")
+    low, high = range_ends(name, wanted, is_time=values.dtype.kind == "M")
     data = values.values
     inside = ~pd.isna(data)
     with np.errstate(invalid="ignore"):
@@ -175,7 +175,8 @@ def _is_text(values: xr.DataArray, name: str, wanted: Any) -> Array:
     return np.isin(data, texts)
 
 
-def _ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
+def range_ends(name: str, wanted: Any, *, is_time: bool) -> tuple[Any, Any]:
+    """Return the first and the last value of a range, None for an open end; of times, in UTC."""
     if is_time and _is_period(wanted):
         wanted = (wanted, wanted)
     if isinstance(wanted, slice) and wanted.step is None:

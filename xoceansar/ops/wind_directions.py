@@ -100,7 +100,7 @@ def gmf_wind(
     >>> gmf_wind(ds).wind_speed.values.round()
     array([10.], dtype=float32)
     """
-    level, source = _mean_sigma0(obj)
+    level, source = mean_sigma0(obj)
     level = _without_suspects(level, obj)
     incidence = centre_incidence(source)
     if incidence is None:
@@ -126,7 +126,7 @@ def gmf_wind(
     )
 
 
-def _mean_sigma0(obj: XarrayObject) -> tuple[xr.DataArray, xr.DataArray]:
+def mean_sigma0(obj: XarrayObject) -> tuple[xr.DataArray, xr.DataArray]:
     """Mean linear sigma0 (...), with the coordinates of its vignettes, and where it is from."""
     embedding = find_embedding(obj)
     if embedding is not None:

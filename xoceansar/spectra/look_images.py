@@ -8,13 +8,13 @@ Engen and Johnsen (1995), IEEE Trans. Geosci. Remote Sens. 33 (4), 1047-1056, ht
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
+from xoceansar._compilation import compiled
 from xoceansar.errors import DomainError
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
 Complex = npt.NDArray[np.complex64]
 Image = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 #: Samples of a periodogram along range, and lines along azimuth: ESA's wavenumber step is 2 pi / 1024
 #: pixels in both.
@@ -231,19 +230,7 @@ def _range_power(slc: Complex) -> Floats:
     return power
 
 
-def _compiled(function: _Function) -> _Function:
-    """Compile on first call, keep on disk."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
-
-
-def _compiled_fast(function: _Function) -> _Function:
-    """Compile what meets no NaN, and adds up in any order."""
-    return cast(
-        "_Function", numba.njit(cache=True, nogil=True, fastmath=True)(function)
-    )
-
-
-@_compiled
+@compiled()
 def _cell_power(slc: Complex, height: int, width: int) -> Image:
     """Mean power in cells of `height` x `width` pixels; 0 where a fourth or more is missing."""
     rows, columns = slc.shape[0] // height, slc.shape[1] // width
@@ -267,7 +254,7 @@ def _cell_power(slc: Complex, height: int, width: int) -> Image:
     return out
 
 
-@_compiled
+@compiled()
 def _spread_mask(
     masked: npt.NDArray[np.bool_], height: int, width: int, step: float, out: Image
 ) -> None:
@@ -280,31 +267,33 @@ def _spread_mask(
             out[s, j] = np.float32(0) if masked[row, column] else np.float32(1)
 
 
-@_compiled
+@compiled()
 def _flatten(
     slc: Complex, scale: Image, height: int, width: int, first: int, out: Complex
 ) -> None:
     """Scale by what is bilinear between cells; samples become rows. Missing pixels become 0."""
     rows, columns = scale.shape
     lines, samples = slc.shape
+    lower = np.empty(lines, np.int64)
+    share = np.empty(lines, np.float32)
+    for i in range(lines):
+        y = min(max((i + 0.5) / height - 0.5, 0.0), rows - 1.0)
+        lower[i] = min(int(y), rows - 2)
+        share[i] = y - lower[i]
+    across = np.empty((samples, rows), np.float32)
+    for s in range(samples):
+        x = min(max((first + s + 0.5) / width - 0.5, 0.0), columns - 1.0)
+        left = min(int(x), columns - 2)
+        wx = np.float32(x - left)
+        for row in range(rows):
+            near = scale[row, left]
+            across[s, row] = near + wx * (scale[row, left + 1] - near)
     for start in range(0, lines, 64):  # so that what is written stays in the cache
         stop = min(start + 64, lines)
         for s in range(samples):
-            x = min(max((first + s + 0.5) / width - 0.5, 0.0), columns - 1.0)
-            left = int(x)
-            right = min(left + 1, columns - 1)
-            wx = np.float32(x - left)
             for i in range(start, stop):
-                y = min(max((i + 0.5) / height - 0.5, 0.0), rows - 1.0)
-                lower = int(y)
-                upper = min(lower + 1, rows - 1)
-                near = scale[lower, left] + wx * (
-                    scale[lower, right] - scale[lower, left]
-                )
-                far = scale[upper, left] + wx * (
-                    scale[upper, right] - scale[upper, left]
-                )
-                factor = near + np.float32(y - lower) * (far - near)
+                near = across[s, lower[i]]
+                factor = near + share[i] * (across[s, lower[i] + 1] - near)
                 real = slc[i, s].real * factor
                 imag = slc[i, s].imag * factor
                 if np.isfinite(real + imag):
@@ -313,7 +302,7 @@ def _flatten(
                     out[s, i] = 0
 
 
-@_compiled_fast
+@compiled(reassociating=True)
 def _split_band(
     spectrum: Complex, first: int, gain: Image, thirds: Complex, power: Floats
 ) -> None:
@@ -333,7 +322,7 @@ def _split_band(
                 power[band] += real * real + imag * imag
 
 
-@_compiled_fast
+@compiled(reassociating=True)
 def _detect(detected: Complex, weight: Image, out: Image) -> float:
     """Write the intensity where it counts; gives its sum."""
     total = 0.0

@@ -7,15 +7,14 @@ Welch (1967), https://doi.org/10.1109/TAU.1967.1161901 (averaged periodograms).
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from xoceansar._compilation import compiled
 from xoceansar.spectra.look_images import (
     LONGEST,
     N_LOOKS,
@@ -33,10 +32,11 @@ __all__ = ["CrossSpectra", "average_periodograms", "image_spectrum"]
 Complex = npt.NDArray[np.complex64]
 Image = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 #: Amplitude below which the resolution of a look is not made up for: noise alone would grow.
 _LEAST_TRANSFER: Final = 0.5
+#: Rows that are transformed together: they fit into the cache.
+_BLOCK: Final = 128
 #: Side of the periodograms of an image of intensity, m.
 _TILE_METRES: Final = 4000
 #: Share of a periodogram that must not be masked.
@@ -75,7 +75,7 @@ def average_periodograms(
 
     Notes
     -----
-    Periodograms of 1024 x 1024 pixels of the complex image that overlap by half, Hann window, mean
+    Periodograms of about 1024 x 1024 pixels of the complex image that overlap by half, Hann window, mean
     removed. Pairs of looks with equal separation are averaged: 3, 2 and 1 of them. Each column of
     periodograms has the ground spacing of its own samples. What speckle adds to the co-spectrum is
     taken out of it: its shape is the autocorrelation of the power spectra of the complex image along
@@ -85,11 +85,7 @@ def average_periodograms(
     """
     _, samples, lines = looks.intensity.shape
     across = min(RANGE_PIXELS, samples)
-    along = min(round(RANGE_PIXELS / looks.azimuth_step), lines)
-    along -= 1 - along % 2  # odd: no wavenumber without its opposite
-    taper = np.outer(np.hanning(across + 2)[1:-1], np.hanning(along + 2)[1:-1]).astype(
-        np.float32
-    )
+    along = _fast_odd(RANGE_PIXELS / looks.azimuth_step, lines)
     missing = np.full((N_LOOKS, grid.ky.size, grid.kx.size), np.nan, np.complex64)
     nothing = CrossSpectra(missing, 0, math.nan)
     if not looks.weight.any():
@@ -97,37 +93,31 @@ def average_periodograms(
     speckle = _speckle_shape(looks, across, along)
     gain = (1 / _transfer(looks, across, along)).astype(np.float32)
     step_y = 2 * math.pi / (along * looks.azimuth_step * azimuth_spacing)
-    rows = _shares(
-        step_y * np.arange(-(along // 2), along // 2 + 1), step_y, grid.ky, grid.dky
-    )
-    tile = np.empty((N_LOOKS, across, along), np.float32)
+    bins = np.arange(-(along // 2), along // 2 + 1, dtype=np.float64)
+    rows = _shares(step_y * bins, step_y, grid.ky, grid.dky)
+    taper = np.hanning(along + 2)[1:-1].astype(np.float32)
+    strip = _Strip.empty(across, lines)
     total = np.zeros((N_LOOKS, grid.ky.size, grid.kx.size), np.complex128)
     weight_sum = variance_sum = 0.0
     count = 0
     for first in _starts(samples, across):
         spacing = float(range_spacing[first : first + across].mean())
         part = slice(first, first + across)
+        _transform_ranges(looks, part, strip)
         sums = np.zeros((N_LOOKS, across // 2 + 1, along), np.complex64)
-        weights = power = 0.0
+        weights = 0.0
         for start in _starts(lines, along):
-            inside = looks.weight[part, start : start + along]
-            valid = float(inside.mean())
-            if valid < _LEAST_VALID:
+            inside = slice(start, start + along)
+            filled = float(strip.filled[inside].sum())
+            if filled < _LEAST_VALID * across * along:
                 continue
-            squares, variance = _taper_tile(
-                looks.intensity[:, part, start : start + along],
-                looks.mean,
-                inside,
-                taper,
-                tile,
-            )
-            weights += squares
-            power += variance
-            _add_products(fft.rfft2(tile, axes=(2, 1)), sums)
+            level = strip.total[:, inside].sum(axis=1) / filled
+            _add_tile(strip, inside, level.astype(np.float32), taper, sums)
+            weights += float(strip.squares[inside] @ taper**2)
             count += 1
         if not weights:
             continue
-        variance = power / weights
+        variance = _power(sums[0].real, across) / weights
         area = spacing * looks.azimuth_step * azimuth_spacing / (4 * math.pi**2)
         density = fft.fftshift(sums, axes=2).transpose(0, 2, 1) * np.float32(
             area / weights
@@ -146,6 +136,82 @@ def average_periodograms(
         return nothing
     density = (total / weight_sum).astype(np.complex64)
     return CrossSpectra(density, count, variance_sum / weight_sum)
+
+
+@dataclass(frozen=True, eq=False)
+class _Strip:
+    """Samples of the looks of an image, transformed along range under a Hann window.
+
+    Parameters
+    ----------
+    looks : ndarray of complex64 (look, range wavenumber, azimuth)
+        Of the intensity over its mean, less 1 where it is not masked.
+    weight : ndarray of complex64 (range wavenumber, azimuth)
+        Of the weight.
+    total : ndarray (look, azimuth)
+        Sums along range of what `looks` is of, without the window.
+    filled, squares : ndarray (azimuth,)
+        Sums along range of the weight, and of it under the square of the window.
+    """
+
+    looks: Complex
+    weight: Complex
+    total: Floats
+    filled: Floats
+    squares: Floats
+
+    @classmethod
+    def empty(cls, across: int, lines: int) -> Self:
+        """Make room for strips of as many samples, one after another."""
+        shape = across // 2 + 1, lines
+        return cls(
+            looks=np.empty((N_LOOKS, *shape), np.complex64),
+            weight=np.empty(shape, np.complex64),
+            total=np.empty((N_LOOKS, lines)),
+            filled=np.empty(lines),
+            squares=np.empty(lines),
+        )
+
+
+def _transform_ranges(looks: LookImages, part: slice, strip: _Strip) -> None:
+    """Transform some samples of the looks along range: periodograms that overlap along azimuth share it."""
+    across, lines = part.stop - part.start, looks.intensity.shape[2]
+    taper = np.hanning(across + 2)[1:-1].astype(np.float32)
+    weight = looks.weight[part]
+    strip.filled[:] = weight.sum(axis=0, dtype=np.float64)
+    strip.squares[:] = taper**2 @ weight
+    strip.weight[:] = fft.rfft(taper)[:, None]
+    partly = np.flatnonzero(strip.filled < across)
+    strip.weight[:, partly] = fft.rfft(weight[:, partly] * taper[:, None], axis=0)
+    block = np.empty((across, _BLOCK), np.float32)
+    for first in range(0, lines, _BLOCK):
+        here = slice(first, min(first + _BLOCK, lines))
+        count = here.stop - first
+        for look in range(N_LOOKS):
+            intensity = looks.intensity[look, part, here]
+            _taper_ranges(intensity, looks.mean[look], weight[:, here], taper, block)
+            strip.looks[look, :, here] = fft.rfft(block[:, :count], axis=0)
+    intensity = looks.intensity[:, part].sum(axis=1)
+    strip.total[:] = intensity / looks.mean[:, None] - strip.filled
+
+
+def _add_tile(
+    strip: _Strip, inside: slice, level: Image, taper: Image, sums: Complex
+) -> None:
+    """Transform a tile along azimuth, less its mean, and add up the products of its looks."""
+    for first in range(0, sums.shape[1], _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        tile = np.empty(sums[:, rows].shape, np.complex64)
+        looks, weight = strip.looks[:, rows, inside], strip.weight[rows, inside]
+        _taper_tile(looks, weight, level, taper, tile)
+        _add_products(fft.fft(tile, axis=2, overwrite_x=True), sums[:, rows])
+
+
+def _power(spectrum: Image, across: int) -> float:
+    """Sum of the squares of what has this power on the half plane (range, azimuth) (Parseval)."""
+    rows = spectrum.sum(axis=1, dtype=np.float64)
+    alone = rows[0] + (rows[-1] if across % 2 == 0 else 0.0)
+    return float((2 * rows.sum() - alone) / (across * spectrum.shape[1]))
 
 
 def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
@@ -167,11 +233,9 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
     weight = (~masked).astype(np.float32)
     if not weight.mean() >= _LEAST_VALID:
         return np.full((grid.ky.size, grid.kx.size), np.nan, np.float32)
-    intensity = np.where(masked, 0, image / level).astype(np.float32)[None]
-    mean = np.ones(1, np.float32)
+    intensity = np.where(masked, 0, image / level).astype(np.float32)
     window = np.hanning(size + 2)[1:-1]
     taper = np.outer(window, window).astype(np.float32)
-    tile = np.empty((1, size, size), np.float32)
     power = np.zeros((size, size // 2 + 1))
     weights = 0.0
     for i in _starts(image.shape[0], size):
@@ -179,11 +243,10 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
             part = np.s_[i : i + size, j : j + size]
             if weight[part].mean() < _LEAST_VALID:
                 continue
-            squares, _ = _taper_tile(
-                intensity[:, *part], mean, weight[part], taper, tile
-            )
-            weights += squares
-            power += np.abs(fft.rfft2(tile[0])) ** 2
+            share = taper * weight[part]
+            level = intensity[part].sum() / weight[part].sum()
+            weights += float(np.square(share).sum(dtype=np.float64))
+            power += np.abs(fft.rfft2(intensity[part] * taper - level * share)) ** 2
     step = 2 * math.pi / (size * spacing)
     density = (
         fft.fftshift(power, axes=0)
@@ -199,6 +262,12 @@ def image_spectrum(image: Image, spacing: float, grid: WavenumberGrid) -> Image:
     regridded = _regrid(density[None].astype(np.complex64), rows, step, grid)
     spectrum: Image = regridded[0].real.astype(np.float32)
     return spectrum
+
+
+def _fast_odd(length: float, most: int) -> int:
+    """Odd number near a length, at most `most`, whose transform is fast: no wavenumber without its opposite."""
+    fast = [n for n in range(1, most + 1, 2) if fft.next_fast_len(n) == n]
+    return min(fast, key=lambda n: abs(n - length))
 
 
 def _starts(length: int, size: int) -> list[int]:
@@ -277,52 +346,39 @@ def _regrid(
     return np.stack([(columns @ (rows @ one).T).T for one in whole])
 
 
-def _compiled(function: _Function) -> _Function:
-    """Compile on first call, keep on disk; sums in any order."""
-    return cast(
-        "_Function", numba.njit(cache=True, nogil=True, fastmath=True)(function)
-    )
+@compiled(reassociating=True)
+def _taper_ranges(
+    intensity: Image, mean: np.float32, weight: Image, taper: Image, out: Image
+) -> None:
+    """Taper the modulation of a block along range.
 
-
-@_compiled
-def _taper_tile(
-    intensity: Image, mean: Image, weight: Image, taper: Image, out: Image
-) -> tuple[float, float]:
-    """Taper the modulation of a tile less its mean; gives the sums of squares of taper and looks.
-
-    Shapes: `intensity`, `out` (look, range, azimuth), `weight`, `taper` (range, azimuth).
+    Shapes: `intensity`, `weight`, `out` (range, azimuth).
     """
-    looks, rows, columns = intensity.shape
-    squares = power = count = 0.0
+    rows, columns = intensity.shape
+    inverse = np.float32(1) / mean
     for i in range(rows):
-        row = filled = np.float32(0)
         for j in range(columns):
-            share = taper[i, j] * weight[i, j]
-            row += share * share
-            filled += weight[i, j]
-        squares += float(row)
-        count += float(filled)
-    for look in range(looks):
-        total = 0.0
-        for i in range(rows):
-            row = np.float32(0)
-            for j in range(columns):
-                row += intensity[look, i, j]
-            total += float(row)
-        inverse = np.float32(1) / mean[look]
-        level = np.float32(total / count)  # of this tile
-        for i in range(rows):
-            row = np.float32(0)
-            for j in range(columns):
-                over = intensity[look, i, j] - level * weight[i, j]
-                value = over * (inverse * taper[i, j])
-                out[look, i, j] = value
-                row += value * value
-            power += float(row)
-    return squares, power / looks
+            value = intensity[i, j] * inverse - weight[i, j]
+            out[i, j] = value * taper[i]
 
 
-@_compiled
+@compiled(reassociating=True)
+def _taper_tile(
+    looks: Complex, weight: Complex, level: Image, taper: Image, out: Complex
+) -> None:
+    """Take the mean of a tile out of its transform along range, and taper it along azimuth.
+
+    Shapes: `looks`, `out` (look, range, azimuth), `weight` (range, azimuth), `level` (look,).
+    """
+    count, rows, columns = looks.shape
+    for i in range(rows):
+        for look in range(count):
+            mean = level[look]
+            for j in range(columns):
+                out[look, i, j] = (looks[look, i, j] - mean * weight[i, j]) * taper[j]
+
+
+@compiled(reassociating=True)
 def _add_products(looks: Complex, sums: Complex) -> None:
     """Add the products of the transforms of looks, by lag; looks by rising Doppler, so falling time.
 
