@@ -40,7 +40,7 @@ test-minimum: .venv-minimum/.ready
 
 # Without torch, plots and whatever else is optional: what needs these is skipped.
 CORE := $(filter-out tests/test_texts.py,$(wildcard tests/test_*.py)) tests/collocation tests/gridding \
-	tests/io tests/layout tests/models tests/ops tests/sar tests/search tests/spectra tests/splits tests/swath
+	tests/io tests/layout tests/models tests/ops tests/sar tests/neighbours tests/spectra tests/splits tests/swath
 
 test-core: .venv-core/.ready
 	CORE_ONLY=1 .venv-core/bin/pytest -q -n 2 $(CORE)

@@ -26,8 +26,9 @@ def main() -> None:
     result = ds.oceansar.retrieve().compute()  # one pass over the pixels
     print(result[["swh", "wind_speed", "ocean_class", "quality"]].to_dataframe())
 
-    embedding = ds.oceansar.embed().compute()
-    again = embedding.oceansar.swh()  # no image, no network
+    kept = ds.oceansar.texture().assign(ds.oceansar.image_statistics())
+    kept = kept.assign(embedding_vector=ds.oceansar.embed()).compute()
+    again = kept.oceansar.swh()  # no image, no network
     print("largest difference:", float(abs(again - result.swh).max()), "m")
 
     xos.to_zarr(result, folder / "result.zarr")

@@ -20,6 +20,9 @@ def test_every_error_is_ours_and_a_builtin_that_callers_catch():
         errors.ArchiveError: RuntimeError,
         errors.WeightsMismatchError: RuntimeError,
         errors.MissingDependencyError: ImportError,
+        errors.CatalogueError: ValueError,
+        errors.LabelError: ValueError,
+        errors.CredentialsError: PermissionError,
     }
     kinds = {
         kind

@@ -17,10 +17,17 @@ if "_xoceansar_command" not in sys.modules:
 
 if TYPE_CHECKING:
     from xoceansar import evaluate, models, ops, plot, simulate, train
+    from xoceansar._progress import progress
+    from xoceansar.building.model_build import build
+    from xoceansar.catalogue.file_downloads import download
+    from xoceansar.catalogue.twins import find_twins
+    from xoceansar.catalogue.vignette_search import search
+    from xoceansar.exploring.explorer import explore
     from xoceansar.io.archive.zarr_archive import open_archive, to_zarr
     from xoceansar.io.ocn.level2 import open_ocn
     from xoceansar.io.safe.wave_mode import open_wave_mode
     from xoceansar.io.tengeop.chips import open_tengeop
+    from xoceansar.labelling.label_file import open_labels
     from xoceansar.models.bundle.library import list_models, load_model
     from xoceansar.models.bundle.onnx_file import open_onnx
     from xoceansar.ops.frequency_spectra import to_efth
@@ -29,12 +36,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "build",
     "check_archive",
+    "download",
     "evaluate",
+    "explore",
+    "find_twins",
     "list_models",
     "load_model",
     "models",
     "open_archive",
+    "open_labels",
     "open_ocn",
     "open_onnx",
     "open_tengeop",
@@ -42,6 +54,8 @@ __all__ = [
     "ops",
     "plot",
     "process",
+    "progress",
+    "search",
     "simulate",
     "to_efth",
     "to_zarr",
@@ -49,8 +63,12 @@ __all__ = [
 ]
 
 _LAZY = {
+    "build": "xoceansar.building.model_build",
     "check_archive": "xoceansar.processing.archive_check",
+    "explore": "xoceansar.exploring.explorer",
+    "find_twins": "xoceansar.catalogue.twins",
     "open_archive": "xoceansar.io.archive.zarr_archive",
+    "open_labels": "xoceansar.labelling.label_file",
     "open_ocn": "xoceansar.io.ocn.level2",
     "open_onnx": "xoceansar.models.bundle.onnx_file",
     "open_tengeop": "xoceansar.io.tengeop.chips",
@@ -60,6 +78,9 @@ _LAZY = {
     "list_models": "xoceansar.models.bundle.library",
     "load_model": "xoceansar.models.bundle.library",
     "process": "xoceansar.processing.run",
+    "progress": "xoceansar._progress",
+    "download": "xoceansar.catalogue.file_downloads",
+    "search": "xoceansar.catalogue.vignette_search",
 }
 _SUBPACKAGES = frozenset(
     {"evaluate", "io", "models", "ops", "plot", "sar", "simulate", "train"}

@@ -16,17 +16,18 @@ from xoceansar import ops
 from xoceansar.conventions.beams import Beams
 from xoceansar.gridding.cell_statistics import By, GridStatistic
 from xoceansar.models.spec.onnx_spec import OnnxNetwork
+from xoceansar.neighbours.nearest import Metric
 from xoceansar.ops.description import describe
 from xoceansar.ops.domain import OnDomain
 from xoceansar.ops.embedding import Model
 from xoceansar.ops.similarity import Query
+from xoceansar.plot.notebook import notebook_card
 from xoceansar.plot_accessor import PlotMethods
 from xoceansar.sar.cfar import CFAR_THRESHOLD
-from xoceansar.search.nearest import Metric
+from xoceansar.table_accessor import TableMethods
 from xoceansar.wave_accessor import WaveMethods
 
 if TYPE_CHECKING:
-    from geopandas import GeoDataFrame
     from pandas import DataFrame
 
     from xoceansar.collocation.reference_sources import Source
@@ -45,6 +46,9 @@ class _Measurements(Generic[T_Object]):
 
     def __repr__(self) -> str:
         return describe(self._obj)
+
+    def _repr_html_(self) -> str:
+        return notebook_card(self._obj)
 
     @property
     def plot(self) -> PlotMethods:
@@ -638,7 +642,7 @@ class _Measurements(Generic[T_Object]):
 
 
 @xr.register_dataset_accessor("oceansar")
-class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
+class OceansarDataset(WaveMethods, TableMethods, _Measurements[xr.Dataset]):
     """Ocean measurements from a Dataset of SAR vignettes.
 
     Parameters
@@ -683,6 +687,33 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         0.25
         """
         return ops.calibrate(self._obj)
+
+    def calibration_bias(self, wind: xr.Dataset, **options: Any) -> "DataFrame":
+        """Compare backscatter with CMOD5.N of a wind from elsewhere.
+
+        Parameters
+        ----------
+        wind : Dataset
+            ``wind_speed`` and ``wind_to_direction`` at the vignettes, of a model or buoys.
+        **options
+            ``by``, ``wind_speeds`` and ``latitude`` of `xoceansar.ops.calibration_bias`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Bias in dB with its standard error for each satellite, beam, polarisation, IPF version and month;
+            see `xoceansar.ops.calibration_bias`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(
+        ...     8, seed=1, shape=(64, 64), classes=["pure_ocean_waves"]
+        ... )
+        >>> sea.oceansar.calibration_bias(sea, by=["beam"], latitude=90).beam.tolist()
+        ['wv1', 'wv2']
+        """
+        return ops.calibration_bias(self._obj, wind, **options)
 
     def predict(self, network: OnnxNetwork) -> xr.Dataset:
         """Apply a network that others published as an ONNX file.
@@ -825,136 +856,6 @@ class OceansarDataset(WaveMethods, _Measurements[xr.Dataset]):
         5.0
         """
         return ops.iceberg_density(self._obj, cell=cell, by=by, minimum=minimum)
-
-    def to_table(self) -> "DataFrame":
-        """Turn results along ``vignette``, or icebergs, into a flat table.
-
-        Returns
-        -------
-        DataFrame
-            One row for each vignette or iceberg; units and where they come from in ``attrs``. Loads
-            the values; see `xoceansar.io.to_table`.
-
-        Examples
-        --------
-        >>> import xoceansar as xos
-        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
-        >>> table = sea.oceansar.to_table()
-        >>> table.beam.tolist(), table.attrs["units"]["swh"]
-        (['wv1', 'wv2'], 'm')
-        """
-        from xoceansar.io.export.tables import to_table
-
-        return to_table(self._obj)
-
-    def to_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write results along ``vignette``, or icebergs, as comma-separated values.
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write, ``.csv``.
-        overwrite : bool, default False
-            Replace a file that exists.
-
-        Returns
-        -------
-        Path
-            `path`; see `xoceansar.io.to_csv`.
-
-        Examples
-        --------
-        >>> import xoceansar as xos
-        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
-        >>> header, *rows = sea.oceansar.to_csv("sea.csv").read_text().splitlines()
-        >>> "swh [m]" in header, len(rows)
-        (True, 2)
-        """
-        from xoceansar.io.export.tabular_files import to_csv
-
-        return to_csv(self._obj, path, overwrite=overwrite)
-
-    def to_geodataframe(self) -> "GeoDataFrame":
-        """Turn icebergs, or results along ``vignette``, into a table of points.
-
-        Returns
-        -------
-        GeoDataFrame
-            One row for each iceberg or vignette, WGS 84. Loads the values; see
-            `xoceansar.io.to_geodataframe`.
-
-        Examples
-        --------
-        >>> import xoceansar as xos
-        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
-        >>> points = sea.oceansar.to_geodataframe()
-        >>> len(points), points.crs.to_epsg()
-        (2, 4326)
-        """
-        from xoceansar.io.export.geodataframe import to_geodataframe
-
-        return to_geodataframe(self._obj)
-
-    def to_geoparquet(
-        self, path: str | Path, *, embedding: bool = True, overwrite: bool = False
-    ) -> Path:
-        """Write results as a table of points, with their embeddings.
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write, ``.parquet``.
-        embedding : bool, default True
-            Add the embeddings as a column of lists.
-        overwrite : bool, default False
-            Replace a file that exists.
-
-        Returns
-        -------
-        Path
-            `path`; see `xoceansar.io.to_geoparquet`.
-
-        Examples
-        --------
-        >>> import xoceansar as xos
-        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
-        >>> import geopandas
-        >>> geopandas.read_parquet(
-        ...     sea.oceansar.to_geoparquet("sea.parquet")
-        ... ).beam.tolist()
-        ['wv1', 'wv2']
-        """
-        from xoceansar.io.export.tabular_files import to_geoparquet
-
-        return to_geoparquet(self._obj, path, embedding=embedding, overwrite=overwrite)
-
-    def to_geojson(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write icebergs as points, or vignettes as footprints, in GeoJSON.
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write, ``.geojson``.
-        overwrite : bool, default False
-            Replace a file that exists.
-
-        Returns
-        -------
-        Path
-            `path`; see `xoceansar.io.to_geojson`.
-
-        Examples
-        --------
-        >>> import xoceansar as xos
-        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
-        >>> import geopandas
-        >>> outlines = geopandas.read_file(sea.oceansar.to_geojson("sea.geojson"))
-        >>> outlines.beam.tolist(), sorted(set(outlines.geom_type))
-        (['wv1', 'wv2'], ['Polygon'])
-        """
-        from xoceansar.io.export.tabular_files import to_geojson
-
-        return to_geojson(self._obj, path, overwrite=overwrite)
 
 
 @xr.register_dataarray_accessor("oceansar")

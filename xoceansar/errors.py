@@ -11,10 +11,13 @@ from typing import Final
 __all__ = [
     "ArchiveError",
     "BundleError",
+    "CatalogueError",
     "ChunkingError",
     "ConfidenceError",
+    "CredentialsError",
     "DimensionError",
     "DomainError",
+    "LabelError",
     "MissingDependencyError",
     "MissingVariableError",
     "OceansarError",
@@ -216,12 +219,11 @@ class WeightsMismatchError(OceansarError, RuntimeError):
     >>> vectors = xr.DataArray(
     ...     [[1.0, 2.0]], dims=("vignette", "embedding"), name="embedding_vector"
     ... )
-    >>> vectors.assign_attrs(
-    ...     weights_sha256="0" * 64
-    ... ).oceansar.swh()  # doctest: +ELLIPSIS
+    >>> archive, query = (vectors.assign_attrs(weights_sha256=n * 64) for n in "01")
+    >>> archive.oceansar.similar(query)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    xoceansar.errors.WeightsMismatchError: this embedding was made by model None...
+    xoceansar.errors.WeightsMismatchError: the archive was embedded by model None...
     """
 
 
@@ -253,6 +255,32 @@ class ArchiveError(OceansarError, RuntimeError):
     """
 
 
+class CatalogueError(OceansarError, ValueError):
+    """A catalogue cannot be searched: it does not answer, or what is asked makes no sense.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> xos.search(bbox=(350, -50, 360, -40), datetime="2022-11")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    xoceansar.errors.CatalogueError: bbox is (west, south, east, north)...
+    """
+
+
+class CredentialsError(OceansarError, PermissionError):
+    """Keys or a token are needed to read what a catalogue lists, and are missing or refused.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> try:
+    ...     xos.open_wave_mode(found)  # doctest: +SKIP
+    ... except CredentialsError as error:
+    ...     print(error)  # where to get keys, and where to put them
+    """
+
+
 class MissingDependencyError(OceansarError, ImportError):
     """An optional dependency is not installed; the message says how to install it.
 
@@ -263,6 +291,20 @@ class MissingDependencyError(OceansarError, ImportError):
     ...     xos.open_wave_mode(path, reader="xsar")  # doctest: +SKIP
     ... except MissingDependencyError as error:
     ...     print(error)  # how to install xsar
+    """
+
+
+class LabelError(OceansarError, ValueError):
+    """A label of a vignette is none, or cannot be kept.
+
+    Examples
+    --------
+    >>> import xoceansar as xos
+    >>> try:
+    ...     xos.open_labels("archive.zarr").add("a", "two words")
+    ... except LabelError as error:
+    ...     print(str(error)[:35])
+    a label is the name of a class in l
     """
 
 

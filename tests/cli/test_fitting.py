@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from tests.train.test_fitting import make_vignettes
-from xoceansar import load_model, to_zarr
+from xoceansar import load_model, open_labels, to_zarr
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*simulated vignettes only")
 
@@ -43,6 +43,18 @@ def test_a_model_with_the_head_is_written_and_scored(
     assert "simulated" not in done.stdout
     out = vignettes.oceansar.swh(model=to)
     assert float(np.abs(out - vignettes.swh).mean()) < 1
+
+
+def test_labels_of_people_are_a_truth(run, labelled, vignettes, model, tmp_path):
+    labels = open_labels(tmp_path / "archive.zarr")
+    for name, height in zip(vignettes.vignette_id.values, vignettes.swh, strict=True):
+        labels.add(str(name), "high" if height > 3 else "low")
+    done = run(
+        "fit", labelled, "ocean_class", "--model", model, "--to", tmp_path / "b",
+        "--head", "logistic", "--truth", labels.path,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert load_model(tmp_path / "b").head("ocean_class").classes == ("high", "low")
 
 
 def test_options_arrive(run, labelled, model, tmp_path):

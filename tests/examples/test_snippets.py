@@ -14,6 +14,9 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
+from tests.catalogue.file_server import bucket_files
+from tests.catalogue.items import item_of
+from tests.catalogue.stac_server import serve
 from tests.examples import world
 
 sybil = pytest.importorskip("sybil")
@@ -56,12 +59,23 @@ def bucket(made):
     s3.mkdir("bucket")
     product = next((made / "archive" / "2021").glob("*.SAFE"))
     s3.put(str(product), f"bucket/wv/{product.name}", recursive=True)
+    s3.mkdir("eodata")
+    for path, data in bucket_files(item_of(product), product).items():
+        s3.pipe(path[1:], data)
     yield environment
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def catalogue(made):
+    """Serve a STAC catalogue of a product of that bucket on this machine."""
+    product = next((made / "archive" / "2021").glob("*.SAFE"))
+    with serve([item_of(product)]) as (_, url):
+        yield url
+
+
 @pytest.fixture
-def folder(made, bucket, tmp_path, monkeypatch):
+def folder(made, bucket, catalogue, tmp_path, monkeypatch):
     """Stand in a copy of the world, with stand-ins for what this machine has not."""
     import distributed
 
@@ -70,6 +84,7 @@ def folder(made, bucket, tmp_path, monkeypatch):
     monkeypatch.chdir(copied)
     for name, value in {**bucket, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("xoceansar.catalogue.vignette_search.COPERNICUS", catalogue)
     import xsar
     from safe_s1.sentinel1_xml_mappings import compounds_vars
 
@@ -106,6 +121,9 @@ def short_runs(monkeypatch):
     from xoceansar.train.pretraining import entry as pretraining
     from xoceansar.train.pretraining.config import load_config
 
+    # a page in the browser, which ends at once
+    monkeypatch.setattr("xoceansar.cli.explore.wait", lambda: None)
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
     simulated, fit_detector = simulate.vignettes, train.fit_detector
     pretrain = pretraining.pretrain
 
@@ -113,7 +131,8 @@ def short_runs(monkeypatch):
         return pretrain(ds, load_config("two-cores").with_steps(2), folder, **kwargs)
 
     def few(n, *args, **kwargs):
-        return simulated(min(n, 32), *args, **kwargs)
+        small = max(kwargs.get("shape", (384, 384))) <= 64
+        return simulated(min(n, 100 if small else 32), *args, **kwargs)
 
     def briefly(*args, **kwargs):
         recipe = train.DetectorRecipe(steps=4)

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 
 import xoceansar as xos
-from tests.io.ocn_spectra import write_with_spectra
+from tests.io.made_ocn_spectra import write_with_spectra
 from tests.io.test_ocn import sign
 from tests.io.test_tengeop import CLASS_CODES, CLOCK, LATITUDE, LONGITUDE, pixels
 from tests.io.test_tengeop import stem as tengeop_stem
@@ -95,8 +95,10 @@ def buoys(ds: xr.Dataset) -> xr.Dataset:
 
 
 def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
-    """Return embeddings beside those of some vignettes, as of an archive with truth."""
+    """Return what heads take beside that of some vignettes, as of an archive with truth."""
     embedding = ds.oceansar.embed().compute()
+    features = ds.oceansar.texture().assign(ds.oceansar.image_statistics())
+    features = features.reset_coords(drop=True).compute()
     rng = np.random.default_rng(0)
     parts = []
     for i in range(times):
@@ -105,7 +107,8 @@ def many_embeddings(ds: xr.Dataset, times: int = 24) -> xr.Dataset:
             product=("vignette", [f"{p}-{i}" for p in ds["product"].values]),
             vignette_id=("vignette", [f"{v}-{i}" for v in ds.vignette_id.values]),
         )  # fmt: skip
-        parts.append(part.to_dataset(name="embedding_vector").assign(swh=ds.swh))
+        part = part.to_dataset(name="embedding_vector").assign(swh=ds.swh)
+        parts.append(part.assign(features))
     return xr.concat(
         parts, "vignette", data_vars="minimal", coords="minimal", compat="override"
     )
@@ -153,6 +156,8 @@ def build(folder: Path) -> Path:
     ]
     zip_products(folder / "S1A_WV_SLC__1SSV_....zip", small[0])
     zip_products(folder / "several.zip", *small)
+    eopf = xos.simulate.write_eopf(small[0], folder / "eopf")
+    (folder / "S01SWVSLC_....zarr").symlink_to(eopf)
     for month, path in enumerate(small, start=4):
         zip_products(folder / "2021" / "04" / f"{path.stem}.zip", path)
         (folder / "archive" / f"2021-{month:02d}").mkdir()

@@ -1,4 +1,4 @@
-"""The command line: ``xoceansar open | models | retrieve | embed | process | icebergs | collocate | similar | export | check | map | simulate | fit | benchmark | experiment | pretrain | demo``.
+"""The command line: ``xoceansar search | download | open | models | retrieve | embed | process | icebergs | collocate | similar | export | check | map | explore | simulate | fit | benchmark | experiment | build | pretrain | demo``.
 
 Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
 """
@@ -8,10 +8,13 @@ import typer
 from xoceansar import __version__
 from xoceansar.cli import (
     benchmark,
+    build,
     check,
     collocate,
     demo,
+    download,
     experiment,
+    explore,
     export,
     fit,
     icebergs,
@@ -21,6 +24,7 @@ from xoceansar.cli import (
     pretrain,
     process,
     retrieve,
+    search,
     similar,
     simulate,
 )
@@ -56,6 +60,7 @@ def main(
 
     With a product:
 
+      xoceansar search --bbox -40 30 -20 45 --datetime 2022-11
       xoceansar open PRODUCT.SAFE
       xoceansar retrieve PRODUCT.SAFE --to result.zarr
       xoceansar map result.zarr --variable swh --to map.png
@@ -64,6 +69,8 @@ def main(
     """
 
 
+app.command("search")(search.search)
+app.command("download")(download.download)
 app.command("open")(open.open_)
 app.command("models")(models.models)
 app.command("retrieve")(retrieve.retrieve)
@@ -75,9 +82,11 @@ app.command("similar")(similar.similar)
 app.command("export")(export.export)
 app.command("check")(check.check)
 app.command("map")(map.map_)
+app.command("explore")(explore.explore)
 app.command("simulate")(simulate.simulate)
 app.command("fit")(fit.fit)
 app.command("benchmark")(benchmark.benchmark)
 app.command("experiment")(experiment.experiment)
+app.command("build")(build.build)
 app.command("pretrain")(pretrain.pretrain)
 app.command("demo")(demo.demo)

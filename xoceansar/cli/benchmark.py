@@ -59,7 +59,7 @@ def benchmark(
         ),
     ] = None,
     split: Annotated[
-        Literal["orbit_pass", "time", "random"],
+        Literal["orbit_pass", "time", "calibration", "random"],
         typer.Option(help="What is kept apart when DATA is split."),
     ] = "orbit_pass",
     test: Annotated[
@@ -75,6 +75,13 @@ def benchmark(
             callback=local,
             metavar="FOLDER",
             help="Keep embeddings here for the next run.",
+        ),
+    ] = None,
+    third: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VARIABLE",
+            help="Another source of the same number in DATA: for triple collocation.",
         ),
     ] = None,
     list_: Annotated[
@@ -109,7 +116,7 @@ def benchmark(
     known = None if train is None else open_truth(train, calibrated)
     result = compare(
         ds, chosen, models=model, train=known, split=split, test=test, draws=draws,
-        seed=seed, cache=cache,
+        seed=seed, cache=cache, third=third,
     )  # fmt: skip
     _print(result)
     if to is not None:

@@ -13,7 +13,7 @@ def check(
         str,
         typer.Argument(
             metavar="ARCHIVE",
-            help="A Zarr store or Icechunk repository, or its s3:// URL.",
+            help="A Zarr store or Icechunk repository, an EOPF product, or its s3:// URL.",
         ),
     ],
     mend: Annotated[

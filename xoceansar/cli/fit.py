@@ -45,7 +45,7 @@ def fit(
         Path | None,
         typer.Option(
             metavar="TRUTH.nc",
-            help="netCDF file or Zarr store with TARGET and vignette_id, where DATA has no truth.",
+            help="netCDF file or Zarr store with TARGET and vignette_id, or labels (.jsonl), where DATA has no truth.",
         ),
     ] = None,
     validation: Annotated[
@@ -136,6 +136,10 @@ def _opened(path: Path) -> "xr.Dataset":
 def _truth(path: Path, target: str) -> "xr.DataArray":
     import xarray as xr
 
+    if path.suffix == ".jsonl":
+        from xoceansar.labelling.label_file import open_labels
+
+        return open_labels(path).truth()
     ds = _opened(path) if path.is_dir() else xr.open_dataset(path)
     if target not in ds or "vignette_id" not in ds.variables:
         raise MissingVariableError(

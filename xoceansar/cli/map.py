@@ -43,6 +43,10 @@ def map_(
     world: Annotated[
         bool, typer.Option("--world", help="Draw the whole world.")
     ] = False,
+    arrows: Annotated[
+        str | None,
+        typer.Option(help="Direction to draw as arrows, as swell_to_direction."),
+    ] = None,
     dpi: Annotated[int, typer.Option(help="Pixels per inch.", min=30, max=1200)] = 200,
 ) -> None:
     """Draw one value for each vignette on a map. Needs no network.
@@ -60,7 +64,10 @@ def map_(
     ds = read_result(result)
     with working(f"drawing {variable}"):
         use_files()
-        save(plot.map(ds, variable, region="world" if world else region), to, dpi=dpi)
+        figure = plot.map(
+            ds, variable, region="world" if world else region, arrows=arrows
+        )
+        save(figure, to, dpi=dpi)
     out.print(f"written to {to}", highlight=False, soft_wrap=True)
 
 

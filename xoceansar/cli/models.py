@@ -25,6 +25,6 @@ def models() -> None:
             handle.backbone.architecture,
             ", ".join(head.target for head in handle.heads),
             ", ".join(detector.name for detector in handle.detectors) or "-",
-            "simulated vignettes" if handle.simulated else "real vignettes",
+            handle.origin.removesuffix(" only") or "real vignettes",
         )
     out.print(table)

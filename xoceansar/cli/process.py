@@ -35,7 +35,8 @@ def process(
         list[str] | None,
         typer.Argument(
             metavar="INPUTS...",
-            help="Products, quoted globs, directories, text files that list products, or s3:// URLs.",
+            help="Products, quoted globs, directories, text files that list products, s3:// URLs, or what "
+            "'search' wrote.",
         ),
     ] = None,
     store: Annotated[
@@ -49,7 +50,7 @@ def process(
         str | None,
         typer.Option(
             help="Comma-separated: embedding, swh, wind, class, icebergs, quality, texture, spectra, "
-            "cutoff, cwave, statistics, swell, doppler, sigma0. All that the model gives otherwise.",
+            "cutoff, cwave, statistics, swell, doppler, level, sigma0. All that the model gives otherwise.",
         ),
     ] = None,
     model: Model = None,
@@ -84,6 +85,20 @@ def process(
         typer.Option("--status", help="Say what the archive holds, and do nothing."),
     ] = False,
     storage_options: StorageOptions = None,
+    root: Annotated[
+        str | None,
+        typer.Option(
+            help="For lists: a folder in which files are looked for first.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            help="For lists: a folder that keeps up to 20 GB of what was fetched.",
+            metavar="FOLDER",
+        ),
+    ] = None,
 ) -> None:
     """Process products into an archive, or add to one; go on where a run was stopped.
 
@@ -91,6 +106,7 @@ def process(
 
       xoceansar process archive/2021 --to 2021.zarr
       xoceansar process 'archive/2021/*.zip' --to 2021.zarr --outputs embedding,swh
+      xoceansar process list.parquet --to 2021.zarr --outputs embedding,swh
       xoceansar process list.txt --to 2021.zarr --scheduler tcp://10.0.0.1:8786
       xoceansar process s3://bucket/wv --to s3://bucket/wv.zarr
       xoceansar process archive/2021-04 --to s3://bucket/wv --store icechunk
@@ -123,6 +139,8 @@ def process(
         retry_failed=retry_failed,
         verify=verify,
         storage_options=options,
+        root=root,
+        cache=cache,
         target_options=options,
     )
     out.print(

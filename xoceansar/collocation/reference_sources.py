@@ -177,12 +177,10 @@ def _has_groups(path: str) -> bool:
 def _ocn(paths: list[str]) -> xr.Dataset | None:
     """Level-2 products, by their names; None for anything else."""
     from xoceansar.io.ocn.level2 import open_ocn
-    from xoceansar.io.safe.product_names import parse_ocn_file, parse_product
+    from xoceansar.io.ocn.ocn_listing import is_ocn_name
 
-    for path in paths:
-        product = parse_product(Path(path).name)
-        if parse_ocn_file(path) is None and (product is None or product.kind != "OCN"):
-            return None
+    if not all(map(is_ocn_name, paths)):
+        return None
     return open_ocn(paths)
 
 

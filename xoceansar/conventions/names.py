@@ -52,6 +52,19 @@ class Quality(IntFlag):
     OUT_OF_DOMAIN = 128
 
 
+#: What each bit of ``quality`` says, for people.
+QUALITY_WORDS: Final = {
+    Quality.NO_DATA: "pixels are missing",
+    Quality.BELOW_NOISE: "the sea is as dark as the radar's noise",
+    Quality.LAND: "land in the image",
+    Quality.SEA_ICE_HINT: "there may be sea ice",
+    Quality.SATURATED: "pixels are saturated",
+    Quality.CALIBRATION_SUSPECT: "the calibration is doubtful",
+    Quality.UNREADABLE: "the product could not be read here",
+    Quality.OUT_OF_DOMAIN: "unlike what the model was trained on",
+}
+
+
 class Domain(IntFlag):
     """Bits of ``domain``: in what a vignette differs from those that a model was trained on."""
 
