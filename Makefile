@@ -4,14 +4,16 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 # $(call install,FOLDER,PACKAGES). uv resolves with the override of pyproject.toml that keeps GDAL (declared by
-# xsar, never imported) out. `make demo UV_TORCH_BACKEND=cpu` takes torch's wheels for the CPU alone, from
-# PyTorch's own index, and 4 GB less of disk.
+# xsar, never imported) out.
 install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet --compile-bytecode $(2)
+
+DEMO := -e '.[archive,models,plot,simulate]'
 
 .PHONY: demo test test-precision test-newest test-minimum test-core test-all fuzz notebooks snippets docs docs-full lint bench \
 	format clean
 
-demo: $(STAMP)
+# What the tests need serves the demo too, where it is there.
+demo: $(if $(wildcard $(STAMP)),,.venv/.demo)
 	$(BIN)/xoceansar demo --to demo
 
 test: $(STAMP)
@@ -84,11 +86,21 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(STAMP): pyproject.toml
+$(BIN)/uv:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade uv
+
+$(STAMP): pyproject.toml | $(BIN)/uv
 	$(call install,.venv,-e '.[all]' --group dev)
 	touch $(STAMP)
+
+# torch for the CPU alone is 4 GB smaller than with CUDA, which PyPI has, and lies on PyTorch's own index.
+# `make demo UV_TORCH_BACKEND=auto` takes what suits the machine's GPU.
+.venv/.demo: pyproject.toml | $(BIN)/uv
+	UV_TORCH_BACKEND=$(or $(UV_TORCH_BACKEND),cpu) $(call install,.venv,$(DEMO)) || { \
+		echo "PyTorch's index cannot be reached; taking torch with CUDA from PyPI, 4 GB more."; \
+		$(call install,.venv,$(DEMO)); }
+	touch $@
 
 .venv-newest/.ready: $(STAMP)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-newest
