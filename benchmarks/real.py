@@ -126,7 +126,7 @@ def score_pictures(
     report(f"real.{name}.best_constant_answer", f"{common[0]}: {common[1]} of {len(tagged)}", "", "", None)  # fmt: skip
     for reading in READINGS:
         ds = pictures(paths, reading)
-        out = retrieve(ds, model=model, outputs=["classify", "ood"]).compute()
+        out = retrieve(ds, model=model).compute()
         answers = [OCEAN_CLASSES[int(k)] for k in out["ocean_class"].values]
         right = [answers[k] for k in tagged if answers[k] in tags[k]]
         where = f"real.{name}.{reading}"
