@@ -14,6 +14,7 @@ import xarray as xr
 
 from xoceansar import ops
 from xoceansar.conventions.beams import Beams
+from xoceansar.conventions.quantities import Distance
 from xoceansar.gridding.cell_statistics import By, GridStatistic
 from xoceansar.models.spec.onnx_spec import OnnxNetwork
 from xoceansar.neighbours.nearest import Metric
@@ -418,6 +419,33 @@ class _Measurements(Generic[T_Object]):
             self._obj, time=time, region=region, beam=beam, ocean_class=ocean_class,
             **conditions,
         )  # fmt: skip
+
+    def near(
+        self, longitude: float, latitude: float, radius: Distance = "50 km"
+    ) -> T_Object:
+        """Select the vignettes whose centre lies within a distance of a place.
+
+        Parameters
+        ----------
+        longitude, latitude : float
+            Degrees.
+        radius : float or str, default "50 km"
+            Along the ground; a number is kilometres.
+
+        Returns
+        -------
+        Dataset or DataArray
+            Those within it, with ``place_distance`` in km. Images stay lazy; see `xoceansar.ops.near`.
+
+        Examples
+        --------
+        >>> import xoceansar as xos
+        >>> sea = xos.simulate.vignettes(2, seed=1, shape=(64, 64))
+        >>> place = sea.longitude[0].item(), sea.latitude[0].item()
+        >>> sea.oceansar.near(*place, "1 km").sizes["vignette"]
+        1
+        """
+        return ops.near(self._obj, longitude, latitude, radius)
 
     def texture(self) -> xr.Dataset:
         """Describe the texture of each vignette in numbers; needs no model.

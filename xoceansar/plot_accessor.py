@@ -58,6 +58,7 @@ class PlotMethods:
     iceberg_density = _Drawing()
     map = _Drawing()
     seasons = _Drawing()
+    series = _Drawing()
     spectrum = _Drawing()
     track = _Drawing()
     vignettes = _Drawing()

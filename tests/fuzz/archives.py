@@ -225,6 +225,9 @@ class Archive(Kind):
                     zarr.consolidate_metadata(str(self.target))
             except Exception:  # noqa: BLE001  what an earlier mutation left is no archive
                 return f"{way} ({name}) failed", ""
+        gone = [a for a in self.arrays if not self._place(f"{a}/zarr.json").exists()]
+        if consolidated and gone:
+            return f"edited: {way} ({name}) and consolidated", "the owner listed the arrays anew, without those that are gone"  # fmt: skip
         why = "the owner wrote other values" if way == "values" else "the owner took the units away" if way == "strip attributes" else ""  # fmt: skip
         return f"edited: {way} ({name}){' and consolidated' if consolidated else ''}", why  # fmt: skip
 

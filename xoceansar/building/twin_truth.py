@@ -13,14 +13,13 @@ from xoceansar.building.found_truth import ERROR, FoundTruth, blank
 from xoceansar.building.request import TARGETS, Request
 from xoceansar.catalogue.twins import find_twins
 from xoceansar.collocation.reduction import FLAG_MEANINGS
-from xoceansar.constants import EARTH_RADIUS
 from xoceansar.conventions import VIGNETTE, Quality, annotate
 from xoceansar.conventions.attributes import is_simulated
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import MissingVariableError, ProductError, TrainingError
 from xoceansar.io.ocn.level2 import open_ocn
 from xoceansar.io.ocn.ocn_variables import FLAGS
-from xoceansar.sar.geometry import unit_vector
+from xoceansar.sar.geometry import arc_length, unit_vector
 
 #: Files of Level 2 that are in memory at once.
 _FILES: Final = 2000
@@ -170,4 +169,4 @@ def _match(
 def _distance(lon1: Array, lat1: Array, lon2: Array, lat2: Array) -> Array:
     """Return the length of the great circle between places in degrees, m."""
     chord = np.linalg.norm(unit_vector(lon1, lat1) - unit_vector(lon2, lat2), axis=-1)
-    return np.asarray(2 * EARTH_RADIUS * np.arcsin(np.minimum(chord / 2, 1)))
+    return arc_length(chord)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from xoceansar.collocation.reference import NAT, Reference
 from xoceansar.constants import EARTH_RADIUS
-from xoceansar.sar.geometry import unit_vector
+from xoceansar.sar.geometry import arc_length, unit_vector
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ def _fixed(
     nearest = np.full(n, np.nan)
     lost = np.setdiff1d(wanted, row)
     if places.size and lost.size:
-        nearest[lost] = _arc(tree.query(vignettes.vectors[lost])[0])
+        nearest[lost] = arc_length(tree.query(vignettes.vectors[lost])[0])
     shift = times[step] - vignettes.time[row] if row.size else row
     return _sorted(
         row, place, order[step] if row.size else step, distance, shift,
@@ -173,7 +173,7 @@ def _moving(
             chord = np.linalg.norm(
                 vectors[first[k] : last[k]] - vignettes.vectors[k], axis=1
             )
-            nearest[k] = _arc(chord.min())
+            nearest[k] = arc_length(chord.min())
     row, sample, distance = _joined(parts)
     shift = times[sample] - at[row]
     return _sorted(
@@ -244,10 +244,5 @@ def _pairs(tree, vectors: Array, reach: float) -> tuple[Integers, Integers, Arra
     for start in range(0, len(vectors), _ROWS):
         few = _kd(vectors[start : start + _ROWS])
         pairs = few.sparse_distance_matrix(tree, limit, output_type="ndarray")
-        parts.append((pairs["i"] + start, pairs["j"], _arc(pairs["v"])))
+        parts.append((pairs["i"] + start, pairs["j"], arc_length(pairs["v"])))
     return _joined(parts)
-
-
-def _arc(chord: Array) -> Array:
-    """Great-circle distance in metres of a chord of the unit sphere."""
-    return np.asarray(2.0 * EARTH_RADIUS * np.arcsin(np.minimum(chord / 2.0, 1.0)))

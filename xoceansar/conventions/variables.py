@@ -691,6 +691,10 @@ VARIABLES: Final = _freeze(
             "standard_name": "time",
             "long_name": "UTC time at which the product was processed",
         },
+        "place_distance": {
+            "long_name": "great-circle distance from the place",
+            "units": "km",
+        },
         # collocation
         "collocation_distance": {
             "long_name": "great-circle distance from the vignette to what it was matched with",

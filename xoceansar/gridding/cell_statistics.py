@@ -128,12 +128,12 @@ def grid(
         )
     data = choose(obj, variable)
     direction = direction_of(data)
-    _check_values(data, statistic, direction is not None)
+    check_values(data, statistic, direction is not None)
     ice = under_ice(obj, data)
     if ice is not None:
         data = data.where(~ice)
     kernel = partial(
-        _describe,
+        describe,
         kind=statistic,
         period=None if direction is None else direction.period,
         minimum=max(int(minimum), 1),
@@ -147,7 +147,7 @@ def grid(
     out = (
         {}
         if statistic == "count"
-        else {str(data.name): _named(values, data, statistic, ice is not None)}
+        else {str(data.name): named(values, data, statistic, ice is not None)}
     )
     out[COUNT] = counted
     words = f"{statistic} of {data.name} in cells of {cell:g} degrees"
@@ -156,7 +156,7 @@ def grid(
     )
 
 
-def _describe(
+def describe(
     values: Array,
     index: Array,
     size: int,
@@ -192,12 +192,12 @@ def binned(
     leading: tuple[str, int] | None = None,
 ) -> list[xr.DataArray]:
     """Apply a kernel to values and the cells that they are in, lazily."""
-    cells = _cells(cell)
+    cells = cell_grid(cell)
     first = values[0]
     groups = _groups(first, by)
     labels = _labels(by)
     core = list(first.dims)
-    place = [_position(first, name) for name in ("longitude", "latitude")]
+    place = [position(first, name) for name in ("longitude", "latitude")]
     inputs = [_whole(a) for a in (*values, *place, groups)]
     shape = ((len(labels),) if by else ()) + cells.shape
     dims = ([str(by)] if by else []) + list(_ORDER)
@@ -258,7 +258,7 @@ def choose(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> xr.Data
     return obj[variable]
 
 
-def _check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> None:
+def check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> None:
     if {"flag_values", "flag_masks"} & set(data.attrs) and kind != "count":
         raise UnitsError(
             f"{data.name!r} holds flags, which have no {kind}. For classes use "
@@ -276,7 +276,7 @@ def _check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> No
         )
 
 
-def _cells(cell: float) -> CellGrid:
+def cell_grid(cell: float) -> CellGrid:
     number = isinstance(cell, int | float | np.number)
     rows = 180 / cell if number and cell > 0 else 0.0
     if not 1 <= rows <= 18_000 or abs(rows - round(rows)) > 1e-6 * rows:
@@ -288,7 +288,7 @@ def _cells(cell: float) -> CellGrid:
     return CellGrid(180 / round(rows))
 
 
-def _position(data: xr.DataArray, name: str) -> xr.DataArray:
+def position(data: xr.DataArray, name: str) -> xr.DataArray:
     if name not in data.coords:
         raise MissingVariableError(
             f"cells need the coordinate {name!r} of each vignette; {data.name!r} has "
@@ -343,7 +343,7 @@ def _coordinates(cells: CellGrid) -> dict[str, xr.DataArray]:
     }
 
 
-def _named(
+def named(
     values: xr.DataArray, data: xr.DataArray, kind: Statistic, ice_free: bool
 ) -> xr.DataArray:
     """Give a gridded variable its name, and attributes that say what it is."""

@@ -22,6 +22,7 @@ from xoceansar.ops.selection import select
 from xoceansar.ops.similarity import similar
 from xoceansar.ops.swell_systems import swell
 from xoceansar.ops.texture_descriptors import texture
+from xoceansar.ops.vicinity import near
 from xoceansar.ops.vv_equivalent import to_vv
 from xoceansar.ops.wave_measures import cutoff, cwave, image_statistics
 from xoceansar.ops.wind_directions import gmf_wind
@@ -46,6 +47,7 @@ __all__ = [
     "iceberg_density",
     "icebergs",
     "image_statistics",
+    "near",
     "predict",
     "quality",
     "radial_velocity",

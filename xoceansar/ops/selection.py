@@ -92,7 +92,7 @@ def select(
     }
     wanted: dict[str, Any] = {n: v for n, v in named.items() if v is not None}
     names = [*wanted, *(("longitude", "latitude") if region is not None else ())]
-    values = _loaded(obj, names, dim)
+    values = load_columns(obj, names, dim)
     keep = np.ones(obj.sizes[dim], bool)
     if region is not None:
         keep &= _inside(values["longitude"], values["latitude"], region)
@@ -101,7 +101,7 @@ def select(
     return obj.isel({dim: np.flatnonzero(keep)})
 
 
-def _loaded(
+def load_columns(
     obj: xr.Dataset | xr.DataArray, names: list[str], dim: Hashable
 ) -> dict[str, xr.DataArray]:
     """Load variables with one value for each vignette, in one computation."""

@@ -9,6 +9,7 @@ from xoceansar.plot.maps import map
 from xoceansar.plot.quicklooks import vignettes
 from xoceansar.plot.spectrum_panels import spectrum
 from xoceansar.plot.style import CLASS_COLOURS
+from xoceansar.plot.time_series import series
 from xoceansar.plot.tracks import track
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "iceberg_density",
     "map",
     "seasons",
+    "series",
     "spectrum",
     "track",
     "vignettes",

@@ -1,7 +1,6 @@
 """Profiles along orbit passes, beside a map of where they are."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,17 +8,21 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._typing import Array
-from xoceansar.conventions import VIGNETTE
-from xoceansar.conventions.texts import text_values
-from xoceansar.errors import MissingVariableError, OceansarError
-from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
+from xoceansar.errors import OceansarError
 from xoceansar.plot.figures import new_figure
 from xoceansar.plot.land_layer import draw_land
 from xoceansar.plot.map_frame import Region, choose_projection, project, region_of, zoom
 from xoceansar.plot.map_sheet import FOOT, WIDTH, graticule
-from xoceansar.plot.map_values import Values, read_values, span
-from xoceansar.plot.style import CAUTION, INK, MISSING, SEA, sentence
-from xoceansar.splits.orbit_passes import orbit_pass
+from xoceansar.plot.map_values import span
+from xoceansar.plot.style import INK, MISSING, SEA
+from xoceansar.plot.timed_values import (
+    BEAMS,
+    TimedValues,
+    draw_legend,
+    read_timed,
+    scale_axis,
+    write_words,
+)
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
 #: Passes in one figure.
 _MOST: Final = 6
-#: Colour and mark of each beam: told apart by both.
-_BEAMS: Final = {"wv1": ("#0072b2", "o"), "wv2": ("#d55e00", "s"), "": ("#0072b2", "o")}
 #: A line is broken where a beam took no image for longer than this, seconds: two were due.
 _GAP: Final = 45.0
 #: Around the passes the map shows so much more, degrees.
@@ -45,30 +46,6 @@ _TICKS: Final = 0.72
 _MAP: Final = 1.9
 _NUMBERS: Final = 0.55
 _NAMES: Final = 1.6
-
-
-@dataclass(frozen=True)
-class _Track:
-    """Vignettes of the passes, in order of time."""
-
-    values: Values
-    time: Array
-    beam: Array
-    orbit: Array
-    bounds: Array | None
-    bounds_label: str
-
-    def part(self, rows: Array) -> "_Track":
-        """Select vignettes."""
-        values = replace(
-            self.values, numbers=self.values.numbers[rows], corners=None,
-            longitude=self.values.longitude[rows], latitude=self.values.latitude[rows],
-        )  # fmt: skip
-        bounds = None if self.bounds is None else self.bounds[:, rows]
-        return replace(
-            self, values=values, time=self.time[rows], beam=self.beam[rows],
-            orbit=self.orbit[rows], bounds=bounds,
-        )  # fmt: skip
 
 
 def track(
@@ -123,7 +100,7 @@ def track(
     >>> len(figure.axes)  # one profile and the map
     2
     """
-    whole = _read(obj, variable)
+    whole = read_timed(obj, variable, "a track")
     names = list(dict.fromkeys(whole.orbit.tolist()))
     if len(names) > _MOST:
         raise OceansarError(
@@ -136,59 +113,13 @@ def track(
         _profile(ax, one, whole)
         if len(passes) > 1:
             _pass_name(ax, one, _LETTERS[i])
-    _legend(axes[0], whole)
+    draw_legend(axes[0], whole)
     _where(chart, passes, land)
-    _words(figure, whole, title)
+    write_words(figure, whole, title)
     return figure
 
 
-def _read(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> _Track:
-    obj = along_vignettes(obj)
-    time = obj.coords.get("time")
-    if time is None or time.dims != (VIGNETTE,) or time.dtype.kind != "M":
-        raise MissingVariableError(
-            "a track needs the coordinate 'time' (datetime64) of each vignette; found "
-            f"{sorted(map(str, obj.coords))}. Add it with "
-            f"{assign_hint(obj, 'time')}."
-        )
-    placed = ~np.isnat(time.values)
-    for name in ("longitude", "latitude"):
-        if name in obj.coords and obj.coords[name].dims == (VIGNETTE,):
-            placed &= np.isfinite(obj.coords[name].values)
-    rows = np.flatnonzero(placed)
-    rows = rows[np.argsort(time.values[rows], kind="stable")]
-    if not rows.size:
-        raise OceansarError(
-            "a track needs a vignette with a place and a time; got none."
-        )
-    ordered = obj.isel({VIGNETTE: rows})
-    values = read_values(ordered, variable)
-    n = rows.size
-    beam = np.full(n, "", dtype=object)
-    if "beam" in obj.coords:
-        said = np.broadcast_to(text_values(ordered.coords["beam"]), n)
-        beam = np.where(np.isin(said, list(_BEAMS)), said, "").astype(object)
-    bounds, words = _bounds(ordered, values)
-    return _Track(
-        values, ordered.coords["time"].values, beam, orbit_pass(ordered), bounds, words
-    )
-
-
-def _bounds(
-    ordered: xr.Dataset | xr.DataArray, values: Values
-) -> tuple[Array | None, str]:
-    names = [f"{values.name}_{end}" for end in ("lower", "upper")]
-    if isinstance(ordered, xr.DataArray) or not set(names) <= set(ordered.variables):
-        return None, ""
-    both = [np.asarray(ordered[name].values, float) for name in names]
-    confidence = ordered[names[0]].attrs.get("confidence_level")
-    words = (
-        f"{float(confidence):.0%} interval" if confidence is not None else "interval"
-    )
-    return np.where(np.isfinite(values.numbers), np.stack(both), np.nan), words
-
-
-def _layout(whole: _Track, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
+def _layout(whole: TimedValues, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
     """Place the profiles one below the other, and the map to the right of them."""
     foot = FOOT if whole.values.provenance else 0.05
     tall = _TALL if n == 1 else _LOW
@@ -222,7 +153,7 @@ def _layout(whole: _Track, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
     return figure, axes, chart
 
 
-def _region(whole: _Track) -> Region:
+def _region(whole: TimedValues) -> Region:
     """Return a region that is large enough for coasts to be recognised."""
     region = region_of(whole.values.longitude, whole.values.latitude)
     if region.world:
@@ -234,11 +165,11 @@ def _region(whole: _Track) -> Region:
     )
 
 
-def _profile(ax: "Axes", one: _Track, whole: _Track) -> None:
+def _profile(ax: "Axes", one: TimedValues, whole: TimedValues) -> None:
     seconds = (one.time - one.time[0]) / np.timedelta64(1, "s")
     for beam in sorted(set(one.beam.tolist())):
         rows = np.flatnonzero(one.beam == beam)
-        colour, mark = _BEAMS[beam]
+        colour, mark = BEAMS[beam]
         numbers = one.values.numbers[rows]
         breaks = np.flatnonzero(np.diff(seconds[rows]) > _GAP) + 1
         x = np.insert(seconds[rows], breaks, np.nan)
@@ -256,10 +187,10 @@ def _profile(ax: "Axes", one: _Track, whole: _Track) -> None:
             transform=ax.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
     _axis(ax, one, seconds)
-    _scale(ax, whole)
+    scale_axis(ax, whole)
 
 
-def _axis(ax: "Axes", one: _Track, seconds: Array) -> None:
+def _axis(ax: "Axes", one: TimedValues, seconds: Array) -> None:
     """Label the axis with times and places."""
     ticker = require("matplotlib.ticker", extra="plot")
     margin = max(0.02 * seconds[-1], 5.0)
@@ -287,35 +218,7 @@ def _degrees(value: float, letters: str) -> str:
     return f"{abs(value):.1f}°{letters[int(value < 0)]}"
 
 
-def _scale(ax: "Axes", whole: _Track) -> None:
-    values = whole.values
-    ax.grid(color=INK, alpha=0.12, lw=0.4)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    ax.spines[["left", "bottom"]].set(linewidth=0.6, color=INK)
-    if values.categories:
-        ax.set_yticks(
-            range(len(values.categories)), [c.name for c in values.categories]
-        )
-        ax.set_ylim(-0.5, len(values.categories) - 0.5)
-        return
-    drawn = np.concatenate(
-        [values.numbers, *([] if whole.bounds is None else whole.bounds)]
-    )
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = (drawn.min(), drawn.max()) if drawn.size else (0.0, 1.0)
-    space = 0.06 * (high - low) or 0.5
-    # From zero where that costs little room.
-    floor = 0.0 if 0 <= low < 0.6 * high else low - space
-    ax.set_ylim(floor, high + space)
-    ax.set_ylabel(
-        values.label.rpartition(" (")[2].rstrip(")") if " (" in values.label else "",
-        fontsize=8,
-        color=INK,
-    )
-
-
-def _pass_name(ax: "Axes", one: _Track, letter: str) -> None:
+def _pass_name(ax: "Axes", one: TimedValues, letter: str) -> None:
     ax.set_title(
         f"{letter}  {span(one.time[0], one.time[-1])}",
         loc="left",
@@ -325,40 +228,7 @@ def _pass_name(ax: "Axes", one: _Track, letter: str) -> None:
     )
 
 
-def _legend(ax: "Axes", whole: _Track) -> None:
-    beams = sorted(set(whole.beam.tolist()) - {""})
-    lines = require("matplotlib.lines", extra="plot")
-    patches = require("matplotlib.patches", extra="plot")
-    keys: list[Any] = [
-        lines.Line2D(
-            [], [], color=_BEAMS[b][0], marker=_BEAMS[b][1], ms=3.4, lw=0.8, label=b
-        )
-        for b in beams
-    ]
-    if whole.bounds is not None:
-        keys.append(
-            patches.Patch(color="#888888", alpha=0.35, lw=0, label=whole.bounds_label)
-        )
-    missing = int((~np.isfinite(whole.values.numbers)).sum())
-    if missing:
-        keys.append(
-            lines.Line2D(
-                [],
-                [],
-                color=MISSING,
-                marker="|",
-                ls="none",
-                label=f"no value ({missing})",
-            )
-        )
-    if keys:
-        ax.legend(
-            handles=keys, fontsize=7, frameon=False, ncols=len(keys), loc="lower right",
-            bbox_to_anchor=(1.0, 0.98), borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4,
-        )  # fmt: skip
-
-
-def _where(chart: "GeoAxes", passes: list[_Track], land: bool) -> None:
+def _where(chart: "GeoAxes", passes: list[TimedValues], land: bool) -> None:
     chart.set_facecolor(SEA)
     chart.spines["geo"].set(linewidth=0.6, edgecolor=INK)
     graticule(chart, most=3)
@@ -369,7 +239,7 @@ def _where(chart: "GeoAxes", passes: list[_Track], land: bool) -> None:
         xy = project(chart.projection, one.values.longitude, one.values.latitude)
         for beam in sorted(set(one.beam.tolist())):
             rows = one.beam == beam
-            colour, mark = _BEAMS[beam]
+            colour, mark = BEAMS[beam]
             chart.scatter(
                 *xy[rows].T, s=6, color=colour, marker=mark, linewidths=0, zorder=4
             )
@@ -380,27 +250,3 @@ def _where(chart: "GeoAxes", passes: list[_Track], land: bool) -> None:
             )  # fmt: skip
     chart.set_xlim(limits[0])
     chart.set_ylim(limits[1])
-
-
-def _words(figure: "Figure", whole: _Track, title: str | None) -> None:
-    values, height = whole.values, figure.get_figheight()
-    heading = sentence(values.label) if title is None else title
-    left = 0.08 / WIDTH
-    figure.text(
-        left,
-        1 - 0.08 / height,
-        heading,
-        fontsize=11,
-        fontweight="bold",
-        color=INK,
-        va="top",
-    )
-    figure.text(left, 1 - 0.3 / height, values.period, fontsize=8, color=INK, va="top")
-    figure.text(
-        left,
-        0.06 / height,
-        values.provenance,
-        fontsize=7,
-        style="italic",
-        color=CAUTION,
-    )

@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar.constants import EARTH_RADIUS
+
 Array = npt.NDArray[np.float64]
 
 #: First eccentricity squared and semi-major axis (m) of WGS 84.
@@ -37,6 +39,18 @@ def from_unit_vector(vector: Array) -> tuple[Array, Array]:
     """Turn vectors into positions."""
     x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def arc_length(chord: Array) -> Array:
+    """Turn the distance between two unit vectors into metres along the ground.
+
+    Examples
+    --------
+    >>> chord = np.linalg.norm(unit_vector(179.5, 0.0) - unit_vector(-179.5, 0.0))
+    >>> int(arc_length(chord))
+    111194
+    """
+    return np.asarray(2.0 * EARTH_RADIUS * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 
 
 def mean_position(

@@ -1,0 +1,189 @@
+"""Values of vignettes in order of time, with their intervals: read for a track or a series, and what both draw."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+
+from xoceansar._optional import require
+from xoceansar._typing import Array
+from xoceansar.conventions import VIGNETTE
+from xoceansar.conventions.texts import text_values
+from xoceansar.errors import MissingVariableError, OceansarError
+from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
+from xoceansar.plot.map_sheet import WIDTH
+from xoceansar.plot.map_values import Values, read_values
+from xoceansar.plot.style import CAUTION, INK, MISSING, sentence
+from xoceansar.splits.orbit_passes import orbit_pass
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+#: Colour and mark of each beam: told apart by both.
+BEAMS: Final = {"wv1": ("#0072b2", "o"), "wv2": ("#d55e00", "s"), "": ("#0072b2", "o")}
+
+
+@dataclass(frozen=True)
+class TimedValues:
+    """Vignettes in order of time."""
+
+    values: Values
+    time: Array
+    beam: Array
+    orbit: Array
+    bounds: Array | None
+    bounds_label: str
+
+    def part(self, rows: Array) -> "TimedValues":
+        """Select vignettes."""
+        values = replace(
+            self.values, numbers=self.values.numbers[rows], corners=None,
+            longitude=self.values.longitude[rows], latitude=self.values.latitude[rows],
+        )  # fmt: skip
+        bounds = None if self.bounds is None else self.bounds[:, rows]
+        return replace(
+            self, values=values, time=self.time[rows], beam=self.beam[rows],
+            orbit=self.orbit[rows], bounds=bounds,
+        )  # fmt: skip
+
+
+def read_timed(
+    obj: xr.Dataset | xr.DataArray, variable: Hashable | None, what: str
+) -> TimedValues:
+    """Find, check and load the values of vignettes, in order of time."""
+    obj = along_vignettes(obj)
+    time = obj.coords.get("time")
+    if time is None or time.dims != (VIGNETTE,) or time.dtype.kind != "M":
+        raise MissingVariableError(
+            f"{what} needs the coordinate 'time' (datetime64) of each vignette; found "
+            f"{sorted(map(str, obj.coords))}. Add it with "
+            f"{assign_hint(obj, 'time')}."
+        )
+    placed = ~np.isnat(time.values)
+    for name in ("longitude", "latitude"):
+        if name in obj.coords and obj.coords[name].dims == (VIGNETTE,):
+            placed &= np.isfinite(obj.coords[name].values)
+    rows = np.flatnonzero(placed)
+    rows = rows[np.argsort(time.values[rows], kind="stable")]
+    if not rows.size:
+        raise OceansarError(
+            f"{what} needs a vignette with a place and a time; got none."
+        )
+    ordered = obj.isel({VIGNETTE: rows})
+    values = read_values(ordered, variable)
+    n = rows.size
+    beam = np.full(n, "", dtype=object)
+    if "beam" in obj.coords:
+        said = np.broadcast_to(text_values(ordered.coords["beam"]), n)
+        beam = np.where(np.isin(said, list(BEAMS)), said, "").astype(object)
+    bounds, words = _bounds(ordered, values)
+    return TimedValues(
+        values, ordered.coords["time"].values, beam, orbit_pass(ordered), bounds, words
+    )
+
+
+def _bounds(
+    ordered: xr.Dataset | xr.DataArray, values: Values
+) -> tuple[Array | None, str]:
+    names = [f"{values.name}_{end}" for end in ("lower", "upper")]
+    if isinstance(ordered, xr.DataArray) or not set(names) <= set(ordered.variables):
+        return None, ""
+    both = [np.asarray(ordered[name].values, float) for name in names]
+    confidence = ordered[names[0]].attrs.get("confidence_level")
+    words = (
+        f"{float(confidence):.0%} interval" if confidence is not None else "interval"
+    )
+    return np.where(np.isfinite(values.numbers), np.stack(both), np.nan), words
+
+
+def scale_axis(ax: "Axes", whole: TimedValues, *also: Array) -> None:
+    """Give the axis of the values its range, so that further values fit in too, its units and its frame."""
+    values = whole.values
+    ax.grid(color=INK, alpha=0.12, lw=0.4)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    ax.spines[["left", "bottom"]].set(linewidth=0.6, color=INK)
+    if values.categories:
+        ax.set_yticks(
+            range(len(values.categories)), [c.name for c in values.categories]
+        )
+        ax.set_ylim(-0.5, len(values.categories) - 0.5)
+        return
+    drawn = np.concatenate(
+        [values.numbers, *([] if whole.bounds is None else whole.bounds), *also]
+    )
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (0.0, 1.0)
+    space = 0.06 * (high - low) or 0.5
+    # From zero where that costs little room.
+    floor = 0.0 if 0 <= low < 0.6 * high else low - space
+    ax.set_ylim(floor, high + space)
+    ax.set_ylabel(
+        values.label.rpartition(" (")[2].rstrip(")") if " (" in values.label else "",
+        fontsize=8,
+        color=INK,
+    )
+
+
+def draw_legend(ax: "Axes", whole: TimedValues, *also: "Line2D") -> None:
+    """Say what the marks are, those that were drawn besides too."""
+    beams = sorted(set(whole.beam.tolist()) - {""})
+    lines = require("matplotlib.lines", extra="plot")
+    patches = require("matplotlib.patches", extra="plot")
+    keys: list[Any] = [
+        lines.Line2D(
+            [], [], color=BEAMS[b][0], marker=BEAMS[b][1], ms=3.4, lw=0.8, label=b
+        )
+        for b in beams
+    ]
+    if whole.bounds is not None:
+        keys.append(
+            patches.Patch(color="#888888", alpha=0.35, lw=0, label=whole.bounds_label)
+        )
+    missing = int((~np.isfinite(whole.values.numbers)).sum())
+    if missing:
+        keys.append(
+            lines.Line2D(
+                [],
+                [],
+                color=MISSING,
+                marker="|",
+                ls="none",
+                label=f"no value ({missing})",
+            )
+        )
+    keys += also
+    if keys:
+        ax.legend(
+            handles=keys, fontsize=7, frameon=False, ncols=len(keys), loc="lower right",
+            bbox_to_anchor=(1.0, 0.98), borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4,
+        )  # fmt: skip
+
+
+def write_words(figure: "Figure", whole: TimedValues, title: str | None) -> None:
+    """Write what is shown, when and by which satellites, and what of it is simulated."""
+    values, height = whole.values, figure.get_figheight()
+    heading = sentence(values.label) if title is None else title
+    left = 0.08 / WIDTH
+    figure.text(
+        left,
+        1 - 0.08 / height,
+        heading,
+        fontsize=11,
+        fontweight="bold",
+        color=INK,
+        va="top",
+    )
+    figure.text(left, 1 - 0.3 / height, values.period, fontsize=8, color=INK, va="top")
+    figure.text(
+        left,
+        0.06 / height,
+        values.provenance,
+        fontsize=7,
+        style="italic",
+        color=CAUTION,
+    )
