@@ -7,6 +7,7 @@ formulas that put high waves in the storm belts and ice at the poles. All pictur
 """
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,10 +183,37 @@ def one_pass(ds: xr.Dataset, number: int, south: float, north: float) -> xr.Data
     )
 
 
+def buoy(here: xr.Dataset) -> xr.DataArray:
+    """Wave height between the passes, every six hours, with an error of its own."""
+    time = np.arange("2021-01-01", "2022-01-01", 6, "datetime64[h]").astype(
+        "datetime64[ns]"
+    )
+    known = here.sortby("time").dropna("vignette", subset=["swh"])
+    passed = known.time.values.astype(float)
+    height = np.interp(time.astype(float), passed, known.swh.values)
+    height += np.random.default_rng(3).normal(0, 0.15, time.size)
+    attrs = {"units": "m", "long_name": "buoy (invented)"}
+    return xr.DataArray(height, {"time": time}, dims="time", name="swh", attrs=attrs)
+
+
+def film_frame(ds: xr.Dataset, number: int) -> object:
+    """One map of a film of April."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = xos.plot.animate(
+            ds, "swh", path=Path(folder, "april.gif"), region="global"
+        )
+        with Image.open(path) as film:
+            film.seek(number)
+            return film.convert("RGB")
+
+
 def pictures(ds: xr.Dataset) -> dict[str, Callable[[], object]]:
     """Name of each picture, and the line that makes it."""
     plot = xos.plot
     april = ds.isel(vignette=(ds.time.dt.month == 4).values)
+    here = ds.oceansar.near(-20, 50, "300 km")
     passes = xr.concat(
         [one_pass(ds, number, -60, -8) for number in (126, 140, 154)], "vignette"
     )
@@ -200,6 +228,9 @@ def pictures(ds: xr.Dataset) -> dict[str, Callable[[], object]]:
         "seasons": lambda: plot.seasons(ds, "swh", cell=4),
         "track": lambda: plot.track(one_pass(ds, 140, -56, -5), "swh"),
         "track-passes": lambda: plot.track(passes, "wind_speed"),
+        "series": lambda: plot.series(here, "swh", reference=buoy(here)),
+        "hovmoeller": lambda: plot.hovmoeller(ds, "swh", every="10D"),
+        "animation-frame": lambda: film_frame(april, 6),
         "iceberg-density": lambda: plot.iceberg_density(ds, cell=3),
         "class-occurrence": lambda: plot.class_occurrence(ds, cell=5),
     }
@@ -210,11 +241,14 @@ def save(drawn: object, path: Path) -> None:
     from matplotlib import pyplot
     from PIL import Image
 
-    figure = getattr(drawn, "figure", drawn)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
+    if isinstance(drawn, Image.Image):
+        picture = drawn
+    else:
+        figure = getattr(drawn, "figure", drawn)
+        figure.savefig(path, dpi=110)
+        pyplot.close(figure)
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
     few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
     few.save(path, optimize=True)
 

@@ -32,7 +32,7 @@ class _Drawing:
 class PlotMethods:
     """Drawing methods, reached as ``obj.oceansar.plot``; called, it draws a map.
 
-    Each is the function of that name in `xoceansar.plot`, on the object: `calibration_bias`, `map`, `grid`, `seasons`, `track`,
+    Each is the function of that name in `xoceansar.plot`, on the object: `animate`, `calibration_bias`, `map`, `grid`, `hovmoeller`, `seasons`, `series`, `track`,
     `class_occurrence`, `iceberg_density`, `spectrum` and `vignettes`.
 
     Parameters
@@ -52,9 +52,11 @@ class PlotMethods:
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
         self._obj = obj
 
+    animate = _Drawing()
     calibration_bias = _Drawing()
     class_occurrence = _Drawing()
     grid = _Drawing()
+    hovmoeller = _Drawing()
     iceberg_density = _Drawing()
     map = _Drawing()
     seasons = _Drawing()

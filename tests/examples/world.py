@@ -172,6 +172,10 @@ def build(folder: Path) -> Path:
         vignette_id=everything.vignette_id
     ).to_netcdf(folder / "matched.nc")
     buoys(ds).to_netcdf(folder / "buoys.nc")
+    year = np.arange("2021-01-01", "2022-01-01", dtype="datetime64[D]")
+    heights = ("time", 2 + np.cos(np.arange(year.size)), {"units": "m"})
+    buoy = xr.Dataset({"swh": heights}, {"time": year.astype("datetime64[ns]")})
+    buoy.to_netcdf(folder / "buoy.nc")
     shutil.copytree(xos.load_model().path, folder / "path" / "to" / "bundle")
     (folder / "era5").mkdir()
     era5(ds).to_netcdf(folder / "era5" / "2021-04.nc")

@@ -259,6 +259,7 @@ def choose(obj: xr.Dataset | xr.DataArray, variable: Hashable | None) -> xr.Data
 
 
 def check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> None:
+    """Refuse what has no such statistic."""
     if {"flag_values", "flag_masks"} & set(data.attrs) and kind != "count":
         raise UnitsError(
             f"{data.name!r} holds flags, which have no {kind}. For classes use "
@@ -277,6 +278,7 @@ def check_values(data: xr.DataArray, kind: GridStatistic, circular: bool) -> Non
 
 
 def cell_grid(cell: float) -> CellGrid:
+    """Make cells of so many degrees."""
     number = isinstance(cell, int | float | np.number)
     rows = 180 / cell if number and cell > 0 else 0.0
     if not 1 <= rows <= 18_000 or abs(rows - round(rows)) > 1e-6 * rows:
@@ -289,6 +291,7 @@ def cell_grid(cell: float) -> CellGrid:
 
 
 def position(data: xr.DataArray, name: str) -> xr.DataArray:
+    """Find longitude or latitude of each value."""
     if name not in data.coords:
         raise MissingVariableError(
             f"cells need the coordinate {name!r} of each vignette; {data.name!r} has "

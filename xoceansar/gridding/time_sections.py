@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from xoceansar._typing import Array
-from xoceansar.conventions import annotate, product_attrs
+from xoceansar.conventions import annotate
 from xoceansar.conventions.quantities import Duration, nanoseconds_of
 from xoceansar.errors import DimensionError, MissingVariableError, OceansarError
 from xoceansar.gridding.cell_statistics import (
@@ -17,6 +17,7 @@ from xoceansar.gridding.cell_statistics import (
     cell_grid,
     check_values,
     choose,
+    coverage,
     describe,
     named,
     position,
@@ -56,17 +57,18 @@ def time_section(
     ice = under_ice(obj, data)
     if ice is not None:
         data = data.where(~ice)
-    edges, step = _steps(data, every)
+    times = _times(data)
+    edges, step = time_steps(times, every)
     cells = cell_grid(cell)
     bounds = cells.edges[("latitude", "longitude").index(along)]
     place = position(data, along).values
     if along == "longitude":
         place = (place + 180) % 360 - 180
-    row = np.searchsorted(edges, data["time"].values, "right") - 1
+    row = np.searchsorted(edges, times, "right") - 1
     column = np.searchsorted(bounds, place, "right") - 1
     column = np.where(place == bounds[-1], bounds.size - 2, column)
     known = (row >= 0) & np.isfinite(place) & (column >= 0) & (column < bounds.size - 1)
-    known &= ~np.isnat(data["time"].values)
+    known &= ~np.isnat(times)
     shape = (edges.size, bounds.size - 1)
     index = np.where(known, row * shape[1] + column, -1)
     values, counts = describe(
@@ -92,25 +94,18 @@ def time_section(
         raise OceansarError(
             f"a section needs a value with a time and a {along}; got none of {data.name!r}."
         )
-    previous = obj.attrs if isinstance(obj, xr.Dataset) else {}
     words = f"{statistic} of {data.name} every {every} by {cell:g} degrees of {along}"
-    return xr.Dataset(out, attrs=product_attrs(words, previous=previous)).isel(
+    return xr.Dataset(out, attrs=coverage(obj, data, words)).isel(
         {along: slice(reached[0], reached[-1] + 1)}
     )
 
 
-def _steps(data: xr.DataArray, every: Duration) -> tuple[Array, np.timedelta64]:
-    """Return where steps begin, and how long each is."""
-    time: Any = data.coords.get("time")
-    if time is None or time.dims != data.dims or time.dtype.kind != "M":
-        raise MissingVariableError(
-            f"a section needs the coordinate 'time' (datetime64) of each vignette; {data.name!r} has "
-            f"{sorted(map(str, data.coords))}. Add it with {assign_hint(data, 'time')}."
-        )
+def time_steps(times: Array, every: Duration) -> tuple[Array, np.timedelta64]:
+    """Return where steps of time begin, from midnight of the first day, and how long each is."""
     step = np.timedelta64(nanoseconds_of(every, "every"), "ns")
-    times = time.values[~np.isnat(time.values)]
+    times = times[~np.isnat(times)]
     if not times.size:
-        raise OceansarError("a section needs a vignette with a time; got none.")
+        raise OceansarError("steps of time need a vignette with a time; got none.")
     first = pd.Timestamp(times.min()).normalize().to_datetime64()
     count = int((times.max() - first) // step) + 1 if step > np.timedelta64(0) else 0
     if not 1 <= count <= _MOST_STEPS:
@@ -119,3 +114,13 @@ def _steps(data: xr.DataArray, every: Duration) -> tuple[Array, np.timedelta64]:
             f"{_MOST_STEPS} are drawn. Say every='5D', for example."
         )
     return first + np.arange(count) * step, step
+
+
+def _times(data: xr.DataArray) -> Array:
+    time: Any = data.coords.get("time")
+    if time is None or time.dims != data.dims or time.dtype.kind != "M":
+        raise MissingVariableError(
+            f"a section needs the coordinate 'time' (datetime64) of each vignette; {data.name!r} has "
+            f"{sorted(map(str, data.coords))}. Add it with {assign_hint(data, 'time')}."
+        )
+    return np.asarray(time.values)

@@ -79,7 +79,7 @@ def near(
             f"no vignette lies within {reach:g} km of {longitude:g}, {latitude:g}; the nearest is "
             f"{np.nanmin(distance):.0f} km away. A larger radius finds it."
         )
-    column = annotate(xr.DataArray(distance[rows], dims=dim), "place_distance")
+    column = annotate(xr.DataArray(distance[rows], dims=[dim]), "place_distance")
     return obj.isel({dim: rows}).assign_coords(place_distance=column)
 
 

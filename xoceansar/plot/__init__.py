@@ -3,8 +3,10 @@
 Importing this package loads neither; the functions do.
 """
 
+from xoceansar.plot.animations import animate
 from xoceansar.plot.calibration_curves import calibration_bias
 from xoceansar.plot.gridded import class_occurrence, grid, iceberg_density, seasons
+from xoceansar.plot.hovmoeller_panel import hovmoeller
 from xoceansar.plot.maps import map
 from xoceansar.plot.quicklooks import vignettes
 from xoceansar.plot.spectrum_panels import spectrum
@@ -14,9 +16,11 @@ from xoceansar.plot.tracks import track
 
 __all__ = [
     "CLASS_COLOURS",
+    "animate",
     "calibration_bias",
     "class_occurrence",
     "grid",
+    "hovmoeller",
     "iceberg_density",
     "map",
     "seasons",

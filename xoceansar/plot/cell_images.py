@@ -99,7 +99,7 @@ def read_field(
         latitude=(south[row] + south[row + 1]) / 2,
         corners=None,
         categories=(),
-        period=" · ".join([*_coverage(attrs), *([note] if note else [])]),
+        period=" · ".join([*coverage_words(attrs), *([note] if note else [])]),
         provenance=provenance(attrs, data.attrs),
     )
     return Field(numbers, south, west, values)
@@ -111,7 +111,8 @@ def _edges(centres: Floats) -> Floats:
     return np.concatenate([[first], middle, [last]])
 
 
-def _coverage(attrs: Mapping[str, Any]) -> list[str]:
+def coverage_words(attrs: Mapping[str, Any]) -> list[str]:
+    """Say of which satellites and times gathered values are."""
     said = [str(attrs["platform"])] if "platform" in attrs else []
     ends = [attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
     if all(ends):
