@@ -96,7 +96,7 @@ def mutate_dataset(rng: Random, ds: xr.Dataset) -> tuple[xr.Dataset, str, bool]:
         warnings.simplefilter("ignore")
         try:
             changed, note, same = way(rng, ds)
-        except (ValueError, TypeError, KeyError, OverflowError, AttributeError, NotImplementedError, IndexError) as error:  # fmt: skip
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, NotImplementedError, OSError, MemoryError) as error:  # fmt: skip
             # numpy and xarray refuse it before the library sees it
             return ds, f"{way.__name__} refused ({type(error).__name__})", True
     return changed, note, same

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+import math
 import re
 from collections.abc import Callable
 from random import Random
@@ -105,7 +106,8 @@ def _scaled(token: str, factor: float) -> str:
         value = float(token)
     except ValueError:
         return str(factor)
-    return repr(int(value * factor)) if token.lstrip("+-").isdecimal() else repr(value * factor)  # fmt: skip
+    scaled = value * factor
+    return repr(int(scaled)) if token.lstrip("+-").isdecimal() and math.isfinite(scaled) else repr(scaled)  # fmt: skip
 
 
 def _list(rng: Random, text: str, focus: tuple[str, ...]) -> tuple[str, str]:

@@ -139,6 +139,7 @@ REFUSED = {
     "a point twice": ("annotation", grid(lambda t: np.vstack([t[:7], [[*t[6, :2], *t[7, 2:]]], t[8:]]))),
     "azimuth spacing 1e30": ("annotation", value("azimuthPixelSpacing", "1e30")),
     "range spacing 1e30": ("annotation", value("rangePixelSpacing", "1e30")),
+    "range spacing a third too large": ("annotation", value("rangePixelSpacing", "3.1")),
     "azimuth spacing doubled": ("annotation", value("azimuthPixelSpacing", "8.2")),
     "lines reversed": ("annotation", grid(reversed_lines)),
     "samples exchanged": ("annotation", grid(exchanged(1, 0, -1))),

@@ -51,6 +51,7 @@ HANDLE = ModelHandle(
         ({"spacing": -50.0}, "input.spacing"),
         ({"floor": 0.0}, "input.floor"),
         ({"relative_floor": 0.0}, "input.relative_floor"),
+        ({"relative_floor": 1.0}, "input.relative_floor"),
         ({"std": 0.0}, "input.std"),
         ({"std": (1.0, 2.0, 3.0)}, "input.std"),
         ({"std": (1.0, 0.0)}, "input.std"),

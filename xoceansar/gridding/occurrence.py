@@ -204,11 +204,11 @@ def class_occurrence(
 def _occurrence(
     classes: Array, index: Array, size: int, *, flags: Array, minimum: int
 ) -> tuple[Array, Array]:
-    placed = index >= 0
-    members = np.stack(
-        [count(index[placed & (classes == flag)], size) for flag in flags]
-    )
-    whole = members.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        fraction = members / whole
-    return np.where(whole < minimum, np.nan, fraction), whole
+    index = np.where(np.isin(classes, flags), index, -1)
+    whole = count(index[index >= 0], size)
+    fraction = np.full((len(flags), size), np.nan, np.float32)
+    enough = whole >= max(minimum, 1)
+    for row, flag in zip(fraction, flags, strict=True):
+        members = count(index[(index >= 0) & (classes == flag)], size)
+        row[enough] = members[enough] / whole[enough]
+    return fraction, whole

@@ -26,7 +26,9 @@ Array = npt.NDArray[np.float64]
 #: Of the spacing that the places of the lines have to the stated one. The curvature of the Earth
 #: that is used is right to 0.6 %.
 _AZIMUTH_RATIO: Final = (0.9, 1.1)
-#: The same across: mountains move the places by up to some kilometres.
+#: The same across where the ground is uneven by more than so many metres: mountains move the places by up to some
+#: kilometres. On flat ground the limits are those of the lines.
+_UNEVEN: Final = 300.0
 _RANGE_RATIO: Final = (2 / 3, 3 / 2)
 #: The same from one line of the grid to the next.
 _STEP_RATIO: Final = (0.5, 1.5)
@@ -97,7 +99,9 @@ def check_grid(note: Annotation, where: str) -> None:
     _check_ratio(where, "lines", length * EARTH_RADIUS / stated, _AZIMUTH_RATIO)
     spacing = note.range_spacing / np.sin(np.radians(angles))
     stated = (spacing[1:] + spacing[:-1]) @ np.diff(grid.sample) / 2
-    _check_ratio(where, "samples", width * EARTH_RADIUS / stated, _RANGE_RATIO)
+    uneven = float(note.height.max() - note.height.min()) > _UNEVEN
+    limits = _RANGE_RATIO if uneven else _AZIMUTH_RATIO
+    _check_ratio(where, "samples", width * EARTH_RADIUS / stated, limits)
     steps = np.diff(lines @ along) / length**2
     shares = np.diff(grid.line) / span
     for ratio in (steps / shares).tolist():

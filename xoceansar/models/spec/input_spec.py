@@ -85,6 +85,12 @@ class InputSpec:
         )
         if self.relative_floor is not None:
             require_positive(self.relative_floor, "input.relative_floor")
+            require(
+                self.relative_floor < 1,
+                "input.relative_floor",
+                "below 1, the mean, to which it would raise all that is lower",
+                self.relative_floor,
+            )
         self._check_statistics()
 
     def _check_statistics(self) -> None:
