@@ -9,7 +9,7 @@ install = VIRTUAL_ENV=$(1) $(BIN)/uv pip install --quiet --compile-bytecode $(2)
 
 DEMO := -e '.[archive,models,plot,simulate]'
 
-.PHONY: demo test test-precision test-newest test-minimum test-core test-all fuzz notebooks snippets docs docs-full lint bench \
+.PHONY: demo test test-precision test-newest test-minimum test-core test-all fuzz notebooks snippets browser docs docs-full lint bench \
 	format clean
 
 # What the tests need serves the demo too, where it is there.
@@ -61,6 +61,10 @@ notebooks: $(STAMP)
 # Every code block of README and docs, and every script of examples/, as printed.
 snippets: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_snippets.py tests/examples/test_scripts.py
+
+# The page of `explore` in Chromium, without a window; skipped where there is none (Debian: chromium, chromium-driver).
+browser: $(STAMP)
+	$(BIN)/pytest -q -n 0 -m slow -rs tests/exploring/test_browser.py
 
 # The site, in docs/_build/html, without a network; any warning is an error. docs-full runs the notebooks
 # first, minutes once: they are run again when their code changes, so `make clean` after the package changed.
