@@ -155,7 +155,7 @@ def faults(product: Path, item: dict, count: int) -> dict[str, float]:
             )
             options = {**KEYS, "endpoint_url": url}
             if web:
-                server.token_life = 0.3
+                server.token_life = 60.0
                 options = {"username": "me", "password": "hunter22", "token_url": f"{url}/token"}  # fmt: skip
             left = {p: chance.choice((0, 1, 2, 3, 5, 50)) for p in server.files}
             done = []
@@ -165,12 +165,13 @@ def faults(product: Path, item: dict, count: int) -> dict[str, float]:
                 number: int,
                 left: dict[str, int] = left,
                 done: list[str] = done,
+                web: bool = web,
             ) -> Any:
                 if not left[path]:
                     return None
                 left[path] -= 1
                 done.append(path)
-                return chance.choice(FAULTS)
+                return chance.choice((*FAULTS, "ended") if web else FAULTS)
 
             server.fault = fault
             begin = time.monotonic()

@@ -99,6 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(fault, int):
             body = b"<Code>InvalidAccessKeyId</Code>" if fault == 403 else b""
             self._reply(fault, body, Retry_After="0")
+        elif fault == "ended":
+            state.tokens.clear()
+            self._reply(401)
         elif fault == "drop":
             self._drop()
         else:

@@ -9,9 +9,11 @@ from typing import Final
 from xoceansar._paths import is_url, local_target
 from xoceansar._progress import tracked
 from xoceansar.errors import ProductError
+from xoceansar.io.ocn.listed_ocn import ocn_files_of
+from xoceansar.io.ocn.ocn_listing import OcnFile
 from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.product import Product
-from xoceansar.io.safe.product_names import ROLES
+from xoceansar.io.safe.product_names import ROLES, STEM
 from xoceansar.io.stac.access import Access, grant
 from xoceansar.io.stac.asset_store import AssetStore
 from xoceansar.io.stac.file_drafts import fetch_to, is_there
@@ -106,6 +108,8 @@ def download(
     where an earlier run broke off, held to the size and the MD5 that are listed, and moved to its place when it is whole
     and right: what is there is. Run it again, and it goes on; files that are there are not fetched again.
 
+    Level 2 that a search found comes likewise, without the files of its neighbours.
+
     A product of which not all vignettes were asked for has the files of these and its manifest: open it with
     ``xos.open_wave_mode(found, root=to)``.
 
@@ -123,14 +127,23 @@ def download(
     folder = local_target(to, "a download")
     access = grant(storage_options)
     products: list[Product] = []
-    for one in given_of(listed, storage_options):
+    level2: list[OcnFile] = []
+    for one in given_of(listed, storage_options, "any"):
         if isinstance(one, str):
             raise ProductError(
                 f"{one} is not what a catalogue lists. Give rows of xoceansar.search, the .parquet or .json file "
                 "of a list, or STAC items."
             )
-        products += [one] if isinstance(one, Product) else products_of(one, access)
+        if isinstance(one, Product):
+            products.append(one)
+            continue
+        images = one["vignette_id"].astype(str).str.fullmatch(STEM)
+        if images.any():
+            products += products_of(one[images], access)
+        if not images.all():
+            level2 += ocn_files_of(one[~images], access)
     jobs, failed = _jobs(products, folder)
+    jobs += _level2_jobs(level2, folder)
     fetched = transferred = 0
     for job, outcome in _run(jobs):
         if isinstance(outcome, ProductError):
@@ -139,7 +152,7 @@ def download(
         elif isinstance(outcome, int):
             fetched += 1
             transferred += outcome
-    names = {v.name.stem for product in products for v in product.vignettes}
+    names = {name for job in jobs for name in job.vignettes} | set(failed)
     present = sum(is_there(job.file, job.target) for job in jobs) - fetched
     return DownloadReport(
         folder, len(names - set(failed)), fetched, present, transferred, failed
@@ -167,6 +180,20 @@ def _jobs(products: list[Product], folder: Path) -> tuple[list[_Job], dict[str, 
                 file, target, store.access, owners.get(file.path, everything)
             )
     return list(jobs.values()), failed
+
+
+def _level2_jobs(files: list[OcnFile], folder: Path) -> list[_Job]:
+    """List measurement files, and the manifests of their products once each."""
+    jobs: dict[Path, _Job] = {}
+    for one in files:
+        assert isinstance(one.store, AssetStore)
+        for file in one.store.files:
+            target = folder / one.store.name / file.path
+            mine: tuple[str, ...] = (one.name.stem,)
+            if target in jobs:
+                mine = (*jobs[target].vignettes, *mine)
+            jobs[target] = _Job(file, target, one.store.access, mine)
+    return list(jobs.values())
 
 
 def _run(jobs: list[_Job]) -> list[tuple[_Job, int | ProductError | None]]:

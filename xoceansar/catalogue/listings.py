@@ -14,9 +14,11 @@ from xoceansar.errors import (
     ProductError,
     warn,
 )
+from xoceansar.io.ocn.listed_ocn import name_unnamed
 from xoceansar.io.ocn.ocn_listing import OcnFile, every_file
 from xoceansar.io.safe.product import Paths, Product, VignetteFiles, discover, expand
 from xoceansar.io.safe.product_names import OcnName, VignetteName, find_name
+from xoceansar.io.stac.access import grant
 
 __all__ = ["Level", "Listing", "list_vignettes"]
 
@@ -41,6 +43,8 @@ def list_vignettes(given: Listing, level: Level) -> pd.DataFrame:
     if isinstance(given, xr.Dataset):
         given = _table(given)
     if isinstance(given, pd.DataFrame):
+        if level == "ocn" and {"vignette_id", "hrefs"} <= set(given.columns):
+            given = name_unnamed(given, grant(None))
         rows = list(_of_listing(given, level))
     else:
         rows = list(_of_paths(given, level))

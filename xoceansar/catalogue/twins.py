@@ -60,6 +60,9 @@ def find_twins(slc: Listing, ocn: Listing) -> pd.DataFrame:
     Of several processings of an image that with the highest IPF version is taken, then the latest, then Fast-24h
     over NRT, then the first given, on either side by itself.
 
+    Of what a search found the ``vignette_id`` is matched. Products that OData lists have none: their manifests are
+    read, with the credentials of the environment.
+
     No file is read but the manifests of products, and of several OCN files of an image their attributes.
 
     Examples

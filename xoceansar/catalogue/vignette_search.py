@@ -101,7 +101,8 @@ def search(
     again, with pauses that grow; warnings say so.
 
     Through OData, files have no names yet: rows are those of the outlines, numbered and timed in their order, and
-    ``hrefs`` has the manifest of the product alone.
+    ``hrefs`` has the manifest of the product alone. `open_ocn`, `find_twins` and `download` take these rows, and read
+    from the manifests which files they are.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Open Level-2 OCN Wave Mode products: ESA's own waves and wind, one row for each vignette."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,19 +9,21 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
+from xoceansar._paths import local_path
 from xoceansar.conventions import VIGNETTE, annotate, mask_attrs, product_attrs
 from xoceansar.conventions import Quality as Bits
 from xoceansar.errors import ProductError, VignetteError, warn
 from xoceansar.io.guard import guard
+from xoceansar.io.ocn.listed_ocn import find_ocn_files
 from xoceansar.io.ocn.ocn_file import Vignette, read_file
-from xoceansar.io.ocn.ocn_listing import OcnFile, list_files
+from xoceansar.io.ocn.ocn_listing import OcnFile
 from xoceansar.io.ocn.ocn_processings import each_once
 from xoceansar.io.ocn.ocn_variables import FLAGS, N_PARTITIONS, PARTITIONS, SCALARS
 from xoceansar.io.ocn.spectra_rows import with_spectra
 from xoceansar.io.ocn.trial_reading import try_reading
-from xoceansar.io.remote import StorageOptions, encode_options
-from xoceansar.io.safe.product import Paths
+from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.product_names import OcnName
+from xoceansar.io.stac.listed_products import ProductInputs
 
 __all__ = ["open_ocn"]
 
@@ -104,19 +107,22 @@ _NOTES: Final[Mapping[str, dict[str, str]]] = {
 
 
 def open_ocn(
-    paths: Paths,
+    paths: ProductInputs,
     *,
     spectra: bool = False,
     on_error: Literal["flag", "raise"] = "flag",
     verify: bool = True,
     storage_options: StorageOptions | None = None,
+    root: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Open Level-2 OCN Wave Mode products in the vocabulary of this library.
 
     Parameters
     ----------
-    paths : str, path-like or iterable of them
-        A ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
+    paths : str, path-like, GeoDataFrame, STAC item, dict or iterable of them
+        What ``xoceansar.search(level="ocn")`` found (rows, one row, the ``.parquet`` of a list) or STAC items of Level 2: of
+        these only the files of the chosen vignettes are read, and for products that OData lists the manifest.
+        Or a ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
         measurement file (``s1x-wvN-ocn-...nc``), a folder of such files or products, several of
         these, or a glob pattern; or a product in the EOPF format (``S01SWVOCN_....zarr`` or ``.zarr.zip``; of
         the former also the URL on object storage).
@@ -131,7 +137,10 @@ def open_ocn(
         archive may be a wrong value that nothing shows.
         Files that no checksum vouches for are read by another process first. The EOPF format has none.
     storage_options : mapping, optional
-        For URLs: keyword arguments of the file system, such as ``{"anon": True}``.
+        For URLs: keyword arguments of the file system, such as ``{"anon": True}``. For what catalogues list:
+        credentials, as in `open_wave_mode`.
+    root : str or path-like, optional
+        Folder in which the files of what catalogues list are looked for first.
 
     Returns
     -------
@@ -200,12 +209,23 @@ def open_ocn(
     >>> import xoceansar
     >>> ocn = xoceansar.open_ocn("S1A_WV_OCN__2SSV_....SAFE")  # doctest: +SKIP
     >>> ocn = xoceansar.open_ocn("measurement/*.nc")  # doctest: +SKIP
+    >>> found = xoceansar.search(
+    ...     bbox=(-40, 30, -20, 45), datetime="2022-11", level="ocn"
+    ... )  # doctest: +SKIP
+    >>> ocn = xoceansar.open_ocn(found)  # doctest: +SKIP
     """
     if on_error not in ("flag", "raise"):
         raise ProductError(f"on_error={on_error!r} is not one of ['flag', 'raise'].")
     raises = on_error == "raise"
-    options = encode_options(storage_options)
-    files = each_once(list_files(paths, raises=raises, verify=verify, options=options))
+    files = each_once(
+        find_ocn_files(
+            paths,
+            storage_options=storage_options,
+            root="" if root is None else str(local_path(root)),
+            raises=raises,
+            verify=verify,
+        )
+    )
     read = [_read(file, spectra=spectra, raises=raises) for file in files]
     read.sort(key=lambda one: (one.values["time"], one.values["vignette_id"]))
     _note_absent(read)

@@ -17,6 +17,7 @@ import numpy as np
 from xoceansar.io.safe.times import parse_utc
 
 __all__ = [
+    "ANY_STEM",
     "MOST_IMAGES",
     "OCN_STEM",
     "ROLES",
@@ -53,6 +54,7 @@ def _stem(kind: str) -> re.Pattern[str]:
 
 STEM: Final = _stem("slc")
 OCN_STEM: Final = _stem("ocn")
+ANY_STEM: Final = _stem("(?:slc|ocn)")
 #: Images that fit into one orbit, every 14.66 seconds of 98.6 minutes: more are in no product.
 MOST_IMAGES: Final = 403
 #: Between the first and the last line of an image lie 2.9 seconds.

@@ -22,13 +22,28 @@ from xoceansar.io.safe.product import (
     discover,
     expand,
 )
-from xoceansar.io.safe.product_names import ROLES, STEM, Role, VignetteName
+from xoceansar.io.safe.product_names import ROLES, Role, VignetteName
 from xoceansar.io.stac.access import Access, grant
 from xoceansar.io.stac.asset_store import AssetStore
 from xoceansar.io.stac.transfer import MemorySink, RemoteFile, fetch
-from xoceansar.io.stac.vignette_table import COLUMNS, FILES, Item, tabulate
+from xoceansar.io.stac.vignette_table import (
+    COLUMNS,
+    FILES,
+    KINDS,
+    Item,
+    Level,
+    tabulate,
+)
 
-__all__ = ["Listed", "ProductInputs", "find_products", "given_of", "products_of"]
+__all__ = [
+    "Listed",
+    "ProductInputs",
+    "check_product_name",
+    "find_products",
+    "given_of",
+    "products_of",
+    "remote_file",
+]
 
 
 @runtime_checkable
@@ -77,27 +92,29 @@ def find_products(
 
 
 def given_of(
-    given: ProductInputs, storage_options: StorageOptions | None = None
+    given: ProductInputs,
+    storage_options: StorageOptions | None = None,
+    level: Level = "slc",
 ) -> Iterator[str | pd.DataFrame | Product]:
-    """Take apart what is given: paths of products, and tables of vignettes."""
+    """Take apart what is given: paths of products, and tables of vignettes of a level."""
     if isinstance(given, Product):
         yield given
     elif isinstance(given, pd.Series) and "vignette_id" in given.index:
-        yield _checked(given.to_frame().T)
+        yield _checked(given.to_frame().T, level)
     elif isinstance(given, pd.DataFrame):
-        yield _checked(given)
+        yield _checked(given, level)
     elif isinstance(given, Mapping):
-        yield _table_of(given)
-    elif not isinstance(given, str | bytes | os.PathLike) and hasattr(given, "to_dict"):
-        yield _table_of(_to_dict(given))
+        yield _table_of(given, level)
+    elif not isinstance(given, str | bytes | os.PathLike | pd.Series) and hasattr(given, "to_dict"):  # fmt: skip
+        yield _table_of(_to_dict(given), level)
     elif isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):  # fmt: skip
-        yield from _paths(given, storage_options)
+        yield from _paths(given, storage_options, level)
     else:
-        yield from _several(list(given), storage_options)
+        yield from _several(list(given), storage_options, level)
 
 
 def _several(
-    given: list[Any], storage_options: StorageOptions | None
+    given: list[Any], storage_options: StorageOptions | None, level: Level
 ) -> Iterator[str | pd.DataFrame | Product]:
     if not given:
         raise ProductError("no product was given. Give at least one path.")
@@ -108,11 +125,11 @@ def _several(
         ):
             items.append(one if isinstance(one, Mapping) else _to_dict(one))
         elif isinstance(one, Product | pd.DataFrame | pd.Series):
-            yield from given_of(one, storage_options)
+            yield from given_of(one, storage_options, level)
         else:
-            yield from _paths(path_text(one), storage_options)
+            yield from _paths(path_text(one), storage_options, level)
     if items:
-        yield _table_of({"type": "FeatureCollection", "features": items})
+        yield _table_of({"type": "FeatureCollection", "features": items}, level)
 
 
 def _to_dict(item: Any) -> dict[str, Any]:
@@ -124,14 +141,14 @@ def _to_dict(item: Any) -> dict[str, Any]:
 
 
 def _paths(
-    given: Any, storage_options: StorageOptions | None
+    given: Any, storage_options: StorageOptions | None, level: Level
 ) -> Iterator[str | pd.DataFrame]:
     for path in _expanded(given, storage_options):
         suffix = PurePosixPath(urlsplit(path).path if is_url(path) else path).suffix.lower()  # fmt: skip
         if suffix == _TABLE:
-            yield _checked(_read_table(path))
+            yield _checked(_read_table(path), level)
         elif suffix in _JSON or _is_item_url(path):
-            yield _table_of(_read_json(path, storage_options), path)
+            yield _table_of(_read_json(path, storage_options), level, path)
         else:
             yield path
 
@@ -179,7 +196,7 @@ def _read_json(path: str, storage_options: StorageOptions | None) -> Any:
         ) from error
 
 
-def _table_of(content: Any, path: str = "") -> pd.DataFrame:
+def _table_of(content: Any, level: Level, path: str = "") -> pd.DataFrame:
     """Rows of an item, or of several."""
     where = path or "what was given"
     items = content if isinstance(content, list) else [content]
@@ -202,7 +219,7 @@ def _table_of(content: Any, path: str = "") -> pd.DataFrame:
             )
     if not flat:
         raise ProductError(f"{where} has no STAC item in it. Search again.")
-    return tabulate(_with_base(one, path) for one in flat).rows
+    return tabulate((_with_base(one, path) for one in flat), level).rows
 
 
 def _with_base(item: Item, path: str) -> Item:
@@ -214,7 +231,7 @@ def _with_base(item: Item, path: str) -> Item:
     return {**item, "links": [*links, {"rel": "self", "href": base}]}
 
 
-def _checked(rows: pd.DataFrame) -> pd.DataFrame:
+def _checked(rows: pd.DataFrame, level: Level) -> pd.DataFrame:
     lacking = [name for name in _NEEDED if name not in rows]
     if lacking:
         raise ProductError(
@@ -225,13 +242,18 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
         raise ProductError(
             "the table has no vignette: there is nothing to open. Search a wider box or period, or filter less."
         )
-    odd = [str(name) for name in rows["vignette_id"] if not STEM.fullmatch(str(name))]
+    known = KINDS[level].fullmatch
+    names = rows["vignette_id"].astype(str)
+    if level != "slc":  # products that OData lists have no names of files yet
+        names = names[names != ""]
+    odd = [name for name in names if not known(name)]
     if odd:
         raise UnsupportedProductError(
-            f"{len(odd)} rows are no vignettes of Wave Mode SLC; the first is {odd[0]!r}. Level 2 is listed "
-            "only; search with level='slc' for images."
+            f"{len(odd)} rows are no vignettes of Wave Mode {level.upper()}; the first is {odd[0]!r}. "
+            "Images (level='slc') are opened with xoceansar.open_wave_mode, Level 2 (level='ocn') with xoceansar.open_ocn."
         )
-    return pd.DataFrame(rows.drop_duplicates(["vignette_id", "product"]))
+    which = [k for k in ("vignette_id", "product", "number") if k in rows]
+    return pd.DataFrame(rows.drop_duplicates(which))
 
 
 def products_of(
@@ -244,12 +266,17 @@ def products_of(
     ]
 
 
-def _product(name: str, rows: pd.DataFrame, access: Access, verify: bool) -> Product:
-    first = rows.iloc[0]
+def check_product_name(name: str) -> None:
+    """Refuse what would lead out of a folder."""
     if "/" in name or "\\" in name or name.startswith("."):
         raise ProductError(
             f"the catalogue lists a product called {name!r}, which is no name of one."
         )
+
+
+def _product(name: str, rows: pd.DataFrame, access: Access, verify: bool) -> Product:
+    first = rows.iloc[0]
+    check_product_name(name)
     if not str(first["ipf_version"]):
         raise ProductError(
             f"the catalogue does not say which processor version made {name}, on which the noise calibration "
@@ -291,20 +318,29 @@ def _files(product: str, row: Mapping[str, Any]) -> dict[str, RemoteFile]:
     name = VignetteFiles(VignetteName(row["vignette_id"]))
     found: dict[str, RemoteFile] = {}
     for place, part in enumerate(FILES):
-        links = [row[column][place] for column in ("hrefs", "https_hrefs")]
-        hrefs = tuple(dict.fromkeys(_plain(str(link)) for link in links if link))
-        if not hrefs:
-            continue
         path = MANIFEST if part == "manifest" else name.path(_role(part))
-        listed, md5 = row["local_paths"][place], row["checksums"][place]
-        below = [listed or f"{product}/{path}", f"{product}/{path}"]
-        if hrefs[0].startswith("s3://"):  # as the archive itself is mounted
-            below.append(hrefs[0][len("s3://") :].partition("/")[2])
-        found[part] = RemoteFile(
-            path, hrefs, int(row["sizes"][place]), md5 or None,
-            tuple(one for one in dict.fromkeys(below) if _is_inside(one)), str(row["endpoint"] or ""),
-        )  # fmt: skip
+        file = remote_file(product, row, place, path)
+        if file is not None:
+            found[part] = file
     return found
+
+
+def remote_file(
+    product: str, row: Mapping[str, Any], place: int, path: str
+) -> RemoteFile | None:
+    """Find the file of a row that has a place in its lists, and a path in the product; None where none is listed."""
+    links = [row[column][place] for column in ("hrefs", "https_hrefs")]
+    hrefs = tuple(dict.fromkeys(_plain(str(link)) for link in links if link))
+    if not hrefs:
+        return None
+    listed, md5 = row["local_paths"][place], row["checksums"][place]
+    below = [listed or f"{product}/{path}", f"{product}/{path}"]
+    if hrefs[0].startswith("s3://"):  # as the archive itself is mounted
+        below.append(hrefs[0][len("s3://") :].partition("/")[2])
+    return RemoteFile(
+        path, hrefs, int(row["sizes"][place]), md5 or None,
+        tuple(one for one in dict.fromkeys(below) if _is_inside(one)), str(row["endpoint"] or ""),
+    )  # fmt: skip
 
 
 def _role(part: str) -> Role:

@@ -214,7 +214,7 @@ def _usable(file: RemoteFile, access: Access) -> Iterator[str]:
 def _fetch_from(
     href: str, file: RemoteFile, access: Access, sink: Sink, most: int
 ) -> None:
-    tries = empty = wrong = refused = 0
+    tries = empty = wrong = refused = ended = 0
     while True:
         before = sink.size()
         try:
@@ -226,6 +226,8 @@ def _fetch_from(
             tries += 1
             wrong += isinstance(error, _WrongError)
             refused += isinstance(error, _RefusedError)
+            # tokens that end one after another are not taken; a last one that ends after other faults may be
+            ended = ended + 1 if isinstance(error, _EndedError) else 0
             if sink.size() > before:
                 empty = refused = 0
             else:
@@ -236,7 +238,7 @@ def _fetch_from(
             if refused >= _REFUSED:
                 raise CredentialsError(f"{public_url(href)}: {reason}") from None
             if wrong > _WRONG or empty >= _TRIES or tries >= _MOST_TRIES:
-                if isinstance(error, _EndedError):
+                if ended >= _REFUSED:
                     raise CredentialsError(f"{public_url(href)}: {reason}") from None
                 raise ProductError(
                     f"{public_url(href)} cannot be read ({reason}), tried {tries} times. Try again later, or "

@@ -7,7 +7,7 @@ STAC 1.1.0; the extensions file 2.1 and alternate-assets 1.2; multiformats, mult
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urljoin
 
 import numpy as np
@@ -16,11 +16,19 @@ import pandas as pd
 
 from xoceansar._paths import is_url
 from xoceansar.errors import UnsupportedProductError, warn
-from xoceansar.io.safe.product_names import MOST_IMAGES, OCN_STEM, ROLES, STEM, Role
+from xoceansar.io.safe.product_names import (
+    ANY_STEM,
+    MOST_IMAGES,
+    OCN_STEM,
+    ROLES,
+    STEM,
+    Role,
+)
 
-__all__ = ["COLUMNS", "FILES", "Item", "VignetteTable", "tabulate"]
+__all__ = ["COLUMNS", "FILES", "KINDS", "Item", "Level", "VignetteTable", "tabulate"]
 
 Item = Mapping[str, Any]
+Level = Literal["slc", "ocn", "any"]
 #: The files of a row, in the order of its lists: those of the vignette, and the manifest of its product.
 FILES: Final[tuple[Role | str, ...]] = (*ROLES, "manifest")
 #: Columns of a listing; the last are what reading needs.
@@ -39,9 +47,10 @@ _PREFIXES: Final = {
     "calibration-": "calibration",
     "noise-": "noise",
 }
-_IMAGES: Final = frozenset({"tiff", "tif", "nc"})
+_IMAGES: Final = dict.fromkeys((".tiff", ".tif", ".nc"), "measurement")
 _SOFTWARE: Final = "Sentinel-1 IPF"
-_KINDS: Final = {"slc": STEM, "ocn": OCN_STEM}
+#: How the files of vignettes are named; "any" where the two levels are told apart later.
+KINDS: Final = {"slc": STEM, "ocn": OCN_STEM, "any": ANY_STEM}
 #: Characters of a stem, all of which have fixed places.
 _LENGTH: Final = 64
 
@@ -84,7 +93,7 @@ class _Columns:
 
 
 def tabulate(
-    items: Iterable[Item], level: str = "slc", keep: Keep | None = None
+    items: Iterable[Item], level: Level = "slc", keep: Keep | None = None
 ) -> VignetteTable:
     """List the vignettes of items, in their order and that of the image numbers.
 
@@ -123,23 +132,26 @@ def tabulate(
     return _table(columns, level, keep)
 
 
-def _vignettes(item: Item, level: str) -> tuple[dict[str, dict[str, Any]], Item | None]:
+def _vignettes(
+    item: Item, level: Level
+) -> tuple[dict[str, dict[str, Any]], Item | None]:
     """Assets of each vignette by the part that each is; and the manifest, which belongs to all."""
     vignettes: dict[str, dict[str, Any]] = {}
     manifest = None
     for asset in item["assets"].values():
         name = _file_name(asset)
-        stem, _, suffix = name.rpartition(".")
-        if name == "manifest.safe":
+        if name[-4:] == ".xml":
+            role, stem = _PREFIXES.get(name[: -_LENGTH - 4]), name[-_LENGTH - 4 : -4]
+        else:
+            role, stem = _IMAGES.get(name[_LENGTH:]), name[:_LENGTH]
+        if role is not None:
+            if stem in vignettes:
+                vignettes[stem][role] = asset
+            else:
+                vignettes[stem] = {role: asset}
+        elif name == "manifest.safe":
             manifest = asset
-        elif suffix == "xml":
-            prefix = stem[:-_LENGTH]
-            if prefix in _PREFIXES:
-                files = vignettes.setdefault(stem[-_LENGTH:], {})
-                files[_PREFIXES[prefix]] = asset
-        elif suffix in _IMAGES:
-            vignettes.setdefault(stem, {})["measurement"] = asset
-    known = _KINDS[level].fullmatch
+    known = KINDS[level].fullmatch
     vignettes = {stem: files for stem, files in vignettes.items() if known(stem)}
     return vignettes, manifest
 
@@ -149,7 +161,9 @@ def _file_name(asset: Item) -> str:
     name: str = path[path.rfind("/") + 1 :]
     if name == "$value":  # OData: .../Nodes(<file>)/$value
         name = path.rpartition("Nodes(")[2].partition(")")[0]
-    return name.partition("?")[0].lower()
+    elif "?" in name:
+        name = name.partition("?")[0]
+    return name.lower()
 
 
 def _rings(geometry: Any) -> list[Ring | None]:
@@ -205,8 +219,6 @@ def _links(asset: Item, base: str) -> tuple[str, str | None]:
     """Where a file is, on object storage where it is there too; and at which web address."""
     href: str = asset["href"]
     alternates = [one["href"] for one in (asset.get("alternate") or {}).values()]
-    if href[:5] == "s3://" and len(alternates) == 1 and alternates[0][:8] == "https://":
-        return href, alternates[0]  # as nearly all of them are
     links = [
         one if is_url(one) or one.startswith("/") else urljoin(base, one)
         for one in (href, *alternates)
@@ -216,21 +228,28 @@ def _links(asset: Item, base: str) -> tuple[str, str | None]:
     return (plain or links)[0], web
 
 
+#: Of a file that is not listed what `_LISTS` names.
+_NO_FILE: Final = (None, None, None, -1, None)
+
+
 def _file(asset: Item | None, base: str) -> tuple[Any, ...]:
     """Of a file what `_LISTS` names."""
     if asset is None:
-        return None, None, None, -1, None
-    text = str(asset.get("file:checksum", ""))
-    known = text.startswith(_MD5) and len(text) == len(_MD5) + 32
+        return _NO_FILE
+    told = asset.get
+    text = str(told("file:checksum", ""))
+    known = len(text) == len(_MD5) + 32 and text[: len(_MD5)] == _MD5
+    href, alternates = asset["href"], told("alternate") or {}
+    web = alternates["https"]["href"] if len(alternates) == 1 and "https" in alternates else ""  # fmt: skip
+    if href[:5] != "s3://" or web[:8] != "https://":  # as nearly none of them are
+        href, web = _links(asset, base)
     return (
-        *_links(asset, base),
-        asset.get("file:local_path"),
-        asset.get("file:size", -1),
+        href, web, told("file:local_path"), told("file:size", -1),
         text[len(_MD5) :].lower() if known else None,
-    )
+    )  # fmt: skip
 
 
-def _table(columns: _Columns, level: str, keep: Keep | None) -> VignetteTable:
+def _table(columns: _Columns, level: Level, keep: Keep | None) -> VignetteTable:
     parts = _parts(columns.stems)
     parts["longitude"], parts["latitude"] = _centres(columns.rings)
     # pandas gives nothing for a day that no calendar has
@@ -249,23 +268,18 @@ def _table(columns: _Columns, level: str, keep: Keep | None) -> VignetteTable:
     item = np.array(columns.item, int)[kept]
     for name in columns.shared[0] if columns.shared else ():
         rows[name] = np.array([one[name] for one in columns.shared], object)[item]
-    files = [
-        [
-            *(
-                _file(columns.files[k].get(part), columns.bases[number])
-                for part in ROLES
-            ),
-            columns.manifests[number],
-        ]
-        for k, number in zip(kept, item, strict=True)
-    ]
-    for place, name in enumerate(_LISTS):
-        rows[name] = pd.Series(
-            [[one[place] for one in row] for row in files], dtype=object
-        )
-    rows["size"] = np.array(
-        [sum(s for s in row[:-1] if s > 0) for row in rows["sizes"]], np.int64
-    )
+    lists = [np.empty(len(kept), object) for _ in _LISTS]
+    sizes = np.empty(len(kept), np.int64)
+    for place, (k, number) in enumerate(zip(kept.tolist(), item.tolist(), strict=True)):
+        listed, base = columns.files[k].get, columns.bases[number]
+        files = [_file(listed(role), base) for role in ROLES]
+        sizes[place] = sum([one[3] for one in files if one[3] > 0])
+        parts_of = zip(*files, columns.manifests[number], strict=True)
+        for column, values in zip(lists, parts_of, strict=True):
+            column[place] = list(values)
+    for name, column in zip(_LISTS, lists, strict=True):
+        rows[name] = column
+    rows["size"] = sizes
     return VignetteTable(
         rows.reindex(columns=list(COLUMNS)), [columns.rings[k] for k in kept]
     )
@@ -275,21 +289,22 @@ def _parts(stems: list[str]) -> pd.DataFrame:
     """Take stems apart; each part has its place in them."""
     texts = np.array(stems, dtype=f"U{_LENGTH}")
     letters = texts.view("U1").reshape(len(stems), _LENGTH)
+    codes = letters[:, :30].copy().view(np.uint32)
+    codes[(codes >= ord("a")) & (codes <= ord("z"))] -= 32
+    capitals = codes.view("U1")
 
-    def part(first: int, stop: int) -> npt.NDArray[np.str_]:
-        return np.ascontiguousarray(letters[:, first:stop]).view(f"U{stop - first}")[
-            :, 0
-        ]
+    def part(first: int, stop: int, of: Any = letters) -> npt.NDArray[np.str_]:
+        return np.ascontiguousarray(of[:, first:stop]).view(f"U{stop - first}")[:, 0]
 
     return pd.DataFrame(
         {
             "vignette_id": texts.astype(object),
             "number": part(61, 64).astype(np.int64),
             "beam": part(4, 7).astype(object),
-            "polarisation": np.char.upper(part(12, 14)).astype(object),
-            "platform": np.char.upper(part(0, 3)).astype(object),
+            "polarisation": part(12, 14, capitals).astype(object),
+            "platform": part(0, 3, capitals).astype(object),
             "time": pd.to_datetime(
-                pd.Series(np.char.upper(part(15, 30)), dtype=object),
+                pd.Series(part(15, 30, capitals), dtype=object),
                 format="%Y%m%dT%H%M%S",
                 errors="coerce",
             ).astype("datetime64[ns]"),
