@@ -58,6 +58,9 @@ def test_what_is_not_there_is_said():
     assert none.sizes["time"] == 0
     assert none.place_distance.shape == (0,)
     assert ds.oceansar.near(0, 0, "1000 km").sizes["time"] == 1
+    with pytest.warns(OceansarWarning, match="radius='112 km' finds it"):
+        assert not ds.oceansar.near(xr.DataArray(1.0), np.float32(0), 50).swh.size
+    assert ds.oceansar.near(1, 0, "112 km").swh.size == 1
     for place in ((500, 0), (0, 91), ("0", 0), (np.nan, 0), (True, 0)):
         with pytest.raises(OceansarError, match="a place is a longitude"):
             ds.oceansar.near(*place)

@@ -95,6 +95,68 @@ def test_references_that_do_not_fit_are_refused_in_words():
         plot.series(ds.isel(vignette=[]), "swh")
 
 
+def test_flags_of_quality_are_hollow_and_named():
+    ds = months()
+    flags = np.zeros(60, "u1")
+    flags[[2, 9, 20]] = 4, 4, 8  # 9 has no value
+    ax = plot.series(ds.assign(quality=("vignette", flags)), "swh").axes[0]
+    (hollow,) = [n for n in ax.lines if n.get_markerfacecolor() == "white"]
+    np.testing.assert_array_equal(hollow.get_ydata(), ds.swh.values[[2, 20]])
+    assert any("2 hollow: land, sea ice hint" in t.get_text() for t in ax.figure.texts)
+
+
+def test_matched_references_are_crosses_in_the_order_of_time():
+    ds = months().isel(vignette=slice(None, None, -1))
+    matched = (ds.swh + 1).rename("era5").assign_attrs(units="metres")
+    held = ds.assign(era5=matched)
+    one = ds.isel(vignette=slice(50, 53))  # of days 7 to 9
+    cases = [
+        (plot.series(ds, "swh", reference=matched), 60),
+        (plot.series(held, "swh", reference="era5"), 60),
+        (plot.series(ds, "swh", reference=matched.to_dataset(name="swh")), 60),
+        (plot.track(one, "swh", reference=matched[50:53], land=False), 1),
+    ]
+    for figure, count in cases:
+        (crosses,) = [n for n in figure.axes[0].lines if n.get_marker() == "x"]
+        assert crosses.get_ydata().size == count
+        np.testing.assert_array_equal(
+            crosses.get_ydata(), ds.swh.values[::-1][7 * (count == 1) :][:count] + 1
+        )
+    with pytest.raises(DimensionError, match="same order"):
+        plot.series(ds, "swh", reference=matched[::-1])
+    with pytest.raises(DimensionError, match="collocate"):
+        plot.track(one, "swh", reference=buoy(units="m"), land=False)
+    with pytest.raises(MissingVariableError, match=r"no variable 'hs'.*'swh'"):
+        plot.series(ds, "swh", reference="hs")
+    with pytest.raises(DimensionError, match=r"DataFrame.*to_xarray"):
+        plot.series(ds, "swh", reference=buoy().to_dataframe())
+
+
+def test_a_direction_from_does_not_stand_beside_one_to():
+    with pytest.raises(
+        UnitsError, match=r"'mwd' says where something comes from.*goes"
+    ):
+        plot.series(
+            months(), "wind_to_direction", reference=buoy(units="degrees").rename("mwd")
+        )
+
+
+def test_all_of_a_lazy_dataset_is_computed_once():
+    da = pytest.importorskip("dask.array")
+    calls = []
+
+    def counted(block):
+        calls.append(1)
+        return block
+
+    ds = months(6)
+    source = da.map_blocks(counted, da.ones(6), dtype=float, meta=np.empty(0))
+    for k, name in enumerate(("swh", "swh_lower", "swh_upper")):
+        ds[name] = ds[name].copy(data=source + k)
+    plot.series(ds, "swh")
+    assert len(calls) == 1
+
+
 def test_directions_of_a_reference_are_no_line():
     ds = months()
     turning = buoy(units="degree", long_name="direction") % 360
@@ -182,5 +244,8 @@ def test_films_that_cannot_be_are_refused_in_words(tmp_path):
         plot.animate(ds, "swh", path=tmp_path / "film.avi")
     with pytest.raises(DimensionError, match="1423 maps, and a film has 400"):
         plot.animate(ds, "swh", path=tmp_path / "film.gif", every="1h")
+    (tmp_path / "file").touch()
+    with pytest.raises(OceansarError, match="nothing can be written in"):
+        plot.animate(ds, "swh", path=tmp_path / "file" / "film.gif", every="9D")
     with pytest.raises(OceansarError, match="frames_per_second=0"):
         plot.animate(ds, "swh", path=tmp_path / "film.gif", frames_per_second=0)

@@ -32,6 +32,26 @@ _SPEEDS: Final = {
     "kts": 1852 / 3600, "mph": 0.44704,
 }  # fmt: skip
 
+#: Spellings of units of ``conventions.VARIABLES``, as files have them.
+_SPELLINGS: Final = (
+    {"m", "metre", "metres", "meter", "meters"},
+    {"m s-1", "m/s", "m s**-1", "m s^-1", "meters per second", "m.s-1"},
+    {"1", ""},
+    {"degree", "degrees", "deg", "degree_true", "degrees_true", "degree true", "degrees true"},
+    {"s", "sec", "second", "seconds"},
+)  # fmt: skip
+
+
+def same_units(one: str, other: str) -> bool:
+    """Say whether two spellings are of one unit.
+
+    Examples
+    --------
+    >>> same_units("m/s", "m s-1"), same_units("cm", "m")
+    (True, False)
+    """
+    return one == other or any({one, other} <= known for known in _SPELLINGS)
+
 
 def kilometres(value: Distance, name: str) -> float:
     """Read a limit of distance."""

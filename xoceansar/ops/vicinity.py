@@ -75,9 +75,11 @@ def near(
     distance = arc_length(chord) / 1000
     rows = np.flatnonzero(distance <= reach)
     if not rows.size and np.isfinite(distance).any():
+        enough = np.ceil(np.nanmin(distance))
+        more = f": radius='{enough:.0f} km' finds it" if enough <= 1000 else ""
         warn(
             f"no vignette lies within {reach:g} km of {longitude:g}, {latitude:g}; the nearest is "
-            f"{np.nanmin(distance):.0f} km away. A larger radius finds it."
+            f"{np.nanmin(distance):.0f} km away{more}."
         )
     column = annotate(xr.DataArray(distance[rows], dims=[dim]), "place_distance")
     return obj.isel({dim: rows}).assign_coords(place_distance=column)
@@ -86,7 +88,7 @@ def near(
 def _place(longitude: float, latitude: float) -> Array:
     """Return the unit vector of a place that is on the globe."""
     numbers = all(
-        isinstance(x, int | float | np.number) and not isinstance(x, bool)
+        np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iuf"
         for x in (longitude, latitude)
     )
     if not numbers or not (abs(latitude) <= 90 and -180 <= longitude <= 360):
@@ -94,4 +96,4 @@ def _place(longitude: float, latitude: float) -> Array:
             f"a place is a longitude from -180 to 360 and a latitude from -90 to 90; got {longitude!r}, "
             f"{latitude!r}. For example near(-3.05, 48.29, '50 km')."
         )
-    return unit_vector(longitude, latitude)
+    return unit_vector(float(longitude), float(latitude))

@@ -61,10 +61,12 @@ def animate(
         Step of time; the first begins at midnight of the first day, UTC.
     frames_per_second : float, default 4
         Maps in a second.
-    region, cmap, vmin, vmax, land
+    region, cmap, vmin, vmax
         As for `xoceansar.plot.map`; the same for all maps, those that suit all vignettes where not given.
     title : str, optional
         What the maps show; the variable's ``long_name`` otherwise.
+    land : bool, default True
+        Draw land and coastline.
     overwrite : bool, default False
         Replace a film that is there.
 

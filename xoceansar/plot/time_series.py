@@ -8,16 +8,14 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._typing import Array
-from xoceansar.conventions import VARIABLES
-from xoceansar.conventions.attributes import attribute_text
-from xoceansar.errors import DimensionError, MissingVariableError, UnitsError
-from xoceansar.layout.directions import direction_of
+from xoceansar.plot.compared_values import Compared, beside, read_compared
 from xoceansar.plot.figures import new_figure
 from xoceansar.plot.map_sheet import FOOT, WIDTH
 from xoceansar.plot.style import INK, MISSING
 from xoceansar.plot.timed_values import (
     BEAMS,
     TimedValues,
+    draw_flagged,
     draw_legend,
     read_timed,
     scale_axis,
@@ -41,7 +39,7 @@ def series(
     obj: xr.Dataset | xr.DataArray,
     variable: Hashable | None = None,
     *,
-    reference: xr.Dataset | xr.DataArray | None = None,
+    reference: Compared | None = None,
     title: str | None = None,
 ) -> "Figure":
     """Draw values of vignettes over time, with their intervals, beside a buoy or a model.
@@ -54,9 +52,10 @@ def series(
         ``retrieve(confidence=0.9)``) has its intervals drawn as bars; other variables likewise.
     variable : hashable, optional
         Variable of a Dataset; needed where it holds more than one that can be drawn.
-    reference : Dataset or DataArray, optional
-        What else is known there, along ``time`` alone, in the same units: the series of a buoy, a point of a model. Of a Dataset the variable
-        of that name is taken, else the only one of that ``standard_name``.
+    reference : Dataset, DataArray or str, optional
+        What else is known there, in the same units: along ``time`` alone, the series of a buoy or a point of a model; or with one value for each
+        vignette, as `xoceansar.evaluate.collocate` gives them, or a variable of `obj` by its name. Of a Dataset the variable of that name is taken,
+        else the only one of that ``standard_name``.
     title : str, optional
         What the figure shows; the variable's ``long_name`` otherwise.
 
@@ -68,7 +67,8 @@ def series(
     Raises
     ------
     MissingVariableError, DimensionError, UnitsError
-        If the variable, its times or the reference are absent, or cannot be drawn as one value each; if the reference has other units.
+        If the variable, its times or the reference are absent, or cannot be drawn as one value each; if the reference has other units, or is a
+        direction from where the variable is one to.
     OceansarError
         If there is no vignette with a place and a time.
     MissingDependencyError
@@ -76,8 +76,9 @@ def series(
 
     Notes
     -----
-    Loads the variable, its bounds and its coordinates, and the reference within the time of the vignettes and a twentieth of it beyond. Vignettes without a value
-    are a tick in grey at the foot. References that are directions are drawn as dots, for a line would run through all directions at north.
+    Loads the variable, its bounds, ``quality`` and its coordinates, and the reference within the time of the vignettes and a twentieth of it, or a day, beyond.
+    Vignettes without a value are a tick in grey at the foot; those with a flag of ``quality`` are hollow, and the flags named. A matched reference is a cross at each vignette.
+    References along time that are directions are drawn as dots, for a line would run through all directions at north.
 
     Examples
     --------
@@ -95,7 +96,8 @@ def series(
     ['wv1', 'wv2', 'buoy']
     """
     whole = read_timed(obj, variable, "a series")
-    known = None if reference is None else _reference(reference, obj, whole)
+    known = None if reference is None else read_compared(reference, obj, whole)
+    whole = whole if known is None else beside(whole, known)
     foot = FOOT if whole.values.provenance else 0.05
     height = _HEAD + _TALL + _DATES + foot
     figure = new_figure(figsize=(WIDTH, height))
@@ -112,11 +114,11 @@ def series(
     also: list[Line2D] = []
     numbers: list[Array] = []
     if known is not None:
-        numbers = [known.values.astype(float)]
-        also = [_line(ax, known)]
+        numbers = [known.numbers]
+        also = [known.draw(ax, known.time)]
     scale_axis(ax, whole, *numbers)
     _dates(ax, whole)
-    draw_legend(ax, whole, *also)
+    draw_legend(ax, whole, *also, joined=False)
     write_words(figure, whole, title)
     return figure
 
@@ -134,22 +136,12 @@ def _marks(ax: "Axes", whole: TimedValues) -> None:
             ax.vlines(
                 whole.time[rows], *whole.bounds[:, rows], color=colour, alpha=0.35, lw=2.2, zorder=3
             )  # fmt: skip
+        draw_flagged(ax, whole.time, whole, beam)
     missing = ~np.isfinite(numbers)
     ax.plot(
         whole.time[missing], np.zeros(missing.sum()), "|", color=MISSING, ms=5,
         transform=ax.get_xaxis_transform(), clip_on=False, zorder=4,
     )  # fmt: skip
-
-
-def _line(ax: "Axes", known: xr.DataArray) -> "Line2D":
-    """Draw the reference; a direction has no line from 350 to 10 degrees."""
-    turning = direction_of(known) is not None
-    label = attribute_text(known.attrs, "long_name") or str(known.name or "reference")
-    (line,) = ax.plot(
-        known["time"].values, known.values, color=INK, lw=0 if turning else 0.9, marker="." if turning else "",
-        ms=2.5, alpha=0.75, zorder=2, label=label,
-    )  # fmt: skip
-    return line
 
 
 def _dates(ax: "Axes", whole: TimedValues) -> None:
@@ -161,54 +153,3 @@ def _dates(ax: "Axes", whole: TimedValues) -> None:
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     ax.xaxis.get_offset_text().set(fontsize=7, color=INK)
     ax.tick_params(labelsize=7, colors=INK, length=2.5, width=0.6)
-
-
-def _reference(
-    reference: xr.Dataset | xr.DataArray,
-    obj: xr.Dataset | xr.DataArray,
-    whole: TimedValues,
-) -> xr.DataArray:
-    """Find the reference, of the same units, within the time that is drawn."""
-    name = whole.values.name
-    attrs = (obj[name] if isinstance(obj, xr.Dataset) else obj).attrs
-    attrs = {**VARIABLES.get(name, {}), **attrs}
-    found = reference if isinstance(reference, xr.DataArray) else _named(reference, name, attrs)  # fmt: skip
-    if (
-        found.dims != ("time",)
-        or "time" not in found.coords
-        or found["time"].dtype.kind != "M"
-    ):
-        raise DimensionError(
-            f"a reference lies along the dim 'time' (datetime64) alone; {found.name!r} has the dims {found.dims}. "
-            "Select a point first, for example era5.sel(longitude=-3, latitude=48, method='nearest')."
-        )
-    said, own = (attribute_text(a, "units") for a in (found.attrs, attrs))
-    if said is not None and own is not None and said != own:
-        raise UnitsError(
-            f"the reference {found.name!r} is in {said!r}, and {name} in {own!r}. Convert it first."
-        )
-    first, last = whole.time[[0, -1]]
-    reach = max((last - first) // 20, np.timedelta64(1, "h"))
-    time = found["time"].values
-    rows = np.flatnonzero((time >= first - reach) & (time <= last + reach))
-    if not rows.size:
-        raise MissingVariableError(
-            f"the reference {found.name!r} has no value from {str(first)[:16]} to {str(last)[:16]}, when the vignettes are. "
-            "Give its values of that time."
-        )
-    return found.isel(time=rows[np.argsort(time[rows], kind="stable")]).load()
-
-
-def _named(ds: xr.Dataset, name: str, attrs: dict[str, str]) -> xr.DataArray:
-    if name in ds.data_vars:
-        return ds[name]
-    standard = attrs.get("standard_name")
-    same = [
-        v for v in ds.data_vars.values() if standard and v.attrs.get("standard_name") == standard
-    ]  # fmt: skip
-    if len(same) == 1:
-        return same[0]
-    raise MissingVariableError(
-        f"the reference has no {name!r}, and not one variable alone of the standard_name {standard!r}; it has "
-        f"{sorted(map(str, ds.data_vars))}. Give the variable: reference=buoy['...']."
-    )

@@ -9,10 +9,11 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._typing import Array
-from xoceansar.conventions import VIGNETTE
+from xoceansar.conventions import VIGNETTE, Quality
 from xoceansar.conventions.texts import text_values
 from xoceansar.errors import MissingVariableError, OceansarError
 from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
+from xoceansar.ops.quality_flags import whole_flags
 from xoceansar.plot.map_sheet import WIDTH
 from xoceansar.plot.map_values import Values, read_values
 from xoceansar.plot.style import CAUTION, INK, MISSING, sentence
@@ -31,12 +32,16 @@ BEAMS: Final = {"wv1": ("#0072b2", "o"), "wv2": ("#d55e00", "s"), "": ("#0072b2"
 class TimedValues:
     """Vignettes in order of time."""
 
+    #: Which of those that were given, along their dim.
+    rows: Array
     values: Values
     time: Array
     beam: Array
     orbit: Array
     bounds: Array | None
     bounds_label: str
+    #: Whether a value is there and a bit of ``quality`` is set.
+    flagged: Array
 
     def part(self, rows: Array) -> "TimedValues":
         """Select vignettes."""
@@ -46,8 +51,8 @@ class TimedValues:
         )  # fmt: skip
         bounds = None if self.bounds is None else self.bounds[:, rows]
         return replace(
-            self, values=values, time=self.time[rows], beam=self.beam[rows],
-            orbit=self.orbit[rows], bounds=bounds,
+            self, rows=self.rows[rows], values=values, time=self.time[rows], beam=self.beam[rows],
+            orbit=self.orbit[rows], bounds=bounds, flagged=self.flagged[rows],
         )  # fmt: skip
 
 
@@ -73,7 +78,7 @@ def read_timed(
         raise OceansarError(
             f"{what} needs a vignette with a place and a time; got none."
         )
-    ordered = obj.isel({VIGNETTE: rows})
+    ordered = _computed(obj.isel({VIGNETTE: rows}), variable)
     values = read_values(ordered, variable)
     n = rows.size
     beam = np.full(n, "", dtype=object)
@@ -81,9 +86,42 @@ def read_timed(
         said = np.broadcast_to(text_values(ordered.coords["beam"]), n)
         beam = np.where(np.isin(said, list(BEAMS)), said, "").astype(object)
     bounds, words = _bounds(ordered, values)
+    flagged, meanings = _flagged(ordered, values)
+    if meanings:
+        period = f"{values.period} · {int(flagged.sum()):,} hollow: {meanings}"
+        values = replace(values, period=period)
     return TimedValues(
-        values, ordered.coords["time"].values, beam, orbit_pass(ordered), bounds, words
-    )
+        rows, values, ordered.coords["time"].values, beam, orbit_pass(ordered), bounds, words, flagged
+    )  # fmt: skip
+
+
+def _computed(
+    ordered: xr.Dataset | xr.DataArray, variable: Hashable | None
+) -> xr.Dataset | xr.DataArray:
+    """Compute all that is drawn of a lazy Dataset in one pass."""
+    if isinstance(ordered, xr.DataArray) or variable not in ordered.data_vars:
+        return ordered
+    names = [variable, *(f"{variable}_{end}" for end in ("lower", "upper")), "quality"]
+    lazy = [
+        n for n in names if n in ordered.data_vars and ordered[n].dims == (VIGNETTE,)
+    ]
+    return ordered.assign(ordered[lazy].compute().data_vars)
+
+
+def _flagged(
+    ordered: xr.Dataset | xr.DataArray, values: Values
+) -> tuple[Array, str]:  # fmt: skip
+    """Tell which values have a flag of quality, and name the flags."""
+    flagged = np.zeros(values.numbers.size, bool)
+    if isinstance(ordered, xr.DataArray) or "quality" not in ordered.data_vars:
+        return flagged, ""
+    if ordered["quality"].dims != (VIGNETTE,) or values.name == "quality":
+        return flagged, ""
+    flags = whole_flags(ordered["quality"]).values.astype(int)
+    flags = np.where(np.isfinite(values.numbers), flags, 0)
+    raised = Quality(int(np.bitwise_or.reduce(flags)))
+    names = [str(flag.name).lower().replace("_", " ") for flag in raised]
+    return flags != 0, ", ".join(names)
 
 
 def _bounds(
@@ -98,6 +136,17 @@ def _bounds(
         f"{float(confidence):.0%} interval" if confidence is not None else "interval"
     )
     return np.where(np.isfinite(values.numbers), np.stack(both), np.nan), words
+
+
+def draw_flagged(ax: "Axes", x: Array, one: TimedValues, beam: str) -> None:
+    """Draw marks hollow where a flag of quality is set."""
+    rows = one.flagged & (one.beam == beam)
+    if rows.any():
+        colour, mark = BEAMS[beam]
+        ax.plot(
+            x[rows], one.values.numbers[rows], ls="none", marker=mark, ms=3.6, mfc="white", mec=colour, mew=0.9,
+            zorder=5,
+        )  # fmt: skip
 
 
 def scale_axis(ax: "Axes", whole: TimedValues, *also: Array) -> None:
@@ -129,14 +178,26 @@ def scale_axis(ax: "Axes", whole: TimedValues, *also: Array) -> None:
     )
 
 
-def draw_legend(ax: "Axes", whole: TimedValues, *also: "Line2D") -> None:
-    """Say what the marks are, those that were drawn besides too."""
+def draw_legend(
+    ax: "Axes",
+    whole: TimedValues,
+    *also: "Line2D",
+    joined: bool = True,
+    wide: bool = False,
+) -> None:
+    """Say what the marks are, those that were drawn besides too; wide, over what stands to the right."""
     beams = sorted(set(whole.beam.tolist()) - {""})
     lines = require("matplotlib.lines", extra="plot")
     patches = require("matplotlib.patches", extra="plot")
     keys: list[Any] = [
         lines.Line2D(
-            [], [], color=BEAMS[b][0], marker=BEAMS[b][1], ms=3.4, lw=0.8, label=b
+            [],
+            [],
+            color=BEAMS[b][0],
+            marker=BEAMS[b][1],
+            ms=3.4,
+            lw=0.8 * joined,
+            label=b,
         )
         for b in beams
     ]
@@ -157,10 +218,14 @@ def draw_legend(ax: "Axes", whole: TimedValues, *also: "Line2D") -> None:
             )
         )
     keys += also
+    figure = ax.get_figure(root=True) if wide else None
+    where, at = ((1.0, 0.98), ax.transAxes) if figure is None else (
+        (1 - 0.05 / WIDTH, 1 - 0.62 / figure.get_figheight()), figure.transFigure
+    )  # fmt: skip
     if keys:
         ax.legend(
             handles=keys, fontsize=7, frameon=False, ncols=len(keys), loc="lower right",
-            bbox_to_anchor=(1.0, 0.98), borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4,
+            bbox_to_anchor=where, bbox_transform=at, borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4,
         )  # fmt: skip
 
 

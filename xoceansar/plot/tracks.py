@@ -8,7 +8,13 @@ import xarray as xr
 
 from xoceansar._optional import require
 from xoceansar._typing import Array
-from xoceansar.errors import OceansarError
+from xoceansar.errors import DimensionError, OceansarError
+from xoceansar.plot.compared_values import (
+    Compared,
+    ComparedValues,
+    beside,
+    read_compared,
+)
 from xoceansar.plot.figures import new_figure
 from xoceansar.plot.land_layer import draw_land
 from xoceansar.plot.map_frame import Region, choose_projection, project, region_of, zoom
@@ -18,6 +24,7 @@ from xoceansar.plot.style import INK, MISSING, SEA
 from xoceansar.plot.timed_values import (
     BEAMS,
     TimedValues,
+    draw_flagged,
     draw_legend,
     read_timed,
     scale_axis,
@@ -52,6 +59,7 @@ def track(
     obj: xr.Dataset | xr.DataArray,
     variable: Hashable | None = None,
     *,
+    reference: Compared | None = None,
     title: str | None = None,
     land: bool = True,
 ) -> "Figure":
@@ -66,6 +74,8 @@ def track(
         band; other variables likewise.
     variable : hashable, optional
         Variable of a Dataset; needed where it holds more than one that can be mapped.
+    reference : Dataset, DataArray or str, optional
+        One value for each vignette in the same units, drawn as crosses: what `xoceansar.evaluate.collocate` gives, or a variable of `obj` by its name.
     title : str, optional
         What the figure shows; the variable's ``long_name`` otherwise.
     land : bool, default True
@@ -80,7 +90,7 @@ def track(
     Raises
     ------
     MissingVariableError, DimensionError, UnitsError
-        If the variable, positions or times are absent, or cannot be drawn as one value each.
+        If the variable, positions, times or the reference are absent, or cannot be drawn as one value each; if the reference has other units.
     OceansarError
         If there are more than six passes, or no vignette with a place and a time.
     MissingDependencyError
@@ -88,9 +98,9 @@ def track(
 
     Notes
     -----
-    Loads the variable, its bounds and its coordinates. Passes are told apart by
+    Loads the variable, its bounds, ``quality``, its coordinates and the reference. Passes are told apart by
     `xoceansar.evaluate.orbit_pass`. Vignettes without a value leave a gap, and a tick in grey
-    at the foot. Nothing is downloaded.
+    at the foot; those with a flag of ``quality`` are hollow, and the flags named. Nothing is downloaded.
 
     Examples
     --------
@@ -108,15 +118,35 @@ def track(
             "some, for example ds.isel(vignette=ds.product == ds.product[0]) or ds.sel by time."
         )
     passes = [whole.part(np.flatnonzero(whole.orbit == name)) for name in names]
+    known = None if reference is None else _matched(reference, obj, whole)
+    whole = whole if known is None else beside(whole, known)
     figure, axes, chart = _layout(whole, len(passes))
+    keys = []
     for i, (ax, one) in enumerate(zip(axes, passes, strict=True)):
-        _profile(ax, one, whole)
+        seconds = _profile(ax, one)
+        numbers = [] if known is None else [known.numbers]
+        scale_axis(ax, whole, *numbers)
+        if known is not None:
+            rows = whole.orbit == names[i]
+            keys = [known.draw(ax, seconds, rows)]
         if len(passes) > 1:
             _pass_name(ax, one, _LETTERS[i])
-    draw_legend(axes[0], whole)
+    draw_legend(axes[0], whole, *keys, wide=known is not None)
     _where(chart, passes, land)
     write_words(figure, whole, title)
     return figure
+
+
+def _matched(
+    reference: Compared, obj: xr.Dataset | xr.DataArray, whole: TimedValues
+) -> ComparedValues:
+    known = read_compared(reference, obj, whole)
+    if not known.matched:
+        raise DimensionError(
+            "beside a track stands a reference with a value for each vignette; this one lies along 'time'. "
+            "Match it first: reference=ds.oceansar.collocate(buoy)."
+        )
+    return known
 
 
 def _layout(whole: TimedValues, n: int) -> tuple["Figure", list["Axes"], "GeoAxes"]:
@@ -165,7 +195,8 @@ def _region(whole: TimedValues) -> Region:
     )
 
 
-def _profile(ax: "Axes", one: TimedValues, whole: TimedValues) -> None:
+def _profile(ax: "Axes", one: TimedValues) -> Array:
+    """Draw the values of one pass; gives where each is on the axis."""
     seconds = (one.time - one.time[0]) / np.timedelta64(1, "s")
     for beam in sorted(set(one.beam.tolist())):
         rows = np.flatnonzero(one.beam == beam)
@@ -186,8 +217,9 @@ def _profile(ax: "Axes", one: TimedValues, whole: TimedValues) -> None:
             seconds[rows][missing], np.zeros(missing.sum()), "|", color=MISSING, ms=5,
             transform=ax.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
+        draw_flagged(ax, seconds, one, beam)
     _axis(ax, one, seconds)
-    scale_axis(ax, whole)
+    return np.asarray(seconds)
 
 
 def _axis(ax: "Axes", one: TimedValues, seconds: Array) -> None:

@@ -220,8 +220,14 @@ def draft_of(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
             f"{target} exists already. Choose another path, or replace a file with "
             "overwrite=True."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-")
+    except OSError as error:
+        raise ProductError(
+            f"nothing can be written in {target.parent} ({error.strerror or error}). Choose another path."
+        ) from error
+    with scratch as folder:
         draft = Path(folder, target.name)
         yield draft
         draft.replace(target)

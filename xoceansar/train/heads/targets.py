@@ -11,6 +11,7 @@ import xarray as xr
 
 from xoceansar.conventions import OCEAN_CLASS, OCEAN_CLASSES, VARIABLES, VIGNETTE
 from xoceansar.conventions.flags import class_indices, class_table
+from xoceansar.conventions.quantities import same_units
 from xoceansar.conventions.texts import has_texts, text_values
 from xoceansar.errors import (
     DimensionError,
@@ -23,12 +24,6 @@ __all__ = ["Truth", "find_truth"]
 
 Array = npt.NDArray[Any]
 
-#: Other spellings of the units of `conventions.VARIABLES`.
-_SPELLINGS: Final = {
-    "m": {"m", "metre", "metres", "meter", "meters"},
-    "m s-1": {"m s-1", "m/s", "m s**-1", "m s^-1", "meters per second", "m.s-1"},
-    "1": {"1", ""},
-}
 #: Targets that cannot be negative.
 _NOT_NEGATIVE: Final = (
     "swh",
@@ -143,7 +138,7 @@ def _numbers(found: xr.DataArray, name: str) -> Array:
         raise TrainingError(f"the truth {name!r} must be numbers; it is {found.dtype}.")
     wanted = str(VARIABLES[name].get("units", "1"))
     units = found.attrs.get("units")
-    if units is None or str(units) not in _SPELLINGS.get(wanted, {wanted}):
+    if units is None or not same_units(str(units), wanted):
         raise UnitsError(
             f"the truth {name!r} must be in {wanted!r}; its units are "
             f"{'not given' if units is None else repr(str(units))}. Convert it, and say so: "
