@@ -21,7 +21,7 @@ from xoceansar.neighbours.nearest import nearest
 #: Whole number that the greatest component of an embedding becomes.
 _SCALE: Final = 32_000.0
 #: Bytes of an archive that are read at once.
-_BLOCK_BYTES: Final = 32 << 20
+_BLOCK_BYTES: Final = 8 << 20
 _THREADS: Final = 2
 #: Rounding of products in float32, as a part of their length.
 _FLOAT32: Final = 1e-4
@@ -115,14 +115,15 @@ class KeptEmbeddings:
             self._ready.set()
 
     def _spans(self) -> list[tuple[int, int]]:
-        """Whole chunks, as many as make a block."""
+        """Divide into whole chunks, as many as fit in a block; a chunk that does not fit is divided."""
         n, width = self._data.shape
         sizes = self._data.chunks[0] if self._data.chunks else (max(n, 1),)
         most = max(_BLOCK_BYTES // (4 * max(width, 1)), 1)
         ends = [0]
-        for stop in np.cumsum(sizes):
-            if stop - ends[-1] >= most or stop >= n:
-                ends += [*range(ends[-1] + most, int(stop), most), int(min(stop, n))]
+        for start, stop in pairwise([0, *map(int, np.cumsum(sizes))]):
+            if stop - ends[-1] > most:
+                ends += [start, *range(start + most, stop, most)]
+        ends.append(n)
         return [(a, b) for a, b in pairwise(ends) if b > a]
 
     def _keep(self, start: int, block: npt.NDArray[np.float32]) -> None:

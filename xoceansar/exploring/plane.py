@@ -20,13 +20,14 @@ def plane_of(kept: KeptEmbeddings, seed: int = 0) -> npt.NDArray[np.float32]:
     n = len(kept)
     rng = np.random.default_rng(seed)
     some = np.arange(n) if n <= _SAMPLE else np.sort(rng.choice(n, _SAMPLE, False))
-    sample = kept.vectors(some).astype(np.float64)
-    sample = sample[np.isfinite(sample).all(axis=1)]
+    known = kept.vectors(some)
+    sample = known[np.isfinite(known).all(axis=1)].astype(np.float64)
     out = np.full((n, 2), np.nan, np.float32)
     if len(sample) < 2:
         return out
     centre = sample.mean(axis=0)
-    _, axes = np.linalg.eigh((sample - centre).T @ (sample - centre))
+    sample -= centre
+    _, axes = np.linalg.eigh(sample.T @ sample)
     two = axes[:, ::-1][:, :2]
     # the sign of a component is arbitrary: its greatest part is positive
     two = two * np.sign(two[np.abs(two).argmax(axis=0), range(two.shape[1])])
