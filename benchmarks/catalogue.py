@@ -210,6 +210,7 @@ def main() -> None:
     """Measure, and print beside the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--vignettes", type=int, default=4, help="of each item")
     parser.add_argument("--faults", type=int, default=1_000)
     asked = parser.parse_args()
     transfer.PAUSE = 0.0
@@ -239,7 +240,7 @@ def main() -> None:
         )
     link = throttled_link()
     report("catalogue.link_share", link["share"], "", ">= 0.85", link["share"] >= 0.85)
-    for name, value in search_cost(asked.items).items():
+    for name, value in search_cost(asked.items, asked.vignettes).items():
         bar = "<= 5" if name == "beyond_s" else ""
         report(
             f"catalogue.search_{asked.items}_{name}",
