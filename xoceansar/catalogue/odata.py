@@ -14,6 +14,7 @@ import pandas as pd
 from xoceansar._optional import require
 from xoceansar.errors import CatalogueError
 from xoceansar.io.safe.product_names import parse_product
+from xoceansar.io.stac.outlines import outlines_from
 from xoceansar.io.stac.vignette_table import COLUMNS, FILES, Keep, VignetteTable
 
 if TYPE_CHECKING:
@@ -50,16 +51,15 @@ def list_products(
     rows: list[dict[str, Any]] = []
     rings: list[Any] = []
     for name, product in sorted(found.items()):
-        outlines = _outlines(product)
-        for number, ring in enumerate(outlines, 1):
+        for number, ring in enumerate(_rings(product), 1):
             rows.append(_row(name, product, number))
             rings.append(ring)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"number": np.int64})
     table["time"] = table["time"].astype("datetime64[ns]")
-    kept = np.flatnonzero(keep(table, rings)) if rows else np.empty(0, int)
-    return VignetteTable(
-        table.iloc[kept].reset_index(drop=True), [rings[k] for k in kept]
-    )
+    outlines = outlines_from(rings)
+    table["longitude"], table["latitude"] = outlines.centres()
+    kept = keep(table, outlines)
+    return VignetteTable(table[kept].reset_index(drop=True), outlines.where(kept))
 
 
 def _products(
@@ -111,7 +111,7 @@ def _page(io: "StacApiIO", question: dict[str, str]) -> list[dict[str, Any]]:
         ) from error
 
 
-def _outlines(product: dict[str, Any]) -> list[Any]:
+def _rings(product: dict[str, Any]) -> list[Any]:
     footprint = product.get("GeoFootprint") or {}
     coordinates = footprint.get("coordinates") or []
     if footprint.get("type") == "Polygon":

@@ -3,14 +3,14 @@
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from pystac_client.stac_api_io import StacApiIO
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from xoceansar._optional import require
 from xoceansar.errors import warn
+from xoceansar.io.stac.collector import paused_collector
 
 if TYPE_CHECKING:
-    from pystac_client.stac_api_io import StacApiIO
     from requests import Response
 
 #: Times that something is tried again, the first pause, and the longest, in seconds.
@@ -61,16 +61,24 @@ def say_pause(why: str, pause: float, attempt: int) -> None:
 _ORDINALS: Final = ("first", "second", "third", "fourth", "last")
 
 
-def patient_io() -> "StacApiIO":
+class _PageIO(StacApiIO):
+    """Reads pages of many objects."""
+
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Parse a page."""
+        with paused_collector():
+            return super().json_loads(txt, *args, **kwargs)
+
+
+def patient_io() -> StacApiIO:
     """Open a session of pystac-client that does not give up at once."""
-    stac_api_io = require("pystac_client.stac_api_io", extra="catalogue")
     retries = PatientRetry(
         total=TRIES,
         status_forcelist=_BUSY,
         allowed_methods=None,
         raise_on_status=False,
     )
-    io: StacApiIO = stac_api_io.StacApiIO(max_retries=retries, timeout=TIMEOUT)
+    io = _PageIO(max_retries=retries, timeout=TIMEOUT)
     io.session.hooks["response"].append(_keep_question)
     return io
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from xoceansar._optional import require
 from xoceansar.errors import CatalogueError
 from xoceansar.io.export.tabular_files import outline
-from xoceansar.io.stac.vignette_table import Ring
+from xoceansar.io.stac.outlines import Outlines
 
 Box = tuple[float, float, float, float]
 
@@ -58,25 +58,27 @@ def _typed(*edges: float) -> str:
     return f"({', '.join(f'{edge:g}' for edge in edges)})"
 
 
-def inside(outlines: npt.NDArray[Any], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
+def inside(outlines: Outlines, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
     """Say which outlines touch a box; those that are missing may lie anywhere, and do."""
     shapely = require("shapely", extra="catalogue")
-    touching = np.array([one is None for one in outlines], bool)
+    polygons = polygons_of(outlines)
+    touching = np.asarray(shapely.is_missing(polygons))
     for box in boxes:
-        touching |= shapely.intersects(shapely.box(*box), outlines)
+        touching |= shapely.intersects(shapely.box(*box), polygons)
     return touching
 
 
-def outlines_of(rings: Sequence[Ring | None]) -> npt.NDArray[Any]:
-    """Make polygons of outlines; two where 180 degrees runs through one."""
+def polygons_of(outlines: Outlines) -> npt.NDArray[Any]:
+    """Make polygons of outlines; two where 180 degrees runs through one, None where there is none."""
     shapely = require("shapely", extra="catalogue")
-    polygons = np.full(len(rings), None, dtype=object)
-    lengths = np.array([0 if ring is None else len(ring) for ring in rings], int)
-    for length in np.unique(lengths[lengths > 3]):
-        at = np.flatnonzero(lengths == length)
-        corners = np.array([rings[int(k)] for k in at], np.float64)[..., :2]
-        made = shapely.polygons(corners)
-        for k in np.flatnonzero(np.ptp(corners[..., 0], axis=1) > 180):
-            made[k] = outline(corners[k, :-1])
-        polygons[at] = made
+    polygons = np.full(outlines.lengths.size, None, dtype=object)
+    told = outlines.lengths > 3
+    rings = outlines.where(told)
+    if told.any():
+        which = np.repeat(np.arange(rings.lengths.size), rings.lengths)
+        made = shapely.polygons(shapely.linearrings(rings.points, indices=which))
+        for k in np.flatnonzero(rings.widths() > 180):
+            end = rings.ends[k]
+            made[k] = outline(rings.points[end - rings.lengths[k] : end - 1])
+        polygons[told] = made
     return polygons

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from xoceansar._optional import require
-from xoceansar.catalogue.places import Box, boxes_of, inside, outlines_of
+from xoceansar.catalogue.places import Box, boxes_of, inside, polygons_of
 from xoceansar.catalogue.reprocessing import choose_processings
 from xoceansar.conventions.beams import Beams, one_beam
 from xoceansar.errors import CatalogueError, OceansarError, warn
-from xoceansar.io.stac.vignette_table import Keep, Ring, VignetteTable, tabulate
+from xoceansar.io.stac.outlines import Outlines, joined
+from xoceansar.io.stac.vignette_table import Keep, VignetteTable, tabulate
 from xoceansar.ops.selection import range_ends
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def search(
         ``beam``, ``polarisation``, ``platform``, ``time`` (start, UTC, whole seconds), ``longitude``, ``latitude`` (middle of
         the outline), ``size`` (bytes of its four files), ``product``, ``orbit``, ``datatake``,
         ``ipf_version``, ``processed``, ``timeliness``, ``facility``; and what reading needs: ``endpoint`` (of
-        object storage), and lists along annotation, calibration, noise, measurement and manifest: ``hrefs``,
+        object storage), and tuples along annotation, calibration, noise, measurement and manifest: ``hrefs``,
         ``https_hrefs``, ``local_paths``, ``sizes``, ``checksums`` (MD5). ``geometry`` is the outline of the vignette, cut in two at
         180 degrees. ``attrs`` has what was searched, and under ``dropped`` how many vignettes of each
         product were left out for a better processing. Without any vignette it has its columns, and no row.
@@ -144,7 +146,7 @@ def search(
                 f"{endpoint} has no collection {name!r}. Give the one of Wave Mode, as collection=..."
             )
     frame = geopandas.GeoDataFrame(
-        table.rows, geometry=outlines_of(table.rings), crs="EPSG:4326"
+        table.rows, geometry=polygons_of(table.outlines), crs="EPSG:4326"
     )
     frame, dropped = _each_once(frame)
     frame.attrs = {
@@ -193,16 +195,14 @@ def _keeper(
 ) -> Keep:
     """Judge vignettes, each for itself."""
 
-    def keep(rows: pd.DataFrame, rings: list[Ring | None]) -> npt.NDArray[np.bool_]:
+    def keep(rows: pd.DataFrame, outlines: Outlines) -> npt.NDArray[np.bool_]:
         # a name has whole seconds, of which the image may begin in any part
         inner = rows["time"].between(first.floor("s"), last)
         if beam is not None:
             inner &= rows["beam"] == beam
         kept = np.array(inner, bool)
         if boxes:
-            kept[kept] = inside(
-                outlines_of([rings[k] for k in np.flatnonzero(kept)]), boxes
-            )
+            kept[kept] = inside(outlines.where(kept), boxes)
         return kept
 
     return keep
@@ -227,16 +227,13 @@ _TOGETHER: Final = 200
 
 
 def _tabulated(items: "Iterator[Item]", level: Level, wanted: Keep) -> VignetteTable:
-    tables = []
-    waiting: list[Item] = []
-    for item in items:
-        waiting.append(item)
-        if len(waiting) == _TOGETHER:
-            tables.append(tabulate(waiting, level, wanted))
-            waiting = []
-    tables.append(tabulate(waiting, level, wanted))
+    tables = [
+        tabulate(chain([first], islice(items, _TOGETHER - 1)), level, wanted)
+        for first in items
+    ]
+    tables = tables or [tabulate((), level, wanted)]
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
-    return VignetteTable(rows, [ring for table in tables for ring in table.rings])
+    return VignetteTable(rows, joined([table.outlines for table in tables]))
 
 
 def _each_once(frame: "GeoDataFrame") -> tuple["GeoDataFrame", dict[str, int]]:

@@ -5,8 +5,10 @@ References
 STAC 1.1.0; the extensions file 2.1 and alternate-assets 1.2; multiformats, multihash.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final, Literal
 from urllib.parse import urljoin
 
@@ -24,6 +26,8 @@ from xoceansar.io.safe.product_names import (
     STEM,
     Role,
 )
+from xoceansar.io.stac.collector import paused_collector
+from xoceansar.io.stac.outlines import Outlines, Ring, joined, outlines_from
 
 __all__ = ["COLUMNS", "FILES", "KINDS", "Item", "Level", "VignetteTable", "tabulate"]
 
@@ -37,28 +41,37 @@ COLUMNS: Final = (
     "product", "orbit", "datatake", "ipf_version", "processed", "timeliness", "facility", "endpoint", "hrefs",
     "https_hrefs", "local_paths", "sizes", "checksums",
 )  # fmt: skip
+#: Columns that the rows of an item have in common.
+_SHARED: Final = (
+    "product",
+    "ipf_version",
+    "processed",
+    "timeliness",
+    "facility",
+    "endpoint",
+)
 #: Columns of lists along `FILES`.
 _LISTS: Final = ("hrefs", "https_hrefs", "local_paths", "sizes", "checksums")
 #: A multihash that begins so is MD5, 16 bytes long.
 _MD5: Final = "d50110"
-#: How the names of XML files begin, and which part of a vignette each is.
-_PREFIXES: Final = {
-    "": "annotation",
-    "calibration-": "calibration",
-    "noise-": "noise",
-}
-_IMAGES: Final = dict.fromkeys((".tiff", ".tif", ".nc"), "measurement")
+#: How the names of XML files begin, and which of `ROLES` each is.
+_PREFIXES: Final = {"": 0, "calibration-": 1, "noise-": 2}
+#: How names of images end.
+_IMAGES: Final = dict.fromkeys((".tiff", ".tif", ".nc"), 3)
 _SOFTWARE: Final = "Sentinel-1 IPF"
 #: How the files of vignettes are named; "any" where the two levels are told apart later.
 KINDS: Final = {"slc": STEM, "ocn": OCN_STEM, "any": ANY_STEM}
 #: Characters of a stem, all of which have fixed places.
 _LENGTH: Final = 64
+#: Of the name of an XML file, its stem and what is before it.
+_XML_STEM: Final = slice(-_LENGTH - 4, -4)
+_XML_PREFIX: Final = slice(None, -_LENGTH - 4)
 
 _WEB: Final = ("https://", "http://")
 
-Ring = Sequence[Sequence[float]]
+Files = list[Item | None]
 #: Which rows are wanted, of a table without files.
-Keep = Callable[[pd.DataFrame, list[Ring | None]], npt.NDArray[np.bool_]]
+Keep = Callable[[pd.DataFrame, Outlines], npt.NDArray[np.bool_]]
 
 
 @dataclass
@@ -69,27 +82,27 @@ class VignetteTable:
     ----------
     rows : DataFrame
         With `COLUMNS`.
-    rings : list
-        Of each row the outline as longitudes and latitudes, closed; None where the item does not tell.
+    outlines : Outlines
+        Of each row.
     """
 
     rows: pd.DataFrame
-    rings: list[Ring | None]
+    outlines: Outlines
 
 
 @dataclass
 class _Columns:
-    """Values of rows as they are collected, item by item."""
+    """Values of rows as they are collected; nothing of an item stays that its rows do not have."""
 
     stems: list[str] = field(default_factory=list)
-    #: Which item each row is of.
-    item: list[int] = field(default_factory=list)
-    files: list[dict[str, Any]] = field(default_factory=list)
-    rings: list[Ring | None] = field(default_factory=list)
+    outlines: list[Outlines] = field(default_factory=list)
+    #: Of each of `_LISTS`, what the rows have.
+    lists: list[list[tuple[Any, ...]]] = field(
+        default_factory=lambda: [[] for _ in _LISTS]
+    )
     #: Of each item.
     shared: list[dict[str, str]] = field(default_factory=list)
-    bases: list[str] = field(default_factory=list)
-    manifests: list[tuple[Any, ...]] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
 
 
 def tabulate(
@@ -100,8 +113,14 @@ def tabulate(
     Notes
     -----
     Files are told by their names, as in manifests, and not by the keys of the assets. Items list an outline for
-    each vignette, in order of image number. Only of rows that `keep` wants, by what their names and outlines tell, are files listed.
+    each vignette, in order of image number. Rows stay that `keep` wants, by what their names and outlines tell.
     """
+    items = list(items)  # for which a network may be waited for
+    with paused_collector():
+        return _table(_collected(items, level), level, keep)
+
+
+def _collected(items: list[Item], level: Level) -> _Columns:
     columns = _Columns()
     unplaced = []
     for item in items:
@@ -117,53 +136,50 @@ def tabulate(
         if len(rings) != len(stems):
             unplaced.append(str(item.get("id")))
             rings = [None] * len(stems)
-        columns.item += [len(columns.shared)] * len(stems)
         columns.stems += stems
-        columns.files += [found[stem] for stem in stems]
-        columns.rings += rings
+        columns.outlines.append(outlines_from(rings))
         columns.shared.append(_shared(item))
-        columns.bases.append(_base(item))
-        columns.manifests.append(_file(manifest, columns.bases[-1]))
+        columns.counts.append(len(stems))
+        files = [asset for stem in stems for asset in found[stem]]
+        for column, values in zip(columns.lists, _files(files, manifest, _base(item)), strict=True):  # fmt: skip
+            column += values
     if unplaced:
         warn(
             f"{len(unplaced)} items have another number of outlines than of vignettes, so that their "
             f"vignettes have no place; the first is {unplaced[0]}."
         )
-    return _table(columns, level, keep)
+    return columns
 
 
-def _vignettes(
-    item: Item, level: Level
-) -> tuple[dict[str, dict[str, Any]], Item | None]:
-    """Assets of each vignette by the part that each is; and the manifest, which belongs to all."""
-    vignettes: dict[str, dict[str, Any]] = {}
+def _vignettes(item: Item, level: Level) -> tuple[dict[str, Files], Item | None]:
+    """Assets of each vignette, as `ROLES` has them; and the manifest, which belongs to all."""
+    vignettes: dict[str, Files] = {}
     manifest = None
     for asset in item["assets"].values():
-        name = _file_name(asset)
+        path = asset.get("file:local_path") or asset["href"]
+        name = path[path.rfind("/") + 1 :].lower()
+        if name == "$value" or "?" in name:
+            name = _file_name(path).lower()
         if name[-4:] == ".xml":
-            role, stem = _PREFIXES.get(name[: -_LENGTH - 4]), name[-_LENGTH - 4 : -4]
+            place, stem = _PREFIXES.get(name[_XML_PREFIX]), name[_XML_STEM]
         else:
-            role, stem = _IMAGES.get(name[_LENGTH:]), name[:_LENGTH]
-        if role is not None:
-            if stem in vignettes:
-                vignettes[stem][role] = asset
-            else:
-                vignettes[stem] = {role: asset}
+            place, stem = _IMAGES.get(name[_LENGTH:]), name[:_LENGTH]
+        if place is not None:
+            files = vignettes.get(stem)
+            if files is None:
+                files = vignettes[stem] = [None] * len(ROLES)
+            files[place] = asset
         elif name == "manifest.safe":
             manifest = asset
     known = KINDS[level].fullmatch
-    vignettes = {stem: files for stem, files in vignettes.items() if known(stem)}
-    return vignettes, manifest
+    return {k: files for k, files in vignettes.items() if known(k)}, manifest
 
 
-def _file_name(asset: Item) -> str:
-    path = asset.get("file:local_path") or asset["href"]
-    name: str = path[path.rfind("/") + 1 :]
-    if name == "$value":  # OData: .../Nodes(<file>)/$value
-        name = path.rpartition("Nodes(")[2].partition(")")[0]
-    elif "?" in name:
-        name = name.partition("?")[0]
-    return name.lower()
+def _file_name(path: str) -> str:
+    """Name of a file at a web address: of OData, .../Nodes(<file>)/$value; or before a query."""
+    if path.endswith("/$value"):
+        return path.rpartition("Nodes(")[2].partition(")")[0]
+    return path.partition("?")[0].rpartition("/")[2]
 
 
 def _rings(geometry: Any) -> list[Ring | None]:
@@ -230,31 +246,55 @@ def _links(asset: Item, base: str) -> tuple[str, str | None]:
 
 #: Of a file that is not listed what `_LISTS` names.
 _NO_FILE: Final = (None, None, None, -1, None)
+#: What catalogues say of a file; nearly all say all of it.
+_TOLD: Final = itemgetter(
+    "href", "alternate", "file:local_path", "file:size", "file:checksum"
+)
+
+
+def _files(
+    assets: Files, manifest: Item | None, base: str
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Of the vignettes of an item, each with its four assets, what `_LISTS` names."""
+    last = _file(manifest, base)
+    columns = zip(*[_file(asset, base) for asset in assets], strict=True)
+    for values, of_all in zip(columns, last, strict=True):
+        roles = (values[k :: len(ROLES)] for k in range(len(ROLES)))
+        yield zip(*roles, repeat(of_all))
 
 
 def _file(asset: Item | None, base: str) -> tuple[Any, ...]:
     """Of a file what `_LISTS` names."""
     if asset is None:
         return _NO_FILE
-    told = asset.get
-    text = str(told("file:checksum", ""))
-    known = len(text) == len(_MD5) + 32 and text[: len(_MD5)] == _MD5
-    href, alternates = asset["href"], told("alternate") or {}
-    web = alternates["https"]["href"] if len(alternates) == 1 and "https" in alternates else ""  # fmt: skip
-    if href[:5] != "s3://" or web[:8] != "https://":  # as nearly none of them are
+    try:
+        href, alternate, path, size, text = _TOLD(asset)
+        web = alternate["https"]["href"] if len(alternate) == 1 else ""
+    except (KeyError, TypeError):
+        told = asset.get
+        href, web = "", ""
+        path, size, text = told("file:local_path"), told("file:size", -1), told("file:checksum")  # fmt: skip
+    if href[:5] != "s3://" or web[:8] != "https://":
         href, web = _links(asset, base)
-    return (
-        href, web, told("file:local_path"), told("file:size", -1),
-        text[len(_MD5) :].lower() if known else None,
-    )  # fmt: skip
+    text = str(text)
+    known = text[:6] == _MD5 and len(text) == 38
+    return href, web, path, size, text[6:].lower() if known else None
 
 
 def _table(columns: _Columns, level: Level, keep: Keep | None) -> VignetteTable:
-    parts = _parts(columns.stems)
-    parts["longitude"], parts["latitude"] = _centres(columns.rings)
-    # pandas gives nothing for a day that no calendar has
+    rows = _parts(columns.stems)
+    outlines = joined(columns.outlines)
+    rows["longitude"], rows["latitude"] = outlines.centres()
+    shared = pd.DataFrame(columns.shared, columns=list(_SHARED))
+    repeated = np.repeat(np.arange(len(shared)), columns.counts)
+    rows = pd.concat([rows, shared.take(repeated).reset_index(drop=True)], axis=1)
+    for name, values in zip(_LISTS, columns.lists, strict=True):
+        rows[name] = pd.Series(values, rows.index, object)
+    sizes = [sum([size for size in of[:-1] if size > 0]) for of in rows["sizes"]]
+    rows["size"] = np.array(sizes, np.int64)
+    # nothing is the time of a day that no calendar has
     valid = np.array(
-        parts["time"].notna() & parts["number"].between(1, MOST_IMAGES), bool
+        rows["time"].notna() & rows["number"].between(1, MOST_IMAGES), bool
     )
     if not valid.all():
         warn(
@@ -262,26 +302,9 @@ def _table(columns: _Columns, level: Level, keep: Keep | None) -> VignetteTable:
             f"left out; the first is {columns.stems[int(np.argmin(valid))]}."
         )
     if keep is not None:
-        valid &= keep(parts, columns.rings)
-    kept = np.flatnonzero(valid)
-    rows = parts.iloc[kept].reset_index(drop=True)
-    item = np.array(columns.item, int)[kept]
-    for name in columns.shared[0] if columns.shared else ():
-        rows[name] = np.array([one[name] for one in columns.shared], object)[item]
-    lists = [np.empty(len(kept), object) for _ in _LISTS]
-    sizes = np.empty(len(kept), np.int64)
-    for place, (k, number) in enumerate(zip(kept.tolist(), item.tolist(), strict=True)):
-        listed, base = columns.files[k].get, columns.bases[number]
-        files = [_file(listed(role), base) for role in ROLES]
-        sizes[place] = sum([one[3] for one in files if one[3] > 0])
-        parts_of = zip(*files, columns.manifests[number], strict=True)
-        for column, values in zip(lists, parts_of, strict=True):
-            column[place] = list(values)
-    for name, column in zip(_LISTS, lists, strict=True):
-        rows[name] = column
-    rows["size"] = sizes
+        valid &= keep(rows, outlines)
     return VignetteTable(
-        rows.reindex(columns=list(COLUMNS)), [columns.rings[k] for k in kept]
+        rows.loc[valid, list(COLUMNS)].reset_index(drop=True), outlines.where(valid)
     )
 
 
@@ -289,47 +312,45 @@ def _parts(stems: list[str]) -> pd.DataFrame:
     """Take stems apart; each part has its place in them."""
     texts = np.array(stems, dtype=f"U{_LENGTH}")
     letters = texts.view("U1").reshape(len(stems), _LENGTH)
-    codes = letters[:, :30].copy().view(np.uint32)
+    codes = letters.copy().view(np.uint32)
+    digits = codes.astype(np.int64) - ord("0")
     codes[(codes >= ord("a")) & (codes <= ord("z"))] -= 32
     capitals = codes.view("U1")
 
-    def part(first: int, stop: int, of: Any = letters) -> npt.NDArray[np.str_]:
-        return np.ascontiguousarray(of[:, first:stop]).view(f"U{stop - first}")[:, 0]
+    def part(first: int, stop: int, of: Any = letters) -> npt.NDArray[np.object_]:
+        cut = np.ascontiguousarray(of[:, first:stop]).view(f"U{stop - first}")
+        return cut[:, 0].astype(object)
+
+    def number(first: int, stop: int) -> npt.NDArray[np.int64]:
+        tens = 10 ** np.arange(stop - first)[::-1]
+        return np.asarray(digits[:, first:stop] @ tens)
 
     return pd.DataFrame(
         {
             "vignette_id": texts.astype(object),
-            "number": part(61, 64).astype(np.int64),
-            "beam": part(4, 7).astype(object),
-            "polarisation": part(12, 14, capitals).astype(object),
-            "platform": part(0, 3, capitals).astype(object),
-            "time": pd.to_datetime(
-                pd.Series(part(15, 30, capitals), dtype=object),
-                format="%Y%m%dT%H%M%S",
-                errors="coerce",
-            ).astype("datetime64[ns]"),
-            "orbit": part(47, 53).astype(np.int64),
-            "datatake": part(54, 60).astype(object),
+            "number": number(61, 64),
+            "beam": part(4, 7),
+            "polarisation": part(12, 14, capitals),
+            "platform": part(0, 3, capitals),
+            "time": _moments(
+                [number(*ends) for ends in ((15, 19), (19, 21), (21, 23))],
+                [number(*ends) for ends in ((24, 26), (26, 28), (28, 30))],
+            ),
+            "orbit": number(47, 53),
+            "datatake": part(54, 60),
         }
     )
 
 
-def _centres(
-    rings: list[Ring | None],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Middles of outlines, of the corners as points on a sphere: 180 degrees is like any other place."""
-    longitude = np.full(len(rings), np.nan)
-    latitude = np.full(len(rings), np.nan)
-    lengths = np.array([0 if ring is None else len(ring) for ring in rings], int)
-    for length in np.unique(lengths[lengths > 1]):
-        at = np.flatnonzero(lengths == length)
-        corners = np.radians(
-            np.array([rings[k] for k in at], float)[:, :-1, :2]
-        )  # closed
-        lon, lat = corners[..., 0], corners[..., 1]
-        x = (np.cos(lat) * np.cos(lon)).mean(axis=1)
-        y = (np.cos(lat) * np.sin(lon)).mean(axis=1)
-        z = np.sin(lat).mean(axis=1)
-        longitude[at] = np.degrees(np.arctan2(y, x))
-        latitude[at] = np.degrees(np.arctan2(z, np.hypot(x, y)))
-    return longitude, latitude
+def _moments(
+    date: list[npt.NDArray[np.int64]], clock: list[npt.NDArray[np.int64]]
+) -> npt.NDArray[np.datetime64]:
+    """Make times of years, months and days, hours, minutes and seconds; nothing where no calendar has them."""
+    (year, month, day), (hour, minute, second) = date, clock
+    months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
+    days = months.astype("M8[D]") + (day - 1)
+    time = days.astype("M8[s]") + (3600 * hour + 60 * minute + second)
+    valid = (year >= 1970) & (year < 2262) & (month >= 1) & (month <= 12)
+    valid &= (days.astype("M8[M]") == months) & (hour < 24) & (minute < 60) & (second <= 60)  # fmt: skip
+    time[~valid] = np.datetime64("NaT")
+    return np.asarray(time.astype("M8[ns]"))
