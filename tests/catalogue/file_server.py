@@ -25,6 +25,7 @@ class FileServer:
         self.passwords = {"me": "hunter22"}
         self.refreshes = {}
         self.grants = []
+        self.given = 0
         #: Requests whose token had ended, or that had none.
         self.refused = 0
         #: Bytes a second of one connection, and of all together.
@@ -72,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(401, json.dumps(wrong).encode())
             return
         with state.lock:
-            number = len(state.tokens)
+            state.given += 1  # no two are the same, whatever has ended
+            number = state.given
             token, refresh = f"token-{number:08d}", f"refresh-{number:08d}"
             state.tokens[token] = time.monotonic() + state.token_life
             state.refreshes[refresh] = time.monotonic() + 6 * state.token_life

@@ -122,6 +122,74 @@ def test_web_addresses_are_followed_and_their_tokens_renewed(items, products, tm
         assert len(server.grants) > 1
 
 
+@pytest.fixture
+def behind_tokens(items, products):
+    """A server of the files of an item that wants tokens, and the options that get them."""
+    import copy
+
+    item = copy.deepcopy(items[0])
+    with serve_files() as (server, url):
+        server.files = web_files(item, products[0], url)
+        server.token_life = 600.0
+        yield server, item, {"username": "me", "password": "hunter22", "token_url": f"{url}/token"}  # fmt: skip
+
+
+def test_a_token_that_is_refused_is_renewed_once(behind_tokens, products, tmp_path):
+    server, item, options = behind_tokens
+    ended = []
+
+    def end(path, number):
+        """Take no token any more that was given, once."""
+        if number == 4 and not ended:
+            ended.append(path)
+            return "ended"
+        return None
+
+    server.fault = end
+    report = xos.download(item, tmp_path, storage_options=options)
+    assert (report.vignettes, report.failed) == (2, {})
+    assert lies_as(tmp_path, products[0])
+    assert server.grants == ["password", "refresh_token"]
+    # the one that was told, and at most those that were under way with it
+    assert server.refused <= transfer.CONNECTIONS
+
+
+def test_tokens_that_are_never_taken_end_all_of_it(behind_tokens, tmp_path):
+    server, item, options = behind_tokens
+    server.fault = lambda path, number: 401
+    with pytest.raises(CredentialsError, match=r"the token is refused \(401\)") as refused:  # fmt: skip
+        xos.download(item, tmp_path, storage_options=options)
+    assert "hunter22" not in str(refused.value)
+    assert not any(token in str(refused.value) for token in server.tokens)
+    given = {"access_token": next(iter(server.tokens)), "token_url": options["token_url"]}  # fmt: skip
+    with pytest.raises(CredentialsError, match=r"expired.*CDSE_USERNAME") as refused:
+        xos.download(item, tmp_path, storage_options=given)
+    assert given["access_token"] not in str(refused.value)
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_token_that_ends_after_other_faults_costs_its_vignette_alone(
+    last, behind_tokens, tmp_path
+):
+    """Tries were used up by a server with faults, and the last told of a token: the account is good."""
+    server, item, options = behind_tokens
+    bad = next(path for path in server.files if path.endswith("002.tiff)/$value"))
+    asked = []
+
+    def fault(path, number):
+        if path != bad:
+            return None
+        asked.append(path)
+        return 401 if len(asked) > transfer._TRIES - last else 503
+
+    server.fault = fault
+    report = xos.download(item, tmp_path, storage_options=options)
+    assert len(asked) == transfer._TRIES
+    assert report.vignettes == 1
+    (reason,) = report.failed.values()
+    assert "(the token is refused (401)), tried 6 times" in reason
+
+
 FAULTS = ("drop", "cut", 500, 503, 429, "wrong", "short", 403, "refused", "gone")
 
 
