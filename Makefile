@@ -48,7 +48,7 @@ test-core: .venv-core/.ready
 	CORE_ONLY=1 .venv-core/bin/pytest -q -n 2 $(CORE)
 
 test-all: $(STAMP)
-	$(BIN)/pytest -q -n 2 -m "slow or not slow"
+	$(BIN)/pytest -q -n 2 -m "slow or not slow" --hypothesis-profile=default
 
 # 100,000 mutants of every kind of input; an hour or more. FUZZ="--count 2000 --workers 2" for less.
 fuzz: $(STAMP)

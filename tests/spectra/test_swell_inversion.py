@@ -58,7 +58,7 @@ def test_a_swell_comes_back_and_not_reversed(sea, seed):
     assert 0.7 * system.height < found.height[0] < 1.08 * system.height
     assert_allclose(found.wavelength[0], system.wavelength, rtol=0.06)
     beside_range = abs(np.sin(np.radians(angle))) > np.sin(np.radians(20))
-    assert abs(turn(found.direction[0], system.direction)) < (12 if beside_range else 20)  # fmt: skip
+    assert abs(turn(found.direction[0], system.direction)) < (12 if beside_range else 25)  # fmt: skip
     assert found.confidence[0] > 0.99
     assert 0 < found.height_error[0] < 0.3 * found.height[0]
 

@@ -34,7 +34,7 @@ _LARGEST_BODY: Final = 120_000_000
 #: Pixels of the sides of a map of land.
 _LAND_SIDES: Final = (2000, 1200)
 _PAGE_HEADERS: Final = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
 )

@@ -130,14 +130,14 @@ def _find(obj: XarrayObject, variable: Hashable | None) -> xr.DataArray:
             return obj[candidates[0]]
         if variable is None:
             raise MissingVariableError(
-                f"say which variable to map: {candidates or sorted(map(str, obj))}. "
-                f"For example plot.map({(candidates or ['swh'])[0]!r})."
+                f"say which variable to draw: {candidates or sorted(map(str, obj))}, "
+                f"for example variable={(candidates or ['swh'])[0]!r}."
             )
         if variable in obj:
             return obj[variable]
         names = sorted(map(str, obj.variables))
     raise MissingVariableError(
-        f"there is no variable {variable!r} to map; found {names}."
+        f"there is no variable {variable!r} to draw; found {names}."
     )
 
 
