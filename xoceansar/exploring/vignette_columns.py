@@ -98,9 +98,11 @@ def read_table(ds: xr.Dataset) -> Table:
                 f"{sorted(map(str, ds.variables))}. Add it with {assign_hint(ds, name)}."
             )
     names = [n for n, v in ds.variables.items() if v.dims == (VIGNETTE,)]
-    small = ds.drop_vars([n for n in ds.variables if n not in names])
+    small = ds.drop_vars([n for n in ds.variables if n not in names or n == _ID])
     with computing("reading the columns"):
         small = small.compute()
+        # without xarray, which would make a million texts anew
+        ids = np.asarray(ds[_ID].data) if _ID in names else np.array([], object)
     columns, left_out = [], {}
     for name in sorted(map(str, names), key=lambda n: n not in ds.data_vars):
         if name in (*_PLACE, _ID, VIGNETTE):
@@ -113,7 +115,6 @@ def read_table(ds: xr.Dataset) -> Table:
         if column is not None:
             columns.append(column)
     lon, lat = (degrees_of(small[n]).astype(np.float32) for n in _PLACE)
-    ids = small[_ID].values if _ID in names else np.array([], object)
     return Table(tuple(columns), (lon + 180) % 360 - 180, lat, ids, left_out)
 
 
