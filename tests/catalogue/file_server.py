@@ -30,6 +30,7 @@ class FileServer:
         self.refused = 0
         #: Bytes a second of one connection, and of all together.
         self.rate = None
+        #: Whether parts of files are given: False, and it says nothing of it; None, and it says so.
         self.ranges = True
         self.lock = threading.Lock()
 
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         state, path = self.state, self.path
         with state.lock:
             number = len(state.asked)
-            first = self._first()
+            first, stop = self._range()
             record = [path, first, 0, dict(self.headers)]
             state.asked.append(record)
         if state.token_life is not None and not self._may():
@@ -107,11 +108,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "drop":
             self._drop()
         else:
-            self._send(state.files[path], first, fault, record)
+            self._send(state.files[path], first, stop, fault, record)
 
-    def _first(self):
-        asked = self.headers.get("Range", "")
-        return int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+    def do_HEAD(self):
+        """Say how large a file is."""
+        data = self.state.files.get(self.path)
+        self.send_response(404 if data is None else 200)
+        self.send_header("Content-Length", str(len(data or b"")))
+        if self.state.ranges is None:
+            self.send_header("Accept-Ranges", "none")
+        self.end_headers()
+
+    def _range(self):
+        """First byte that is asked for, and the one after the last; None where all are."""
+        first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")  # fmt: skip
+        return int(first), int(last) + 1 if last else None
 
     def _may(self):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -121,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _send(self, data, first, fault, record):
+    def _send(self, data, first, stop, fault, record):
         total = len(data)
         if first >= total > 0 and first:
             self._reply(416)
@@ -129,11 +140,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "wrong":
             data = bytearray(data)
             data[random.randrange(first, total)] ^= 1
-        part = first if self.state.ranges else 0
-        body = bytes(data[part:])
-        self.send_response(206 if part else 200)
-        if part:
-            self.send_header("Content-Range", f"bytes {part}-{total - 1}/{total}")
+        part, stop = (
+            (first, min(stop or total, total)) if self.state.ranges else (0, total)
+        )
+        body = bytes(data[part:stop])
+        whole = len(body) == total
+        self.send_response(200 if whole else 206)
+        if not whole:
+            self.send_header("Content-Range", f"bytes {part}-{stop - 1}/{total}")
         if fault == "short":  # whole by its own account, and not by the list's
             body = body[: len(body) // 2]
         self.send_header("Content-Length", str(len(body)))

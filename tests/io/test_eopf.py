@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 import zarr
 
+from tests.catalogue.file_server import serve_files
 from tests.io.conftest import SHAPE, make_product
 from xoceansar import check_archive, open_wave_mode
 from xoceansar.cli.readers import opened
@@ -681,8 +682,140 @@ def test_at_a_url(made, packed, safe, layout):
         check_same(read(f"memory://products-{layout}/{path.name}"), safe)
     finally:
         memory.rm(f"/products-{layout}", recursive=True)
-    with pytest.raises(ProductError, match="archive at a URL"):
-        read(f"memory://somewhere/{packed[layout].name}")
+
+
+@pytest.fixture
+def served(packed, layout):
+    """An archive on a web server; gives the server's state, the URL and where each member lies."""
+    pytest.importorskip("aiohttp")
+    path = packed[layout]
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(archive.infolist(), key=lambda one: one.header_offset)
+        ends = [one.header_offset for one in members[1:]] + [archive.start_dir]
+    spans = {
+        (one.header_offset, end): one.filename
+        for one, end in zip(members, ends, strict=True)
+    }
+    with serve_files() as (server, url):
+        server.files[f"/eopf/{path.name}"] = path.read_bytes()
+        yield server, f"{url}/eopf/{path.name}", spans
+
+
+def members_asked(server, spans):
+    """Names of the members that were asked for, each by exactly its own bytes; the rest is the directory."""
+    names, end = [], max(end for _, end in spans)
+    for _, first, sent, headers in server.asked:
+        assert "Range" in headers
+        if first < end:
+            names.append(spans[first, first + sent])
+    return names
+
+
+def test_an_archive_at_a_url_is_read_in_place(served, safe):
+    check_same(read(served[1]), safe)
+
+
+def test_opening_an_archive_at_a_url_reads_no_pixel(served):
+    server, url, spans = served
+    ds = open_wave_mode(url, shape=SHAPE, chunks=1)
+    assert len(server.asked) > 4
+    metadata = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
+    chunks = [n for n in members_asked(server, spans) if not n.endswith(metadata)]
+    assert chunks
+    assert all("/gcp/" in name or "/measurements/azimuth_time" in name
+               or "/measurements/slant_range_time" in name for name in chunks)  # fmt: skip
+    server.asked.clear()
+    again = pickle.loads(pickle.dumps(ds.isel(vignette=2).sigma0))
+    again.compute()
+    asked = members_asked(server, spans)
+    assert {name.partition("/")[0][-3:] for name in asked if "/" in name} == {"003"}
+    assert sum("measurements/slc" in n and not n.endswith(metadata) for n in asked) == 1
+    server.asked.clear()
+    again.compute()  # what is small is kept
+    assert {name for name in members_asked(server, spans) if "/gcp/" in name} == set()
+    assert all("/slc/" in name or "_nought/" in name or "_lut/" in name for name in members_asked(server, spans))  # fmt: skip
+
+
+@pytest.mark.parametrize("ranges", [False, None])
+def test_a_server_without_ranges_is_said(served, ranges):
+    server, url, _ = served
+    server.ranges = ranges
+    with pytest.raises(ProductError, match=r"knows no byte ranges.*Download it"):
+        open_wave_mode(url, shape=SHAPE)
+
+
+def test_archives_that_are_not_whole_are_said(served):
+    server, url, _ = served
+    place = url[url.index("/eopf") :]
+    with pytest.raises(ProductError, match="cannot be read"):
+        open_wave_mode(url.replace("S01SWVSLC", "S01SWVSLC_none"), shape=SHAPE)
+    server.files[place] = server.files[place][:-3000]
+    with pytest.raises(ProductError, match="not a whole zip archive"):
+        open_wave_mode(url, shape=SHAPE)
+
+
+@pytest.fixture
+def memory():
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    yield memory
+    memory.rm("/eopf", recursive=True)
+
+
+def test_a_flipped_bit_in_an_archive_at_a_url_costs_one_vignette(
+    packed, safe, layout, memory
+):
+    content = bytearray(packed[layout].read_bytes())
+    with zipfile.ZipFile(packed[layout]) as archive:
+        (member,) = [
+            one for one in archive.infolist()
+            if "_002/measurements/slc/" in one.filename and not one.filename.endswith((".zarray", ".zattrs", "zarr.json"))
+        ]  # fmt: skip
+    content[member.header_offset + member.compress_size // 2] ^= 1
+    memory.pipe(f"/eopf/{packed[layout].name}", bytes(content))
+    with pytest.warns(OceansarWarning, match="is damaged"):
+        found = read(f"memory://eopf/{packed[layout].name}")
+    check_bad(found, safe)
+
+
+def test_archives_of_other_make_at_a_url(made, safe, layout, memory, tmp_path):
+    """Compressed, in a folder, with entries of folders."""
+    path = made[layout]
+    target = tmp_path / "download.zarr.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir(path.name)
+        for file in sorted(path.rglob("*")):
+            archive.write(file, f"./{path.name}/{file.relative_to(path)}")
+    memory.pipe("/eopf/download.zarr.zip", target.read_bytes())
+    found = read("memory://eopf/download.zarr.zip")
+    check_same(found, safe)
+    assert set(found["product"].values) == {path.name}
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    memory.pipe("/eopf/download.zarr.zip", target.read_bytes())
+    with pytest.raises(UnsupportedProductError, match="holds no Zarr store"):
+        read("memory://eopf/download.zarr.zip")
+
+
+def test_on_object_storage(made, packed, safe, layout):
+    pytest.importorskip("moto.server")
+    s3fs = pytest.importorskip("s3fs")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        options = {"key": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMI", "endpoint_url": url}  # fmt: skip
+        s3 = s3fs.S3FileSystem(**options, skip_instance_cache=True)
+        s3.mkdir(f"eopf-{layout}")
+        s3.put(str(made[layout]), f"eopf-{layout}/{made[layout].name}", recursive=True)
+        s3.put(str(packed[layout]), f"eopf-{layout}/{packed[layout].name}")
+        for name in (made[layout].name, packed[layout].name):
+            found = read(f"s3://eopf-{layout}/{name}", storage_options=options)
+            check_same(found, safe)
+            assert set(found["product"].values) == {made[layout].name}
+    finally:
+        server.stop()
 
 
 def test_layouts_differ_as_the_converters_do(made):

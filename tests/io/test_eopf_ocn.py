@@ -106,13 +106,16 @@ def test_an_archive(safe, tmp_path):
     check_same(read(path), read(safe))
 
 
-def test_at_a_url(safe, made):
+def test_at_a_url(safe, made, tmp_path):
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
     try:
         memory.put(str(made), f"/ocn/{made.name}", recursive=True)
-        found = read(f"memory://ocn/{made.name}", storage_options={})
-        check_same(found, read(safe))
+        archive = write_eopf(safe, tmp_path, archive=True)
+        memory.put(str(archive), f"/ocn/{archive.name}")
+        for name in (made.name, archive.name):
+            found = read(f"memory://ocn/{name}", storage_options={})
+            check_same(found, read(safe))
     finally:
         memory.rm("/ocn", recursive=True)
 

@@ -143,37 +143,40 @@ class ZipStore(Store):
         member = zip_members(self.archive).get(self.prefix + path)
         if member is None:
             raise ProductError(f"{self.where(path)} is missing from the archive.")
-        if member.flag_bits & 1:
-            raise ProductError(
-                f"{self.where(path)} is encrypted. Unzip the product first."
-            )
         _check_size(member.file_size, most, self.where(path))
-        whole = _map(Path(self.archive))
-        # Local header: 30 bytes, of which the last four are the lengths of the name and of the
-        # extra field, which may differ from those of the central directory (APPNOTE 4.3.7).
-        header = whole[member.header_offset : member.header_offset + 30].tobytes()
-        if len(header) < 30 or header[:4] != b"PK\x03\x04":
-            raise _cut_short(self.archive)
-        start = member.header_offset + 30 + sum(struct.unpack("<HH", header[26:]))
-        data = whole[start : start + member.compress_size]
-        if data.size < member.compress_size:
-            raise _cut_short(self.archive)
-        if member.compress_type == zipfile.ZIP_DEFLATED:
-            data = _inflate(data, member, self.where(path))
-        elif member.compress_type != zipfile.ZIP_STORED:
-            raise ProductError(
-                f"{self.where(path)} is compressed by a method other than deflate. "
-                "Unzip the product first."
-            )
-        if data.size != member.file_size or zlib.crc32(data.data) != member.CRC:
-            raise ProductError(
-                f"{self.where(path)} is damaged. Download the archive again."
-            )
-        return data
+        data = _map(Path(self.archive))[member.header_offset :]
+        return member_content(data, member, self.where(path), self.archive)
 
     def gdal_path(self, path: str) -> str:
         """Name of a file for GDAL."""
         return f"/vsizip/{self.where(path)}"
+
+
+def member_content(
+    data: Bytes, member: zipfile.ZipInfo, where: str, archive: str
+) -> Bytes:
+    """Give what a member of an archive holds, of its bytes from its local header on."""
+    if member.flag_bits & 1:
+        raise ProductError(f"{where} is encrypted. Unzip the product first.")
+    # Local header: 30 bytes, of which the last four are the lengths of the name and of the
+    # extra field, which may differ from those of the central directory (APPNOTE 4.3.7).
+    header = data[:30].tobytes()
+    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+        raise _cut_short(archive)
+    start = 30 + sum(struct.unpack("<HH", header[26:]))
+    content = data[start : start + member.compress_size]
+    if content.size < member.compress_size:
+        raise _cut_short(archive)
+    if member.compress_type == zipfile.ZIP_DEFLATED:
+        content = _inflate(content, member, where)
+    elif member.compress_type != zipfile.ZIP_STORED:
+        raise ProductError(
+            f"{where} is compressed by a method other than deflate. "
+            "Unzip the product first."
+        )
+    if content.size != member.file_size or zlib.crc32(content.data) != member.CRC:
+        raise ProductError(f"{where} is damaged. Download the archive again.")
+    return content
 
 
 def open_stores(path: str) -> list[Store]:

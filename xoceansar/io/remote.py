@@ -21,6 +21,15 @@ StorageOptions = Mapping[str, Any]
 
 _ARCHIVE: Final = ".zip"
 _S3: Final = ("s3", "s3a")
+#: What reaches a protocol, where it is not Azure's.
+_PACKAGES: Final = {
+    "gcs": "gcsfs",
+    "gs": "gcsfs",
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+}
 #: Seconds to connect and to wait for bytes, and attempts of botocore and of s3fs: together a server
 #: that never answers holds a call for a minute.
 _CONNECT, _READ, _ATTEMPTS = 5, 15, 2
@@ -53,8 +62,7 @@ def open_filesystem(url: str, options: str) -> tuple[Any, str]:
             )
     except ImportError:
         # fsspec says which package; `require` says how to install it here
-        require({"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(protocol, "adlfs"),
-                extra="archive")  # fmt: skip
+        require(_PACKAGES.get(protocol, "adlfs"), extra="archive")
         raise
     except ValueError as error:
         raise ProductError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from xoceansar._optional import require
 from xoceansar._paths import is_url, local_path
 from xoceansar.errors import UnsupportedProductError
 from xoceansar.io.containers import MANIFEST, zip_members
@@ -26,7 +27,8 @@ from xoceansar.io.safe.product_names import VignetteName
 
 __all__ = ["Contents", "eopf_stores", "is_eopf_name", "read_contents"]
 
-_SUFFIXES: Final = (".zarr", ".zarr.zip")
+_FOLDER: Final = ".zarr"
+_ARCHIVE: Final = ".zarr.zip"
 _IPF: Final = re.compile(r"\bIPF\b")
 _VERSION: Final = re.compile(r"\d{1,3}\.\d{1,2}")
 
@@ -58,15 +60,18 @@ class Contents:
 def is_eopf_name(path: str) -> bool:
     """Say whether a path is named as an EOPF product is."""
     name = path.rstrip("/").rpartition("/")[2].lower()
-    return name.endswith(_SUFFIXES) and eopf_kind(name) is not None
+    return name.endswith((_FOLDER, _ARCHIVE)) and eopf_kind(name) is not None
 
 
 def eopf_stores(path: str, options: str = "{}") -> list[EopfStore]:
     """Find the EOPF products at a path; none where it holds another format."""
     if is_url(path):
         forget_roots()
-        named = path.rstrip("/").lower().endswith(_SUFFIXES) or is_eopf_name(path)
-        return [EopfStore(path.rstrip("/"), "", options)] if named else []
+        place = path.rstrip("/")
+        if place.lower().endswith(_ARCHIVE):
+            return [_store_in_archive(place, options)]
+        named = place.lower().endswith(_FOLDER) or is_eopf_name(place)
+        return [EopfStore(place, "", options)] if named else []
     target = local_path(path)
     if os.path.isdir(target):
         place = os.path.realpath(target)
@@ -85,6 +90,20 @@ def eopf_stores(path: str, options: str = "{}") -> list[EopfStore]:
     archive = os.path.realpath(target)
     prefix = archive_root(list(zip_members(archive)))
     return [] if prefix is None else [EopfStore(archive, prefix)]
+
+
+def _store_in_archive(url: str, options: str) -> EopfStore:
+    require("fsspec", extra="archive")
+    from xoceansar.io.eopf.remote_archive import archive_at, forget_archives
+
+    forget_archives()
+    prefix = archive_root(archive_at(url, options).names)
+    if prefix is None:
+        raise UnsupportedProductError(
+            f"{url} holds no Zarr store: none of its members is {' or '.join(ROOTS)}. Give the .zarr.zip of a product, "
+            "or the URL of its folder (.zarr)."
+        )
+    return EopfStore(url, prefix, options)
 
 
 def _is_root(folder: str) -> bool:

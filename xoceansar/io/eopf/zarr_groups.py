@@ -1,4 +1,4 @@
-"""An EOPF product as Zarr groups: in a folder, in a zip archive read in place, or in a folder at a URL."""
+"""An EOPF product as Zarr groups: in a folder, or in a zip archive read in place, here or at a URL."""
 
 import json
 import math
@@ -290,9 +290,8 @@ def _zarr_store(store: EopfStore) -> Any:
         zip_members(place)  # says what is wrong with an archive that is not whole
         return ZarrZipStore(place, mode="r")
     if archived:
-        raise ProductError(
-            f"{place} is an archive at a URL, of which a Zarr product is not read in place. Download it, or give the "
-            "URL of the folder (.zarr)."
-        )
+        from xoceansar.io.eopf.remote_archive import ROOT, archive_at
+
+        return FsspecStore(archive_at(place, store.options), path=ROOT, read_only=True)
     access = with_limits(place, json.loads(store.options))
     return FsspecStore.from_url(place, storage_options=access, read_only=True)

@@ -124,8 +124,8 @@ def open_ocn(
         these only the files of the chosen vignettes are read, and for products that OData lists the manifest.
         Or a ``S1x_WV_OCN__....SAFE`` folder, its ``manifest.safe``, a zip archive of it, a
         measurement file (``s1x-wvN-ocn-...nc``), a folder of such files or products, several of
-        these, or a glob pattern; or a product in the EOPF format (``S01SWVOCN_....zarr`` or ``.zarr.zip``; of
-        the former also the URL on object storage).
+        these, or a glob pattern; or a product in the EOPF format (``S01SWVOCN_....zarr`` or ``.zarr.zip``,
+        at URLs too).
     spectra : bool, optional
         Whether to read the spectra too, 0.6 MB in memory for each vignette.
     on_error : {"flag", "raise"}, optional

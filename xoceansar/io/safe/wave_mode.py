@@ -112,7 +112,7 @@ def open_wave_mode(
         A ``.SAFE`` folder, its ``manifest.safe``, a zip archive of it (stored or deflated;
         read in place), a zip archive or a folder of several, several of these, or a glob
         pattern; or the URL of one on object storage (``s3://bucket/S1A_WV_SLC__....SAFE``), which
-        fsspec opens; or products in the EOPF format (``S01SWVSLC_....zarr``, at URLs too, or ``.zarr.zip``). Or what a catalogue lists: rows of `xoceansar.search` or the file they were written to, items or collections of
+        fsspec opens; or products in the EOPF format (``S01SWVSLC_....zarr`` or ``.zarr.zip``, at URLs too). Or what a catalogue lists: rows of `xoceansar.search` or the file they were written to, items or collections of
         items of pystac, dicts of them, JSON files or their URLs; then the files of the vignettes that are listed, and of no other, are read.
     reader : {"direct", "xsar"}, optional
         Who calibrates. ``direct`` parses the XML that it needs and maps the pixels into one
