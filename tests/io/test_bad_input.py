@@ -104,9 +104,12 @@ def test_a_damaged_vignette_is_flagged_and_no_other(copy, product, damage, signe
     assert float(ds.no_data_fraction[1]) == 1.0
     plain = read(product.path)
     for name in ("sigma0", "nesz", "quality", "longitude", "time", "incidence"):
-        np.testing.assert_array_equal(
-            ds[name].values[[0, 2, 3]], plain[name].values[[0, 2, 3]]
-        )
+        # a sum may depend in its last digit on where the numbers lie in memory
+        own, others = (d[name].values[[0, 2, 3]] for d in (ds, plain))
+        if own.dtype.kind == "f":
+            np.testing.assert_allclose(own, others, rtol=1e-13)
+        else:
+            np.testing.assert_array_equal(own, others)
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
