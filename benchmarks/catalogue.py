@@ -5,6 +5,7 @@ Every server is on this machine.
 
 import argparse
 import copy
+import json
 import os
 import random
 import tempfile
@@ -21,9 +22,10 @@ from _report import report
 
 import xoceansar as xos
 from tests.catalogue.file_server import bucket_files, serve_files, web_files
-from tests.catalogue.items import item_of, made_item
+from tests.catalogue.items import SHARED, item_of, made_item
 from tests.catalogue.stac_server import serve
-from xoceansar.catalogue import stac_api
+from xoceansar.catalogue import patience, stac_api, vignette_search
+from xoceansar.catalogue.places import polygons_of
 from xoceansar.io.stac import transfer
 from xoceansar.io.stac.listed_products import given_of
 
@@ -60,6 +62,32 @@ def search_cost(count: int, vignettes: int) -> dict[str, float]:
         ours = time.process_time() - begin
     assert len(rows) == count * vignettes
     return {"pystac_client_s": theirs, "search_s": ours, "beyond_s": ours - theirs}
+
+
+def real_items_cost(item: dict, count: int) -> dict[str, float]:
+    """Processor time of parsing and tabulating many items like a real one, beyond that of parsing them plainly."""
+    text = json.dumps(item)
+    orbit, take = (item["id"].split("_")[k] for k in (-3, -2))
+    texts = [
+        text.replace(orbit, f"{k + 1:06d}").replace(take, f"{k + 1:06X}")
+        for k in range(count)
+    ]
+    pages = [
+        f'{{"features": [{",".join(texts[k : k + stac_api.PAGE])}]}}'
+        for k in range(0, count, stac_api.PAGE)
+    ]
+    parse = patience.patient_io().json_loads
+    begin = time.process_time()
+    for page in pages:
+        json.loads(page)
+    theirs = time.process_time() - begin
+    begin = time.process_time()
+    found = (one for page in pages for one in parse(page)["features"])
+    table = vignette_search._tabulated(found, "slc", lambda rows, _: rows["number"] > 0)
+    polygons = polygons_of(table.outlines)
+    ours = time.process_time() - begin
+    assert len(polygons) == count * len(item["geometry"]["coordinates"])
+    return {"parsing_s": theirs, "beyond_s": ours - theirs}
 
 
 @contextmanager
@@ -239,6 +267,19 @@ def main() -> None:
         )
     link = throttled_link()
     report("catalogue.link_share", link["share"], "", ">= 0.85", link["share"] >= 0.85)
+    for path in sorted(SHARED.glob("wvitem*.json")):
+        real, count = json.loads(path.read_text()), asked.items // 50
+        vignettes = len(real["geometry"]["coordinates"])
+        for name, value in real_items_cost(real, count).items():
+            scaled = value * 10_000 / count
+            bar = "<= 5" if name == "beyond_s" else ""
+            report(
+                f"catalogue.real_items_of_{vignettes}_{name}_of_10000",
+                scaled,
+                "s of processor",
+                bar,
+                scaled <= 5 if bar else None,
+            )
     for items, vignettes in ((asked.items, 4), (asked.items // 12, 32)):
         for name, value in search_cost(items, vignettes).items():
             scaled = value * 10_000 / items
