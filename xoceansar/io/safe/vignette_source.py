@@ -1,6 +1,6 @@
 """One vignette to read: what a task carries, and what it loads of the annotations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
@@ -35,6 +35,7 @@ __all__ = [
     "Source",
     "Tables",
     "load_annotation",
+    "load_annotations",
     "load_numbers",
     "load_processing",
     "load_tables",
@@ -125,14 +126,48 @@ class Tables:
 
 def load_annotation(source: Source) -> Annotation:
     """Read the product annotation of a vignette."""
+    (note,) = load_annotations([source])
+    if isinstance(note, VignetteError):
+        raise note
+    return note
+
+
+def load_annotations(sources: Sequence[Source]) -> list[Annotation | VignetteError]:
+    """Read the product annotations of vignettes; of one that cannot be read, say why.
+
+    Each step is taken for all of them: in turns the steps would push each other out of the cache.
+    """
+    notes = [_attempt(_parse_annotation, source) for source in sources]
+    return [
+        note
+        if isinstance(note, VignetteError)
+        else _attempt(_check_annotation, source, note)
+        for source, note in zip(sources, notes, strict=True)
+    ]
+
+
+def _attempt(
+    step: Callable[..., Annotation], *args: Source | Annotation
+) -> Annotation | VignetteError:
+    try:
+        return step(*args)
+    except VignetteError as error:
+        return error
+
+
+def _parse_annotation(source: Source) -> Annotation:
     store, path = source.store, require_file(source, "annotation")
     where = store.where(path)
     with guard(source.vignette, where):
         if isinstance(store, EopfStore):
-            note = read_annotation(store, path)
-        else:
-            data = read_file(source, "annotation")
-            note = parse_annotation(data, source.files.name, where)
+            return read_annotation(store, path)
+        data = read_file(source, "annotation")
+        return parse_annotation(data, source.files.name, where)
+
+
+def _check_annotation(source: Source, note: Annotation) -> Annotation:
+    where = source.store.where(source.files.path("annotation"))
+    with guard(source.vignette, where):
         check_annotation(note, source.files.name, where)
         return note
 

@@ -38,6 +38,7 @@ from xoceansar.errors import (
 from xoceansar.io.guard import guard
 from xoceansar.io.remote import StorageOptions
 from xoceansar.io.safe.acquisitions import each_once, report
+from xoceansar.io.safe.annotation import Annotation
 from xoceansar.io.safe.ground_grid import GridSpec, VignetteGrid
 from xoceansar.io.safe.product import Product, VignetteFiles
 from xoceansar.io.safe.product_names import ROLES, VignetteName
@@ -48,6 +49,7 @@ from xoceansar.io.safe.vignette_source import (
     Reader,
     Source,
     load_annotation,
+    load_annotations,
     require_file,
 )
 from xoceansar.io.stac.listed_products import ProductInputs, find_products
@@ -65,7 +67,7 @@ _CORNER: Final = "corner"
 #: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
 _THREADS: Final = 8
 #: Tasks of each: a task for each vignette would take as long as its smaller steps.
-_TURNS: Final = 8
+_TURNS: Final = 4
 #: Of a vignette: 8192 x 8192, finer than the radar sees.
 _MOST_PIXELS: Final = 1 << 26
 #: Middles by name that are so near may be in another order by the annotations.
@@ -336,12 +338,7 @@ def _open_all(
     size = 1 + len(chosen) // (_TURNS * _THREADS)
     blocks = [chosen[k : k + size] for k in range(0, len(chosen), size)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        tasks = [
-            pool.submit(
-                lambda block: [_try_open(*one, options) for one in block], block
-            )
-            for block in blocks
-        ]
+        tasks = [pool.submit(_open_block, block, options) for block in blocks]
         rows = (row for task in tasks for row in task.result())
         with tracked(rows, "opening vignettes", len(chosen)) as each:
             for one, error in each:
@@ -355,17 +352,33 @@ def _open_all(
     return opened
 
 
-def _try_open(
-    product: Product, files: VignetteFiles, options: Options
-) -> tuple[_Opened, VignetteError | None]:
-    """Read the annotation of a vignette, and see that its other files are there."""
+def _open_block(
+    block: list[tuple[Product, VignetteFiles]], options: Options
+) -> list[tuple[_Opened, VignetteError | None]]:
+    """Open vignettes, each step of all of them: in turns the steps would push each other out of the cache."""
+    sources = [_source(product, files) for product, files in block]
+    notes = load_annotations(sources)
+    return [
+        _opened(product, source, note, options)
+        for (product, _), source, note in zip(block, sources, notes, strict=True)
+    ]
+
+
+def _source(product: Product, files: VignetteFiles) -> Source:
     name = files.name
-    source = Source(
+    return Source(
         product.store.part(files.path(role) for role in ROLES),
         files,
         noise_scaling(product.ipf_version, name.platform, name.beam),
         simulated=product.simulated,
     )
+
+
+def _opened(
+    product: Product, source: Source, note: Annotation | VignetteError, options: Options
+) -> tuple[_Opened, VignetteError | None]:
+    """Place a vignette, and see that its other files are there."""
+    name = source.files.name
     known = {
         "vignette_id": name.stem,
         "beam": name.beam,
@@ -375,13 +388,16 @@ def _try_open(
         "ipf_version": product.ipf_version,
         "noise_scaling": source.noise_scaling,
     }
-    located = _nowhere(source, options)
+    located = None
     try:
-        source = replace(source, annotation=load_annotation(source))
-        with guard(name.stem, source.store.where(files.path("annotation"))):
-            located = _located(source, options)
+        if isinstance(note, VignetteError):
+            raise note
+        source = replace(source, annotation=note)
+        with guard(name.stem, source.store.where(source.files.path("annotation"))):
+            located = _located(note, options)
         _require_files(source, options)
     except VignetteError as error:
+        located = located or _nowhere(name, options)
         return _Opened(replace(source, readable=False), known | located), error
     return _Opened(source, known | located), None
 
@@ -393,8 +409,7 @@ def _require_files(source: Source, options: Options) -> None:
         require_file(source, "noise")
 
 
-def _located(source: Source, options: Options) -> dict[str, Any]:
-    note = source.annotation or load_annotation(source)
+def _located(note: Annotation, options: Options) -> dict[str, Any]:
     grid = VignetteGrid(note, options.grid)
     longitude, latitude = grid.centre
     corners = grid.corners
@@ -409,10 +424,10 @@ def _located(source: Source, options: Options) -> dict[str, Any]:
     }
 
 
-def _nowhere(source: Source, options: Options) -> dict[str, Any]:
+def _nowhere(name: VignetteName, options: Options) -> dict[str, Any]:
     """Coordinates of a vignette of which only the name is known."""
     return {
-        "time": _middle(source.files.name),
+        "time": _middle(name),
         "longitude": np.nan,
         "latitude": np.nan,
         "ground_heading": np.nan,
