@@ -13,7 +13,7 @@ KEYS = {"key": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMI/K7MDENG"}
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch):
+def _alone(monkeypatch, tmp_path_factory):
     """Leave the account of whoever runs this alone, and wait for nothing."""
     for name in os.environ:
         if name.startswith(("AWS_", "CDSE_")):
@@ -21,8 +21,10 @@ def _alone(monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    from xoceansar.io.stac import transfer
+    from xoceansar.io.stac import connections, transfer
 
+    folder = tmp_path_factory.mktemp("connections")
+    monkeypatch.setattr(connections, "FOLDER", folder)
     monkeypatch.setattr(transfer, "PAUSE", 0.0)
 
 

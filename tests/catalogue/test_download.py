@@ -1,5 +1,6 @@
 """Downloads from servers on this machine, whole and failing."""
 
+import contextlib
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from tests.catalogue.file_server import bucket_files, serve_files, web_files
 from tests.catalogue.items import made_item
 from tests.processing.products import SHAPE
 from xoceansar.errors import CredentialsError, PathError, ProductError
-from xoceansar.io.stac import credentials, transfer
+from xoceansar.io.stac import connections, credentials, transfer
 
 pytest.importorskip("requests")
 pytest.importorskip("botocore")
@@ -103,6 +104,68 @@ def test_no_more_than_four_connections_are_open(found, storage, tmp_path):
     assert max(most) == 4
 
 
+DOWNLOAD = """
+import json, sys
+import xoceansar as xos
+items, to, options = json.loads(sys.stdin.read())
+print(xos.download(items, to, storage_options=options).failed)
+"""
+
+
+def test_processes_share_the_connections_of_an_account(items, storage, tmp_path):
+    """Whoever runs twice, or has workers that read, has four connections in all."""
+    import json
+    import os
+    import subprocess
+    import sys
+
+    server, options = storage
+    busy, most = [0], []
+    lock = threading.Lock()
+
+    def rate(count):
+        with lock:
+            busy[0] += 1
+            most.append(busy[0])
+        time.sleep(0.02)
+        with lock:
+            busy[0] -= 1
+
+    server.rate = rate
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", DOWNLOAD]
+    runs = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]  # fmt: skip
+    for k, run in enumerate(runs):
+        run.stdin.write(json.dumps([items, str(tmp_path / str(k)), options]))
+        run.stdin.close()
+    for run in runs:
+        assert (run.stdout.read().strip(), run.wait()) == ("{}", 0)
+    assert max(most) == 4
+    locks = sorted(path.name for path in (tmp_path / ".cache/xoceansar/connections").iterdir())  # fmt: skip
+    assert locks == [f"127.0.0.1-{k}" for k in range(4)]
+
+
+def test_connections_that_others_hold_for_ever_are_not_waited_for(
+    found, storage, tmp_path, monkeypatch
+):
+    _, options = storage
+    monkeypatch.setattr(connections, "LONGEST_WAIT", 0.05)
+    with contextlib.ExitStack() as held:
+        for k in range(4):
+            one = held.enter_context(open(connections.FOLDER / f"127.0.0.1-{k}", "a+b"))
+            assert connections.lock(one, wait=False)
+        report = xos.download(found.iloc[[0]], tmp_path / "a", storage_options=options)
+    assert (report.vignettes, report.failed) == (1, {})
+    # without a place for locks, a process is on its own
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(connections, "FOLDER", tmp_path / "file")
+    report = xos.download(found.iloc[[0]], tmp_path / "b", storage_options=options)
+    assert (report.vignettes, report.failed) == (1, {})
+
+
 def test_web_addresses_are_followed_and_their_tokens_renewed(items, products, tmp_path):
     import copy
 
@@ -151,7 +214,7 @@ def test_a_token_that_is_refused_is_renewed_once(behind_tokens, products, tmp_pa
     assert lies_as(tmp_path, products[0])
     assert server.grants == ["password", "refresh_token"]
     # the one that was told, and at most those that were under way with it
-    assert server.refused <= transfer.CONNECTIONS
+    assert server.refused <= connections.CONNECTIONS
 
 
 def test_tokens_that_are_never_taken_end_all_of_it(behind_tokens, tmp_path):

@@ -16,9 +16,10 @@ from xoceansar.io.safe.product import Product
 from xoceansar.io.safe.product_names import ROLES, STEM
 from xoceansar.io.stac.access import Access, grant
 from xoceansar.io.stac.asset_store import AssetStore
+from xoceansar.io.stac.connections import CONNECTIONS
 from xoceansar.io.stac.file_drafts import fetch_to, is_there
 from xoceansar.io.stac.listed_products import Listed, given_of, products_of
-from xoceansar.io.stac.transfer import CONNECTIONS, RemoteFile
+from xoceansar.io.stac.transfer import RemoteFile
 
 __all__ = ["DownloadReport", "download"]
 
@@ -104,7 +105,7 @@ def download(
 
     Notes
     -----
-    Four connections at a time, as many as the Copernicus Data Space allows. A file is written beside its place, from
+    Four connections at a time, as many as the Copernicus Data Space allows, of all your processes together. A file is written beside its place, from
     where an earlier run broke off, held to the size and the MD5 that are listed, and moved to its place when it is whole
     and right: what is there is. Run it again, and it goes on; files that are there are not fetched again.
 

@@ -16,7 +16,6 @@ from xoceansar.io.stac.file_drafts import (
     is_free,
     is_there,
     locked,
-    one_connection,
 )
 from xoceansar.io.stac.transfer import MemorySink, RemoteFile, fetch
 
@@ -41,11 +40,9 @@ def cached(file: RemoteFile, access: Access, most: int) -> Bytes:
                 continue  # another process has made room meanwhile
         if not _make_room(folder, file, target, access.cache_bytes):
             break
-        with one_connection(folder):
-            fetch_to(file, access, target, most)
+        fetch_to(file, access, target, most)
     sink = MemorySink()
-    with one_connection(folder):
-        fetch(file, access, sink, most)
+    fetch(file, access, sink, most)
     return np.frombuffer(sink.data, np.uint8)
 
 

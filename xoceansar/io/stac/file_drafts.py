@@ -1,22 +1,17 @@
 """Files that are fetched to a disk: on from where an earlier run broke off, and in place only when they are right."""
 
 import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedRandom
 from pathlib import Path
-from typing import Final
 
 from xoceansar.errors import PathError
 from xoceansar.io.stac.access import Access
-from xoceansar.io.stac.transfer import CONNECTIONS, FileSink, RemoteFile, fetch
+from xoceansar.io.stac.connections import lock
+from xoceansar.io.stac.transfer import FileSink, RemoteFile, fetch
 
-__all__ = ["draft_path", "fetch_to", "is_free", "is_there", "locked", "one_connection"]
-
-#: Seconds between looks for a free connection.
-_LOOK: Final = 0.02
+__all__ = ["draft_path", "fetch_to", "is_free", "is_there", "locked"]
 
 
 def is_there(file: RemoteFile, target: Path) -> bool:
@@ -77,19 +72,6 @@ def _is_same(opened: BufferedRandom, path: Path) -> bool:
         return False
 
 
-def lock(opened: BufferedRandom, *, wait: bool = True) -> bool:
-    """Hold a file until it is closed; say whether."""
-    if sys.platform == "win32":  # where two runs into one folder are not kept apart
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True
-
-
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Be alone among the processes that lock a path."""
@@ -105,15 +87,3 @@ def is_free(path: Path) -> bool:
             return lock(opened, wait=False)
     except OSError:
         return False
-
-
-@contextmanager
-def one_connection(folder: Path) -> Iterator[None]:
-    """Be one of the few among the processes that share a folder."""
-    while True:
-        for k in range(CONNECTIONS):
-            with open(folder / f".connection-{k}", "a+b") as opened:
-                if lock(opened, wait=False):
-                    yield
-                    return
-        time.sleep(_LOOK)

@@ -16,12 +16,11 @@ from xoceansar._optional import require
 from xoceansar._version import __version__
 from xoceansar.errors import CredentialsError, ProductError
 from xoceansar.io.stac.access import Access, public_url, redact
+from xoceansar.io.stac.connections import one_connection
 from xoceansar.io.stac.credentials import NO_KEYS, bearer, s3_signature
 
-__all__ = ["CONNECTIONS", "FileSink", "MemorySink", "RemoteFile", "Sink", "fetch"]
+__all__ = ["FileSink", "MemorySink", "RemoteFile", "Sink", "fetch"]
 
-#: Connections that the Copernicus Data Space allows.
-CONNECTIONS: Final = 4
 #: Tries that bring nothing, and tries in all: what breaks off goes on from there.
 _TRIES: Final = 6
 _MOST_TRIES: Final = 30
@@ -49,7 +48,6 @@ _BAD_KEYS: Final = (
 )
 _AWS: Final = "https://s3.amazonaws.com"
 
-_slots = threading.BoundedSemaphore(CONNECTIONS)
 _local = threading.local()
 
 
@@ -214,11 +212,12 @@ def _usable(file: RemoteFile, access: Access) -> Iterator[str]:
 def _fetch_from(
     href: str, file: RemoteFile, access: Access, sink: Sink, most: int
 ) -> None:
+    host = urlsplit(_address(href, file, access)).hostname or ""
     tries = empty = wrong = refused = ended = 0
     while True:
         before = sink.size()
         try:
-            with _slots:
+            with one_connection(host):
                 _receive(href, file, access, sink, most)
             _check(file, sink)
             return
@@ -322,8 +321,8 @@ def _response(href: str, file: RemoteFile, access: Access, start: int) -> Iterat
     }
     if start:
         headers["Range"] = f"bytes={start}-"
-    is_s3 = href.startswith(("s3://", "s3a://"))
-    url = _s3_url(href, file.endpoint, access) if is_s3 else href
+    is_s3 = _is_s3(href)
+    url = _address(href, file, access)
     for _ in range(_HOPS):
         token = ""
         auth: Any = lambda request: request  # noqa: E731  not that of ~/.netrc
@@ -387,6 +386,15 @@ def _judge(response: Any, href: str, access: Access, token: str) -> None:
             f"{where} is not there ({status}): it is offline, or was deleted. Search again, or leave the vignette out."
         )
     raise ProductError(f"{where} cannot be read (status {status}).")
+
+
+def _is_s3(href: str) -> bool:
+    return href.startswith(("s3://", "s3a://"))
+
+
+def _address(href: str, file: RemoteFile, access: Access) -> str:
+    """Web address at which a file is asked for first."""
+    return _s3_url(href, file.endpoint, access) if _is_s3(href) else href
 
 
 def _s3_url(href: str, endpoint: str, access: Access) -> str:
