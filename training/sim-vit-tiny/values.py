@@ -1,10 +1,12 @@
 """Heads of wave height, wind speed and class, on texture and statistics: fitted, calibrated, scored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from data import part_paths
+from randomised import randomised
 
 from xoceansar.conventions import OCEAN_CLASSES
 from xoceansar.models import Head, ModelHandle
@@ -15,36 +17,60 @@ from xoceansar.train.heads.dataset_arrays import Arrays, arrays_of
 
 TARGETS = ("swh", "wind_speed", "ocean_class")
 FEATURES = ("texture", "statistics")
+#: What each head learns from. The class is one whatever the contrast; wave height and wind speed are not.
+VERSIONS = {
+    "swh": ("plain", "flipped"),
+    "wind_speed": ("plain", "flipped"),
+    "ocean_class": ("plain", "flipped", "random-1", "random-2"),
+}
+#: What its learning rate and its epoch are chosen by.
+CHOSEN_BY = {
+    "swh": ("plain",),
+    "wind_speed": ("plain",),
+    "ocean_class": ("plain", "random-1"),
+}
 ICE = OCEAN_CLASSES.index("sea_ice")
 
 
-def describe(name: str, count: int, *, flipped: bool = False) -> xr.Dataset:
+def describe(name: str, count: int, version: str = "plain") -> xr.Dataset:
     """Features, level, incidence and truth of the first vignettes of a set; measured once.
 
-    With `flipped`, lines are in the opposite order: as good a sea, seen by a radar that flies the other way.
+    Of a version of them: ``plain``; ``flipped``, lines in the opposite order, as good a sea, seen by a radar that flies the other way;
+    ``random-1`` and so on, as others would show them.
     """
     parts = []
     for path in part_paths(name):
-        kept = path.with_suffix(".flipped.nc" if flipped else ".features.nc")
+        if int(path.stem.split("-")[1]) >= count:
+            break
+        kept = path.with_suffix(f".{version}.nc")
         if not kept.exists():
-            ds = xr.open_zarr(path)
-            images = ds[["sigma0"]].isel(line=slice(None, None, -1 if flipped else 1))
-            measured = xr.merge(
-                [texture(images), image_statistics(images)], compat="override"
-            )
-            level = images["sigma0"].mean(("line", "sample")).assign_attrs(units="1")
-            angle = ds["incidence"].mean("sample").assign_attrs(units="degree")
-            measured = measured.reset_coords(drop=True)
-            measured = measured.assign(
-                sigma0_mean=level.variable, incidence=angle.variable
-            )
-            measured.to_netcdf(kept)
+            measure(path, version).to_netcdf(kept)
         parts.append(xr.load_dataset(kept).assign(truth_of(path)))
     ds = xr.concat(
         parts, "vignette", coords="minimal", compat="override", join="override"
     )
     ds = ds.isel(vignette=slice(count))
     return ds.set_coords(["sigma0_mean", "incidence", "beam", "polarisation"])
+
+
+def measure(path: Any, version: str) -> xr.Dataset:
+    """Measure the features of a version of a part."""
+    ds = xr.open_zarr(path)
+    images = ds[["sigma0"]].isel(
+        line=slice(None, None, -1 if version == "flipped" else 1)
+    )
+    level = images["sigma0"].mean(("line", "sample")).variable
+    kind, _, seed = version.partition("-")
+    if kind == "random":
+        copies, levels = randomised(path, int(seed))
+        images = images.assign(sigma0=images["sigma0"].copy(data=copies))
+        level = xr.Variable("vignette", levels)
+    measured = xr.merge([texture(images), image_statistics(images)], compat="override")
+    level.attrs["units"] = "1"
+    angle = ds["incidence"].mean("sample").assign_attrs(units="degree")
+    return measured.reset_coords(drop=True).assign(
+        sigma0_mean=level, incidence=angle.variable
+    )
 
 
 def truth_of(path: Any) -> xr.Dataset:
@@ -58,28 +84,29 @@ def truth_of(path: Any) -> xr.Dataset:
     return ds.assign({name: ds[name].where(sea) for name in ("swh", "wind_speed")})
 
 
+def joined(name: str, count: int, versions: Sequence[str]) -> xr.Dataset:
+    """Put versions of a set one after the other."""
+    parts = [describe(name, count, version) for version in versions]
+    return xr.concat(parts, "vignette", coords="minimal", compat="override")
+
+
 def fit_values(
     handle: ModelHandle, data: dict[str, Any]
 ) -> tuple[list[Head], dict[str, float]]:
     """Fit the heads, the rate chosen on the validation set; calibrate them; score them on the test set."""
-    train = xr.concat(
-        [describe("train", data["n_train"], flipped=side) for side in (False, True)],
-        "vignette",
-    )
-    validation, calibration, test = (
-        describe(name, data[f"n_{name}"])
-        for name in ("validation", "calibration", "test")
+    calibration, test = (
+        describe(name, data[f"n_{name}"]) for name in ("calibration", "test")
     )
     heads, scores = [], {}
     for target in TARGETS:
         result = fit(
-            train,
+            joined("train", data["n_train"], VERSIONS[target]),
             target,
             model=handle,
             head="mlp",
             features=FEATURES,
             groups=None,
-            validation=validation,
+            validation=joined("validation", data["n_validation"], CHOSEN_BY[target]),
         )
         head = calibrated(result.head, calibration)
         heads.append(head)
