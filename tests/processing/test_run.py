@@ -454,7 +454,7 @@ def test_each_gpu_has_one_worker(monkeypatch, devices, device, expected, tiny_mo
         SpecCluster=lambda workers, **kwargs: workers,
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
-    monkeypatch.setattr(cluster, "_cores", lambda: 2)
+    monkeypatch.setattr(cluster, "processors", lambda: 2)
     task = product_block.Task(None, load_model(tiny_model, device=device), "{}")
     specs = cluster._local_cluster(made, task, None, 100)
     pinned = [s["options"]["env"].get("CUDA_VISIBLE_DEVICES") for s in specs.values()]

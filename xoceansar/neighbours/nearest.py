@@ -4,7 +4,6 @@ Every pair that could be among the k best is scored in one way, in float64. What
 how the others are ruled out: by a product of less precision whose error has a bound.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Literal
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from xoceansar._processors import processors
 from xoceansar._typing import Array
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def nearest(
         index[known],
     )  # fmt: skip
     if len(known):
-        _run(search, blocks, metric, device, threads or _available_threads())
+        _run(search, blocks, metric, device, threads or processors())
     score[known], index[known] = search.score, search.index
     score[index < 0] = np.nan
     return score.astype(np.float32), index
@@ -132,9 +132,3 @@ def _measured(vectors: Array, index: Array, metric: Metric) -> "Rows":
     if metric == "inner":
         return Rows(vectors, np.ones(len(index)), length, index)
     return Rows(vectors, 1 / length, np.ones(len(index)), index)
-
-
-def _available_threads() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union
 
 from xoceansar._optional import require
+from xoceansar._processors import processors
 from xoceansar.errors import (
     ArchiveError,
     BundleError,
@@ -144,7 +145,7 @@ def _local_cluster(
     """Start processes of one thread each; one for each GPU where there are GPUs."""
     gpus = [] if task.handle is None or task.handle.device == "cpu" else _gpus()
     memory = int(distributed.system.MEMORY_LIMIT)
-    most = len(gpus) or max(1, min(_cores(), memory // _WORKER_BYTES))
+    most = len(gpus) or max(1, min(processors(), memory // _WORKER_BYTES))
     count = min(workers or most, max(units, 1))
     options: dict[str, Any] = {
         "nthreads": 1,
@@ -168,13 +169,6 @@ def _local_cluster(
         },
         silence_logs="ERROR",
     )
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _gpus() -> list[str]:

@@ -1,6 +1,5 @@
 """Simulated vignettes in the layout of the reader, with their truth."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from xoceansar._processors import processors
 from xoceansar.conventions import (
     LINE,
     OCEAN_CLASSES,
@@ -223,7 +223,7 @@ def vignettes(
         raise OceansarError(f"chunks must be 1 or more; got {chunks}.")
     recipe = make_recipe(seed, classes, beams, shape, spacing, oversample, sensor)
     if chunks is None:
-        arrays = _block(recipe, range(n), workers or _processors())
+        arrays = _block(recipe, range(n), workers or processors())
     else:
         arrays = _lazy(recipe, n, chunks)
     environments = [recipe.environment(row) for row in range(n)]
@@ -244,13 +244,6 @@ def vignettes(
         simulator_spacing=recipe.spacing / recipe.oversample,
     )
     return dataset
-
-
-def _processors() -> int:
-    """Count the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _assembled(

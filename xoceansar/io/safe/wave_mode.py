@@ -16,7 +16,8 @@ import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
-from xoceansar._paths import local_path
+from xoceansar._paths import is_url, local_path
+from xoceansar._processors import processors
 from xoceansar._progress import tracked
 from xoceansar.conventions import (
     LINE,
@@ -64,7 +65,8 @@ Chunks = int | Mapping[str, int]
 Selection = int | slice | str | Iterable[int] | Iterable[str]
 
 _CORNER: Final = "corner"
-#: Annotations read at a time: lxml parses without Python's lock, and storage answers slowly.
+#: Annotations read at a time, where storage answers slowly. Of local files no more than there are processors:
+#: threads that wait for Python's lock in turns take a fifth longer.
 _THREADS: Final = 8
 #: Tasks of each: a task for each vignette would take as long as its smaller steps.
 _TURNS: Final = 4
@@ -335,9 +337,14 @@ def _open_all(
 ) -> list[_Opened]:
     """Open vignettes; threads read and parse, for neither holds Python's lock all the time."""
     opened = []
+    remote = any(
+        is_url(product.store.where(files.path("annotation")))
+        for product, files in chosen
+    )
+    threads = _THREADS if remote else min(_THREADS, processors())
     size = 1 + len(chosen) // (_TURNS * _THREADS)
     blocks = [chosen[k : k + size] for k in range(0, len(chosen), size)]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         tasks = [pool.submit(_open_block, block, options) for block in blocks]
         rows = (row for task in tasks for row in task.result())
         with tracked(rows, "opening vignettes", len(chosen)) as each:
