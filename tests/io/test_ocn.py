@@ -25,6 +25,7 @@ from xoceansar.io.ocn import trial_reading
 from xoceansar.sar.gmf import cmod5n
 
 REAL = Path(__file__).parents[2] / "../shared/data/ocn_wv"
+FILES = sorted(REAL.glob("*.nc"))
 PRODUCT = "S1A_WV_OCN__2SSV_20260112T044944_20260112T050145_062729_07DDB1_42F1.SAFE"
 SOURCE = "S1A_WV_SLC__1SSV_20260112T044944_20260112T050145_062729_07DDB1_AAAA"
 FILL = -999.0
@@ -695,7 +696,7 @@ def test_a_real_product_of_before_2022(real):
 
 
 @needs_real
-@pytest.mark.parametrize("path", sorted(REAL.glob("*.nc")), ids=lambda path: path.stem[-10:])  # fmt: skip
+@pytest.mark.parametrize("path", FILES, ids=[file.stem[-10:] for file in FILES])
 def test_swell_travels_with_the_wind_and_the_model(real, path):
     """The main partition, against the wind and the Stokes drift of the wave model in the file.
 
@@ -727,7 +728,7 @@ def test_a_variable_of_more_values_than_a_vignette_has_is_not_read(safe, name):
 
 
 @needs_real
-@pytest.mark.parametrize("path", sorted(REAL.glob("*.nc")), ids=lambda path: path.stem[-10:])  # fmt: skip
+@pytest.mark.parametrize("path", FILES, ids=[file.stem[-10:] for file in FILES])
 def test_heading_and_wind_of_real_products_have_the_conventions_that_are_said(
     real, path
 ):

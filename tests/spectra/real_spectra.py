@@ -12,7 +12,9 @@ from xoceansar.spectra.wavenumber_grids import WavenumberGrid
 FOLDER = Path(__file__).parents[2] / "../shared/data/ocn_wv"
 FILES = sorted(FOLDER.glob("*.nc"))
 
-each_real_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem[:23])
+each_real_file = pytest.mark.parametrize(
+    "path", FILES, ids=[f.stem[:23] for f in FILES]
+)
 
 
 class RealSpectra(NamedTuple):

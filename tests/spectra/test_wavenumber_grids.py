@@ -14,6 +14,7 @@ from xoceansar.spectra.wavenumber_grids import (
 )
 
 REAL = Path(__file__).parents[2] / "../shared/data/ocn_wv"
+FILES = sorted(REAL.glob("*.nc"))
 
 #: Of the WV2 file of 2026: pixels in range and azimuth in metres, then oswKx[1], oswKx[127] and
 #: oswJx[127] over oswGroundRngSize; oswKy[92 + 1], oswKy[184] and oswJy[184] over oswAziSize.
@@ -33,7 +34,7 @@ def test_the_grid_of_esa_has_the_numbers_of_a_real_file():
     assert grid.kx[0] == grid.ky[92] == 0
 
 
-@pytest.mark.parametrize("path", sorted(REAL.glob("*.nc")), ids=lambda path: path.stem[-10:])  # fmt: skip
+@pytest.mark.parametrize("path", FILES, ids=[file.stem[-10:] for file in FILES])
 def test_the_grid_of_esa_is_that_of_every_real_file(path):
     with netCDF4.Dataset(path) as file:
         values = {n: np.asarray(file[f"osw{n}"][:], float).squeeze() for n in ("GroundRngSize", "AziSize", "Kx", "Ky", "Jx", "Jy")}  # fmt: skip
