@@ -37,7 +37,8 @@ def unit_vector(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> Array:
 
 def from_unit_vector(vector: Array) -> tuple[Array, Array]:
     """Turn vectors into positions."""
-    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    # numpy 2.0 gives angles of numbers that lie apart in one of two last digits, by chance
+    x, y, z = (vector[..., k].copy() for k in range(3))
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
