@@ -174,3 +174,26 @@ def test_the_cache_holds_no_more_than_it_may(storage, tmp_path):
     large = RemoteFile("9.tiff", ("s3://b/9.tiff",), 300, None)
     server.files["/b/9.tiff"] = b"9" * 300
     assert file_cache.cached(large, access, 1000).size == 300
+
+
+def test_what_others_move_while_room_is_made_is_counted(storage, tmp_path, monkeypatch):
+    from dataclasses import replace
+    from pathlib import Path
+
+    server, options = storage
+    folder = tmp_path / "c"
+    access = replace(grant(options), cache=str(folder), cache_bytes=250)
+    file = RemoteFile("0.tiff", ("s3://b/0.tiff",), 100, None)
+    server.files["/b/0.tiff"] = b"0" * 100
+    gone = [folder / "removed.tiff", folder / ".whole.tiff.unknown.100.part"]
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: [*listed(self), *gone])
+    assert file_cache.cached(file, access, 1000).size == 100
+    assert [p.name for p in listed(folder) if p.suffix == ".tiff"]
+    # with two drafts that are whole by now there is no room: what is read is not kept
+    gone.append(folder / ".other.tiff.unknown.100.part")
+    later = RemoteFile("1.tiff", ("s3://b/1.tiff",), 100, None)
+    server.files["/b/1.tiff"] = b"1" * 100
+    before = sorted(listed(folder))
+    assert file_cache.cached(later, access, 1000).tolist() == [49] * 100
+    assert [p for p in listed(folder) if p not in before] == []

@@ -1,7 +1,9 @@
 """A folder that keeps what was fetched, and never holds more than it may."""
 
 import hashlib
+import math
 import os
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -52,6 +54,18 @@ def _name(file: RemoteFile) -> str:
     return key + PurePosixPath(file.path).suffix
 
 
+def _age_and_size(entry: Path) -> tuple[float, int]:
+    """When a file was used, and its bytes; of what is being fetched, those that it will have."""
+    if entry.suffix != _PART:
+        status = entry.stat()
+        return status.st_mtime, status.st_size
+    size = int(entry.name.rsplit(".", 2)[1])
+    try:
+        return entry.stat().st_mtime, size
+    except FileNotFoundError:  # whole meanwhile, and in its place
+        return math.inf, size
+
+
 def _make_room(folder: Path, file: RemoteFile, target: Path, limit: int) -> bool:
     """Remove what was used longest ago until a file fits, and reserve its place; say whether it fits."""
     if file.size < 0 or file.size > limit:
@@ -64,10 +78,8 @@ def _make_room(folder: Path, file: RemoteFile, target: Path, limit: int) -> bool
                 continue
             if entry in (draft, target):
                 continue
-            status = entry.stat()
-            # of what is being fetched, the size that it will have
-            size = int(entry.name.rsplit(".", 2)[1]) if entry.suffix == _PART else status.st_size  # fmt: skip
-            entries.append((status.st_mtime, size, entry))
+            with suppress(FileNotFoundError):  # removed meanwhile
+                entries.append((*_age_and_size(entry), entry))
         total = sum(size for _, size, _ in entries) + file.size
         for _, size, entry in sorted(entries):
             if total <= limit:
