@@ -208,6 +208,11 @@ def test_a_section_knows_no_cell_without_a_place_or_a_time():
         time_section(ds.drop_vars("time"), "swh")
 
 
+def test_a_statistic_that_is_none_is_refused_in_sections_too():
+    with pytest.raises(OceansarError, match=r"statistic must be one of .*'mode'"):
+        time_section(months(), "swh", statistic="mode")
+
+
 def test_hovmoeller_draws_time_to_the_right_and_latitude_upwards():
     ax = plot.hovmoeller(months(), "swh", cell=30, every="30D").axes[0]
     (mesh,) = ax.collections

@@ -122,22 +122,7 @@ def grid(
     >>> int(cells.observation_count.sum())
     3
     """
-    if statistic not in get_args(GridStatistic):
-        raise OceansarError(
-            f"statistic must be one of {list(get_args(GridStatistic))}; got {statistic!r}."
-        )
-    data = choose(obj, variable)
-    direction = direction_of(data)
-    check_values(data, statistic, direction is not None)
-    ice = under_ice(obj, data)
-    if ice is not None:
-        data = data.where(~ice)
-    kernel = partial(
-        describe,
-        kind=statistic,
-        period=None if direction is None else direction.period,
-        minimum=max(int(minimum), 1),
-    )
+    data, under, kernel = described_values(obj, variable, statistic, minimum)
     # Integers, as counts, have means that are none.
     kind = np.result_type(data.dtype, np.float32)
     values, counts = binned(
@@ -147,13 +132,37 @@ def grid(
     out = (
         {}
         if statistic == "count"
-        else {str(data.name): named(values, data, statistic, ice is not None)}
+        else {str(data.name): named(values, data, statistic, under)}
     )
     out[COUNT] = counted
     words = f"{statistic} of {data.name} in cells of {cell:g} degrees"
     return xr.Dataset(
         out, attrs=coverage(obj, data, words + (f" by {by}" if by else ""))
     )
+
+
+def described_values(
+    obj: xr.Dataset | xr.DataArray,
+    variable: Hashable | None,
+    statistic: GridStatistic,
+    minimum: int,
+) -> tuple[xr.DataArray, bool, Callable[..., tuple[Array, Array]]]:
+    """Choose and check what is described in cells; whether values under sea ice were left out; and `describe` for it."""
+    if statistic not in get_args(GridStatistic):
+        raise OceansarError(
+            f"statistic must be one of {list(get_args(GridStatistic))}; got {statistic!r}."
+        )
+    data = choose(obj, variable)
+    direction = direction_of(data)
+    check_values(data, statistic, direction is not None)
+    ice = under_ice(obj, data)
+    kernel = partial(
+        describe,
+        kind=statistic,
+        period=None if direction is None else direction.period,
+        minimum=max(int(minimum), 1),
+    )
+    return data if ice is None else data.where(~ice), ice is not None, kernel
 
 
 def describe(

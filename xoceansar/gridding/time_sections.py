@@ -15,15 +15,11 @@ from xoceansar.gridding.cell_statistics import (
     COUNT,
     GridStatistic,
     cell_grid,
-    check_values,
-    choose,
     coverage,
-    describe,
+    described_values,
     named,
     position,
 )
-from xoceansar.layout.directions import direction_of
-from xoceansar.layout.ice_cover import under_ice
 from xoceansar.layout.vignette_dims import assign_hint
 
 Along = Literal["latitude", "longitude"]
@@ -51,12 +47,7 @@ def time_section(
         raise OceansarError(
             f"along must be one of {list(get_args(Along))}; got {along!r}."
         )
-    data = choose(obj, variable)
-    direction = direction_of(data)
-    check_values(data, statistic, direction is not None)
-    ice = under_ice(obj, data)
-    if ice is not None:
-        data = data.where(~ice)
+    data, under, kernel = described_values(obj, variable, statistic, minimum)
     times = _times(data)
     edges, step = time_steps(times, every)
     cells = cell_grid(cell)
@@ -71,10 +62,7 @@ def time_section(
     known &= ~np.isnat(times)
     shape = (edges.size, bounds.size - 1)
     index = np.where(known, row * shape[1] + column, -1)
-    values, counts = describe(
-        data.values, index, shape[0] * shape[1], kind=statistic,
-        period=None if direction is None else direction.period, minimum=max(int(minimum), 1),
-    )  # fmt: skip
+    values, counts = kernel(data.values, index, shape[0] * shape[1])
     coords = {
         "time": ("time", edges + step // 2, {"long_name": "middle of the step"}),
         along: annotate(
@@ -88,7 +76,7 @@ def time_section(
     out = {COUNT: annotate(labelled(counts), COUNT)}
     if statistic != "count":
         name = str(data.name)
-        out[name] = named(labelled(values), data, statistic, ice is not None)
+        out[name] = named(labelled(values), data, statistic, under)
     reached = np.flatnonzero(out[COUNT].values.any(axis=0))
     if not reached.size:
         raise OceansarError(
