@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from xoceansar.plot.cell_images import Field, draw_cells
-from xoceansar.plot.figures import new_figure
+from xoceansar.plot.figures import new_figure, write_words
 from xoceansar.plot.land_layer import draw_land
 from xoceansar.plot.map_frame import Region, choose_projection, named_projection
 from xoceansar.plot.map_sheet import FOOT, WIDTH, graticule, show_region
 from xoceansar.plot.marks import Colouring
-from xoceansar.plot.style import CAUTION, INK, SEA, sentence
+from xoceansar.plot.style import INK, SEA, sentence
 
 if TYPE_CHECKING:
     from cartopy.crs import Projection
@@ -90,32 +90,6 @@ def draw_panels(
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=8, width=0.5, length=3)
     bar.set_label(field.values.label, fontsize=9, color=INK)
-    _words(figure, field, title, height)
+    heading = sentence(field.values.label.partition(" (")[0])
+    write_words(figure, heading if title is None else title, field.values)
     return figure
-
-
-def _words(figure: "Figure", field: Field, title: str | None, height: float) -> None:
-    left = 0.08 / WIDTH
-    heading = (
-        sentence(field.values.label.partition(" (")[0]) if title is None else title
-    )
-    figure.text(
-        left,
-        1 - 0.08 / height,
-        heading,
-        fontsize=11,
-        fontweight="bold",
-        color=INK,
-        va="top",
-    )
-    figure.text(
-        left, 1 - 0.3 / height, field.values.period, fontsize=8, color=INK, va="top"
-    )
-    figure.text(
-        left,
-        0.06 / height,
-        field.values.provenance,
-        fontsize=7,
-        style="italic",
-        color=CAUTION,
-    )

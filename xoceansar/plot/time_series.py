@@ -9,7 +9,7 @@ import xarray as xr
 from xoceansar._optional import require
 from xoceansar._typing import Array
 from xoceansar.plot.compared_values import Compared, beside, read_compared
-from xoceansar.plot.figures import new_figure
+from xoceansar.plot.figures import new_figure, write_words
 from xoceansar.plot.map_sheet import FOOT, WIDTH
 from xoceansar.plot.style import INK, MISSING
 from xoceansar.plot.timed_values import (
@@ -19,7 +19,6 @@ from xoceansar.plot.timed_values import (
     draw_legend,
     read_timed,
     scale_axis,
-    write_words,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +118,8 @@ def series(
     scale_axis(ax, whole, *numbers)
     _dates(ax, whole)
     draw_legend(ax, whole, *also, joined=False)
-    write_words(figure, whole, title)
+    heading = whole.values.label if title is None else title
+    write_words(figure, heading, whole.values)
     return figure
 
 

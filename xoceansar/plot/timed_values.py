@@ -16,12 +16,11 @@ from xoceansar.layout.vignette_dims import along_vignettes, assign_hint
 from xoceansar.ops.quality_flags import whole_flags
 from xoceansar.plot.map_sheet import WIDTH
 from xoceansar.plot.map_values import Values, read_values
-from xoceansar.plot.style import CAUTION, INK, MISSING, sentence
+from xoceansar.plot.style import INK, MISSING
 from xoceansar.splits.orbit_passes import orbit_pass
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 #: Colour and mark of each beam: told apart by both.
@@ -227,28 +226,3 @@ def draw_legend(
             handles=keys, fontsize=7, frameon=False, ncols=len(keys), loc="lower right",
             bbox_to_anchor=where, bbox_transform=at, borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4,
         )  # fmt: skip
-
-
-def write_words(figure: "Figure", whole: TimedValues, title: str | None) -> None:
-    """Write what is shown, when and by which satellites, and what of it is simulated."""
-    values, height = whole.values, figure.get_figheight()
-    heading = sentence(values.label) if title is None else title
-    left = 0.08 / WIDTH
-    figure.text(
-        left,
-        1 - 0.08 / height,
-        heading,
-        fontsize=11,
-        fontweight="bold",
-        color=INK,
-        va="top",
-    )
-    figure.text(left, 1 - 0.3 / height, values.period, fontsize=8, color=INK, va="top")
-    figure.text(
-        left,
-        0.06 / height,
-        values.provenance,
-        fontsize=7,
-        style="italic",
-        color=CAUTION,
-    )

@@ -15,7 +15,7 @@ from xoceansar.plot.compared_values import (
     beside,
     read_compared,
 )
-from xoceansar.plot.figures import new_figure
+from xoceansar.plot.figures import new_figure, write_words
 from xoceansar.plot.land_layer import draw_land
 from xoceansar.plot.map_frame import Region, choose_projection, project, region_of, zoom
 from xoceansar.plot.map_sheet import FOOT, WIDTH, graticule
@@ -28,7 +28,6 @@ from xoceansar.plot.timed_values import (
     draw_legend,
     read_timed,
     scale_axis,
-    write_words,
 )
 
 if TYPE_CHECKING:
@@ -133,7 +132,8 @@ def track(
             _pass_name(ax, one, _LETTERS[i])
     draw_legend(axes[0], whole, *keys, wide=known is not None)
     _where(chart, passes, land)
-    write_words(figure, whole, title)
+    heading = whole.values.label if title is None else title
+    write_words(figure, heading, whole.values)
     return figure
 
 
