@@ -248,6 +248,20 @@ def _states(item: dict, product: Path, folder: Path) -> dict[str, str]:
     return found
 
 
+def report_costs(what: str, costs: dict[str, float], items: int) -> None:
+    """Report processor time of so many items, for 10,000 of them."""
+    for name, value in costs.items():
+        scaled = value * 10_000 / items
+        bar = "<= 5" if name == "beyond_s" else ""
+        report(
+            f"catalogue.{what}_{name}_of_10000",
+            scaled,
+            "s of processor",
+            bar,
+            scaled <= 5 if bar else None,
+        )
+
+
 def main() -> None:
     """Measure, and print beside the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -286,27 +300,11 @@ def main() -> None:
     for path in sorted(SHARED.glob("wvitem*.json")):
         real, count = json.loads(path.read_text()), asked.items // 50
         vignettes = len(real["geometry"]["coordinates"])
-        for name, value in real_items_cost(real, count).items():
-            scaled = value * 10_000 / count
-            bar = "<= 5" if name == "beyond_s" else ""
-            report(
-                f"catalogue.real_items_of_{vignettes}_{name}_of_10000",
-                scaled,
-                "s of processor",
-                bar,
-                scaled <= 5 if bar else None,
-            )
+        costs = real_items_cost(real, count)
+        report_costs(f"real_items_of_{vignettes}", costs, count)
     for items, vignettes in ((asked.items, 4), (asked.items // 12, 32)):
-        for name, value in search_cost(items, vignettes).items():
-            scaled = value * 10_000 / items
-            bar = "<= 5" if name == "beyond_s" else ""
-            report(
-                f"catalogue.search_{items}x{vignettes}_{name}_of_10000",
-                scaled,
-                "s of processor",
-                bar,
-                scaled <= 5 if bar else None,
-            )
+        costs = search_cost(items, vignettes)
+        report_costs(f"search_{items}x{vignettes}", costs, items)
 
 
 if __name__ == "__main__":
