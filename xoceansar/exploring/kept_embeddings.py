@@ -22,6 +22,8 @@ from xoceansar.neighbours.nearest import nearest
 _SCALE: Final = 32_000.0
 #: Bytes of an archive that are read at once.
 _BLOCK_BYTES: Final = 8 << 20
+#: Embeddings that are rounded at once: in float64 they take several times their bytes.
+_ROWS: Final = 256
 _THREADS: Final = 2
 #: Rounding of products in float32, as a part of their length.
 _FLOAT32: Final = 1e-4
@@ -127,13 +129,16 @@ class KeptEmbeddings:
         return [(a, b) for a, b in pairwise(ends) if b > a]
 
     def _keep(self, start: int, block: npt.NDArray[np.float32]) -> None:
-        part = slice(start, start + len(block))
+        for first in range(0, len(block), _ROWS):
+            self._round(start + first, block[first : first + _ROWS])
+
+    def _round(self, start: int, block: npt.NDArray[np.float32]) -> None:
         length = np.linalg.norm(block.astype(np.float64), axis=1)
         good = np.isfinite(length) & (length > 0)
         unit = block[good] / length[good, None]
         step = np.abs(unit).max(axis=1, initial=0.0) / _SCALE
         numbers = np.rint(unit / step[:, None])
-        at = np.flatnonzero(good) + part.start
+        at = np.flatnonzero(good) + start
         self._numbers[at] = numbers.astype(np.int16)
         self._step[at] = step
         self._left[at] = np.linalg.norm(unit - numbers * step[:, None], axis=1)

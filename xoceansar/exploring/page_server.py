@@ -33,6 +33,8 @@ _OWN_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _LARGEST_BODY: Final = 120_000_000
 #: Pixels of the sides of a map of land.
 _LAND_SIDES: Final = (2000, 1200)
+#: Of them looked up at once: places are many times their bytes.
+_LAND_ROWS: Final = 64
 _PAGE_HEADERS: Final = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -359,7 +361,11 @@ def _land_of(query: dict[str, str]) -> bytes:
         return palette_png(np.zeros((1, 1), np.uint8), _LAND_PALETTE, (0, 255))
     lon = west + (np.arange(width) + 0.5) / width * (east - west)
     lat = north - (np.arange(height) + 0.5) / height * (north - south)
-    there = land.is_land(*np.broadcast_arrays(lon[None], lat[:, None]))
+    rows = [
+        land.is_land(*np.broadcast_arrays(lon[None], part[:, None]))
+        for part in np.array_split(lat, -(-height // _LAND_ROWS))
+    ]
+    there = np.concatenate(rows)
     there &= (np.abs(lat) <= 90)[:, None] & (np.abs(lon) <= 180)[None]
     return palette_png(there.astype(np.uint8), _LAND_PALETTE, (0, 255))
 
